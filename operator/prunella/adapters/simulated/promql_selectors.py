@@ -1,0 +1,149 @@
+"""PromQL's selectors and subqueries, with ``offset`` and ``@``, compiled from the parsed query."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Final
+
+import promql_parser
+
+from prunella.adapters.simulated import promql_values, tsdb
+
+LOOKBACK: Final = 300_000
+"""How old (ms) a sample may be for an instant vector: Prometheus' default of 5 minutes."""
+SUBQUERY_STEP: Final = 60_000
+"""The step (ms) of a subquery that names none: Prometheus' default evaluation interval."""
+
+Selector = promql_parser.VectorSelector
+Times = list[int]
+Values = list[float]
+_OPERATORS: Final = (
+    (promql_parser.MatchOp.Equal, "="),
+    (promql_parser.MatchOp.NotEqual, "!="),
+    (promql_parser.MatchOp.Re, "=~"),
+    (promql_parser.MatchOp.NotRe, "!~"),
+)
+
+
+def instant(node: Selector) -> promql_values.VectorOf:
+    """The newest value of every selected series."""
+    matchers, reference = _matchers(node), _reference(node)
+
+    def evaluate(moment: promql_values.Moment) -> promql_values.Points:
+        at = reference(moment)
+        found = ((s.labels, s.newest(at, LOOKBACK)) for s in moment.store.select(matchers))
+        return [(labels, sample[1]) for labels, sample in found if sample is not None]
+
+    return evaluate
+
+
+def timestamps(node: Selector) -> promql_values.VectorOf:
+    """The time (s) of the newest sample of every selected series, for ``timestamp()``."""
+    matchers, reference = _matchers(node), _reference(node)
+
+    def evaluate(moment: promql_values.Moment) -> promql_values.Points:
+        at = reference(moment)
+        found = ((s.labels, s.newest(at, LOOKBACK)) for s in moment.store.select(matchers))
+        return promql_values.distinct(
+            [
+                (promql_values.nameless(labels), sample[0] / 1000)
+                for labels, sample in found
+                if sample is not None
+            ]
+        )
+
+    return evaluate
+
+
+def windows(node: promql_parser.MatrixSelector) -> promql_values.WindowsOf:
+    """The samples of every selected series in the range before the moment."""
+    matchers, reference = _matchers(node.vector_selector), _reference(node.vector_selector)
+    length = _milliseconds(node.range)
+
+    def evaluate(moment: promql_values.Moment) -> list[promql_values.Window]:
+        end = reference(moment)
+        start = end - length
+        found = []
+        for series in moment.store.select(matchers):
+            times, values = series.between(start, end)
+            if times:
+                window = promql_values.Window(series.labels, times, values, start, end, moment.at)
+                found.append(window)
+        return found
+
+    return evaluate
+
+
+def subquery(
+    node: promql_parser.SubqueryExpr, inner: promql_values.VectorOf
+) -> promql_values.WindowsOf:
+    """The results of ``inner`` at the multiples of the step within the range."""
+    reference, length = _reference(node), _milliseconds(node.range)
+    step = _milliseconds(node.step) or SUBQUERY_STEP
+
+    def evaluate(moment: promql_values.Moment) -> list[promql_values.Window]:
+        end = reference(moment)
+        start = end - length
+        found: dict[frozenset[tuple[str, str]], tuple[promql_values.Labels, Times, Values]] = {}
+        for at in range((start // step + 1) * step, end + 1, step):
+            for labels, value in inner(promql_values.Moment(moment.store, at, moment.query_at)):
+                _, times, values = found.setdefault(frozenset(labels.items()), (labels, [], []))
+                times.append(at)
+                values.append(value)
+        return [promql_values.Window(*each, start, end, moment.at) for each in found.values()]
+
+    return evaluate
+
+
+def absent_labels(node: object) -> dict[str, str]:
+    """The labels of ``absent()``'s element: those that the selector fixes exactly once."""
+    if isinstance(node, promql_parser.MatrixSelector):
+        node = node.vector_selector
+    if not isinstance(node, Selector):
+        return {}
+    labels: dict[str, str] = {}
+    seen: set[str] = set()
+    for each in _matchers(node):
+        if each.op == "=" and each.name not in seen and each.name != tsdb.NAME:
+            labels[each.name] = each.value
+            seen.add(each.name)
+        else:
+            labels.pop(each.name, None)
+    return {name: value for name, value in labels.items() if value}
+
+
+def _matchers(node: Selector) -> tuple[tsdb.Matcher, ...]:
+    if node.matchers.or_matchers:
+        raise promql_values.EvaluationError(
+            "Prometheus knows no `or` between label matchers: use =~, or `or` between vectors"
+        )
+    named = (tsdb.Matcher("=", tsdb.NAME, node.name),) if node.name else ()
+    try:
+        return named + tuple(
+            tsdb.Matcher(_operator(each.op), each.name, each.value)
+            for each in node.matchers.matchers
+        )
+    except ValueError as error:
+        raise promql_values.EvaluationError(str(error)) from error
+
+
+def _operator(op: promql_parser.MatchOp) -> str:
+    return next(symbol for known, symbol in _OPERATORS if known == op)
+
+
+def _reference(
+    node: Selector | promql_parser.SubqueryExpr,
+) -> Callable[[promql_values.Moment], int]:
+    """The time (ms) that a selector looks at, from its ``@`` and ``offset``."""
+    offset = _milliseconds(node.offset)
+    if node.at is None:
+        return lambda moment: moment.at - offset
+    if node.at.at is None:  # start() or end(): the same for an instant query
+        return lambda moment: moment.query_at - offset
+    fixed = tsdb.to_milliseconds(node.at.at.timestamp())
+    return lambda _: fixed - offset
+
+
+def _milliseconds(duration: dt.timedelta | None) -> int:
+    return 0 if duration is None else duration // dt.timedelta(milliseconds=1)
