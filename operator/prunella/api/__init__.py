@@ -1,0 +1,1 @@
+"""The custom resources: models, conditions, reasons, and the definitions made from them."""

@@ -1,0 +1,107 @@
+"""The closed lists of words that Prunella gives for what it did and did not do.
+
+One value is used alike in conditions, Events, metric labels, logs and the CLI, so that a
+reader who saw a word in one place finds it in every other.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Refused(enum.StrEnum):
+    """Why nothing was done to a target that is Unhealthy."""
+
+    SUSPENDED = "Suspended"
+    PAUSED = "Paused"
+    EMPTY_SELECTOR = "EmptySelector"
+    SYSTEM_NAMESPACE = "SystemNamespace"
+    OWN_WORKLOAD = "OwnWorkload"
+    LATCHED = "Latched"
+    NOT_HELD = "NotHeldLongEnough"
+    IN_FLIGHT = "InFlight"
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress"
+    OWNED_BY_AUTOSCALER = "OwnedByAutoscaler"
+    OWNED_BY_GITOPS = "OwnedByGitOps"
+    COOLDOWN = "Cooldown"
+    POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
+    NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
+    CLUSTER_HOURLY_LIMIT = "ClusterHourlyLimit"
+    MAX_UNAVAILABLE = "MaxUnavailable"
+    TOO_MANY_UNHEALTHY = "TooManyUnhealthy"
+    TOO_MANY_UNKNOWN = "TooManyUnknown"
+    DISRUPTION_BUDGET = "DisruptionBudget"
+    FORBIDDEN = "ForbiddenByServer"
+    TARGET_GONE = "TargetGone"
+    PLAN_CHANGED = "PlanChanged"
+    NO_KNOWN_GOOD_REVISION = "NoKnownGoodRevision"
+    NOT_CHANGED_RECENTLY = "NotChangedRecently"
+    AT_BOUND = "AtBound"
+    NO_PODS = "NoPods"
+    CHANGED_BY_OTHERS = "ChangedByOthers"
+    SERVER_DRY_RUN = "RefusedInDryRun"
+    LEDGER_UNAVAILABLE = "LedgerUnavailable"
+    NO_STEP_LEFT = "NoStepLeft"
+
+
+class Doubt(enum.StrEnum):
+    """Why a verdict is Unknown."""
+
+    UNREACHABLE = "SourceUnreachable"
+    TIMEOUT = "Timeout"
+    HTTP_ERROR = "HttpError"
+    NOT_JSON = "NotJson"
+    QUERY_REJECTED = "QueryRejected"
+    UNKNOWN_SOURCE = "UnknownSource"
+    FORBIDDEN_SOURCE = "ForbiddenSource"
+    WARNINGS = "Warnings"
+    NO_DATA = "NoData"
+    NOT_A_NUMBER = "NotANumber"
+    STALE = "Stale"
+    TOO_FEW_EVENTS = "TooFewEvents"
+    DUPLICATE_SERIES = "DuplicateSeries"
+    NO_MAPPING_LABELS = "NoMappingLabels"
+    TOO_MANY_SERIES = "TooManySeries"
+    BODY_TOO_LARGE = "BodyTooLarge"
+    NOT_ASKED = "NotAsked"
+
+
+class Phase(enum.StrEnum):
+    """Where one Remediation stands. The second group is final."""
+
+    PENDING = "Pending"
+    ACTING = "Acting"
+    VERIFYING = "Verifying"
+
+    ADVISED = "Advised"
+    DRY_RUN = "DryRun"
+    SUCCEEDED = "Succeeded"
+    UNHELPFUL = "Unhelpful"
+    UNPROVEN = "Unproven"
+    FAILED = "Failed"
+    NOT_SENT = "NotSent"
+    SUPERSEDED = "Superseded"
+    UNKNOWN = "Unknown"
+
+    @property
+    def final(self) -> bool:
+        """True when nothing more happens to the record."""
+        return self not in {Phase.PENDING, Phase.ACTING, Phase.VERIFYING}
+
+
+ACTED = frozenset(
+    {
+        Phase.ACTING,
+        Phase.VERIFYING,
+        Phase.SUCCEEDED,
+        Phase.UNHELPFUL,
+        Phase.UNPROVEN,
+        Phase.FAILED,
+        Phase.SUPERSEDED,
+        Phase.UNKNOWN,
+    }
+)
+"""Phases in which an effect was, or may have been, sent: these count for limits."""
+
+UNHELPFUL = frozenset({Phase.UNHELPFUL, Phase.UNPROVEN, Phase.FAILED, Phase.UNKNOWN})
+"""Phases that count towards the latch: three of them in a row stop a policy."""

@@ -1,0 +1,175 @@
+"""Remediation: one attempt of one step on one target.  Together they are the ledger.
+
+The spec is written once, before anything is done, and never changes: what was seen, what
+was decided, which effects follow.  The status tells what became of it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons, types
+
+ShortText = policy_api.ShortText
+LongText = policy_api.LongText
+Json = Annotated[str, pydantic.Field(max_length=65536)]
+
+
+class PolicyReference(policy_api.ApiModel):
+    """The policy that decided. No owner reference: deleting it must not delete its record."""
+
+    name: ShortText = pydantic.Field(description="Name of the policy.")
+    namespace: ShortText = pydantic.Field(description="Namespace of the policy.")
+    uid: ShortText = pydantic.Field(description="UID of the policy.")
+    generation: int = pydantic.Field(description="Generation of the policy's spec.")
+
+
+class TargetReference(policy_api.ApiModel):
+    """The workload that was acted on."""
+
+    kind: ShortText = pydantic.Field(description="Kind of the workload.")
+    namespace: ShortText = pydantic.Field(description="Namespace of the workload.")
+    name: ShortText = pydantic.Field(description="Name of the workload.")
+    uid: ShortText = pydantic.Field(description="UID of the workload.")
+
+
+class Evidence(policy_api.ApiModel):
+    """One signal's verdict that led to the decision."""
+
+    signal: ShortText = pydantic.Field(description="Name of the signal.")
+    verdict: Literal["Healthy", "Unhealthy", "Unknown"] = pydantic.Field(
+        description="What was judged."
+    )
+    message: LongText = pydantic.Field(description="The values that were seen and the limit.")
+    value: float | None = pydantic.Field(None, description="The value that was judged.")
+    since: types.LocalTime | None = pydantic.Field(
+        None, description="Since when the verdict has held."
+    )
+    query: Annotated[str, pydantic.Field(max_length=8192)] = pydantic.Field(
+        "", description="The query as it was sent."
+    )
+    mapped_by: ShortText = pydantic.Field(
+        "", description="The labels that tied the series to the target."
+    )
+
+
+class GuardResult(policy_api.ApiModel):
+    """One guard's answer at the time of the decision."""
+
+    guard: ShortText = pydantic.Field(description="Name of the guard.")
+    passed: bool = pydantic.Field(description="Whether it let the action pass.")
+    message: LongText = pydantic.Field("", description="The numbers that it compared.")
+
+
+class Precondition(policy_api.ApiModel):
+    """What must still hold at the API server for the effect to be carried out."""
+
+    uid: ShortText = pydantic.Field(description="UID of the object.")
+    generation: int | None = pydantic.Field(
+        None, description="Generation of the object's spec; none for pods."
+    )
+
+
+class EffectSpec(policy_api.ApiModel):
+    """One change, as data."""
+
+    verb: Literal["Patch", "Evict"] = pydantic.Field(description="How the object is changed.")
+    kind: ShortText = pydantic.Field(description="Kind of the object.")
+    namespace: ShortText = pydantic.Field(description="Namespace of the object.")
+    name: ShortText = pydantic.Field(description="Name of the object.")
+    precondition: Precondition = pydantic.Field(
+        description="What must still hold for the effect to be carried out."
+    )
+    patch: Json = pydantic.Field("", description="JSON patch (RFC 6902) without its tests.")
+    summary: LongText = pydantic.Field(description="The effect in one sentence.")
+    inverse: Json = pydantic.Field(
+        "", description="JSON patch that undoes the effect; empty when nothing does."
+    )
+
+
+class RemediationSpec(policy_api.ApiModel):
+    """What was seen, what was decided, which effects follow. Frozen."""
+
+    policy: PolicyReference = pydantic.Field(description="The policy that decided.")
+    target: TargetReference = pydantic.Field(description="The workload that was acted on.")
+    attempt: int = pydantic.Field(ge=1, description="Number of this record among its target's.")
+    mode: policy_api.Mode = pydantic.Field(description="Mode of the policy at the decision.")
+    step: int = pydantic.Field(ge=0, description="Index of the step in the policy, from 0.")
+    action: ShortText = pydantic.Field(description="Name of the action; `revert` undoes one.")
+    follows: ShortText = pydantic.Field("", description="The record whose failure led to this one.")
+    decided_at: types.LocalTime = pydantic.Field(description="When it was decided.")
+    reason: LongText = pydantic.Field(description="Why, in one sentence.")
+    evidence: Annotated[list[Evidence], pydantic.Field(max_length=8)] = pydantic.Field(
+        default_factory=list, description="The verdicts that led to the decision."
+    )
+    guards: Annotated[list[GuardResult], pydantic.Field(max_length=32)] = pydantic.Field(
+        default_factory=list, description="All guards and what they compared."
+    )
+    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=32)] = pydantic.Field(
+        default_factory=list, description="The changes, in order."
+    )
+    plan_hash: ShortText = pydantic.Field(
+        "", description="Hash of target, action and effects; a plan is made again before it runs."
+    )
+
+
+class EffectStatus(policy_api.ApiModel):
+    """What became of one effect."""
+
+    sent_at: types.LocalTime | None = pydantic.Field(
+        None, description="Written before the effect is sent: it is sent at most once."
+    )
+    outcome: Literal["", "Effective", "NotSent", "Refused", "Unknown", "WouldSucceed"] = (
+        pydantic.Field("", description="What became of it.")
+    )
+    message: LongText = pydantic.Field("", description="The API server's answer.")
+    generation: int | None = pydantic.Field(
+        None, description="Generation of the object after the effect."
+    )
+    fingerprint: ShortText = pydantic.Field(
+        "", description="Hash of what the effect wrote, to see later edits by others."
+    )
+
+
+class Verification(policy_api.ApiModel):
+    """The proof, as far as it has come."""
+
+    rollout_complete_at: types.LocalTime | None = pydantic.Field(
+        None, description="When all replicas were updated and available."
+    )
+    counts_from: types.LocalTime | None = pydantic.Field(
+        None, description="Samples before this are not counted: they still see the time before."
+    )
+    deadline: types.LocalTime | None = pydantic.Field(
+        None, description="When the signal must have been Healthy."
+    )
+    healthy_samples: int = pydantic.Field(0, description="Healthy samples in a row at the end.")
+    message: LongText = pydantic.Field("", description="The last values seen.")
+
+
+class RemediationStatus(policy_api.ApiModel):
+    """What became of the attempt."""
+
+    phase: reasons.Phase = pydantic.Field(
+        reasons.Phase.PENDING, description="Where the attempt stands."
+    )
+    reason: ShortText = pydantic.Field("", description="One word that says why.")
+    message: LongText = pydantic.Field("", description="What happened, for people.")
+    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=32)] = pydantic.Field(
+        default_factory=list, description="What became of each effect, in the spec's order."
+    )
+    verification: Verification | None = pydantic.Field(
+        None, description="The proof, as far as it has come."
+    )
+    finished_at: types.LocalTime | None = pydantic.Field(
+        None, description="When the phase became final."
+    )
+    cleared_at: types.LocalTime | None = pydantic.Field(
+        None, description="Advice only: when the target was seen Healthy again."
+    )
+    escalated_at: types.LocalTime | None = pydantic.Field(
+        None, description="When a person was called."
+    )
