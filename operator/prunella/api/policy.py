@@ -402,8 +402,7 @@ class RemediationPolicySpec(ApiModel):
             "Live does it."
         ),
     )
-    suspend: bool = pydantic.Field(
-        default=False, description="Stop new actions of this policy.")
+    suspend: bool = pydantic.Field(default=False, description="Stop new actions of this policy.")
     interval: types.Duration = pydantic.Field(
         types.duration("30s"), description="Time between two evaluations, at least 5s."
     )

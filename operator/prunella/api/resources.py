@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pydantic
+
 from prunella.api import crdgen, policy, remediation
 
 GROUP = "prunella.dev"
@@ -11,6 +13,16 @@ _AGE = crdgen.PrinterColumn("Age", ".metadata.creationTimestamp", "date")
 
 def _ready(field: str) -> str:
     return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+class _FrozenSpec(remediation.RemediationSpec):
+    """What was seen, what was decided, which effects follow. It can't be changed."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "spec is frozen"}]
+        }
+    )
 
 
 REMEDIATION_POLICY = crdgen.CustomResource(
@@ -51,7 +63,7 @@ REMEDIATION = crdgen.CustomResource(
         "Remediation is one attempt of one step on one target, written by the operator: "
         "what was seen, what was decided, what became of it."
     ),
-    spec=remediation.RemediationSpec,
+    spec=_FrozenSpec,
     status=remediation.RemediationStatus,
     short_names=("rem",),
     categories=("prunella",),

@@ -1,0 +1,1 @@
+"""Actions: one file each; they plan effects as data and execute nothing."""

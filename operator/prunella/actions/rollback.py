@@ -1,0 +1,134 @@
+"""rollback: return to the newest earlier revision that was seen Healthy.
+
+"Healthy" is not assumed: the policy's own signals are asked of the moment before each revision's
+successor was created.  A rollback is never undone by itself; the message says how to go forward.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Mapping, Sequence
+
+from prunella.actions import restart
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.core import action, model
+
+MOMENT_BEFORE = datetime.timedelta(seconds=1)
+MOST_REVISIONS_ASKED = 5
+
+
+class Rollback:
+    """Writes ``spec.template`` as it was in an earlier revision."""
+
+    name = "rollback"
+    owned_field = "spec.template"
+
+    def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
+        """One patch of the pod template, once a healthy revision is known."""
+        if not isinstance(request.params, policy_api.Rollback):
+            raise TypeError("rollback is planned from the parameters of a rollback step")
+        revisions = sorted(request.look.revisions, key=lambda revision: -revision.number)
+        current = next((revision for revision in revisions if revision.current), None)
+        ref = request.look.workload.ref
+        if current is None:
+            message = f"{ref} has no current revision among the {len(revisions)} known"
+            return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+        earlier = [r for r in revisions if r.number < current.number]
+        if refusal := _too_old(current, earlier, request.params, request.now):
+            return refusal
+        if request.params.to is policy_api.RollbackTo.PREVIOUS:
+            chosen = next((r for r in earlier if _release(r) != _release(current)), None)
+            return _effect(request, current, chosen, "unseen, as the policy asks")
+        return _last_healthy(request, current, earlier)
+
+
+def _release(revision: model.Revision) -> dict[str, object]:
+    """The template without what a restart writes: a restarted release is still the same."""
+    metadata = revision.template.get("metadata")
+    kept = dict(metadata) if isinstance(metadata, Mapping) else {}
+    annotations = dict(kept.pop("annotations", None) or {})
+    annotations.pop(restart.RESTARTED_AT, None)
+    return {**revision.template, "metadata": kept, "annotations": annotations}
+
+
+def _too_old(
+    current: model.Revision,
+    earlier: Sequence[model.Revision],
+    params: policy_api.Rollback,
+    now: datetime.datetime,
+) -> model.Refusal | None:
+    """Refuse a release that is older than the step allows; its restarts do not make it younger."""
+    if params.when_changed_within is None:
+        return None
+    limit = params.when_changed_within.total_seconds()
+    same = itertools.takewhile(lambda each: _release(each) == _release(current), earlier)
+    changed = min([current.created, *(each.created for each in same)])
+    age = (now - changed).total_seconds()
+    if age <= limit:
+        return None
+    message = f"revision {current.number} is {age:.0f} s old, the limit is {limit:.0f} s"
+    return model.Refusal(reasons.Refused.NOT_CHANGED_RECENTLY, message, skip_step=True)
+
+
+def _last_healthy(
+    request: action.Request, current: model.Revision, earlier: Sequence[model.Revision]
+) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
+    """Ask about one revision after the other, newest first, until one was Healthy."""
+    seen: list[str] = []
+    successor = current
+    for revision in earlier[:MOST_REVISIONS_ASKED]:
+        at = successor.created - MOMENT_BEFORE
+        why = _not_judged(revision, successor, current)
+        successor = revision
+        if why:
+            seen.append(f"revision {revision.number} is not judged: {why}")
+            continue
+        if at not in request.verdicts_at:
+            return (model.Need(model.NeedKind.VERDICT_AT, request.look.workload.ref, at),)
+        verdict = request.verdicts_at[at]
+        if verdict is model.Verdict.HEALTHY:
+            return _effect(request, current, revision, f"Healthy at {at:%Y-%m-%dT%H:%M:%SZ}")
+        seen.append(f"revision {revision.number} was {verdict} at {at:%Y-%m-%dT%H:%M:%SZ}")
+    message = "; ".join(seen) or "there is no earlier revision"
+    return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+
+
+def _not_judged(
+    revision: model.Revision, successor: model.Revision, current: model.Revision
+) -> str:
+    """Why nothing can be said of a revision by the moment before its successor, if so.
+
+    A revision that is returned to keeps its creation time and gets a new number, so both tell:
+    a successor older than itself, and a number missing between the two.
+    """
+    if _release(revision) == _release(current):
+        return "the same template"
+    if successor.created <= revision.created:
+        return "its successor is older than itself"
+    if successor.number != revision.number + 1:
+        return f"what came between it and revision {successor.number} is not known"
+    return ""
+
+
+def _effect(
+    request: action.Request, current: model.Revision, chosen: model.Revision | None, why: str
+) -> action.Plan | model.Refusal:
+    workload = request.look.workload
+    if chosen is None:
+        message = f"{workload.ref} has no earlier revision with another template"
+        return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+    effect = model.Effect(
+        verb=model.Verb.PATCH,
+        target=workload.ref,
+        uid=workload.uid,
+        generation=workload.generation,
+        patch=({"op": "replace", "path": "/spec/template", "value": dict(chosen.template)},),
+        summary=(
+            f"roll {workload.ref} back from revision {current.number} to {chosen.number} ({why}); "
+            f"forward again: kubectl rollout undo {workload.ref.kind.lower()}/{workload.ref.name} "
+            f"-n {workload.ref.namespace} --to-revision={current.number}"
+        ),
+    )
+    return action.Plan((effect,))

@@ -1,0 +1,134 @@
+"""The Cluster port over the simulated API server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from prunella import ports
+from prunella.adapters.simulated import clock as clocks
+from prunella.adapters.simulated import faults, server
+from prunella.core import model
+
+
+class SimulatedCluster(server.Server):
+    """A cluster in memory, with a watch that can break and faults that can be armed."""
+
+    def __init__(
+        self, clock: clocks.VirtualClock, switchboard: faults.Faults | None = None
+    ) -> None:
+        super().__init__(clock)
+        self.faults = switchboard or faults.Faults()
+        self.sent: list[tuple[model.Effect, str]] = []
+        """Effects that were carried out, with their marks: what an audit log would show."""
+        self._views: dict[model.Ref, model.Workload] = {}
+        self._pod_owners: dict[tuple[str, str], model.Ref] = {}
+        self._watching = True
+        self._pause = model.PauseState(paused=False)
+
+    def workloads(self, namespace: str) -> Collection[model.Workload]:
+        """The watched workloads of a namespace; costs no request."""
+        if self._watching:
+            self.relist()
+        return [view for ref, view in self._views.items() if ref.namespace == namespace]
+
+    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
+        """The workload of each named pod, of gone ones too if they were ever asked about."""
+        self.faults.reach(faults.Point.OWNERS)
+        for workload in self.states(namespace):
+            for pod in workload.pods:
+                self._pod_owners[namespace, pod.name] = workload.ref
+        found = {pod: self._pod_owners.get((namespace, pod)) for pod in pods}
+        return {pod: ref for pod, ref in found.items() if ref is not None}
+
+    async def look(self, target: model.Ref) -> model.Look | None:
+        """A live look at one target, or None when it is gone. Raises ClusterError."""
+        self.faults.reach(faults.Point.LOOK)
+        return self.read(target)
+
+    async def paused(self) -> model.PauseState:
+        """The pause switch; unreadable means paused."""
+        try:
+            self.faults.reach(faults.Point.PAUSED)
+        except ports.ClusterError as error:
+            return model.PauseState(paused=True, message=f"the pause switch is unreadable: {error}")
+        return self._pause
+
+    async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
+        """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.
+
+        A lost answer to a dry run is a refusal: it had no effect that could be in doubt.
+        """
+        try:
+            self.faults.reach(faults.Point.BEFORE_SEND)
+            workload = self._carry_out(effect, mark, dry_run=dry_run)
+            self.faults.reach(faults.Point.AFTER_SEND)
+        except ports.OutcomeUnknown as error:
+            outcome = ports.Outcome.REFUSED if dry_run else ports.Outcome.UNKNOWN
+            return ports.Receipt(outcome, str(error))
+        except ports.ClusterError as error:
+            return ports.Receipt(ports.Outcome.REFUSED, str(error), status=error.status)
+        outcome = ports.Outcome.WOULD_SUCCEED if dry_run else ports.Outcome.EFFECTIVE
+        if effect.verb is model.Verb.EVICT:
+            return ports.Receipt(outcome, f"{effect.target} evicted", status=201)
+        return ports.Receipt(outcome, f"{effect.target} patched", workload, 200)
+
+    def _carry_out(
+        self, effect: model.Effect, mark: str, *, dry_run: bool
+    ) -> model.Workload | None:
+        workload = None
+        if effect.verb is model.Verb.EVICT:
+            self.evict(effect, dry_run=dry_run)
+        else:
+            workload = self.patch(effect, mark, dry_run=dry_run)
+        if not dry_run:
+            self.sent.append((effect, mark))
+        return workload
+
+    def relist(self) -> None:
+        """Bring the watched view up to date; a whole watch does so by itself."""
+        fresh: dict[model.Ref, model.Workload] = {}
+        for workload in self.states():
+            known = self._views.get(workload.ref)
+            version = workload.manifest["metadata"]["resourceVersion"]
+            if known is None or known.resource_version != version:
+                known = workload.view()
+            fresh[workload.ref] = known
+        self._views = fresh
+
+    def break_watch(self) -> None:
+        """Let the watched view stay as it is, until `mend_watch`."""
+        self.relist()
+        self._watching = False
+
+    def mend_watch(self) -> None:
+        """Let the watched view follow again."""
+        self._watching = True
+
+    def pause(self, message: str) -> None:
+        """Pause the operator."""
+        self._pause = model.PauseState(paused=True, message=message)
+
+    def resume(self) -> None:
+        """End the pause."""
+        self._pause = model.PauseState(paused=False)
+
+    def forbid(self, action: str) -> None:
+        """Take the right to an action from the operator: 403."""
+        self.forbidden.add(action)
+
+    def lose_answer_once(self) -> None:
+        """Carry out the next effect, and lose the answer."""
+        lost = ports.OutcomeUnknown("the connection broke before the answer came")
+        self.faults.once(faults.Point.AFTER_SEND, lost)
+
+    def fail_before_send_once(self) -> None:
+        """Let the next effect not even reach the API server."""
+        self.faults.once(faults.Point.BEFORE_SEND, ports.ClusterError("connection refused"))
+
+    def crash_before_send_once(self) -> None:
+        """Let the operator die just before its next effect is sent."""
+        self.faults.once(faults.Point.BEFORE_SEND, faults.Crash("before send"))
+
+    def crash_after_send_once(self) -> None:
+        """Let the operator die just after its next effect was carried out."""
+        self.faults.once(faults.Point.AFTER_SEND, faults.Crash("after send"))

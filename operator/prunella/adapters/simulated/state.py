@@ -1,0 +1,156 @@
+"""What the simulated API server holds, and how it shows it.
+
+Workloads are kept as manifests in Kubernetes' own shape, so that a JSON patch made for a real
+API server fits them as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from prunella.core import model
+
+Manifest = dict[str, Any]
+
+REPLICAS, TEMPLATE = "spec.replicas", "spec.template"
+"""Keys of `WorkloadState.owners` and of ``Workload.field_owners``."""
+FIELDS: Final = (REPLICAS, TEMPLATE)
+REVISION: Final = "deployment.kubernetes.io/revision"
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class PodState:
+    """One pod. ``ordinal`` and ``node`` tell its place in a StatefulSet or DaemonSet."""
+
+    name: str
+    uid: str
+    revision: str
+    created: datetime.datetime
+    template: Manifest
+    labels: dict[str, str]
+    node: str
+    ordinal: int = 0
+    ready: bool = False
+    deleting: bool = False
+
+    @property
+    def image(self) -> str:
+        """The first container's image."""
+        return str(self.template["spec"]["containers"][0]["image"])
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The pod's annotations, which are its template's."""
+        return dict(self.template.get("metadata", {}).get("annotations") or {})
+
+    def view(self) -> model.Pod:
+        """The pod as the core sees it."""
+        return model.Pod(self.name, self.uid, dict(self.labels), self.ready, self.deleting)
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class RevisionState:
+    """A ReplicaSet or ControllerRevision: the template without the controller's own labels."""
+
+    number: int
+    name: str
+    created: datetime.datetime
+    template: Manifest
+
+    def view(self, current: Manifest) -> model.Revision:
+        """The revision as the core sees it."""
+        return model.Revision(
+            self.number,
+            self.name,
+            self.created,
+            copy.deepcopy(self.template),
+            current=self.template == current,
+        )
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class WorkloadState:
+    """One workload with everything that belongs to it."""
+
+    ref: model.Ref
+    manifest: Manifest
+    startup_seconds: float
+    owners: dict[str, set[str]]
+    revisions: list[RevisionState] = dataclasses.field(default_factory=list)
+    pods: list[PodState] = dataclasses.field(default_factory=list)
+    deleted: bool = False
+
+    @property
+    def template(self) -> Manifest:
+        """The pod template."""
+        found: Manifest = self.manifest["spec"]["template"]
+        return found
+
+    @property
+    def active(self) -> list[PodState]:
+        """Pods that are not being deleted, oldest first."""
+        return [pod for pod in self.pods if not pod.deleting]
+
+    def current(self) -> RevisionState | None:
+        """The revision of the present template; None until the controller has made it."""
+        return next((each for each in self.revisions if each.template == self.template), None)
+
+    def view(self, manifest: Manifest | None = None) -> model.Workload:
+        """The workload as the core sees it; ``manifest`` in place of the stored one."""
+        shown = copy.deepcopy(manifest or self.manifest)
+        metadata, spec, status = shown["metadata"], shown["spec"], shown["status"]
+        return model.Workload(
+            ref=self.ref,
+            uid=metadata["uid"],
+            generation=metadata["generation"],
+            observed_generation=status["observedGeneration"],
+            replicas=spec.get("replicas", status["desired"]),
+            updated=status["updated"],
+            available=status["available"],
+            total=status["total"],
+            labels=metadata.get("labels", {}),
+            annotations=metadata.get("annotations", {}),
+            selector=spec["selector"]["matchLabels"],
+            template=spec["template"],
+            field_owners={field: frozenset(names) for field, names in self.owners.items()},
+            resource_version=metadata["resourceVersion"],
+        )
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class BudgetState:
+    """A PodDisruptionBudget with one of its two limits, in pods."""
+
+    name: str
+    namespace: str
+    selector: dict[str, str]
+    min_available: int | None = None
+    max_unavailable: int | None = None
+
+    def view(self, expected: int, healthy: int) -> model.Budget:
+        """The budget's status, of ``expected`` pods of which ``healthy`` are ready."""
+        desired = (
+            self.min_available
+            if self.min_available is not None
+            else expected - (self.max_unavailable or 0)
+        )
+        return model.Budget(
+            self.name, dict(self.selector), max(0, healthy - desired), healthy, desired
+        )
+
+
+def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether all labels of a selector are there."""
+    return all(labels.get(name) == value for name, value in selector.items())
+
+
+def digest(*parts: object, length: int = 10) -> str:
+    """A short name that depends on nothing but its parts, so that runs can be compared."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

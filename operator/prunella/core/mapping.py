@@ -1,0 +1,155 @@
+"""Which series belongs to which target, and by which labels.
+
+The order: the workload's own label (``deployment``, ``statefulset``, ``daemonset``), or the label
+that the policy names, or a pod's name, whose owner is known from the cluster.  A series
+about something outside the selector is counted and left; one that could be about anything makes
+the whole signal unbelievable.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+
+from prunella.api import reasons
+from prunella.core import compiled, model
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Series:
+    """One value that belongs to a target; ``pod`` is empty for the workload as a whole."""
+
+    value: float
+    pod: str
+    mapped_by: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mapped:
+    """The series of each target, those that occur twice, and how many were not ours."""
+
+    series: Mapping[model.Ref, tuple[Series, ...]]
+    duplicated: frozenset[model.Ref]
+    ignored: int
+    failure: model.Failure | None = None
+
+
+def map_samples(
+    signal: compiled.Signal,
+    samples: Iterable[model.Sample],
+    targets: Collection[model.Ref],
+    owners: Mapping[str, model.Ref],
+) -> Mapped:
+    """Tie each sample to its target. ``owners`` tells the workload of each pod by name."""
+    found: dict[model.Ref, list[Series]] = collections.defaultdict(list)
+    keys: collections.Counter[tuple[model.Ref, str]] = collections.Counter()
+    by_name = {target.name: target for target in targets}
+    namespaces = {target.namespace for target in targets}
+    ignored = 0
+    for sample in samples:
+        if _is_foreign(signal, sample.labels, namespaces):
+            ignored += 1
+            continue
+        place = _place(signal, sample.labels, by_name, owners)
+        if isinstance(place, model.Failure):
+            return Mapped({}, frozenset(), ignored, place)
+        if place is None:
+            ignored += 1
+            continue
+        target, pod, mapped_by = place
+        keys[target, pod] += 1
+        found[target].append(Series(sample.value, pod, mapped_by))
+    mixed = {t for t, series in found.items() if len({s.pod == "" for s in series}) > 1}
+    duplicated = {target for (target, _), count in keys.items() if count > 1}
+    return Mapped(
+        {target: tuple(series) for target, series in found.items()},
+        frozenset(duplicated | mixed),
+        ignored,
+    )
+
+
+def _is_foreign(
+    signal: compiled.Signal, labels: Mapping[str, str], namespaces: Collection[str]
+) -> bool:
+    """True when a series says that it is about another namespace; it is not even shown."""
+    said = [labels[each] for each in signal.namespace_labels if labels.get(each)]
+    return bool(said) and not any(each in namespaces for each in said)
+
+
+_Place = tuple[model.Ref, str, str]
+
+
+def _place(
+    signal: compiled.Signal,
+    labels: Mapping[str, str],
+    by_name: Mapping[str, model.Ref],
+    owners: Mapping[str, model.Ref],
+) -> _Place | model.Failure | None:
+    mapping = signal.spec.mapping
+    if mapping is not None and mapping.single:
+        return _single(labels, by_name)
+    if mapping is not None and mapping.name is not None:
+        return _by_label(signal, mapping.name, labels, by_name)
+    pod_label = next((each for each in compiled.POD_LABELS if labels.get(each)), None)
+    named = [each for each in compiled.WORKLOAD_LABELS.values() if labels.get(each)]
+    if named:
+        own = next((each for each in named if each in signal.labels), None)
+        target = by_name.get(labels[own]) if own is not None else None
+        pod = labels[pod_label] if pod_label is not None else ""
+        return None if target is None or own is None else (target, pod, own)
+    if pod_label is None:
+        return _no_labels(signal, labels)
+    owner = owners.get(labels[pod_label])
+    target = by_name.get(owner.name) if owner is not None else None
+    if target is None or target != owner:
+        return None
+    return target, labels[pod_label], f"{pod_label} of {owner}"
+
+
+def _single(
+    labels: Mapping[str, str], by_name: Mapping[str, model.Ref]
+) -> _Place | model.Failure | None:
+    if labels:
+        return model.Failure(
+            reasons.Doubt.NO_MAPPING_LABELS,
+            f"mapping single expects one series without labels, found {_show(labels)}",
+        )
+    target = next(iter(by_name.values()), None)
+    return None if target is None else (target, "", "single")
+
+
+def _by_label(
+    signal: compiled.Signal,
+    name_label: str,
+    labels: Mapping[str, str],
+    by_name: Mapping[str, model.Ref],
+) -> _Place | model.Failure | None:
+    if not labels.get(name_label):
+        return _no_labels(signal, labels)
+    target = by_name.get(labels[name_label])
+    return None if target is None else (target, "", name_label)
+
+
+def _no_labels(signal: compiled.Signal, labels: Mapping[str, str]) -> model.Failure:
+    wanted = ", ".join(signal.labels)
+    return model.Failure(
+        reasons.Doubt.NO_MAPPING_LABELS,
+        f"a series with labels {_show(labels)} names no target; keep one of: {wanted}",
+    )
+
+
+def _show(labels: Mapping[str, str]) -> str:
+    inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return "{" + inner[:200] + "}"
+
+
+def pod_names(samples: Iterable[model.Sample]) -> frozenset[str]:
+    """Names of the pods that samples speak of without naming their workload."""
+    workload_labels = tuple(compiled.WORKLOAD_LABELS.values())
+    return frozenset(
+        next(sample.labels[each] for each in compiled.POD_LABELS if sample.labels.get(each))
+        for sample in samples
+        if any(sample.labels.get(each) for each in compiled.POD_LABELS)
+        and not any(sample.labels.get(each) for each in workload_labels)
+    )

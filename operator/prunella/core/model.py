@@ -1,0 +1,242 @@
+"""The frozen values that flow from observation to decision.
+
+Everything here is data without behaviour of its own: adapters make it, the core judges
+it.  Times are aware datetimes in UTC; durations are seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import types
+from collections.abc import Mapping
+
+from prunella.api import reasons
+
+NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
+
+
+class Verdict(enum.StrEnum):
+    """A three-valued judgement. Only Unhealthy may lead to an action."""
+
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+    UNKNOWN = "Unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """An object in a namespace, by kind and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """One element of an instant vector."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Vector:
+    """A complete answer to an instant query. ``infos`` are hints that change nothing."""
+
+    samples: tuple[Sample, ...]
+    infos: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer, or one that can't be believed."""
+
+    reason: reasons.Doubt
+    message: str
+
+
+Answer = Vector | Failure
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One signal's verdict for one target at one time, with the values that it saw."""
+
+    signal: str
+    target: Ref
+    verdict: Verdict
+    reason: str
+    message: str
+    value: float | None = None
+    mapped_by: str = ""
+    pod: str = ""
+    """For pod signals: the pod with the worst value."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment, StatefulSet or DaemonSet as the API server shows it."""
+
+    ref: Ref
+    uid: str
+    generation: int
+    observed_generation: int
+    replicas: int
+    updated: int
+    available: int
+    total: int
+    """Pods of all revisions that exist now (``status.replicas``)."""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    selector: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    template: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    field_owners: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    """Managers of ``spec.replicas`` and ``spec.template`` by managedFields."""
+    deleting: bool = False
+    resource_version: str = ""
+    stuck: bool = False
+    """The rollout has made no progress within its deadline (``ProgressDeadlineExceeded``)."""
+
+    @property
+    def rolling(self) -> bool:
+        """Pods of the newest spec are still to be made, or old ones to be removed."""
+        return (
+            self.observed_generation < self.generation
+            or self.updated < self.replicas
+            or self.total > self.updated
+        )
+
+    @property
+    def rolled_out(self) -> bool:
+        """All replicas are of the newest spec and available, and no old one is left."""
+        return not self.rolling and self.available >= self.replicas
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of a workload, with what an eviction needs to know."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    ready: bool = True
+    deleting: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Revision:
+    """One earlier or present state of a workload's pod template."""
+
+    number: int
+    name: str
+    created: datetime.datetime
+    template: Mapping[str, object]
+    current: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Budget:
+    """A PodDisruptionBudget that selects pods of the target."""
+
+    name: str
+    selector: Mapping[str, str]
+    disruptions_allowed: int
+    current_healthy: int
+    desired_healthy: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """A close, live look at one target: asked for only when an action is at hand."""
+
+    workload: Workload
+    pods: tuple[Pod, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    autoscalers: tuple[str, ...] = ()
+    """HorizontalPodAutoscalers and ScaledObjects that target it, as ``Kind/name``."""
+
+
+class Verb(enum.StrEnum):
+    """How an object is changed."""
+
+    PATCH = "Patch"
+    EVICT = "Evict"
+
+
+PatchOperation = Mapping[str, object]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Effect:
+    """One change as data. The executor adds the tests that make it happen at most once.
+
+    ``patch`` is a JSON patch (RFC 6902); with the precondition it is sent as one request that the
+    API server refuses unless ``uid`` and ``generation`` are as they were when it was planned.
+    """
+
+    verb: Verb
+    target: Ref
+    uid: str
+    summary: str
+    generation: int | None = None
+    patch: tuple[PatchOperation, ...] = ()
+    inverse: tuple[PatchOperation, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is done: one word, and the numbers that were compared."""
+
+    reason: reasons.Refused
+    message: str
+    skip_step: bool = False
+    """True when this step does not apply and the next may be tried."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuardAnswer:
+    """One guard's answer, kept for the record whether it passed or not."""
+
+    guard: str
+    refusal: Refusal | None
+    message: str = ""
+
+
+class NeedKind(enum.StrEnum):
+    """What a decision must know before it can be made."""
+
+    LOOK = "Look"
+    VERDICT_AT = "VerdictAt"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Need:
+    """Something to observe before the same step is asked again."""
+
+    kind: NeedKind
+    target: Ref
+    at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PauseState:
+    """Whether the operator as a whole may act. Unreadable means paused."""
+
+    paused: bool
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judgement:
+    """A detector's answer about one value: verdict, one word, and the numbers."""
+
+    verdict: Verdict
+    reason: str
+    message: str

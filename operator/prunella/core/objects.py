@@ -1,0 +1,127 @@
+"""A policy and a ledger record as the core sees them: metadata beside the API's own models."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.api import remediation as remediation_api
+from prunella.core import model
+
+MARK = "prunella.dev/remediation"
+"""Annotation on a target: the newest Remediation that changed it."""
+RESUMED = "prunella.dev/resumed"
+"""Annotation on a policy: when a person last cleared its latch, as ``TIME by AUTHOR``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Namespace and name of a policy: what limits and latches are counted by."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """A RemediationPolicy as read. ``problem`` says why a spec can't be used, if it can't."""
+
+    key: Key
+    uid: str
+    generation: int
+    spec: policy_api.RemediationPolicySpec | None
+    status: policy_api.RemediationPolicyStatus = dataclasses.field(
+        default_factory=policy_api.RemediationPolicyStatus
+    )
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
+    resource_version: str = ""
+    deleting: bool = False
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """A Remediation as read."""
+
+    name: str
+    namespace: str
+    spec: remediation_api.RemediationSpec
+    status: remediation_api.RemediationStatus
+    uid: str = ""
+    resource_version: str = ""
+    created: datetime.datetime | None = None
+
+    @property
+    def policy(self) -> Key:
+        """The policy that decided."""
+        return Key(self.spec.policy.namespace, self.spec.policy.name)
+
+    @property
+    def target(self) -> model.Ref:
+        """The workload that was acted on."""
+        target = self.spec.target
+        return model.Ref(target.kind, target.namespace, target.name)
+
+    @property
+    def phase(self) -> reasons.Phase:
+        """Where the attempt stands."""
+        return self.status.phase
+
+    @property
+    def in_flight(self) -> bool:
+        """True while something may still happen because of this record."""
+        return not self.phase.final
+
+    @property
+    def acted(self) -> bool:
+        """True when an effect was, or may have been, sent: such a record counts for limits."""
+        return self.phase in reasons.ACTED
+
+    @property
+    def sent_at(self) -> datetime.datetime | None:
+        """When the first effect was sent, or was about to be."""
+        times = [each.sent_at for each in self.status.effects if each.sent_at is not None]
+        return min(times, default=None)
+
+
+def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
+    """An effect as it is frozen in a Remediation."""
+    return remediation_api.EffectSpec(
+        verb=effect.verb.value,
+        kind=effect.target.kind,
+        namespace=effect.target.namespace,
+        name=effect.target.name,
+        precondition=remediation_api.Precondition(uid=effect.uid, generation=effect.generation),
+        patch=_dump(effect.patch),
+        summary=effect.summary,
+        inverse=_dump(effect.inverse),
+    )
+
+
+def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
+    """The effect that was frozen in a Remediation."""
+    return model.Effect(
+        verb=model.Verb(spec.verb),
+        target=model.Ref(spec.kind, spec.namespace, spec.name),
+        uid=spec.precondition.uid,
+        summary=spec.summary,
+        generation=spec.precondition.generation,
+        patch=tuple(json.loads(spec.patch or "[]")),
+        inverse=tuple(json.loads(spec.inverse or "[]")),
+    )
+
+
+def _dump(patch: Sequence[model.PatchOperation]) -> str:
+    return json.dumps([dict(op) for op in patch], sort_keys=True) if patch else ""
+
+
+def with_status(policy: Policy, status: policy_api.RemediationPolicyStatus) -> Policy:
+    """The policy with another status."""
+    return dataclasses.replace(policy, status=status)

@@ -1,0 +1,273 @@
+"""The one entry of the core.
+
+A snapshot, what is remembered, a policy and the time go in; findings, decisions, at most one
+command and the next time to look come out.
+Nothing here waits, reads a clock or talks to anybody.  When a decision must know more, the outcome
+says what (``needs``); the caller observes it and asks again with the same time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.core import action, compiled, decide, detect, episode, guards, model, objects
+from prunella.core.rules import Rules
+
+NOT_PAUSED = model.PauseState(paused=False)
+Onsets = Mapping[tuple[str, model.Ref], datetime.datetime]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Config:
+    """What a policy is judged by: its signals made ready, rules, actions and detectors."""
+
+    compiled: compiled.Policy
+    rules: Rules
+    actions: Mapping[str, action.Action]
+    judge_for: detect.JudgeFor
+    guards: Sequence[guards.Guard] = guards.GUARDS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world as one pass sees it."""
+
+    workloads: Sequence[model.Workload]
+    readings: Mapping[str, detect.Reading]
+    owners: Mapping[str, model.Ref]
+    records: Sequence[objects.Record]
+    peers: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    pause: model.PauseState = NOT_PAUSED
+    looks: Mapping[model.Ref, model.Look | None] = dataclasses.field(default_factory=dict)
+    verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
+        default_factory=dict
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Memory:
+    """What one pass leaves for the next: since when each signal has been Unhealthy."""
+
+    onsets: Onsets = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one pass found and decided."""
+
+    memory: Memory
+    findings: tuple[model.Finding, ...]
+    verdicts: Mapping[model.Ref, model.Verdict]
+    decisions: Mapping[model.Ref, decide.Decision]
+    needs: tuple[model.Need, ...]
+    command: decide.Command | None
+    to_clear: tuple[objects.Record, ...]
+    next_check: datetime.datetime
+
+
+def step(
+    snapshot: Snapshot,
+    memory: Memory,
+    policy: objects.Policy,
+    config: Config,
+    now: datetime.datetime,
+) -> Outcome:
+    """One pass over one policy. The policy's spec must be valid."""
+    spec = valid_spec(policy)
+    workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
+    findings = find(workloads, snapshot, config)
+    verdicts = judge_targets(workloads, findings)
+    remembered = Memory(_onsets(findings, memory.onsets, now))
+    scene = make_scene(snapshot, policy, config, verdicts, now)
+    sick = [
+        sickness(config.compiled, workload, findings, remembered, now)
+        for workload in workloads
+        if verdicts[workload.ref] is model.Verdict.UNHEALTHY
+    ]
+    sick.sort(key=lambda each: (each.held_since or now, each.workload.ref))
+    decisions, command = _decide_all(scene, sick)
+    cleared = tuple(
+        record
+        for ref, verdict in verdicts.items()
+        if verdict is model.Verdict.HEALTHY
+        for record in episode.to_clear(policy, ref, snapshot.records)
+    )
+    return Outcome(
+        memory=remembered,
+        findings=tuple(findings),
+        verdicts=verdicts,
+        decisions=decisions,
+        needs=tuple(need for decision in decisions.values() for need in decision.needs),
+        command=command,
+        to_clear=cleared,
+        next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
+    )
+
+
+def valid_spec(policy: objects.Policy) -> policy_api.RemediationPolicySpec:
+    """The policy's spec; raises ValueError when it has none that can be used."""
+    if policy.spec is None:
+        raise ValueError(f"policy {policy.key} has no valid spec: {policy.problem}")
+    return policy.spec
+
+
+def select(
+    namespace: str, target: policy_api.Target, workloads: Iterable[model.Workload]
+) -> list[model.Workload]:
+    """The workloads that a policy is about. An empty selector selects nothing."""
+    chosen = []
+    for workload in workloads:
+        if workload.ref.namespace != namespace or workload.ref.kind != target.kind:
+            continue
+        if target.name is not None:
+            fits = workload.ref.name == target.name
+        else:
+            selector = target.selector
+            fits = (
+                selector is not None and not selector.is_empty and selector.matches(workload.labels)
+            )
+        if fits:
+            chosen.append(workload)
+    return sorted(chosen, key=lambda workload: workload.ref)
+
+
+def find(
+    workloads: Sequence[model.Workload], snapshot: Snapshot, config: Config
+) -> list[model.Finding]:
+    """All findings: each signal for each workload."""
+    targets = [workload.ref for workload in workloads]
+    return [
+        finding
+        for signal in config.compiled.signals
+        for finding in detect.detect(
+            signal,
+            snapshot.readings[signal.name],
+            targets,
+            snapshot.owners,
+            config.judge_for(signal.spec),
+        )
+    ]
+
+
+def judge_targets(
+    workloads: Sequence[model.Workload], findings: Iterable[model.Finding]
+) -> dict[model.Ref, model.Verdict]:
+    """One verdict for each target: sick if any signal is, else unknown if any is."""
+    seen: dict[model.Ref, set[model.Verdict]] = {workload.ref: set() for workload in workloads}
+    for finding in findings:
+        seen[finding.target].add(finding.verdict)
+    return {ref: worst(verdicts) for ref, verdicts in seen.items()}
+
+
+def worst(verdicts: Iterable[model.Verdict]) -> model.Verdict:
+    """Unhealthy before Unknown before Healthy; nothing at all is Unknown."""
+    found = set(verdicts)
+    for verdict in (model.Verdict.UNHEALTHY, model.Verdict.UNKNOWN, model.Verdict.HEALTHY):
+        if verdict in found:
+            return verdict
+    return model.Verdict.UNKNOWN
+
+
+def _onsets(
+    findings: Iterable[model.Finding], before: Onsets, now: datetime.datetime
+) -> dict[tuple[str, model.Ref], datetime.datetime]:
+    """Since when each signal is Unhealthy. Doubt ends it as health does."""
+    return {
+        (finding.signal, finding.target): before.get((finding.signal, finding.target), now)
+        for finding in findings
+        if finding.verdict is model.Verdict.UNHEALTHY
+    }
+
+
+def make_scene(
+    snapshot: Snapshot,
+    policy: objects.Policy,
+    config: Config,
+    verdicts: Mapping[model.Ref, model.Verdict],
+    now: datetime.datetime,
+) -> decide.Scene:
+    """What all decisions of this pass share."""
+    return decide.Scene(
+        policy=policy,
+        spec=valid_spec(policy),
+        rules=config.rules,
+        actions=config.actions,
+        now=now,
+        verdicts=verdicts,
+        peers=snapshot.peers,
+        records=snapshot.records,
+        pause=snapshot.pause,
+        looks=snapshot.looks,
+        verdicts_at=snapshot.verdicts_at,
+        guards=config.guards,
+    )
+
+
+def sickness(
+    signals: compiled.Policy,
+    workload: model.Workload,
+    findings: Iterable[model.Finding],
+    memory: Memory,
+    now: datetime.datetime,
+) -> decide.Sick:
+    """A sick target with the signal that has been Unhealthy longest beyond its ``for``."""
+    bad = tuple(
+        finding
+        for finding in findings
+        if finding.target == workload.ref and finding.verdict is model.Verdict.UNHEALTHY
+    )
+    holds = {
+        signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
+        for signal in signals.signals
+    }
+    ripest = max(
+        bad,
+        key=lambda f: now - memory.onsets.get((f.signal, f.target), now) - holds[f.signal],
+        default=None,
+    )
+    if ripest is None:
+        return decide.Sick(workload, (), None, datetime.timedelta())
+    since = memory.onsets.get((ripest.signal, ripest.target))
+    return decide.Sick(workload, bad, since, holds[ripest.signal])
+
+
+def _next_check(
+    signals: compiled.Policy,
+    memory: Memory,
+    regular: datetime.datetime,
+    now: datetime.datetime,
+) -> datetime.datetime:
+    """The next regular time, or the moment at which a signal will have held long enough."""
+    holds = {signal.name: signal.spec.for_ for signal in signals.signals}
+    ripe = (since + holds[signal] for (signal, _), since in memory.onsets.items())
+    return min([regular, *(moment for moment in ripe if moment > now)])
+
+
+def _being_healed(scene: decide.Scene, ref: model.Ref) -> bool:
+    """Whether the policy's own action on a target is under way: nothing more to decide."""
+    return any(
+        record.in_flight and record.target == ref and record.policy == scene.policy.key
+        for record in scene.records
+    )
+
+
+def _decide_all(
+    scene: decide.Scene, sick: Sequence[decide.Sick]
+) -> tuple[dict[model.Ref, decide.Decision], decide.Command | None]:
+    """Decide target by target, longest ill first. One command a pass; the others wait."""
+    decisions: dict[model.Ref, decide.Decision] = {}
+    command: decide.Command | None = None
+    for each in sick:
+        if command is not None:
+            break
+        if _being_healed(scene, each.workload.ref):
+            continue
+        decision = decide.decide(scene, each)
+        decisions[each.workload.ref] = decision
+        command = decision.command
+        if decision.needs:
+            break
+    return decisions, command

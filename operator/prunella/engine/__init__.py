@@ -1,0 +1,1 @@
+"""The loop: observe -> core.step -> write intent -> act -> verify -> record."""

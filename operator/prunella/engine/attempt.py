@@ -1,0 +1,256 @@
+"""One attempt from intent to proof: the only code that changes a cluster.
+
+    create (the name is the lock) -> plan again, equal hash -> sentAt -> send -> outcome -> verify
+
+Each arrow is a write that a crash may fall between; what was begun is taken up again from the
+record alone, and what was sent is settled by looking, never by sending it again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Mapping
+
+from prunella import ports
+from prunella.api import policy as policy_api
+from prunella.api import reasons, remediation
+from prunella.core import decide, guards, ledger, model, objects, records, verify
+from prunella.engine import world as worlds
+
+LOG = logging.getLogger(__name__)
+Phase = reasons.Phase
+SETTLE_AFTER = datetime.timedelta(seconds=15)
+"""A request whose answer was lost may still be under way for as long as a request may take."""
+_FIRST_PHASE = {
+    policy_api.Mode.ADVISE: Phase.ADVISED,
+    policy_api.Mode.DRY_RUN: Phase.DRY_RUN,
+    policy_api.Mode.LIVE: Phase.PENDING,
+}
+
+
+class Executor:
+    """Carries out commands and takes records forward."""
+
+    def __init__(self, world: worlds.World) -> None:
+        self._world = world
+
+    async def begin(
+        self, policy: objects.Policy, command: decide.Command, queries: Mapping[str, str]
+    ) -> objects.Record | model.Refusal:
+        """Take the lock for a command; a Refusal when the server or somebody else says no."""
+        outcomes: list[str] = [""] * len(command.effects)
+        if command.mode is not policy_api.Mode.ADVISE:
+            refusal = await self._rehearse(command)
+            if refusal is not None:
+                return refusal
+            outcomes = [ports.Outcome.WOULD_SUCCEED.value] * len(command.effects)
+        namespace = command.workload.ref.namespace
+        spec = records.to_spec(command, policy, queries)
+        try:
+            record = await self._world.ledger.create(namespace, command.name, spec)
+            status = _first_status(command, outcomes, self._world.clock.now())
+            record = await self._world.ledger.update(record, status)
+        except ports.Conflict as error:
+            message = f"{command.name} was taken by somebody else: {error}"
+            return model.Refusal(reasons.Refused.IN_FLIGHT, message)
+        except ports.ClusterError as error:
+            message = f"no record, no action: {error}"
+            return model.Refusal(reasons.Refused.LEDGER_UNAVAILABLE, message)
+        self._count(record, record.phase)
+        await self._tell(record, ports.Severity.NORMAL, record.phase, command.summary)
+        return record
+
+    async def _rehearse(self, command: decide.Command) -> model.Refusal | None:
+        """Ask the API server, with ``dryRun=All``, whether it would carry the effects out."""
+        for effect in command.effects:
+            receipt = await self._world.cluster.send(effect, command.name, dry_run=True)
+            if receipt.outcome is ports.Outcome.WOULD_SUCCEED:
+                continue
+            forbidden = receipt.status == 403
+            reason = reasons.Refused.FORBIDDEN if forbidden else reasons.Refused.SERVER_DRY_RUN
+            return model.Refusal(reason, f"{effect.summary}: {receipt.message}")
+        return None
+
+    async def carry_out(self, record: objects.Record) -> objects.Record:
+        """Send a Pending record's effects, each after its ``sentAt`` was written.
+
+        The caller has planned again on fresh state and found the same plan.
+        """
+        for index, effect in enumerate(guards.effects_of(record)):
+            sent = record.status.effects[index].model_copy(
+                update={"sent_at": self._world.clock.now(), "outcome": ""}
+            )
+            record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
+            receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
+            done = sent.model_copy(update=_received(effect, receipt))
+            record = await self._write(record, self._after(record, index, done, receipt))
+            if receipt.outcome is not ports.Outcome.EFFECTIVE:
+                break
+        self._count(record, record.phase)
+        await self._tell_progress(record)
+        return record
+
+    def _after(
+        self,
+        record: objects.Record,
+        index: int,
+        done: remediation.EffectStatus,
+        receipt: ports.Receipt,
+    ) -> remediation.RemediationStatus:
+        last = index + 1 == len(record.spec.effects)
+        if receipt.outcome is ports.Outcome.EFFECTIVE:
+            return _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
+        status = _with_effect(record, index, done, Phase.ACTING)
+        if receipt.outcome is ports.Outcome.UNKNOWN:
+            return status
+        nothing_done = index == 0 and receipt.status != 403
+        phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
+        forbidden = receipt.status == 403
+        reason = reasons.Refused.FORBIDDEN if forbidden else reasons.Refused.PLAN_CHANGED
+        return status.model_copy(
+            update={
+                "phase": phase,
+                "reason": reason,
+                "message": receipt.message[: records.MESSAGE],
+                "finished_at": self._world.clock.now(),
+            }
+        )
+
+    async def settle(self, record: objects.Record) -> objects.Record:
+        """Settle a record that was sent and has no outcome, once its request must be over."""
+        now = self._world.clock.now()
+        if record.sent_at is not None and now - record.sent_at < SETTLE_AFTER:
+            return record
+        look = await self._world.cluster.look(record.target)
+        status = verify.settle(record, look, now)
+        record = await self._write(record, status)
+        self._count(record, record.phase)
+        await self._tell_progress(record)
+        return record
+
+    async def advance(
+        self, record: objects.Record, scene: verify.Scene, healthy: int
+    ) -> objects.Record:
+        """Take a record in Verifying one sample further."""
+        status = verify.progress(record, scene, healthy)
+        if status == record.status:
+            return record
+        record = await self._write(record, status)
+        if record.phase.final:
+            self._count(record, record.phase)
+            await self._tell_progress(record)
+        return record
+
+    async def close(
+        self, record: objects.Record, phase: Phase, reason: str, message: str
+    ) -> objects.Record:
+        """End a record."""
+        now = self._world.clock.now()
+        record = await self._write(record, records.closed(record, phase, reason, message, now))
+        self._count(record, phase)
+        await self._tell_progress(record)
+        return record
+
+    async def clear(self, record: objects.Record) -> None:
+        """Note that the target was seen Healthy: the episode is over."""
+        now = self._world.clock.now()
+        await self._write(record, record.status.model_copy(update={"cleared_at": now}))
+
+    async def escalate(self, record: objects.Record) -> None:
+        """Call a person; noted on the record once the alert has arrived."""
+        description = (
+            f"{record.spec.action} on {record.target} ended {record.phase}: "
+            f"{record.status.message} It was done because {record.spec.reason}. "
+            f"See: prunella explain remediation/{record.name} -n {record.namespace}"
+        )
+        arrived = await self._world.notifier.escalate(
+            ports.Escalation(
+                policy=record.policy,
+                target=record.target,
+                record=record.name,
+                summary=f"{record.target} was not healed by policy {record.policy}",
+                description=description,
+            )
+        )
+        labels = {"namespace": record.policy.namespace, "policy": record.policy.name}
+        if not arrived:
+            self._world.telemetry.count("prunella_escalation_failures_total", labels)
+            return
+        self._world.telemetry.count("prunella_escalations_total", labels)
+        now = self._world.clock.now()
+        await self._write(record, record.status.model_copy(update={"escalated_at": now}))
+        await self._tell(record, ports.Severity.WARNING, "Escalated", description)
+
+    async def _write(
+        self, record: objects.Record, status: remediation.RemediationStatus
+    ) -> objects.Record:
+        return await self._world.ledger.update(record, status)
+
+    def _count(self, record: objects.Record, phase: Phase) -> None:
+        labels = {
+            "namespace": record.policy.namespace,
+            "policy": record.policy.name,
+            "action": record.spec.action,
+            "phase": phase.value,
+        }
+        self._world.telemetry.count("prunella_remediations_total", labels)
+
+    async def _tell_progress(self, record: objects.Record) -> None:
+        bad = record.phase in reasons.UNHELPFUL
+        severity = ports.Severity.WARNING if bad else ports.Severity.NORMAL
+        message = f"{record.spec.action} on {record.target}: {record.status.message}"
+        await self._tell(record, severity, record.phase, message)
+
+    async def _tell(
+        self, record: objects.Record, severity: ports.Severity, reason: str, message: str
+    ) -> None:
+        LOG.info(
+            "%s %s: %s",
+            record.name,
+            reason,
+            message,
+            extra={
+                "remediation": record.name,
+                "namespace": record.namespace,
+                "policy": str(record.policy),
+                "reason": reason,
+            },
+        )
+        await self._world.notifier.event(ports.Notice(record, severity, reason, message))
+
+
+def _first_status(
+    command: decide.Command, outcomes: list[str], now: datetime.datetime
+) -> remediation.RemediationStatus:
+    phase = _FIRST_PHASE[command.mode]
+    status = records.first_status(phase, command.summary, now, len(command.effects))
+    if phase is not Phase.DRY_RUN:
+        return status
+    effects = [
+        effect.model_copy(update={"outcome": outcome})
+        for effect, outcome in zip(status.effects, outcomes, strict=True)
+    ]
+    return status.model_copy(update={"effects": effects})
+
+
+def _with_effect(
+    record: objects.Record, index: int, effect: remediation.EffectStatus, phase: Phase
+) -> remediation.RemediationStatus:
+    effects = list(record.status.effects)
+    effects[index] = effect
+    return record.status.model_copy(
+        update={"effects": effects, "phase": phase, "reason": phase.value}
+    )
+
+
+def _received(effect: model.Effect, receipt: ports.Receipt) -> dict[str, object]:
+    unknown = receipt.outcome is ports.Outcome.UNKNOWN
+    written: dict[str, object] = {
+        "outcome": "" if unknown else receipt.outcome.value,
+        "message": receipt.message[: records.MESSAGE],
+    }
+    if receipt.workload is not None:
+        written["generation"] = receipt.workload.generation
+        written["fingerprint"] = ledger.fingerprint(effect, receipt.workload)
+    return written

@@ -1,0 +1,163 @@
+"""The scheduler: when each policy is looked at, and that all is repaired by a re-list.
+
+Policies of one namespace with the same interval are due at the same moments, so that equal queries
+are asked once; namespaces are spread over the interval.  Watch events only bring a pass forward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import heapq
+import logging
+import math
+import zlib
+from collections.abc import Awaitable, Callable
+
+from prunella import ports
+from prunella.core import ledger, objects
+from prunella.engine import attempt, policy_pass
+from prunella.engine import world as worlds
+
+LOG = logging.getLogger(__name__)
+RETRY_INVALID = datetime.timedelta(minutes=5)
+RETRY_AFTER_ERROR = datetime.timedelta(seconds=10)
+NOTICEABLY_LATE = datetime.timedelta(seconds=1)
+SWEEP_EVERY = datetime.timedelta(seconds=60)
+
+
+class Engine:
+    """Runs passes over all policies until it is stopped."""
+
+    def __init__(self, world: worlds.World, options: worlds.Options) -> None:
+        self.world = self._world = world
+        self._options = options
+        self._passes = policy_pass.Passes(world, options)
+        self._executor = attempt.Executor(world)
+        self._due: dict[objects.Key, datetime.datetime] = {}
+        self._heap: list[tuple[datetime.datetime, objects.Key]] = []
+        self._running: dict[objects.Key, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._stopping = False
+
+    def mark_dirty(self, key: objects.Key) -> None:
+        """Look at a policy as soon as possible: it was created, changed or deleted."""
+        self._schedule(key, self._world.clock.now())
+        self._woken.set()
+
+    async def run(self, relist: Callable[[], Awaitable[None]], relist_seconds: float) -> None:
+        """Run until `stop`; then wait for the passes under way to end."""
+        for policy in self._world.policies.all():
+            self.mark_dirty(policy.key)
+        async with asyncio.TaskGroup() as group:
+            chores = [
+                group.create_task(self._repeat(relist_seconds, relist)),
+                group.create_task(self._repeat(SWEEP_EVERY.total_seconds(), self.sweep)),
+            ]
+            await self._schedule_passes()
+            for chore in chores:
+                chore.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def stop(self) -> None:
+        """Begin no more passes."""
+        self._stopping = True
+        self._woken.set()
+
+    async def sweep(self) -> None:
+        """Notice policies that came or went unseen, end orphans, apply retention."""
+        alive = {policy.key for policy in self._world.policies.all()}
+        for key in alive - self._due.keys():
+            self.mark_dirty(key)
+        await policy_pass.close_orphans(self._world, self._executor, alive)
+        now = self._world.clock.now()
+        records = list(self._world.ledger.records())
+        for record in ledger.expired(records, now, self._options.retention, ledger.HOUR):
+            await self._world.ledger.delete(record)
+
+    async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._world.clock.sleep(seconds)
+            try:
+                await chore()
+            except ports.ClusterError as error:
+                LOG.warning("%s failed and will be tried again: %s", chore.__name__, error)
+
+    def _schedule(self, key: objects.Key, when: datetime.datetime) -> None:
+        self._due[key] = when
+        heapq.heappush(self._heap, (when, key))
+
+    async def _schedule_passes(self) -> None:
+        while not self._stopping:
+            now = self._world.clock.now()
+            while self._heap and self._heap[0][0] <= now:
+                due, key = heapq.heappop(self._heap)
+                if self._due.get(key) == due and key not in self._running:
+                    self._running[key] = asyncio.create_task(self._pass(key, due))
+            await self._wait_for_next(now)
+
+    async def _wait_for_next(self, now: datetime.datetime) -> None:
+        self._woken.clear()
+        wait = SWEEP_EVERY.total_seconds()
+        if self._heap:
+            wait = max(0.0, (self._heap[0][0] - now).total_seconds())
+        sleeping = asyncio.create_task(self._world.clock.sleep(wait))
+        waking = asyncio.create_task(self._woken.wait())
+        _, pending = await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _pass(self, key: objects.Key, due: datetime.datetime) -> None:
+        try:
+            async with self._slots:
+                await self._pass_guarded(key, due)
+        finally:
+            del self._running[key]
+            now = self._world.clock.now()
+            if key in self._due and self._due[key] <= now and self._due[key] != due:
+                self._schedule(key, now)
+            self._woken.set()
+
+    async def _pass_guarded(self, key: objects.Key, due: datetime.datetime) -> None:
+        policy = next((p for p in self._world.policies.all() if p.key == key), None)
+        if policy is None or policy.deleting:
+            self._due.pop(key, None)
+            self._passes.forget(key)
+            return
+        began = self._world.clock.now()
+        now = began if began - due > NOTICEABLY_LATE else due
+        again: datetime.datetime | None = now + RETRY_AFTER_ERROR
+        labels = {"namespace": key.namespace, "policy": key.name}
+        try:
+            again = await self._passes.run(policy, now)
+        except ports.ClusterError as error:
+            LOG.warning("%s: the API server did not answer: %s", key, error)
+            self._world.telemetry.count("prunella_pass_errors_total", labels)
+        except Exception:
+            # The engine's one guard: a fault in one policy's pass must not end the others.
+            LOG.exception("%s: a pass failed", key, extra={"policy": str(key)})
+            self._world.telemetry.count("prunella_pass_errors_total", labels)
+        took = (self._world.clock.now() - began).total_seconds()
+        self._world.telemetry.observe("prunella_pass_seconds", {}, took)
+        if self._due.get(key) == due:
+            self._schedule(key, self._next(policy, now, again))
+
+    def _next(
+        self, policy: objects.Policy, now: datetime.datetime, again: datetime.datetime | None
+    ) -> datetime.datetime:
+        """The next aligned moment, or an earlier one that the core has asked for."""
+        if policy.spec is None or again is None:
+            return now + RETRY_INVALID
+        return min(again, aligned(now, policy.spec.interval.total_seconds(), policy.key.namespace))
+
+
+def aligned(now: datetime.datetime, interval: float, namespace: str) -> datetime.datetime:
+    """The first moment after ``now`` at which policies of a namespace are due.
+
+    ``interval`` is in seconds; the namespace's own phase spreads namespaces over it.
+    """
+    phase = zlib.crc32(namespace.encode()) % 1000 / 1000 * interval
+    turns = math.floor((now.timestamp() - phase) / interval + 1e-9) + 1
+    return datetime.datetime.fromtimestamp(phase + turns * interval, tz=datetime.UTC)

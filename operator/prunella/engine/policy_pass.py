@@ -1,0 +1,375 @@
+"""One pass over one policy: observe, decide, act at most once, take records forward, report."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+
+from prunella import ports
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.core import (
+    compiled,
+    decide,
+    episode,
+    model,
+    objects,
+    records,
+    step,
+    verify,
+)
+from prunella.engine import attempt, observe, report
+from prunella.engine import world as worlds
+
+Phase = reasons.Phase
+MOST_QUESTIONS = 16
+"""How often one decision may ask to know more; a rollback asks once for each revision."""
+
+
+@dataclasses.dataclass(slots=True)
+class PolicyMemory:
+    """What the engine keeps of a policy between passes; all of it may be lost."""
+
+    generation: int = -1
+    compiled: compiled.Policy | None = None
+    problem: str = ""
+    memory: step.Memory = dataclasses.field(default_factory=step.Memory)
+    verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    healthy: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Healthy samples in a row, by record in Verifying."""
+    told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
+    written: policy_api.RemediationPolicyStatus | None = None
+
+
+class Passes:
+    """Runs passes. Deciding and taking the ledger's lock is done by one policy at a time."""
+
+    def __init__(self, world: worlds.World, options: worlds.Options) -> None:
+        self._world = world
+        self._options = options
+        self._observer = observe.Observer(world)
+        self._executor = attempt.Executor(world)
+        self._reporter = report.Reporter(world, options.rules)
+        self._deciding = asyncio.Lock()
+        self.memories: dict[objects.Key, PolicyMemory] = {}
+
+    async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
+        """One pass; returns when the policy wants to be looked at again, at the latest."""
+        memory = self.memories.setdefault(policy.key, PolicyMemory())
+        self._compile(policy, memory)
+        if memory.compiled is None:
+            memory.verdicts = {}
+            await self._reporter.invalid(policy, memory, memory.problem, now)
+            return None
+        readings, owners = await self._observer.read(policy.key.namespace, memory.compiled, now)
+        snapshot = step.Snapshot(
+            workloads=tuple(self._world.cluster.workloads(policy.key.namespace)),
+            readings=readings,
+            owners=owners,
+            records=tuple(self._world.ledger.records()),
+            peers=self._peers(policy.key),
+        )
+        config = self._config(memory.compiled)
+        outcome = step.step(snapshot, memory.memory, policy, config, now)
+        if outcome.needs:
+            outcome = await self._decide(snapshot, policy, memory, outcome, now)
+        memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
+        await self._take_forward(policy, memory, snapshot, outcome, now)
+        for record in outcome.to_clear:
+            await self._executor.clear(record)
+        await self._reporter.report(policy, memory, outcome, now)
+        return outcome.next_check
+
+    def forget(self, key: objects.Key) -> None:
+        """Drop what is kept of a policy that is gone."""
+        self.memories.pop(key, None)
+        self._world.telemetry.forget(key)
+
+    def _compile(self, policy: objects.Policy, memory: PolicyMemory) -> None:
+        if memory.generation == policy.generation:
+            return
+        fresh = PolicyMemory(generation=policy.generation, problem=policy.problem)
+        if policy.spec is not None:
+            try:
+                fresh.compiled = compiled.compile_policy(
+                    policy.key, policy.spec, self._options.namespace_labels
+                )
+            except compiled.PolicyError as error:
+                fresh.problem = str(error)
+        for field in dataclasses.fields(PolicyMemory):
+            setattr(memory, field.name, getattr(fresh, field.name))
+
+    def _config(self, signals: compiled.Policy) -> step.Config:
+        options = self._options
+        return step.Config(
+            signals, options.rules, options.actions, options.judge_for, options.guards
+        )
+
+    def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
+        """The worst verdict of each target of the namespace's other policies."""
+        seen: dict[model.Ref, set[model.Verdict]] = {}
+        for other, memory in self.memories.items():
+            if other.namespace == key.namespace and other != key:
+                for ref, verdict in memory.verdicts.items():
+                    seen.setdefault(ref, set()).add(verdict)
+        return {ref: step.worst(verdicts) for ref, verdicts in seen.items()}
+
+    async def _decide(
+        self,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        outcome: step.Outcome,
+        now: datetime.datetime,
+    ) -> step.Outcome:
+        """Look closely, decide on fresh state, begin and carry out the command, if any."""
+        async with self._deciding:
+            current = await self._world.policies.read(policy.key)
+            if current is None or current.generation != policy.generation:
+                return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
+            snapshot = await self._fresh(snapshot, policy.key.namespace)
+            outcome = await self._answer(snapshot, current, memory, now)
+            if outcome.command is None or memory.compiled is None:
+                return outcome
+            command = outcome.command
+            begun = await self._executor.begin(current, command, _queries(memory.compiled))
+            if isinstance(begun, model.Refusal):
+                refused = decide.Decision(refusal=begun)
+                decisions = {**outcome.decisions, command.workload.ref: refused}
+                return dataclasses.replace(outcome, decisions=decisions, command=None)
+            if begun.phase is Phase.PENDING:
+                self._reporter.acted(command, policy)
+                await self._carry_out(begun, snapshot, current, memory, now)
+            return outcome
+
+    async def _fresh(self, snapshot: step.Snapshot, namespace: str) -> step.Snapshot:
+        await self._world.ledger.refresh(namespace)
+        return dataclasses.replace(
+            snapshot,
+            records=tuple(self._world.ledger.records()),
+            pause=await self._world.cluster.paused(),
+            workloads=tuple(self._world.cluster.workloads(namespace)),
+            looks={},
+        )
+
+    async def _answer(
+        self,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        now: datetime.datetime,
+    ) -> step.Outcome:
+        """Ask the core again and again until it needs to know no more."""
+        config = self._config(memory.compiled) if memory.compiled is not None else None
+        if config is None:
+            raise ValueError(f"policy {policy.key} is not compiled")
+        for _ in range(MOST_QUESTIONS):
+            outcome = step.step(snapshot, memory.memory, policy, config, now)
+            if not outcome.needs:
+                return outcome
+            for need in outcome.needs:
+                snapshot = await self._observe(need, snapshot, outcome, config)
+        return outcome
+
+    async def _observe(
+        self,
+        need: model.Need,
+        snapshot: step.Snapshot,
+        outcome: step.Outcome,
+        config: step.Config,
+    ) -> step.Snapshot:
+        if need.kind is model.NeedKind.LOOK:
+            look = await self._world.cluster.look(need.target)
+            return dataclasses.replace(snapshot, looks={**snapshot.looks, need.target: look})
+        look = snapshot.looks[need.target]
+        if look is None or need.at is None:
+            raise ValueError(f"history of {need.target} is asked without a look at it")
+        signals = frozenset(
+            finding.signal
+            for finding in outcome.findings
+            if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
+        )
+        verdict = await self._observer.verdict_at(
+            config.compiled, config.judge_for, look, signals, need.at
+        )
+        known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
+        return dataclasses.replace(snapshot, verdicts_at=known)
+
+    async def _carry_out(
+        self,
+        record: objects.Record,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        now: datetime.datetime,
+    ) -> None:
+        """Plan a Pending record again on the freshest state; go on only with an equal plan."""
+        snapshot = await self._fresh(snapshot, policy.key.namespace)
+        replanned = await self._replan(record, snapshot, policy, memory, now)
+        if isinstance(replanned, model.Refusal):
+            await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
+            return
+        await self._executor.carry_out(record)
+
+    async def _replan(
+        self,
+        record: objects.Record,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        now: datetime.datetime,
+    ) -> decide.Command | model.Refusal:
+        if memory.compiled is None:
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
+        config = self._config(memory.compiled)
+        follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
+        revert = record.spec.action == episode.REVERT
+        if record.spec.step >= len(step.valid_spec(policy).steps):
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
+        following = episode.Next(record.spec.step, follows, revert=revert)
+        for _ in range(MOST_QUESTIONS):
+            outcome = step.step(snapshot, memory.memory, policy, config, now)
+            scene = step.make_scene(snapshot, policy, config, outcome.verdicts, now)
+            workload = next((w for w in snapshot.workloads if w.ref == record.target), None)
+            if workload is None or workload.uid != record.spec.target.uid:
+                return model.Refusal(reasons.Refused.TARGET_GONE, f"{record.target} is gone")
+            if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
+                message = f"{record.target} is no longer known to be Unhealthy"
+                return model.Refusal(reasons.Refused.NOT_HELD, message)
+            sick = step.sickness(config.compiled, workload, outcome.findings, outcome.memory, now)
+            decision = decide.plan_attempt(
+                scene, sick, following, record.spec.decided_at, record.name
+            )
+            if decision.refusal is not None:
+                return decision.refusal
+            if decision.command is not None:
+                return _same(record, decision.command)
+            for need in decision.needs:
+                snapshot = await self._observe(need, snapshot, outcome, config)
+        return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
+
+    async def _take_forward(
+        self,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        snapshot: step.Snapshot,
+        outcome: step.Outcome,
+        now: datetime.datetime,
+    ) -> None:
+        """Take the policy's unfinished records one step further, and call people in."""
+        spec = step.valid_spec(policy)
+        for record in tuple(self._world.ledger.records()):
+            if record.policy != policy.key:
+                continue
+            if record.phase is Phase.PENDING and outcome.command is None:
+                await self._resume(record, snapshot, policy, memory, now)
+            elif record.phase is Phase.ACTING:
+                await self._executor.settle(record)
+            elif record.phase is Phase.VERIFYING:
+                await self._verify(record, policy, memory, outcome, now)
+            elif _wants_a_person(record, spec):
+                await self._executor.escalate(record)
+
+    async def _resume(
+        self,
+        record: objects.Record,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        now: datetime.datetime,
+    ) -> None:
+        """Take up a record that was created and not sent, as after a crash."""
+        if record.spec.mode is not policy_api.Mode.LIVE:
+            phase = Phase.ADVISED if record.spec.mode is policy_api.Mode.ADVISE else Phase.DRY_RUN
+            await self._executor.close(record, phase, phase.value, record.spec.reason)
+            return
+        async with self._deciding:
+            if len(record.status.effects) != len(record.spec.effects):
+                empty = records.first_status(
+                    Phase.PENDING, record.spec.reason, now, len(record.spec.effects)
+                )
+                record = await self._world.ledger.update(record, empty)
+            current = await self._world.policies.read(policy.key)
+            if current is None or current.generation != record.spec.policy.generation:
+                reason = reasons.Refused.PLAN_CHANGED
+                message = "the policy has changed since the decision"
+                await self._executor.close(record, Phase.NOT_SENT, reason, message)
+                return
+            await self._carry_out(record, snapshot, current, memory, now)
+
+    async def _verify(
+        self,
+        record: objects.Record,
+        policy: objects.Policy,
+        memory: PolicyMemory,
+        outcome: step.Outcome,
+        now: datetime.datetime,
+    ) -> None:
+        if memory.compiled is None:
+            return
+        signals = {evidence.signal for evidence in record.spec.evidence}
+        found = [
+            finding
+            for finding in outcome.findings
+            if finding.target == record.target and finding.signal in signals
+        ]
+        workloads = self._world.cluster.workloads(record.target.namespace)
+        scene = verify.Scene(
+            now=now,
+            verify=step.valid_spec(policy).verify,
+            rules=self._options.rules,
+            workload=next((w for w in workloads if w.ref == record.target), None),
+            verdict=step.worst(finding.verdict for finding in found),
+            message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
+            longest_range=memory.compiled.longest_range,
+            scrape_seconds=self._observer.scrape_seconds(memory.compiled),
+        )
+        healthy = memory.healthy.pop(record.name, 0)
+        after = await self._executor.advance(record, scene, healthy)
+        if not after.phase.final:
+            memory.healthy[record.name] = verify.healthy_in_a_row(record, scene, healthy)
+
+
+def _wants_a_person(record: objects.Record, spec: policy_api.RemediationPolicySpec) -> bool:
+    status = record.status
+    if status.escalated_at is not None or status.cleared_at is not None:
+        return False
+    return verify.must_escalate(record, spec.verify, len(spec.steps))
+
+
+def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
+    if command.plan_hash == record.spec.plan_hash:
+        return command
+    message = f"planned again, the effects are others: {command.summary}"
+    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+
+
+def _queries(policy: compiled.Policy) -> dict[str, str]:
+    return {
+        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
+        for signal in policy.signals
+    }
+
+
+async def close_orphans(
+    world: worlds.World, executor: attempt.Executor, alive: Iterable[objects.Key]
+) -> None:
+    """End the unfinished records of deleted policies: nothing more is done or undone."""
+    known = set(alive)
+    for record in tuple(world.ledger.records()):
+        if record.phase.final or record.policy in known:
+            continue
+        if await world.policies.read(record.policy) is not None:
+            continue
+        message = "the policy was deleted; nothing more is done, nothing is undone"
+        try:
+            if record.phase is Phase.ACTING:
+                record = await executor.settle(record)  # noqa: PLW2901 - the record as settled
+            if record.phase in {Phase.PENDING, Phase.VERIFYING}:
+                sent = record.phase is Phase.VERIFYING
+                phase = Phase.UNPROVEN if sent else Phase.NOT_SENT
+                await executor.close(record, phase, "PolicyDeleted", message)
+        except ports.ClusterError:
+            continue

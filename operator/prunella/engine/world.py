@@ -1,0 +1,39 @@
+"""The ports that an engine works with, bundled; only the wiring knows who is behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+
+from prunella import ports
+from prunella.core import action, detect, guards
+from prunella.core.rules import Rules
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class World:
+    """One implementation of each port."""
+
+    clock: ports.Clock
+    metrics: ports.Metrics
+    cluster: ports.Cluster
+    policies: ports.Policies
+    ledger: ports.Ledger
+    notifier: ports.Notifier
+    telemetry: ports.Telemetry
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """What the engine is told once: rules, plug-ins, periods."""
+
+    rules: Rules
+    actions: Mapping[str, action.Action]
+    judge_for: detect.JudgeFor
+    namespace_labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Label that confines queries to a namespace, by source."""
+    retention: datetime.timedelta = datetime.timedelta(days=7)
+    guards: Sequence[guards.Guard] = guards.GUARDS
+    concurrency: int = 32
+    """Policies that are evaluated at the same time."""

@@ -1,0 +1,67 @@
+"""Kopf handlers: every event goes into a store and nowhere else.
+
+No finalizers, daemons, timers or indexes: nothing that would write to the watched objects, and
+nothing that acts on an event. What is done follows from the stores, by the engine's own clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import kopf
+
+from prunella import ports
+from prunella.adapters.kubernetes import kinds
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+"""Called in Kopf's thread with the kind and the raw watch event."""
+Login = Callable[[], kopf.ConnectionInfo]
+_log = logging.getLogger(__name__)
+
+
+def registry(on_event: OnEvent, login: Login) -> kopf.OperatorRegistry:
+    """A registry with one handler per watched kind and our own login."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def log_in(**_: Any) -> kopf.ConnectionInfo | None:
+        """Without credentials Kopf ends; an error would leave it waiting for ever."""
+        try:
+            return login()
+        except ports.ClusterError as error:
+            _log.error("Kopf can't log in: %s", error)
+            return None
+
+    for kind in kinds.WATCHED:
+        _watch(handlers, kind, on_event)
+    return handlers
+
+
+def _watch(handlers: kopf.OperatorRegistry, kind: kinds.Kind, on_event: OnEvent) -> None:
+    @kopf.on.event(
+        kind.group, kind.version, kind.plural, registry=handlers, id=f"store-{kind.plural}"
+    )
+    async def store(event: kopf.RawEvent, **_: Any) -> None:
+        on_event(kind.name, event)
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf's settings: bounded waits everywhere, no writes, no rights beyond our own kinds."""
+    chosen = kopf.OperatorSettings()
+    chosen.peering.standalone = True
+    chosen.scanning.disabled = True
+    chosen.posting.enabled = False
+    watching = chosen.watching
+    watching.server_timeout, watching.client_timeout = 290, 300
+    watching.connect_timeout, watching.reconnect_backoff = 10, 1.0
+    watching.inactivity_timeout = 70.0
+    watching.chunk_size = 500
+    networking = chosen.networking
+    networking.request_timeout, networking.connect_timeout = 30, 5
+    networking.error_backoffs = (0.5, 1, 2, 4, 8)
+    networking.trust_env = False
+    # Kopf would kill the whole process; when to exit is for whoever awaits the watch.
+    chosen.process.ultimate_exiting_timeout = None
+    return chosen

@@ -1,0 +1,193 @@
+"""The seams to the world: what the engine needs, and nothing about who provides it.
+
+Every Protocol has a real adapter and a simulated twin, held to the same contract tests.
+A call that may have had an effect and whose answer was lost raises `OutcomeUnknown`:
+it is never reported as failed and never repeated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from prunella.api import policy as policy_api
+from prunella.api import remediation as remediation_api
+from prunella.core import model, objects
+
+
+class ClusterError(Exception):
+    """The API server said no, or could not be reached. Nothing was changed."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status; None when there was no connection."""
+
+
+class OutcomeUnknown(ClusterError):  # noqa: N818 - it is not known to be an error
+    """A request was sent and its answer never came: it may have been carried out."""
+
+
+class Conflict(ClusterError):  # noqa: N818 - a race that was lost, as the API server calls it
+    """Somebody else was first: the name is taken or the object has changed."""
+
+
+class Outcome(enum.StrEnum):
+    """What became of one effect."""
+
+    EFFECTIVE = "Effective"
+    WOULD_SUCCEED = "WouldSucceed"
+    """Dry run only: the API server would have carried it out."""
+    REFUSED = "Refused"
+    """The API server answered that it did nothing."""
+    UNKNOWN = "Unknown"
+    """No answer came: it may have been carried out."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Receipt:
+    """The API server's answer to an effect."""
+
+    outcome: Outcome
+    message: str = ""
+    workload: model.Workload | None = None
+    """The target as the API server returned it after a patch; None for pods and refusals."""
+    status: int | None = None
+    """HTTP status of the answer; None when none came."""
+
+
+class Clock(Protocol):
+    """Time, so that tests and simulations can have their own."""
+
+    def now(self) -> datetime.datetime:
+        """The time in UTC, with its zone."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Metrics(Protocol):
+    """Telemetry sources that answer PromQL."""
+
+    async def query(
+        self, source: str, namespace: str, query: str, at: datetime.datetime | None = None
+    ) -> model.Answer:
+        """Ask one instant query, already confined; never raises, a `Failure` says why not.
+
+        ``namespace`` is that of the asking policy: a source may be closed to it.
+        """
+
+
+class Cluster(Protocol):
+    """Workloads: the watched view, the close look, and the only way to change one."""
+
+    def workloads(self, namespace: str) -> Collection[model.Workload]:
+        """The watched workloads of a namespace; costs no request."""
+
+    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
+        """The workload of each named pod; unknown pods are left out. Cached by pod name."""
+
+    async def look(self, target: model.Ref) -> model.Look | None:
+        """A live look at one target, or None when it is gone. Raises ClusterError."""
+
+    async def paused(self) -> model.PauseState:
+        """Whether the operator as a whole may act; unreadable means paused."""
+
+    async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> Receipt:
+        """Carry out one effect at most once, leaving ``mark`` on the object. Never raises."""
+
+
+class Policies(Protocol):
+    """RemediationPolicy objects."""
+
+    def all(self) -> Collection[objects.Policy]:
+        """The watched policies; costs no request."""
+
+    async def read(self, key: objects.Key) -> objects.Policy | None:
+        """A policy as it is now, or None when it is gone. Raises ClusterError."""
+
+    async def write_status(
+        self, policy: objects.Policy, status: policy_api.RemediationPolicyStatus
+    ) -> None:
+        """Write the status. Raises ClusterError; a lost race is no error."""
+
+
+class Ledger(Protocol):
+    """Remediation objects: one per attempt, the lock and the memory of everything done."""
+
+    def records(self) -> Collection[objects.Record]:
+        """All records, own writes included; costs no request."""
+
+    async def refresh(self, namespace: str) -> None:
+        """Read a namespace's records anew from the API server. Raises ClusterError."""
+
+    async def create(
+        self, namespace: str, name: str, spec: remediation_api.RemediationSpec
+    ) -> objects.Record:
+        """Take the name. Raises Conflict when it is taken, OutcomeUnknown, ClusterError."""
+
+    async def update(
+        self, record: objects.Record, status: remediation_api.RemediationStatus
+    ) -> objects.Record:
+        """Write the status under the record's resourceVersion. Raises Conflict, ClusterError."""
+
+    async def delete(self, record: objects.Record) -> None:
+        """Delete an old record, under its uid. Raises ClusterError."""
+
+
+class Severity(enum.StrEnum):
+    """Types of Kubernetes Events."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell people about a policy or a record."""
+
+    regarding: objects.Policy | objects.Record
+    severity: Severity
+    reason: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Escalation:
+    """A call for a person, posted to Alertmanager so that existing routes page."""
+
+    policy: objects.Key
+    target: model.Ref
+    record: str
+    summary: str
+    description: str
+    labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
+
+
+class Notifier(Protocol):
+    """The ways to people. Never raises: a lost notice must not stop a remediation."""
+
+    async def event(self, notice: Notice) -> None:
+        """Post a Kubernetes Event; repeats are rate-limited."""
+
+    async def escalate(self, escalation: Escalation) -> bool:
+        """Post an alert; False when it did not arrive, so that it is tried again."""
+
+
+class Telemetry(Protocol):
+    """The operator's own metrics."""
+
+    def count(self, name: str, labels: Mapping[str, str]) -> None:
+        """Add one to a counter."""
+
+    def gauge(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        """Set a gauge."""
+
+    def observe(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        """Add one observation, in seconds, to a histogram."""
+
+    def forget(self, policy: objects.Key) -> None:
+        """Drop the series of a policy that is gone."""

@@ -1,0 +1,129 @@
+"""The operator's settings: one YAML file, written by the chart, read at start.
+
+Credentials are never written here, only the paths of files that hold them; they are read
+anew when they change.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Annotated, Literal
+
+import pydantic
+import yaml
+from pydantic import alias_generators
+
+GITOPS_MANAGERS = ("argocd-controller", "kustomize-controller", "helm-controller")
+SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
+ActionName = Literal["restart", "evictPod", "scale", "rollback"]
+
+
+class SettingsError(Exception):
+    """A settings file that can't be used: which field, what was found, what is wanted."""
+
+
+class Model(pydantic.BaseModel):
+    """A frozen model, written in camelCase, that refuses fields it does not know."""
+
+    model_config = pydantic.ConfigDict(
+        alias_generator=alias_generators.to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+
+class BasicAuth(Model):
+    """User and the file of the password."""
+
+    username: str
+    password_file: pathlib.Path
+
+
+class Tls(Model):
+    """TLS towards a source."""
+
+    ca_file: pathlib.Path | None = None
+    cert_file: pathlib.Path | None = None
+    key_file: pathlib.Path | None = None
+    insecure_skip_verify: bool = False
+
+
+class Source(Model):
+    """A named Prometheus-compatible source."""
+
+    url: str = "http://prometheus-operated.monitoring.svc:9090"
+    bearer_token_file: pathlib.Path | None = None
+    basic_auth: BasicAuth | None = None
+    headers: dict[str, str] = {}
+    tls: Tls = Tls()
+    namespace_label: str = "namespace"
+    """Label that confines a policy's queries to its own namespace."""
+    allowed_namespaces: tuple[str, ...] = ("*",)
+    connect_timeout_seconds: float = 3.0
+    read_timeout_seconds: float = 10.0
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_series: int = 20_000
+    max_queries_per_namespace: int = 200
+    """Distinct queries that one namespace may have answered in a round."""
+    max_seconds_per_namespace: float = 30.0
+    """Time that one namespace's queries may take in a round."""
+
+
+class Limits(Model):
+    """Limits above those of single policies."""
+
+    actions_per_namespace_per_hour: Annotated[int, pydantic.Field(ge=1)] = 5
+    actions_per_cluster_per_hour: Annotated[int, pydantic.Field(ge=1)] = 10
+    unhelpful_before_latch: Annotated[int, pydantic.Field(ge=1)] = 3
+
+
+class Alertmanager(Model):
+    """Where escalations are posted; without a URL they end in conditions and Events."""
+
+    url: str | None = None
+    bearer_token_file: pathlib.Path | None = None
+    tls: Tls = Tls()
+    labels: dict[str, str] = {"severity": "critical"}
+
+
+class Settings(Model):
+    """Everything about the operator that is not in a policy."""
+
+    operator_namespace: str = "prunella-system"
+    operator_name: str = "prunella"
+    """Name of the operator's own Deployment: it is never its own target."""
+    namespaces: tuple[str, ...] = ()
+    """Namespaces to watch; empty means all."""
+    enabled_actions: tuple[ActionName, ...] = ()
+    """Actions that the operator may carry out; it has rights for these alone."""
+    sources: dict[str, Source] = {"default": Source()}
+    alertmanager: Alertmanager = Alertmanager()
+    limits: Limits = Limits()
+    gitops_managers: tuple[str, ...] = GITOPS_MANAGERS
+    system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
+    relist_seconds: float = 120.0
+    """Time between two full lists that repair what a broken watch lost."""
+    record_retention_seconds: float = 7 * 86_400.0
+    http_host: str = "0.0.0.0"  # noqa: S104 - the pod's own network, closed by NetworkPolicy
+    http_port: int = 8080
+    kubernetes_threads: Annotated[int, pydantic.Field(ge=1, le=64)] = 16
+    metrics_threads: Annotated[int, pydantic.Field(ge=1, le=64)] = 8
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+def load(path: pathlib.Path) -> Settings:
+    """Read a settings file; raises SettingsError naming file, field and what is wrong."""
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"can't read settings {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"settings {path} are not YAML: {error}") from error
+    try:
+        return Settings.model_validate(document or {})
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"settings {path}: {field}: {first['msg']}") from error

@@ -1,0 +1,154 @@
+"""The only place that names concrete classes: `live` for a cluster, `simulated` for a story.
+
+Both return the same `Engine`; nothing else knows which one it is in.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import datetime
+import functools
+import pathlib
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+from prunella import handlers
+from prunella import settings as settings_module
+from prunella.actions import registry
+from prunella.adapters import clock as clocks
+from prunella.adapters import telemetry
+from prunella.adapters.kubernetes import (
+    client,
+    cluster,
+    credentials,
+    ledger,
+    notifier,
+    policies,
+    relist,
+    store,
+    watch,
+)
+from prunella.adapters.prometheus import alertmanager, metrics
+from prunella.adapters.prometheus import round as rounds
+from prunella.adapters.simulated import world as simulated_world
+from prunella.api import policy as policy_api
+from prunella.core import detect, rules
+from prunella.core import guards as guards_module
+from prunella.detectors import threshold
+from prunella.engine import loop
+from prunella.engine import world as worlds
+
+Relist = Callable[[], Awaitable[None]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Live:
+    """An engine on a real cluster, with what must be started and stopped around it."""
+
+    engine: loop.Engine
+    api: client.KubeApi
+    watch: watch.Watch
+    stores: store.Stores
+    metrics: metrics.PrometheusMetrics
+    telemetry: telemetry.PrometheusTelemetry
+    namespaces: tuple[str, ...]
+
+    async def relist(self) -> None:
+        """List everything anew. Raises ClusterError."""
+        await relist.relist(self.api, self.stores, self.namespaces)
+
+
+def judge_for(signal: policy_api.Signal) -> detect.Judge:
+    """The detector of a signal."""
+    return functools.partial(threshold.judge, params=signal.threshold)
+
+
+def rules_of(settings: settings_module.Settings) -> rules.Rules:
+    """The rules that decisions are made by."""
+    return rules.Rules(
+        operator_namespace=settings.operator_namespace,
+        operator_name=settings.operator_name,
+        system_namespaces=frozenset(settings.system_namespaces),
+        gitops_managers=frozenset(settings.gitops_managers),
+        actions_per_namespace_per_hour=settings.limits.actions_per_namespace_per_hour,
+        actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
+        unhelpful_before_latch=settings.limits.unhelpful_before_latch,
+    )
+
+
+def options_of(settings: settings_module.Settings) -> worlds.Options:
+    """What the engine is told once."""
+    return worlds.Options(
+        rules=rules_of(settings),
+        actions=registry.all_actions(),
+        judge_for=judge_for,
+        namespace_labels={
+            name: source.namespace_label for name, source in settings.sources.items()
+        },
+        retention=datetime.timedelta(seconds=settings.record_retention_seconds),
+    )
+
+
+def live(
+    settings: settings_module.Settings,
+    on_change: store.OnChange,
+    kubeconfig: pathlib.Path | None = None,
+    context: str | None = None,
+    guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
+) -> Live:
+    """An engine on a real cluster; nothing is started yet. Raises ClusterError without access.
+
+    ``on_change`` is called in any thread with kind, namespace and name of what has changed.
+    """
+    access = credentials.Credentials(kubeconfig, context)
+    api = client.KubeApi(access, settings.kubernetes_threads)
+    stores = store.Stores(on_change, settings.system_namespaces)
+    clock = clocks.RealClock()
+    own_metrics = telemetry.PrometheusTelemetry()
+    prometheus = metrics.PrometheusMetrics(
+        settings.sources, clock, threads=settings.metrics_threads
+    )
+    alerts = alertmanager.Alertmanager(
+        settings.alertmanager, clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
+    )
+    world = worlds.World(
+        clock=clock,
+        metrics=rounds.SharedRound(prometheus, clock),
+        cluster=cluster.KubernetesCluster(api, stores, settings.operator_namespace),
+        policies=policies.KubernetesPolicies(api, stores),
+        ledger=ledger.KubernetesLedger(api, stores),
+        notifier=notifier.KubernetesNotifier(api, clock, socket.gethostname(), alerts.escalate),
+        telemetry=own_metrics,
+    )
+    kopf_registry = handlers.registry(stores.apply, access.connection)
+    return Live(
+        engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
+        api=api,
+        watch=watch.Watch(kopf_registry, handlers.settings(), settings.namespaces),
+        stores=stores,
+        metrics=prometheus,
+        telemetry=own_metrics,
+        namespaces=settings.namespaces,
+    )
+
+
+def simulated(
+    world: simulated_world.World,
+    settings: settings_module.Settings | None = None,
+    guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
+) -> loop.Engine:
+    """The same engine on a simulated world; a story may be told about missing ``guards``."""
+    options = options_of(settings or settings_module.Settings())
+    return loop.Engine(
+        worlds.World(
+            clock=world.clock,
+            metrics=world.metrics,
+            cluster=world.cluster,
+            policies=world.policies,
+            ledger=world.ledger,
+            notifier=world.notifier,
+            telemetry=world.telemetry,
+        ),
+        dataclasses.replace(options, guards=guards),
+    )
