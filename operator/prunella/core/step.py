@@ -213,7 +213,11 @@ def sickness(
     memory: Memory,
     now: datetime.datetime,
 ) -> decide.Sick:
-    """A sick target with the signal that has been Unhealthy longest beyond its ``for``."""
+    """A sick target with the signal that has been Unhealthy longest beyond its ``for``.
+
+    Where signals have held long enough, only they are evidence: a flicker of another one must not
+    choose the pod to evict.
+    """
     bad = tuple(
         finding
         for finding in findings
@@ -223,15 +227,17 @@ def sickness(
         signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
         for signal in signals.signals
     }
-    ripest = max(
-        bad,
-        key=lambda f: now - memory.onsets.get((f.signal, f.target), now) - holds[f.signal],
-        default=None,
-    )
+
+    def beyond(finding: model.Finding) -> datetime.timedelta:
+        since = memory.onsets.get((finding.signal, finding.target), now)
+        return now - since - holds[finding.signal]
+
+    ripest = max(bad, key=beyond, default=None)
     if ripest is None:
         return decide.Sick(workload, (), None, datetime.timedelta())
+    ripe = tuple(finding for finding in bad if beyond(finding) >= datetime.timedelta())
     since = memory.onsets.get((ripest.signal, ripest.target))
-    return decide.Sick(workload, bad, since, holds[ripest.signal])
+    return decide.Sick(workload, ripe or bad, since, holds[ripest.signal])
 
 
 def _next_check(

@@ -126,6 +126,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     if workload is None:
         message = f"{record.target} is gone: nothing can be proved"
         return _finish(status, scene, Phase.UNPROVEN, "TargetGone", message)
+    if workload.uid == record.spec.target.uid and not _seen(record, workload):
+        return status
     edited = guards.edited_since(record, workload)
     if edited is not None:
         return _finish(status, scene, Phase.SUPERSEDED, "ChangedByOthers", edited)
@@ -139,13 +141,17 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     return _count(status, verification, scene, healthy)
 
 
+def _seen(record: objects.Record, workload: model.Workload) -> bool:
+    """Whether the watched workload is at least as new as the effects: a watch may be behind."""
+    generations = [effect.generation or 0 for effect in record.status.effects]
+    return workload.generation >= max(generations, default=0)
+
+
 def _await_rollout(
     record: objects.Record, scene: Scene, workload: model.Workload
 ) -> remediation.RemediationStatus:
     status = record.status
-    generations = [effect.generation or 0 for effect in status.effects]
-    seen = workload.generation >= max(generations, default=0)
-    if seen and workload.rolled_out:
+    if workload.rolled_out:
         wait = scene.longest_range + SCRAPES_TO_WAIT * scene.scrape_seconds
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
@@ -158,7 +164,7 @@ def _await_rollout(
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
     started = record.sent_at or record.spec.decided_at
     waited = (scene.now - started).total_seconds()
-    stuck = seen and workload.stuck and waited > STUCK_BELIEVED_AFTER
+    stuck = workload.stuck and waited > STUCK_BELIEVED_AFTER
     if stuck or waited > scene.rules.rollout_seconds:
         message = (
             f"the rollout is stuck after {waited:.0f} s: {workload.updated} of "

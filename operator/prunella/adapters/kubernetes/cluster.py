@@ -1,0 +1,167 @@
+"""The Cluster port on a real API server. The only place that changes anything in a cluster.
+
+An effect on a workload is one JSON patch that tests UID and generation and leaves a mark.
+The API server answers 200 to the first and 422 to any repeat, so it is the server itself that
+sees to it that an effect happens at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from prunella import ports
+from prunella.adapters.kubernetes import client, kinds, parse
+from prunella.adapters.kubernetes import look as look_module
+from prunella.adapters.kubernetes import owners as owners_module
+from prunella.adapters.kubernetes import store as store_module
+from prunella.core import model, objects
+
+PAUSE = "prunella-pause"
+ANNOTATIONS = "/metadata/annotations"
+MARK_PATH = f"{ANNOTATIONS}/{objects.MARK.replace('/', '~1')}"
+
+
+class KubernetesCluster:
+    """Workloads of a real cluster (`ports.Cluster`)."""
+
+    def __init__(
+        self, api: client.KubeApi, stores: store_module.Stores, operator_namespace: str
+    ) -> None:
+        self._api = api
+        self._stores = stores
+        self._operator_namespace = operator_namespace
+        self._owners = owners_module.Owners(api)
+
+    def workloads(self, namespace: str) -> Collection[model.Workload]:
+        """The watched workloads of a namespace; costs no request."""
+        return [found for store in self._stores.workloads.values() for found in store.of(namespace)]
+
+    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
+        """The workload of each named pod; unknown pods are left out. Raises ClusterError."""
+        return await self._owners.find(namespace, pods)
+
+    async def look(self, target: model.Ref) -> model.Look | None:
+        """A live look at one target, or None when it is gone. Raises ClusterError."""
+        return await look_module.look(self._api, target)
+
+    async def paused(self) -> model.PauseState:
+        """Whether the pause ConfigMap is there; only its clear absence means not paused."""
+        path = kinds.CONFIG_MAP.path(self._operator_namespace, PAUSE)
+        try:
+            reply = await self._api.exchange("GET", path, mutating=False)
+        except ports.ClusterError as error:
+            return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
+        if reply.status == 404 and _names_the_pause(reply.body):
+            return model.PauseState(paused=False)
+        if reply.ok:
+            return model.PauseState(paused=True, message=_pause_reason(reply.body))
+        message = f"can't read ConfigMap {PAUSE}: {reply.message}"
+        return model.PauseState(paused=True, message=message)
+
+    async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
+        """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.
+
+        An evicted pod carries no mark: its UID can't be evicted twice. A dry run has no effect
+        that could be in doubt, so a lost answer to it is a refusal.
+        """
+        try:
+            if effect.verb is model.Verb.EVICT:
+                return await self._evict(effect, dry_run=dry_run)
+            return await self._patch(effect, mark, dry_run=dry_run)
+        except ports.OutcomeUnknown as error:
+            outcome = ports.Outcome.REFUSED if dry_run else ports.Outcome.UNKNOWN
+            return ports.Receipt(outcome, str(error), status=error.status)
+        except ports.ClusterError as error:
+            return ports.Receipt(ports.Outcome.REFUSED, _refusal_text(error), status=error.status)
+
+    async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
+        target = effect.target
+        path = kinds.WORKLOADS[target.kind].path(target.namespace, target.name)
+        status, raw = await self._api.request(
+            "PATCH",
+            path,
+            _query(dry_run=dry_run),
+            patch(effect, mark, has_annotations=await self._has_annotations(target, path)),
+            client.JSON_PATCH,
+            mutating=True,
+        )
+        if not dry_run:
+            self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
+        workload = parse.workload(target.kind, raw)
+        return ports.Receipt(_success(dry_run=dry_run), f"{target} patched", workload, status)
+
+    async def _has_annotations(self, target: model.Ref, path: str) -> bool:
+        """Almost always known from the watch; where it saw none, the object itself is asked."""
+        known = self._stores.workloads[target.kind].get(target.namespace, target.name)
+        if known is not None and known.annotations:
+            return True
+        _, raw = await self._api.request("GET", path, mutating=False)
+        return bool(raw["metadata"].get("annotations"))
+
+    async def _evict(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
+        target = effect.target
+        options: dict[str, Any] = {"preconditions": {"uid": effect.uid}}
+        if dry_run:
+            options["dryRun"] = ["All"]
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"namespace": target.namespace, "name": target.name},
+            "deleteOptions": options,
+        }
+        path = kinds.POD.path(target.namespace, target.name, "eviction")
+        status, _ = await self._api.request(
+            "POST", path, _query(dry_run=dry_run), body, mutating=True
+        )
+        return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
+
+
+def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dict[str, object]]:
+    """The whole JSON patch of an effect: tests, mark, change.
+
+    Generation says nothing about annotations. Where there are none, the map has to be made, and
+    making it would wipe one that was made meanwhile; the API server's JSON patch lets a test for
+    null pass only where nothing is, so that race is refused.
+    """
+    operations: list[dict[str, object]] = [_test("/metadata/uid", effect.uid)]
+    if effect.generation is not None:
+        operations.append(_test("/metadata/generation", effect.generation))
+    if not has_annotations:
+        operations.append(_test(ANNOTATIONS, None))
+        operations.append({"op": "add", "path": ANNOTATIONS, "value": {}})
+    operations.append({"op": "add", "path": MARK_PATH, "value": mark})
+    return operations + [dict(operation) for operation in effect.patch]
+
+
+def _test(path: str, value: object) -> dict[str, object]:
+    return {"op": "test", "path": path, "value": value}
+
+
+def _query(*, dry_run: bool) -> dict[str, str | int]:
+    query: dict[str, str | int] = {"fieldManager": client.FIELD_MANAGER}
+    return query | {"dryRun": "All"} if dry_run else query
+
+
+def _success(*, dry_run: bool) -> ports.Outcome:
+    return ports.Outcome.WOULD_SUCCEED if dry_run else ports.Outcome.EFFECTIVE
+
+
+def _refusal_text(error: ports.ClusterError) -> str:
+    if error.status == 403:
+        return f"forbidden by the API server: {error}"
+    if error.status == 422:
+        return f"changed since it was planned, or not valid: {error}"
+    return str(error)
+
+
+def _names_the_pause(status: Any) -> bool:
+    """Whether a 404 is about the ConfigMap, not from something on the way to the API server."""
+    details = status.get("details") if isinstance(status, dict) else None
+    return isinstance(details, dict) and details.get("name") == PAUSE
+
+
+def _pause_reason(raw: Any) -> str:
+    data = raw.get("data") if isinstance(raw, dict) else None
+    reason = data.get("reason") if isinstance(data, dict) else None
+    return str(reason or f"ConfigMap {PAUSE} gives no reason")

@@ -1,0 +1,45 @@
+"""The kinds of objects that are read or written, and where the API server keeps them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """A namespaced kind; ``group`` is empty for the core API."""
+
+    name: str
+    plural: str
+    version: str = "v1"
+    group: str = ""
+
+    @property
+    def api_version(self) -> str:
+        """Group and version as written in manifests."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """Path of an object, or of the list of a namespace or (None) of all namespaces."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        place = f"{root}/namespaces/{namespace}" if namespace is not None else root
+        return "/".join(part for part in (place, self.plural, name, subresource) if part)
+
+
+PRUNELLA = "prunella.dev"
+POLICY = Kind("RemediationPolicy", "remediationpolicies", "v1alpha1", PRUNELLA)
+RECORD = Kind("Remediation", "remediations", "v1alpha1", PRUNELLA)
+DEPLOYMENT = Kind("Deployment", "deployments", group="apps")
+STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
+DAEMON_SET = Kind("DaemonSet", "daemonsets", group="apps")
+REPLICA_SET = Kind("ReplicaSet", "replicasets", group="apps")
+CONTROLLER_REVISION = Kind("ControllerRevision", "controllerrevisions", group="apps")
+POD = Kind("Pod", "pods")
+CONFIG_MAP = Kind("ConfigMap", "configmaps")
+BUDGET = Kind("PodDisruptionBudget", "poddisruptionbudgets", group="policy")
+AUTOSCALER = Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers", "v2", "autoscaling")
+SCALED_OBJECT = Kind("ScaledObject", "scaledobjects", "v1alpha1", "keda.sh")
+EVENT = Kind("Event", "events", group="events.k8s.io")
+
+WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
+WATCHED = (POLICY, RECORD, *WORKLOADS.values())

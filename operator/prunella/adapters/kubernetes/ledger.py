@@ -1,0 +1,87 @@
+"""The Ledger port on Remediation objects of a real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from prunella import ports
+from prunella.adapters.kubernetes import client, kinds, parse, relist
+from prunella.adapters.kubernetes import store as store_module
+from prunella.api import remediation as remediation_api
+from prunella.core import objects
+
+FIELD_MANAGER = {"fieldManager": client.FIELD_MANAGER}
+
+
+class KubernetesLedger:
+    """Remediations (`ports.Ledger`). Own writes are in the store when a call returns."""
+
+    def __init__(self, api: client.KubeApi, stores: store_module.Stores) -> None:
+        self._api = api
+        self._stores = stores
+
+    def records(self) -> Collection[objects.Record]:
+        """All records, own writes included; costs no request."""
+        return self._stores.records.all()
+
+    async def refresh(self, namespace: str) -> None:
+        """Read a namespace's records anew. Raises ClusterError."""
+        await relist.relist_kind(self._api, self._stores, kinds.RECORD, namespace)
+
+    async def create(
+        self, namespace: str, name: str, spec: remediation_api.RemediationSpec
+    ) -> objects.Record:
+        """Take the name. Raises Conflict when it is taken, OutcomeUnknown, ClusterError."""
+        body = {
+            "apiVersion": kinds.RECORD.api_version,
+            "kind": kinds.RECORD.name,
+            "metadata": {"namespace": namespace, "name": name},
+            "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        _, raw = await self._api.request(
+            "POST", kinds.RECORD.path(namespace), FIELD_MANAGER, body, mutating=True
+        )
+        return self._keep(raw)
+
+    async def update(
+        self, record: objects.Record, status: remediation_api.RemediationStatus
+    ) -> objects.Record:
+        """Write the status under the record's resourceVersion.
+
+        Raises Conflict when the record has changed, OutcomeUnknown, ClusterError.
+        """
+        body = {
+            "apiVersion": kinds.RECORD.api_version,
+            "kind": kinds.RECORD.name,
+            "metadata": {
+                "namespace": record.namespace,
+                "name": record.name,
+                "uid": record.uid,
+                "resourceVersion": record.resource_version,
+            },
+            "spec": record.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        path = kinds.RECORD.path(record.namespace, record.name, "status")
+        _, raw = await self._api.request("PUT", path, FIELD_MANAGER, body, mutating=True)
+        return self._keep(raw)
+
+    async def delete(self, record: objects.Record) -> None:
+        """Delete a record under its UID; one that is gone already is no error.
+
+        Raises ClusterError.
+        """
+        path = kinds.RECORD.path(record.namespace, record.name)
+        body = {"preconditions": {"uid": record.uid}}
+        reply = await self._api.exchange("DELETE", path, body=body, mutating=True)
+        if not reply.ok and reply.status != 404:
+            raise client.refusal(reply, mutating=True)
+        self._stores.records.remove(record.namespace, record.name, record.uid)
+
+    def _keep(self, raw: dict[str, Any]) -> objects.Record:
+        self._stores.records.put(raw)
+        try:
+            return parse.record(raw)
+        except parse.Unreadable as error:
+            raise ports.OutcomeUnknown(f"the API server's answer can't be read: {error}") from error

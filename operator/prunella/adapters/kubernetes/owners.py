@@ -1,0 +1,87 @@
+"""Which workload a pod belongs to, by the pod's name: what metrics of pods are joined by."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import dataclasses
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from prunella.adapters.kubernetes import client, kinds, parse
+from prunella.core import model
+
+UNKNOWN_SECONDS = 30.0
+"""How long a name that no pod had is not asked for again."""
+FORGET_SECONDS = 3600.0
+"""How long a pod is remembered after it is gone: its series outlive it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    owner: model.Ref | None
+    """None for a pod without a workload, and for a name that no pod has."""
+    until: float
+
+
+class Owners:
+    """A cache of pod name to workload, filled by one metadata-only list per namespace."""
+
+    def __init__(self, api: client.KubeApi, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds that only grow."""
+        self._api = api
+        self._clock = clock
+        self._seen: dict[str, dict[str, _Seen]] = {}
+        self._locks: collections.defaultdict[str, asyncio.Lock] = collections.defaultdict(
+            asyncio.Lock
+        )
+
+    async def find(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
+        """The workload of each named pod; pods without one are left out. Raises ClusterError."""
+        async with self._locks[namespace]:
+            if self._missing(namespace, pods):
+                await self._list(namespace)
+                self._note_unknown(namespace, pods)
+        known = self._seen.get(namespace, {})
+        found = {name: known[name].owner for name in pods if name in known}
+        return {name: owner for name, owner in found.items() if owner is not None}
+
+    def _missing(self, namespace: str, pods: Collection[str]) -> bool:
+        known, now = self._seen.get(namespace, {}), self._clock()
+        return any(name not in known or known[name].until <= now for name in pods)
+
+    async def _list(self, namespace: str) -> None:
+        found: dict[str, model.Ref | None] = {}
+        path = kinds.POD.path(namespace)
+        async for page in self._api.pages(path, accept=client.METADATA_ONLY):
+            for raw in page["items"]:
+                found[raw["metadata"]["name"]] = owner(namespace, raw)
+        now = self._clock()
+        kept = {n: s for n, s in self._seen.get(namespace, {}).items() if s.until > now}
+        fresh = {name: _Seen(ref, now + FORGET_SECONDS) for name, ref in found.items()}
+        self._seen[namespace] = kept | fresh
+
+    def _note_unknown(self, namespace: str, pods: Collection[str]) -> None:
+        known = self._seen[namespace]
+        until = self._clock() + UNKNOWN_SECONDS
+        for name in pods:
+            known.setdefault(name, _Seen(None, until))
+
+
+def owner(namespace: str, pod: Mapping[str, Any]) -> model.Ref | None:
+    """The workload that a pod's metadata names, or None.
+
+    A ReplicaSet's name is its Deployment's, a dash and the hash that its pods carry as a label.
+    """
+    meta = pod["metadata"]
+    for reference in meta.get("ownerReferences") or ():
+        kind, name = reference["kind"], reference["name"]
+        if not reference.get("controller") or not reference["apiVersion"].startswith("apps/"):
+            continue
+        suffix = f"-{(meta.get('labels') or {}).get(parse.TEMPLATE_HASH, '')}"
+        if kind == kinds.REPLICA_SET.name and len(suffix) > 1 and name.endswith(suffix):
+            return model.Ref(kinds.DEPLOYMENT.name, namespace, name.removesuffix(suffix))
+        if kind in {kinds.STATEFUL_SET.name, kinds.DAEMON_SET.name}:
+            return model.Ref(kind, namespace, name)
+    return None

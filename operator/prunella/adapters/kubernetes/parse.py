@@ -1,0 +1,276 @@
+"""Raw JSON of the API server to the core's values. Pure: nothing is read or sent here."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pydantic
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.api import remediation as remediation_api
+from prunella.core import model, objects
+
+Raw = Mapping[str, Any]
+OWNED_FIELDS = {"spec.replicas": "f:replicas", "spec.template": "f:template"}
+REVISION = "deployment.kubernetes.io/revision"
+TEMPLATE_HASH = "pod-template-hash"
+
+
+class Unreadable(Exception):  # noqa: N818 - what the object is
+    """An object that does not have the shape of its kind."""
+
+
+def workload(kind: str, raw: Raw) -> model.Workload:
+    """A Deployment, StatefulSet or DaemonSet."""
+    meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    replicas, updated, available, total = _COUNTS[kind](spec, status)
+    return model.Workload(
+        ref=model.Ref(kind, meta["namespace"], meta["name"]),
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        observed_generation=status.get("observedGeneration", 0),
+        replicas=replicas,
+        updated=updated,
+        available=available,
+        total=total,
+        labels=meta.get("labels") or model.NO_LABELS,
+        annotations=meta.get("annotations") or model.NO_LABELS,
+        selector=(spec.get("selector") or {}).get("matchLabels") or model.NO_LABELS,
+        template=spec["template"],
+        field_owners=field_owners(meta.get("managedFields") or ()),
+        deleting="deletionTimestamp" in meta,
+        resource_version=meta.get("resourceVersion", ""),
+    )
+
+
+Counts = tuple[int, int, int, int]
+
+
+def _deployment_counts(spec: Raw, status: Raw) -> Counts:
+    return (
+        spec.get("replicas", 1),
+        status.get("updatedReplicas", 0),
+        status.get("availableReplicas", 0),
+        status.get("replicas", 0),
+    )
+
+
+def _stateful_set_counts(spec: Raw, status: Raw) -> Counts:
+    """Pods below a partition are meant to stay old, so they count as updated.
+
+    With one revision only, the current pods are the updated ones.
+    """
+    replicas, total = spec.get("replicas", 1), status.get("replicas", 0)
+    updated = status.get("updatedReplicas", 0)
+    if status.get("updateRevision") == status.get("currentRevision"):
+        updated = max(updated, status.get("currentReplicas", 0))
+    strategy = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+    kept = min(strategy.get("partition", 0), replicas)
+    if kept and updated >= replicas - kept:
+        updated = total
+    available = status.get("availableReplicas", status.get("readyReplicas", 0))
+    return replicas, updated, available, total
+
+
+def _daemon_set_counts(_: Raw, status: Raw) -> Counts:
+    return (
+        status.get("desiredNumberScheduled", 0),
+        status.get("updatedNumberScheduled", 0),
+        status.get("numberAvailable", 0),
+        status.get("currentNumberScheduled", 0),
+    )
+
+
+_COUNTS = {
+    "Deployment": _deployment_counts,
+    "StatefulSet": _stateful_set_counts,
+    "DaemonSet": _daemon_set_counts,
+}
+
+
+def field_owners(managed: Iterable[Raw]) -> dict[str, frozenset[str]]:
+    """Who last wrote the replicas and who the template, by managedFields."""
+    owners: dict[str, set[str]] = {field: set() for field in OWNED_FIELDS}
+    for entry in managed:
+        spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        for field, key in OWNED_FIELDS.items():
+            if key in spec:
+                owners[field].add(entry.get("manager", ""))
+    return {field: frozenset(names) for field, names in owners.items() if names}
+
+
+def pod(raw: Raw) -> model.Pod:
+    """A pod."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    conditions = {c["type"]: c["status"] for c in status.get("conditions") or ()}
+    return model.Pod(
+        name=meta["name"],
+        uid=meta["uid"],
+        labels=meta.get("labels") or model.NO_LABELS,
+        ready=conditions.get("Ready") == "True",
+        deleting="deletionTimestamp" in meta,
+    )
+
+
+def finished(raw: Raw) -> bool:
+    """Whether a pod has ended for good: it holds no place of its workload any more."""
+    return (raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def controller_uid(raw: Raw) -> str:
+    """UID of the object that controls this one; empty when none does."""
+    owners = raw["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+
+
+def deployment_revisions(
+    sets: Iterable[Raw], deployment: model.Workload
+) -> tuple[model.Revision, ...]:
+    """The revisions of a Deployment, newest first: its ReplicaSets."""
+    found = []
+    for raw in sets:
+        number = (raw["metadata"].get("annotations") or {}).get(REVISION, "")
+        if controller_uid(raw) == deployment.uid and number.isdecimal():
+            found.append(_revision(raw, int(number), _without_hash(raw["spec"]["template"])))
+    return _mark_current(found, deployment)
+
+
+def controller_revisions(
+    revisions: Iterable[Raw], owner: model.Workload
+) -> tuple[model.Revision, ...]:
+    """The revisions of a StatefulSet or DaemonSet, newest first."""
+    found = []
+    for raw in revisions:
+        if controller_uid(raw) == owner.uid:
+            template = dict(raw["data"]["spec"]["template"])
+            template.pop("$patch", None)
+            found.append(_revision(raw, raw["revision"], template))
+    return _mark_current(found, owner)
+
+
+def _revision(raw: Raw, number: int, template: Mapping[str, object]) -> model.Revision:
+    meta = raw["metadata"]
+    created = datetime.datetime.fromisoformat(meta["creationTimestamp"])
+    return model.Revision(number, meta["name"], created, template)
+
+
+def _without_hash(template: Raw) -> dict[str, object]:
+    """The template as the Deployment has it; the hash label is its ReplicaSet's own."""
+    meta = dict(template.get("metadata") or {})
+    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != TEMPLATE_HASH}
+    return {**template, "metadata": {**meta, "labels": labels}}
+
+
+def _mark_current(found: list[model.Revision], owner: model.Workload) -> tuple[model.Revision, ...]:
+    """Mark the newest revision with the owner's template.
+
+    An old record may lack fields that the server fills in today: then, once the controller has
+    seen the newest spec, the highest number is the current one.
+    """
+    found.sort(key=lambda revision: -revision.number)
+    same = [r.number for r in found if comparable(r.template) == comparable(owner.template)]
+    if not same and found and owner.observed_generation >= owner.generation:
+        same = [found[0].number]
+    if not same:
+        return tuple(found)
+    return tuple(
+        model.Revision(r.number, r.name, r.created, r.template, current=r.number == same[0])
+        for r in found
+    )
+
+
+def comparable(template: Mapping[str, object]) -> dict[str, object]:
+    """A template without what says nothing: empty values of its metadata."""
+    meta = template.get("metadata")
+    told = {k: v for k, v in meta.items() if v} if isinstance(meta, Mapping) else {}
+    return {**template, "metadata": told}
+
+
+def budget(raw: Raw) -> model.Budget:
+    """A PodDisruptionBudget; one whose status is behind its spec allows nothing."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    current = status.get("observedGeneration", 0) >= meta.get("generation", 0)
+    return model.Budget(
+        name=meta["name"],
+        selector=(raw["spec"].get("selector") or {}).get("matchLabels") or model.NO_LABELS,
+        disruptions_allowed=status.get("disruptionsAllowed", 0) if current else 0,
+        current_healthy=status.get("currentHealthy", 0),
+        desired_healthy=status.get("desiredHealthy", 0),
+    )
+
+
+def scale_target(raw: Raw) -> tuple[str, str]:
+    """Kind and name of what an autoscaler scales; KEDA's default kind is Deployment."""
+    target = raw["spec"].get("scaleTargetRef") or {}
+    return target.get("kind", "Deployment"), target.get("name", "")
+
+
+def policy(raw: Raw) -> objects.Policy:
+    """A RemediationPolicy; an invalid spec is kept as the problem that it is."""
+    meta = raw["metadata"]
+    spec, problem = None, ""
+    try:
+        spec = policy_api.RemediationPolicySpec.model_validate(raw.get("spec"))
+    except pydantic.ValidationError as error:
+        problem = explain(error)
+    return objects.Policy(
+        key=objects.Key(meta["namespace"], meta["name"]),
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        spec=spec,
+        status=_policy_status(raw.get("status") or {}),
+        annotations=meta.get("annotations") or model.NO_LABELS,
+        resource_version=meta.get("resourceVersion", ""),
+        deleting="deletionTimestamp" in meta,
+        problem=problem,
+    )
+
+
+def _policy_status(raw: Raw) -> policy_api.RemediationPolicyStatus:
+    """The status; one of another version is forgotten, since every round writes it anew."""
+    try:
+        return policy_api.RemediationPolicyStatus.model_validate(raw)
+    except pydantic.ValidationError:
+        return policy_api.RemediationPolicyStatus()
+
+
+def record(raw: Raw) -> objects.Record:
+    """A Remediation. Raises Unreadable when its spec is none of ours.
+
+    A status that can't be read is Unknown, never Pending: it must not be acted on again.
+    """
+    meta = raw["metadata"]
+    try:
+        spec = remediation_api.RemediationSpec.model_validate(raw.get("spec"))
+    except pydantic.ValidationError as error:
+        raise Unreadable(explain(error)) from error
+    try:
+        status = remediation_api.RemediationStatus.model_validate(raw.get("status") or {})
+    except pydantic.ValidationError as error:
+        status = remediation_api.RemediationStatus(
+            phase=reasons.Phase.UNKNOWN,
+            reason="UnreadableStatus",
+            message=f"the status can't be read: {explain(error)}"[:2048],
+        )
+    created = meta.get("creationTimestamp")
+    return objects.Record(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        spec=spec,
+        status=status,
+        uid=meta.get("uid", ""),
+        resource_version=meta.get("resourceVersion", ""),
+        created=datetime.datetime.fromisoformat(created) if created else None,
+    )
+
+
+def explain(error: pydantic.ValidationError) -> str:
+    """The first thing that is wrong, as ``spec.field[0].name: what``."""
+    first = error.errors(include_url=False)[0]
+    path = "spec"
+    for part in first["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"{path}: {first['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,59 @@
+"""The Policies port on RemediationPolicy objects of a real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prunella.adapters.kubernetes import client, kinds, parse
+from prunella.adapters.kubernetes import store as store_module
+from prunella.api import policy as policy_api
+from prunella.core import objects
+
+
+class KubernetesPolicies:
+    """RemediationPolicies (`ports.Policies`)."""
+
+    def __init__(self, api: client.KubeApi, stores: store_module.Stores) -> None:
+        self._api = api
+        self._stores = stores
+
+    def all(self) -> Collection[objects.Policy]:
+        """The watched policies; costs no request."""
+        return self._stores.policies.all()
+
+    async def read(self, key: objects.Key) -> objects.Policy | None:
+        """A policy as it is now, or None when it is gone. Raises ClusterError."""
+        path = kinds.POLICY.path(key.namespace, key.name)
+        reply = await self._api.exchange("GET", path, mutating=False)
+        if reply.status == 404:
+            return None
+        if not reply.ok:
+            raise client.refusal(reply, mutating=False)
+        self._stores.policies.put(reply.body)
+        return parse.policy(reply.body)
+
+    async def write_status(
+        self, policy: objects.Policy, status: policy_api.RemediationPolicyStatus
+    ) -> None:
+        """Write the status, if the policy is as it was read. Raises ClusterError.
+
+        A policy that has changed, or is gone, is judged anew in the next round anyway.
+        """
+        body = {
+            "apiVersion": kinds.POLICY.api_version,
+            "kind": kinds.POLICY.name,
+            "metadata": {
+                "namespace": policy.key.namespace,
+                "name": policy.key.name,
+                "uid": policy.uid,
+                "resourceVersion": policy.resource_version,
+            },
+            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        path = kinds.POLICY.path(policy.key.namespace, policy.key.name, "status")
+        query = {"fieldManager": client.FIELD_MANAGER}
+        reply = await self._api.exchange("PUT", path, query, body, mutating=True)
+        if reply.ok:
+            self._stores.policies.put(reply.body)
+        elif reply.status not in {404, 409}:
+            raise client.refusal(reply, mutating=True)

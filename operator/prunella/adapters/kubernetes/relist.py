@@ -1,0 +1,53 @@
+"""Full lists that repair what a broken watch lost.
+
+After a `410 Gone` Kopf lists anew, but tells nobody about objects that vanished in the gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunella import ports
+from prunella.adapters.kubernetes import client, kinds
+from prunella.adapters.kubernetes import store as store_module
+
+
+async def relist(
+    api: client.KubeApi, stores: store_module.Stores, namespaces: Sequence[str] = ()
+) -> None:
+    """List every watched kind and bring the stores in line. Raises ClusterError.
+
+    ``namespaces`` are those to list; empty means the whole cluster, in one list.
+    """
+    for kind in kinds.WATCHED:
+        for namespace in namespaces or (None,):
+            await relist_kind(api, stores, kind, namespace)
+
+
+async def relist_kind(
+    api: client.KubeApi, stores: store_module.Stores, kind: kinds.Kind, namespace: str | None
+) -> None:
+    """List one kind in one namespace, or in all (None). Raises ClusterError."""
+    try:
+        await _once(api, stores, kind, namespace)
+    except ports.ClusterError as error:
+        if error.status != 410:
+            raise
+        await _once(api, stores, kind, namespace)
+
+
+async def _once(
+    api: client.KubeApi, stores: store_module.Stores, kind: kinds.Kind, namespace: str | None
+) -> None:
+    """Page by page, so that the raw objects of a big cluster are never held all at once."""
+    store = stores.of_kind(kind.name)
+    seen: set[store_module.Name] = set()
+    version = ""
+    async for page in api.pages(kind.path(namespace)):
+        version = version or page["metadata"]["resourceVersion"]
+        for raw in page["items"]:
+            place = raw["metadata"]["namespace"]
+            if stores.keeps(kind.name, place):
+                store.put(raw)
+                seen.add((place, raw["metadata"]["name"]))
+    store.retain(seen, version, namespace)

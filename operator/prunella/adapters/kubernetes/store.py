@@ -1,0 +1,202 @@
+"""What the cluster was last seen to hold: parsed once per change, read without a request.
+
+Kopf's thread, re-lists and our own writes all feed the same stores. Their order is that of the
+API server's resourceVersions: nothing older replaces anything newer, and what was deleted
+does not come back.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+from prunella.adapters.kubernetes import kinds, parse
+from prunella.core import model, objects
+
+T = TypeVar("T")
+Raw = Mapping[str, Any]
+OnChange = Callable[[str, str, str], None]
+"""Called with kind, namespace and name, from whichever thread brought the change."""
+Name = tuple[str, str]
+TOMBSTONES = 4096
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Entry(Generic[T]):
+    version: int
+    uid: str
+    value: T
+
+
+def _version(raw: Raw) -> int:
+    """A resourceVersion as the number that it is in every cluster that keeps its state in etcd."""
+    text = raw["metadata"].get("resourceVersion", "")
+    return int(text) if text.isdecimal() else 0
+
+
+class Store(Generic[T]):
+    """The objects of one kind. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        kind: str,
+        parse_one: Callable[[Raw], T],
+        on_change: OnChange,
+        notable: Callable[[T], object],
+    ) -> None:
+        """``notable`` is what a change must show in to be told to ``on_change``."""
+        self._kind = kind
+        self._parse = parse_one
+        self._on_change = on_change
+        self._notable = notable
+        self._lock = threading.Lock()
+        self._entries: dict[str, dict[str, _Entry[T]]] = {}
+        self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+
+    def all(self) -> list[T]:
+        """All objects."""
+        with self._lock:
+            return [e.value for names in self._entries.values() for e in names.values()]
+
+    def of(self, namespace: str) -> list[T]:
+        """The objects of a namespace."""
+        with self._lock:
+            return [entry.value for entry in self._entries.get(namespace, {}).values()]
+
+    def get(self, namespace: str, name: str) -> T | None:
+        """One object, or None."""
+        with self._lock:
+            entry = self._entries.get(namespace, {}).get(name)
+            return entry.value if entry is not None else None
+
+    def put(self, raw: Raw) -> None:
+        """Take in an object, unless something newer is known about it."""
+        meta = raw["metadata"]
+        namespace, name, uid = meta["namespace"], meta["name"], meta["uid"]
+        version = _version(raw)
+        if not self._wanted(namespace, name, uid, version):
+            return
+        try:
+            value = self._parse(raw)
+        except parse.Unreadable as error:
+            _log.error("%s %s/%s can't be read: %s", self._kind, namespace, name, error)
+            return
+        with self._lock:
+            old = self._entries.get(namespace, {}).get(name)
+            if uid in self._gone or (old is not None and old.version >= version > 0):
+                return
+            self._entries.setdefault(namespace, {})[name] = _Entry(version, uid, value)
+        if old is None or self._notable(old.value) != self._notable(value):
+            self._on_change(self._kind, namespace, name)
+
+    def _wanted(self, namespace: str, name: str, uid: str, version: int) -> bool:
+        """Whether an object is worth parsing."""
+        with self._lock:
+            old = self._entries.get(namespace, {}).get(name)
+            return uid not in self._gone and (old is None or not old.version >= version > 0)
+
+    def remove(self, namespace: str, name: str, uid: str) -> None:
+        """Forget an object for good; one of the same name with another UID stays."""
+        with self._lock:
+            self._bury(uid)
+            entry = self._entries.get(namespace, {}).get(name)
+            if entry is None or entry.uid != uid:
+                return
+            self._drop(namespace, name)
+        self._on_change(self._kind, namespace, name)
+
+    def apply(self, event: Mapping[str, Any]) -> None:
+        """Take in a watch event; Kopf's first listing has events of type None."""
+        raw = event["object"]
+        if event["type"] == "DELETED":
+            meta = raw["metadata"]
+            self.remove(meta["namespace"], meta["name"], meta["uid"])
+        else:
+            self.put(raw)
+
+    def replace(self, items: Iterable[Raw], version: str, namespace: str | None = None) -> None:
+        """Take in a whole list; objects that are not in it are gone.
+
+        ``version`` is the list's resourceVersion: what is newer than the list is not judged by it.
+        ``namespace`` is where the list was taken, None for the whole cluster.
+        """
+        seen: set[Name] = set()
+        for raw in items:
+            self.put(raw)
+            seen.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+        self.retain(seen, version, namespace)
+
+    def retain(self, seen: Collection[Name], version: str, namespace: str | None = None) -> None:
+        """Forget what a list of ``version`` did not show."""
+        limit = int(version) if version.isdecimal() else 0
+        with self._lock:
+            missing = [
+                (place, name, entry.uid)
+                for place, names in self._entries.items()
+                if namespace in (None, place)
+                for name, entry in names.items()
+                if (place, name) not in seen and entry.version <= limit
+            ]
+        for place, name, uid in missing:
+            self.remove(place, name, uid)
+
+    def _drop(self, namespace: str, name: str) -> None:
+        names = self._entries[namespace]
+        del names[name]
+        if not names:
+            del self._entries[namespace]
+
+    def _bury(self, uid: str) -> None:
+        """UIDs are never used twice, so late news of a deleted object can be told by them."""
+        self._gone[uid] = None
+        while len(self._gone) > TOMBSTONES:
+            self._gone.popitem(last=False)
+
+
+class Stores:
+    """The stores of all watched kinds."""
+
+    def __init__(self, on_change: OnChange, closed_namespaces: Collection[str] = ()) -> None:
+        """Workloads of ``closed_namespaces`` are not kept."""
+        self._closed = frozenset(closed_namespaces)
+        self.policies: Store[objects.Policy] = Store(
+            kinds.POLICY.name,
+            parse.policy,
+            on_change,
+            lambda policy: (policy.uid, policy.generation, policy.annotations, policy.deleting),
+        )
+        self.records: Store[objects.Record] = Store(
+            kinds.RECORD.name, parse.record, on_change, lambda record: record.resource_version
+        )
+        self.workloads: dict[str, Store[model.Workload]] = {
+            kind: _workload_store(kind, on_change) for kind in kinds.WORKLOADS
+        }
+
+    def of_kind(self, kind: str) -> Store[Any]:
+        """The store of a watched kind."""
+        others: dict[str, Store[Any]] = {
+            kinds.POLICY.name: self.policies,
+            kinds.RECORD.name: self.records,
+        }
+        return others.get(kind) or self.workloads[kind]
+
+    def keeps(self, kind: str, namespace: str) -> bool:
+        """Whether objects of a kind are kept from a namespace."""
+        return kind not in kinds.WORKLOADS or namespace not in self._closed
+
+    def apply(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Take in a watch event."""
+        if self.keeps(kind, event["object"]["metadata"]["namespace"]):
+            self.of_kind(kind).apply(event)
+
+
+def _workload_store(kind: str, on_change: OnChange) -> Store[model.Workload]:
+    def parse_one(raw: Raw) -> model.Workload:
+        return parse.workload(kind, raw)
+
+    return Store(kind, parse_one, on_change, lambda workload: workload.resource_version)

@@ -1,0 +1,346 @@
+"""The Cluster port does the same in the simulation as on a real API server."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from prunella import ports
+from prunella.core import model, objects
+from tests.contract.worlds import World
+
+KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+
+
+def ref_of(world: World, kind: str = "Deployment", name: str = "web") -> model.Ref:
+    """A workload in our namespace."""
+    return model.Ref(kind, world.namespace, name)
+
+
+async def seen(world: World, ref: model.Ref) -> model.Look:
+    """A look at a workload that must be there."""
+    look = await world.cluster.look(ref)
+    assert look is not None
+    return look
+
+
+async def started(world: World, ref: model.Ref, replicas: int = 2) -> model.Workload:
+    """A new workload, rolled out."""
+    await world.add(ref, replicas)
+    return (await seen(world, ref)).workload
+
+
+def scaling(workload: model.Workload, replicas: int) -> model.Effect:
+    """The effect of a scaling."""
+    operation = {"op": "replace", "path": "/spec/replicas", "value": replicas}
+    return changing(workload, operation)
+
+
+def changing(workload: model.Workload, operation: model.PatchOperation) -> model.Effect:
+    """The effect of one operation on the workload as it is."""
+    return model.Effect(
+        model.Verb.PATCH,
+        workload.ref,
+        workload.uid,
+        "a change",
+        generation=workload.generation,
+        patch=(operation,),
+    )
+
+
+def eviction(world: World, pod: model.Pod) -> model.Effect:
+    """The effect of evicting a pod."""
+    target = model.Ref("Pod", world.namespace, pod.name)
+    return model.Effect(model.Verb.EVICT, target, pod.uid, "evict it")
+
+
+def image_of(template: object) -> str:
+    """The image that a template names."""
+    assert isinstance(template, dict)
+    return str(template["spec"]["containers"][0]["image"])
+
+
+async def test_patch_changes_and_marks(world: World) -> None:
+    """A patch changes the workload, leaves the mark, and returns what the server then has."""
+    before = await started(world, ref_of(world))
+
+    receipt = await world.cluster.send(scaling(before, 3), "record-1", dry_run=False)
+
+    after = (await seen(world, before.ref)).workload
+    assert (ports.Outcome.EFFECTIVE, 200) == (receipt.outcome, receipt.status)
+    assert receipt.workload is not None
+    assert 3 == receipt.workload.replicas == after.replicas
+    assert before.generation + 1 == receipt.workload.generation
+    assert "record-1" == after.annotations[objects.MARK]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+async def test_effect_happens_at_most_once(world: World, kind: str) -> None:
+    """The API server itself refuses the repeat of an effect that it has carried out."""
+    before = await started(world, ref_of(world, kind))
+    effect = scaling(before, 3)
+
+    first = await world.cluster.send(effect, "record-1", dry_run=False)
+    second = await world.cluster.send(effect, "record-1", dry_run=False)
+
+    assert ports.Outcome.EFFECTIVE is first.outcome
+    assert (ports.Outcome.REFUSED, 422) == (second.outcome, second.status)
+    assert "record-1" == (await seen(world, before.ref)).workload.annotations[objects.MARK]
+
+
+async def test_stale_generation_is_refused(world: World) -> None:
+    """A plan made before somebody else's change does nothing."""
+    planned_on = await started(world, ref_of(world))
+    await world.scale(planned_on.ref, 4)
+
+    receipt = await world.cluster.send(scaling(planned_on, 1), "record-1", dry_run=False)
+
+    after = (await seen(world, planned_on.ref)).workload
+    assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
+    assert receipt.message
+    assert 4 == after.replicas
+    assert objects.MARK not in after.annotations
+
+
+async def test_recreated_target_is_refused(world: World) -> None:
+    """A workload of the same name with another UID is not the target, at whatever generation."""
+    planned_on = await started(world, ref_of(world))
+    await world.delete(planned_on.ref)
+    fresh = await started(world, planned_on.ref)
+    effect = dataclasses.replace(scaling(planned_on, 1), generation=fresh.generation)
+
+    receipt = await world.cluster.send(effect, "record-1", dry_run=False)
+
+    assert planned_on.uid != fresh.uid
+    assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
+    assert 2 == (await seen(world, planned_on.ref)).workload.replicas
+
+
+async def test_gone_target_is_refused(world: World) -> None:
+    """An effect on a workload that is gone is refused, and a look at it finds nothing."""
+    planned_on = await started(world, ref_of(world))
+    await world.delete(planned_on.ref)
+
+    receipt = await world.cluster.send(scaling(planned_on, 1), "record-1", dry_run=False)
+
+    assert (ports.Outcome.REFUSED, 404) == (receipt.outcome, receipt.status)
+    assert await world.cluster.look(planned_on.ref) is None
+
+
+async def test_dry_run_changes_nothing(world: World) -> None:
+    """A dry run is judged by the server and leaves generation, replicas and annotations."""
+    before = await started(world, ref_of(world))
+
+    receipt = await world.cluster.send(scaling(before, 3), "record-1", dry_run=True)
+
+    after = (await seen(world, before.ref)).workload
+    assert ports.Outcome.WOULD_SUCCEED is receipt.outcome
+    assert receipt.workload is not None
+    assert 3 == receipt.workload.replicas
+    assert (before.generation, 2) == (after.generation, after.replicas)
+    assert before.annotations == after.annotations
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "live"])
+async def test_invalid_change_is_refused(world: World, dry_run: bool) -> None:
+    """What the server's validation refuses is refused, in a dry run too."""
+    before = await started(world, ref_of(world))
+
+    receipt = await world.cluster.send(scaling(before, -1), "record-1", dry_run=dry_run)
+
+    after = (await seen(world, before.ref)).workload
+    assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
+    assert "spec.replicas" in receipt.message
+    assert before.generation == after.generation
+
+
+async def test_mark_on_workload_without_annotations(world: World) -> None:
+    """A workload without a single annotation gets its first, and later ones are kept."""
+    before = await started(world, ref_of(world, "StatefulSet"))
+    assert {} == dict(before.annotations)
+
+    first = await world.cluster.send(scaling(before, 3), "record-1", dry_run=False)
+    assert first.workload is not None
+    note = {"op": "add", "path": "/metadata/annotations/example.com~1note", "value": "kept"}
+    await world.cluster.send(changing(first.workload, note), "record-2", dry_run=False)
+    now = (await seen(world, before.ref)).workload
+    await world.cluster.send(scaling(now, 1), "record-3", dry_run=False)
+
+    after = (await seen(world, before.ref)).workload
+    assert {objects.MARK: "record-3", "example.com/note": "kept"} == dict(after.annotations)
+
+
+async def test_eviction_replaces_the_pod(world: World) -> None:
+    """An evicted pod goes and another takes its place."""
+    ref = ref_of(world)
+    await started(world, ref)
+    pods = (await seen(world, ref)).pods
+
+    receipt = await world.cluster.send(eviction(world, pods[0]), "record-1", dry_run=False)
+    await world.settle()
+
+    after = {pod.uid for pod in (await seen(world, ref)).pods if not pod.deleting}
+    assert (ports.Outcome.EFFECTIVE, 201) == (receipt.outcome, receipt.status)
+    assert pods[0].uid not in after
+    assert pods[1].uid in after
+
+
+@pytest.mark.parametrize(
+    ("uid", "dry_run", "expected", "status"),
+    [
+        pytest.param("another", False, ports.Outcome.REFUSED, 409, id="another uid"),
+        pytest.param("another", True, ports.Outcome.REFUSED, 409, id="another uid, dry run"),
+        pytest.param("", True, ports.Outcome.WOULD_SUCCEED, 201, id="dry run"),
+    ],
+)
+async def test_eviction_that_must_not_happen(
+    world: World, uid: str, dry_run: bool, expected: ports.Outcome, status: int
+) -> None:
+    """A pod of the same name with another UID is not evicted, nor any in a dry run."""
+    ref = ref_of(world, "StatefulSet")
+    await started(world, ref)
+    before = (await seen(world, ref)).pods
+    effect = eviction(world, dataclasses.replace(before[0], uid=uid or before[0].uid))
+
+    receipt = await world.cluster.send(effect, "record-1", dry_run=dry_run)
+    await world.settle()
+
+    assert (expected, status) == (receipt.outcome, receipt.status)
+    assert {p.uid for p in before} == {p.uid for p in (await seen(world, ref)).pods}
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "live"])
+async def test_budget_blocks_eviction(world: World, dry_run: bool) -> None:
+    """A PodDisruptionBudget that allows nothing is a refusal, and shows in the look."""
+    ref = ref_of(world)
+    await started(world, ref)
+    await world.add_budget("web", 2)
+    look = await seen(world, ref)
+
+    receipt = await world.cluster.send(eviction(world, look.pods[0]), "record-1", dry_run=dry_run)
+
+    assert (ports.Outcome.REFUSED, 429) == (receipt.outcome, receipt.status)
+    assert "disruption budget" in receipt.message
+    assert (model.Budget("web", {"app": "web"}, 0, 2, 2),) == look.budgets
+    assert look.pods == (await seen(world, ref)).pods
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_owners_of_pods(world: World, kind: str) -> None:
+    """Pods are mapped to their workload by name; a name that no pod has is left out."""
+    ref = ref_of(world, kind, "web-1a2b3")
+    await started(world, ref)
+    names = [pod.name for pod in (await seen(world, ref)).pods]
+
+    found = await world.cluster.owners(world.namespace, [*names, "stranger-0"])
+
+    assert names
+    assert dict.fromkeys(names, ref) == dict(found)
+
+
+async def test_owner_of_a_pod_that_is_gone(world: World) -> None:
+    """A pod that was known is remembered: its series outlive it."""
+    ref = ref_of(world)
+    await started(world, ref)
+    old = (await seen(world, ref)).pods[0].name
+    await world.cluster.owners(world.namespace, [old])
+    await world.set_image(ref, "shop/app:v2")
+    new = (await seen(world, ref)).pods[0].name
+
+    found = await world.cluster.owners(world.namespace, [old, new])
+
+    assert {old: ref, new: ref} == dict(found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_look_at_revisions(world: World, kind: str) -> None:
+    """The history names each template as the workload had it, newest first, one current."""
+    ref = ref_of(world, kind)
+    first = (await started(world, ref)).template
+    await world.set_image(ref, "shop/app:v2")
+
+    look = await seen(world, ref)
+
+    assert ["shop/app:v2", "shop/app:v1"] == [image_of(r.template) for r in look.revisions]
+    assert [True, False] == [revision.current for revision in look.revisions]
+    assert {"app": "web"} == look.revisions[1].template["metadata"]["labels"]  # type: ignore[index]
+    assert first["spec"] == look.revisions[1].template["spec"]
+    assert look.revisions[0].number > look.revisions[1].number
+    assert look.workload.rolled_out
+    assert look.workload.replicas == len(look.pods)
+    assert all(pod.ready and not pod.deleting for pod in look.pods)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_template_of_a_revision_can_be_put_back(world: World, kind: str) -> None:
+    """Writing an earlier revision's template makes that revision current; no third appears."""
+    ref = ref_of(world, kind)
+    await started(world, ref)
+    await world.set_image(ref, "shop/app:v2")
+    look = await seen(world, ref)
+    back = {"op": "replace", "path": "/spec/template", "value": look.revisions[1].template}
+
+    receipt = await world.cluster.send(changing(look.workload, back), "record-1", dry_run=False)
+    await world.settle()
+
+    after = await seen(world, ref)
+    assert ports.Outcome.EFFECTIVE is receipt.outcome
+    assert ["shop/app:v1", "shop/app:v2"] == [image_of(r.template) for r in after.revisions]
+    assert [look.revisions[1].name] == [r.name for r in after.revisions if r.current]
+
+
+async def test_look_at_owners_of_fields_and_autoscalers(world: World) -> None:
+    """The look tells who wrote replicas and template, and which autoscaler targets it."""
+    ref = ref_of(world)
+    before = await started(world, ref)
+    await world.cluster.send(scaling(before, 3), "record-1", dry_run=False)
+    await world.settle()
+    await world.add_autoscaler(ref)
+
+    look = await seen(world, ref)
+
+    assert frozenset({"prunella"}) == look.workload.field_owners["spec.replicas"]
+    assert "prunella" not in look.workload.field_owners["spec.template"]
+    assert ("HorizontalPodAutoscaler/web",) == look.autoscalers
+
+
+async def test_other_workloads_are_not_in_the_look(world: World) -> None:
+    """Pods, budgets and autoscalers of a neighbour are not the target's."""
+    ref, neighbour = ref_of(world), ref_of(world, name="cart")
+    await started(world, ref, replicas=1)
+    await started(world, neighbour, replicas=1)
+    await world.add_budget("cart", 1)
+    await world.add_autoscaler(neighbour)
+
+    look = await seen(world, ref)
+
+    assert 1 == len(look.pods)
+    assert ((), ()) == (look.budgets, look.autoscalers)
+
+
+async def test_workloads_are_watched(world: World) -> None:
+    """The watched view follows, by namespace, without its details being asked for."""
+    first, second = ref_of(world), ref_of(world, "DaemonSet", "agent")
+    await started(world, first)
+    await started(world, second)
+    both = world.cluster.workloads(world.namespace)
+    await world.delete(first)
+    await world.settle()
+
+    assert {first, second} == {workload.ref for workload in both}
+    assert [second] == [w.ref for w in world.cluster.workloads(world.namespace)]
+    assert not world.cluster.workloads("another")
+
+
+async def test_pause(world: World) -> None:
+    """The operator is paused while the switch is there, and says why."""
+    before = await world.cluster.paused()
+    await world.set_paused(reason="a release is on its way")
+    during = await world.cluster.paused()
+    await world.set_paused(reason=None)
+    after = await world.cluster.paused()
+
+    running = model.PauseState(paused=False)
+    assert (running, running) == (before, after)
+    assert model.PauseState(paused=True, message="a release is on its way") == during

@@ -1,0 +1,212 @@
+"""Two clusters behind one face: the simulated one, and the lab's real API server.
+
+A contract test plays the operator through ``cluster``, ``ledger`` and the other ports; the
+methods of a world are what people and their tools do meanwhile.
+"""
+
+# ruff: noqa: D102 - the Protocol says what each method does
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import time
+from typing import Any, Protocol
+
+import yaml
+
+from lab.cluster import Lab
+from prunella import ports
+from prunella.adapters.kubernetes import client, credentials, relist, store
+from prunella.adapters.kubernetes import cluster as kubernetes_cluster
+from prunella.adapters.kubernetes import ledger as kubernetes_ledger
+from prunella.adapters.simulated import clock as clocks
+from prunella.adapters.simulated import cluster as simulated_cluster
+from prunella.adapters.simulated import ledger as simulated_ledger
+from prunella.core import model
+
+START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+
+
+class World(Protocol):
+    """A cluster with one namespace that is ours."""
+
+    namespace: str
+    cluster: ports.Cluster
+
+    def new_ledger(self) -> ports.Ledger:
+        """The ledger as another operator's process would see it."""
+
+    async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
+        """Create a workload with label and selector ``app: NAME`` and wait until it runs."""
+
+    async def set_image(self, ref: model.Ref, image: str) -> None:
+        """Release an image and wait until it is rolled out."""
+
+    async def scale(self, ref: model.Ref, replicas: int) -> None:
+        """Let somebody scale a workload."""
+
+    async def delete(self, ref: model.Ref) -> None:
+        """Let somebody delete a workload."""
+
+    async def add_budget(self, app: str, min_available: int) -> None:
+        """Create a PodDisruptionBudget for the pods of a workload."""
+
+    async def add_autoscaler(self, ref: model.Ref) -> None:
+        """Create a HorizontalPodAutoscaler, named as its target."""
+
+    async def set_paused(self, *, reason: str | None) -> None:
+        """Pause the operator with a reason, or (None) end the pause."""
+
+    async def settle(self) -> None:
+        """Let the controllers finish what they do, and the watch catch up."""
+
+
+class SimulatedWorld:
+    """The simulated API server in virtual time."""
+
+    namespace = "shop"
+
+    def __init__(self) -> None:
+        self._clock = clocks.VirtualClock(START)
+        self.cluster = simulated_cluster.SimulatedCluster(self._clock)
+        self._records = simulated_ledger.LedgerServer(self._clock)
+
+    def new_ledger(self) -> ports.Ledger:
+        return simulated_ledger.SimulatedLedger(self._records)
+
+    async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
+        options: Any = {} if ref.kind == "DaemonSet" else {"replicas": replicas}
+        self.cluster.add_workload(ref, image, **options)
+        await self.settle()
+
+    async def set_image(self, ref: model.Ref, image: str) -> None:
+        self.cluster.set_image(ref, image)
+        await self.settle()
+
+    async def scale(self, ref: model.Ref, replicas: int) -> None:
+        self.cluster.scale(ref, replicas)
+
+    async def delete(self, ref: model.Ref) -> None:
+        self.cluster.delete(ref)
+
+    async def add_budget(self, app: str, min_available: int) -> None:
+        self.cluster.add_budget(self.namespace, app, {"app": app}, min_available=min_available)
+
+    async def add_autoscaler(self, ref: model.Ref) -> None:
+        self.cluster.add_autoscaler(ref)
+
+    async def set_paused(self, *, reason: str | None) -> None:
+        if reason is None:
+            self.cluster.resume()
+        else:
+            self.cluster.pause(reason)
+
+    async def settle(self) -> None:
+        await self._clock.advance(120)
+
+
+@dataclasses.dataclass
+class LabWorld:
+    """A namespace of the lab; people work with kubectl, the operator with its own client."""
+
+    lab: Lab
+    namespace: str
+    api: client.KubeApi
+
+    def __post_init__(self) -> None:
+        self._stores = store.Stores(lambda *_: None)
+        self.cluster = kubernetes_cluster.KubernetesCluster(self.api, self._stores, self.namespace)
+
+    def new_ledger(self) -> ports.Ledger:
+        stores = store.Stores(lambda *_: None)
+        return kubernetes_ledger.KubernetesLedger(self.api, stores)
+
+    async def kubectl(self, *arguments: str) -> str:
+        """Run kubectl in the namespace."""
+        command = ("--namespace", self.namespace, *arguments)
+        return (await asyncio.to_thread(self.lab.kubectl, *command)).stdout
+
+    async def apply(self, manifest: dict[str, Any]) -> None:
+        """Create or change an object."""
+        document = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
+        await asyncio.to_thread(self.lab.apply, yaml.safe_dump(document))
+
+    async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
+        spec: dict[str, Any] = {
+            "selector": {"matchLabels": {"app": ref.name}},
+            "template": {
+                "metadata": {"labels": {"app": ref.name}},
+                "spec": {"containers": [{"name": "app", "image": image}]},
+            },
+        }
+        if ref.kind != "DaemonSet":
+            spec["replicas"] = replicas
+        if ref.kind == "StatefulSet":
+            spec["serviceName"] = ref.name
+        await self.apply(
+            {
+                "apiVersion": "apps/v1",
+                "kind": ref.kind,
+                "metadata": {"name": ref.name},
+                "spec": spec,
+            }
+        )
+        await self.settle()
+
+    async def set_image(self, ref: model.Ref, image: str) -> None:
+        await self.kubectl("set", "image", f"{ref.kind.lower()}/{ref.name}", f"app={image}")
+        await self.settle()
+
+    async def scale(self, ref: model.Ref, replicas: int) -> None:
+        await self.kubectl("scale", f"{ref.kind.lower()}/{ref.name}", f"--replicas={replicas}")
+
+    async def delete(self, ref: model.Ref) -> None:
+        await self.kubectl("delete", f"{ref.kind.lower()}/{ref.name}", "--cascade=foreground")
+
+    async def add_budget(self, app: str, min_available: int) -> None:
+        selector = {"matchLabels": {"app": app}}
+        await self.apply(
+            {
+                "apiVersion": "policy/v1",
+                "kind": "PodDisruptionBudget",
+                "metadata": {"name": app},
+                "spec": {"minAvailable": min_available, "selector": selector},
+            }
+        )
+        path = "jsonpath={.status.observedGeneration}=1"
+        await self.kubectl("wait", f"poddisruptionbudget/{app}", f"--for={path}", "--timeout=30s")
+
+    async def add_autoscaler(self, ref: model.Ref) -> None:
+        target = {"apiVersion": "apps/v1", "kind": ref.kind, "name": ref.name}
+        await self.apply(
+            {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": ref.name},
+                "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target},
+            }
+        )
+
+    async def set_paused(self, *, reason: str | None) -> None:
+        name = kubernetes_cluster.PAUSE
+        if reason is None:
+            await self.kubectl("delete", "configmap", name)
+        else:
+            await self.kubectl("create", "configmap", name, f"--from-literal=reason={reason}")
+
+    async def settle(self) -> None:
+        """Wait, on the real clock, for at most 60 s."""
+        deadline = time.monotonic() + 60
+        while True:
+            await relist.relist(self.api, self._stores, [self.namespace])
+            found = self.cluster.workloads(self.namespace)
+            if all(workload.rolled_out for workload in found):
+                return
+            assert time.monotonic() < deadline, f"not rolled out: {found}"
+            await asyncio.sleep(0.3)
+
+
+def connect(lab: Lab) -> client.KubeApi:
+    """The operator's client, with the administrator's rights."""
+    return client.KubeApi(credentials.Credentials(kubeconfig=lab.kubeconfig), threads=8)

@@ -1,0 +1,368 @@
+"""Raw objects to the core's values."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from prunella.adapters.kubernetes import parse
+from prunella.api import reasons
+from prunella.core import model
+from tests.unit.adapters.kubernetes import builders
+from tests.unit.adapters.kubernetes.builders import Raw
+
+COUNTS: dict[str, tuple[str, Raw, Raw, tuple[int, int, int, int], bool]] = {
+    "Deployment, done": (
+        "Deployment",
+        {"replicas": 3},
+        {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3},
+        (3, 3, 3, 3),
+        True,
+    ),
+    "Deployment, an old pod is left": (
+        "Deployment",
+        {"replicas": 3},
+        {"replicas": 4, "updatedReplicas": 3, "availableReplicas": 4},
+        (3, 3, 4, 4),
+        False,
+    ),
+    "Deployment, fresh": ("Deployment", {}, {}, (3, 0, 0, 0), False),
+    "Deployment, scaled to nothing": ("Deployment", {"replicas": 0}, {}, (0, 0, 0, 0), True),
+    "StatefulSet, half way": (
+        "StatefulSet",
+        {},
+        {
+            "replicas": 3,
+            "availableReplicas": 3,
+            "updatedReplicas": 1,
+            "currentReplicas": 2,
+            "currentRevision": "a",
+            "updateRevision": "b",
+        },
+        (3, 1, 3, 3),
+        False,
+    ),
+    "StatefulSet, one revision": (
+        "StatefulSet",
+        {},
+        {
+            "replicas": 3,
+            "availableReplicas": 3,
+            "currentReplicas": 3,
+            "currentRevision": "a",
+            "updateRevision": "a",
+        },
+        (3, 3, 3, 3),
+        True,
+    ),
+    "StatefulSet, held at a partition": (
+        "StatefulSet",
+        {"updateStrategy": {"rollingUpdate": {"partition": 2}}},
+        {
+            "replicas": 3,
+            "availableReplicas": 3,
+            "updatedReplicas": 1,
+            "currentRevision": "a",
+            "updateRevision": "b",
+        },
+        (3, 3, 3, 3),
+        True,
+    ),
+    "StatefulSet, not yet at its partition": (
+        "StatefulSet",
+        {"updateStrategy": {"rollingUpdate": {"partition": 1}}},
+        {
+            "replicas": 3,
+            "availableReplicas": 3,
+            "updatedReplicas": 1,
+            "currentRevision": "a",
+            "updateRevision": "b",
+        },
+        (3, 1, 3, 3),
+        False,
+    ),
+    "StatefulSet, of a server that knows no availability": (
+        "StatefulSet",
+        {},
+        {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 3},
+        (3, 3, 2, 3),
+        False,
+    ),
+    "DaemonSet, done": (
+        "DaemonSet",
+        {},
+        {
+            "desiredNumberScheduled": 5,
+            "updatedNumberScheduled": 5,
+            "numberAvailable": 5,
+            "currentNumberScheduled": 5,
+        },
+        (5, 5, 5, 5),
+        True,
+    ),
+    "DaemonSet, a node is missing": (
+        "DaemonSet",
+        {},
+        {
+            "desiredNumberScheduled": 5,
+            "updatedNumberScheduled": 4,
+            "numberAvailable": 4,
+            "currentNumberScheduled": 4,
+        },
+        (5, 4, 4, 4),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COUNTS)
+def test_counts(case: str) -> None:
+    """Each kind's status is read as its own rules say when a rollout is complete."""
+    kind, spec, status, expected, rolled_out = COUNTS[case]
+
+    found = parse.workload(kind, builders.workload(status, spec=spec))
+
+    assert expected == (found.replicas, found.updated, found.available, found.total)
+    assert rolled_out is found.rolled_out
+
+
+def test_status_of_an_older_spec_is_no_rollout() -> None:
+    """While the controller has not seen the newest spec, its counts say nothing."""
+    status = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "observedGeneration": 1}
+
+    found = parse.workload("Deployment", builders.workload(status))
+
+    assert (2, 1, False) == (found.generation, found.observed_generation, found.rolled_out)
+
+
+def test_workload_fields() -> None:
+    """Everything that a guard compares is there; what the object lacks is empty."""
+    raw = builders.workload(labels={"a": "b"}, deletionTimestamp=builders.CREATED)
+
+    found = parse.workload("Deployment", raw)
+
+    assert model.Ref("Deployment", "shop", "web") == found.ref
+    assert ("web-uid", "10", True) == (found.uid, found.resource_version, found.deleting)
+    assert ({"a": "b"}, {}, {"app": "web"}) == (
+        dict(found.labels),
+        dict(found.annotations),
+        dict(found.selector),
+    )
+    assert builders.template() == found.template
+
+
+def managed(manager: str, spec: Raw | None, **entry: Any) -> Raw:
+    """An entry of managedFields."""
+    fields = {"f:metadata": {}} if spec is None else {"f:spec": spec}
+    return {"manager": manager, "operation": "Update", "fieldsV1": fields, **entry}
+
+
+OWNERS: dict[str, tuple[list[Raw], dict[str, frozenset[str]]]] = {
+    "nobody": ([], {}),
+    "one for both": (
+        [managed("argocd-controller", {"f:replicas": {}, "f:template": {"f:spec": {}}})],
+        {
+            "spec.replicas": frozenset({"argocd-controller"}),
+            "spec.template": frozenset({"argocd-controller"}),
+        },
+    ),
+    "replicas by an autoscaler": (
+        [
+            managed("kube-controller-manager", {"f:replicas": {}}, subresource="scale"),
+            managed("helm", {"f:template": {}}),
+        ],
+        {
+            "spec.replicas": frozenset({"kube-controller-manager"}),
+            "spec.template": frozenset({"helm"}),
+        },
+    ),
+    "two share the template": (
+        [
+            managed("helm", {"f:template": {"f:spec": {}}}),
+            managed("kubectl", {"f:template": {"f:metadata": {}}}),
+        ],
+        {"spec.template": frozenset({"helm", "kubectl"})},
+    ),
+    "other fields do not count": (
+        [managed("someone", {"f:paused": {}}), managed("labeller", None), {"manager": "empty"}],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OWNERS)
+def test_field_owners(case: str) -> None:
+    """The managedFields tell who wrote exactly the replicas and the template."""
+    entries, expected = OWNERS[case]
+
+    found = parse.workload("Deployment", builders.workload(managedFields=entries))
+
+    assert expected == found.field_owners
+
+
+def deployment(image: str, observed: int = 2) -> model.Workload:
+    """Deployment web with an image."""
+    raw = builders.workload(
+        {"observedGeneration": observed}, spec={"template": builders.template(image)}
+    )
+    return parse.workload("Deployment", raw)
+
+
+SETS = [builders.replica_set("9", "shop/web:v9"), builders.replica_set("10", "shop/web:v10")]
+CURRENT = {
+    "the newest": (deployment("shop/web:v10"), [True, False]),
+    "an earlier one, back again, not yet renumbered": (deployment("shop/web:v9"), [False, True]),
+    "none yet": (deployment("shop/web:v11", observed=1), [False, False]),
+    "the newest, which lacks a defaulted field": (deployment("shop/web:v11"), [True, False]),
+}
+
+
+@pytest.mark.parametrize("case", CURRENT)
+def test_revisions_of_a_deployment(case: str) -> None:
+    """ReplicaSets in order of their numbers, newest first; the current one has the template."""
+    owner, current = CURRENT[case]
+
+    found = parse.deployment_revisions(SETS, owner)
+
+    assert [10, 9] == [revision.number for revision in found]
+    assert current == [revision.current for revision in found]
+    assert builders.template("shop/web:v9") == found[1].template
+    assert datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC) == found[0].created
+
+
+def test_replica_sets_of_others_are_no_revisions() -> None:
+    """Only ReplicaSets that the Deployment controls and that have a number count."""
+    foreign = builders.replica_set("3", "shop/web:v3", owner_uid="another")
+    unnumbered = builders.replica_set("", "shop/web:v4")
+
+    assert () == parse.deployment_revisions([foreign, unnumbered], deployment("shop/web:v1"))
+
+
+def test_revisions_of_a_stateful_set() -> None:
+    """ControllerRevisions hold the template, without the marker of a patch."""
+    owner = parse.workload("StatefulSet", builders.workload())
+    history = [
+        builders.controller_revision(1, "shop/web:v0"),
+        builders.controller_revision(2, "shop/web:v1"),
+    ]
+
+    found = parse.controller_revisions(history, owner)
+
+    assert [(2, True), (1, False)] == [(r.number, r.current) for r in found]
+    assert builders.template("shop/web:v0") == found[1].template
+
+
+def test_pod() -> None:
+    """Readiness is the Ready condition's, and a missing one is not ready."""
+    ready = builders.pod("web-1", [])
+    starting = {**ready, "status": {"phase": "Pending"}}
+    leaving = builders.pod("web-2", [], deletionTimestamp=builders.CREATED)
+
+    assert [True, False, True] == [parse.pod(p).ready for p in (ready, starting, leaving)]
+    assert [False, False, True] == [parse.pod(p).deleting for p in (ready, starting, leaving)]
+    assert "web-1-uid" == parse.pod(ready).uid
+
+
+@pytest.mark.parametrize(("observed", "allowed"), [(2, 1), (1, 0)], ids=["current", "behind"])
+def test_budget(observed: int, allowed: int) -> None:
+    """A budget whose status is behind its spec allows nothing."""
+    raw = {
+        "metadata": builders.meta("web"),
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+        "status": {
+            "observedGeneration": observed,
+            "disruptionsAllowed": 1,
+            "currentHealthy": 3,
+            "desiredHealthy": 2,
+        },
+    }
+
+    assert model.Budget("web", {"app": "web"}, allowed, 3, 2) == parse.budget(raw)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ({"kind": "StatefulSet", "name": "db"}, ("StatefulSet", "db")),
+        ({"name": "web"}, ("Deployment", "web")),
+    ],
+    ids=["named kind", "KEDA's default"],
+)
+def test_scale_target(target: Raw, expected: tuple[str, str]) -> None:
+    """An autoscaler's target is known by kind and name."""
+    assert expected == parse.scale_target({"spec": {"scaleTargetRef": target}})
+
+
+PROBLEMS: dict[str, tuple[Raw, str]] = {
+    "missing field": ({}, "spec.target: Field required"),
+    "unknown field": (
+        {**builders.policy()["spec"], "targte": 1},
+        "spec.targte: Extra inputs are not permitted",
+    ),
+    "inside a list": (
+        {**builders.policy()["spec"], "steps": [{"restart": {}}, {}]},
+        "spec.steps[1]: exactly one of",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROBLEMS)
+def test_invalid_policy_says_what_is_wrong(case: str) -> None:
+    """A policy that can't be used is kept with the field that is wrong."""
+    spec, problem = PROBLEMS[case]
+
+    found = parse.policy(builders.policy(spec=spec))
+
+    assert found.spec is None
+    assert found.problem.startswith(problem)
+    assert "checkout" == found.key.name
+
+
+def test_policy() -> None:
+    """A valid policy has its spec, its status and no problem."""
+    raw = {**builders.policy(), "status": {"observedGeneration": 2, "lastAction": "web-1"}}
+
+    found = parse.policy(raw)
+
+    assert found.spec is not None
+    assert ("web", "") == (found.spec.target.name, found.problem)
+    assert ("web-1", 2, "10") == (
+        found.status.last_action,
+        found.generation,
+        found.resource_version,
+    )
+
+
+def test_status_of_another_version_is_forgotten() -> None:
+    """A status that this version does not know is written anew; it holds nothing of value."""
+    found = parse.policy({**builders.policy(), "status": {"fromTheFuture": True}})
+
+    assert ("", "") == (found.status.last_action, found.problem)
+
+
+RECORDS: dict[str, tuple[Raw | None, reasons.Phase]] = {
+    "no status yet": (None, reasons.Phase.PENDING),
+    "acting": ({"phase": "Acting"}, reasons.Phase.ACTING),
+    "a phase of another version": ({"phase": "Dancing"}, reasons.Phase.UNKNOWN),
+    "a field of another version": ({"phase": "Acting", "mood": "good"}, reasons.Phase.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize("case", RECORDS)
+def test_record(case: str) -> None:
+    """A status that can't be read is Unknown: Pending would let it be acted on again."""
+    status, phase = RECORDS[case]
+
+    found = parse.record(builders.record(status=status))
+
+    assert phase is found.phase
+    assert ("web-1", "web-1-uid", "10") == (found.name, found.uid, found.resource_version)
+    assert datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC) == found.created
+
+
+def test_record_of_somebody_else() -> None:
+    """A spec that is none of ours is an error that names the field."""
+    with pytest.raises(parse.Unreadable, match=r"spec\.policy: Field required"):
+        parse.record({**builders.record(), "spec": {}})
