@@ -1,0 +1,72 @@
+{{/* Name of every object: the release's name, with the chart's in it once. */}}
+{{- define "prunella.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Labels by which the operator's pod is selected; they never change. */}}
+{{- define "prunella.selectorLabels" -}}
+app.kubernetes.io/name: prunella
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Labels of every object. */}}
+{{- define "prunella.labels" -}}
+{{ include "prunella.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* The name by which the API server knows the operator. */}}
+{{- define "prunella.username" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . }}
+{{- end }}
+
+{{/* The image, by digest if there is one. */}}
+{{- define "prunella.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Names of the enabled actions, as a YAML list. */}}
+{{- define "prunella.enabledActions" -}}
+{{- $enabled := list -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" -}}
+{{- if index $.Values.actions $action -}}
+{{- $enabled = append $enabled $action -}}
+{{- end -}}
+{{- end -}}
+{{- $enabled | toYaml -}}
+{{- end }}
+
+{{/* The operator's settings file. Empty strings are left out: they mean "none". */}}
+{{- define "prunella.settings" -}}
+operatorNamespace: {{ .Release.Namespace }}
+operatorName: {{ include "prunella.fullname" . }}
+namespaces: {{ .Values.namespaces | toJson }}
+enabledActions: {{ include "prunella.enabledActions" . | fromYamlArray | toJson }}
+sources:
+  {{- toYaml .Values.sources | nindent 2 }}
+alertmanager:
+  {{- range $field, $value := .Values.alertmanager }}
+  {{- if not (kindIs "string" $value | and (eq (toString $value) "")) }}
+  {{ $field }}: {{ toJson $value }}
+  {{- end }}
+  {{- end }}
+limits:
+  {{- toYaml .Values.limits | nindent 2 }}
+{{ toYaml .Values.operator }}
+httpHost: 0.0.0.0
+httpPort: 8080
+{{- end }}

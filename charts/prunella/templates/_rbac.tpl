@@ -1,0 +1,60 @@
+{{/* Rights in a namespace that the operator works in: reading, its records, its statuses. */}}
+{{- define "prunella.rules.core" -}}
+- apiGroups: [prunella.dev]
+  resources: [remediationpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [prunella.dev]
+  resources: [remediations]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [prunella.dev]
+  resources: [remediationpolicies/status, remediations/status]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, list, watch]
+- apiGroups: [apps]
+  resources: [replicasets, controllerrevisions]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list]
+- apiGroups: [keda.sh]
+  resources: [scaledobjects]
+  verbs: [get, list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{/* Rights of the enabled actions; nothing when all are off. */}}
+{{- define "prunella.rules.actions" -}}
+{{- with .Values.actions }}
+{{- if or .restart .rollback }}
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [patch]
+{{- else if .scale }}
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [patch]
+{{- end }}
+{{- if .evictPod }}
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The one subject of every binding. */}}
+{{- define "prunella.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "prunella.fullname" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}

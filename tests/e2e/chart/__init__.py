@@ -1,0 +1,1 @@
+"""The chart's tests; a package, so that its fixtures end with it and the chart is gone again."""

@@ -1,0 +1,131 @@
+"""Who writes a policy may not lend the operator more than he has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from lab.cluster import Lab
+from tests.e2e.chart import toolbox
+
+pytestmark = pytest.mark.timeout(180)
+
+PATCH_DEPLOYMENTS = "patch:deployments.apps"
+EVICT = "create:pods/eviction"
+SCALE_STEP = {"scale": {"to": 2}}
+BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
+AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
+    "advise needs no right": ((), "Advise", {}, ""),
+    "live without the right": ((), "Live", {}, "lets the operator patch deployments"),
+    "dry-run without the right": ((), "DryRun", {}, "lets the operator patch deployments"),
+    "live by selector without the right": (
+        (),
+        "Live",
+        {"target": BY_SELECTOR},
+        "lets the operator patch deployments",
+    ),
+    "live with the right": ((PATCH_DEPLOYMENTS,), "Live", {}, ""),
+    "live by selector with the right": ((PATCH_DEPLOYMENTS,), "Live", {"target": BY_SELECTOR}, ""),
+    "right on another kind": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"target": {"kind": "StatefulSet", "name": "web"}},
+        "lets the operator patch statefulsets",
+    ),
+    "rollback without the right": (
+        (EVICT,),
+        "Live",
+        {"steps": [{"evictPod": {}}, {"rollback": {}}]},
+        "lets the operator patch deployments",
+    ),
+    "scale without the right": ((), "Live", {"steps": [SCALE_STEP]}, "patch deployments"),
+    "eviction without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"restart": {}}, {"evictPod": {}}]},
+        "lets the operator evict pods",
+    ),
+    "eviction with the right": ((EVICT,), "Live", {"steps": [{"evictPod": {}}]}, ""),
+    "all with all rights": (
+        (EVICT, PATCH_DEPLOYMENTS),
+        "Live",
+        {"steps": [{"rollback": {}}, {"restart": {}}, SCALE_STEP, {"evictPod": {}}]},
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+def test_authors_need_the_rights_that_they_lend(
+    author: Callable[..., toolbox.Kubectl], shop: str, name: str
+) -> None:
+    """Given an author's own rights, when he writes a policy, then it may do no more than he."""
+    rights, mode, spec, refusal = AUTHORS[name]
+    done = toolbox.create(author(*rights), toolbox.policy(shop, mode, **spec), dry=True)
+    if refusal:
+        toolbox.assert_refused(done, refusal)
+    assert (refusal == "") == (done.returncode == 0), done.stderr
+
+
+CHANGES: dict[str, tuple[toolbox.Document, str]] = {
+    "suspending is always allowed": ({"suspend": True}, ""),
+    "going back to Advise too": ({"mode": "Advise"}, ""),
+    "not while something else changes": (
+        {"suspend": True, "interval": "1h"},
+        "lets the operator patch deployments",
+    ),
+    "nor any other change": ({"interval": "1h"}, "lets the operator patch deployments"),
+}
+
+
+@pytest.fixture(scope="package")
+def live_policy(release: Lab, shop: str) -> str:
+    """A Live policy that an administrator has made."""
+    done = toolbox.create(release, toolbox.policy(shop))
+    assert done.returncode == 0, done.stderr
+    return "remediationpolicy/web"
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_stopping_a_live_policy_needs_no_right(
+    author: Callable[..., toolbox.Kubectl], shop: str, live_policy: str, name: str
+) -> None:
+    """Given a Live policy of an administrator, when another editor changes it, he may stop it."""
+    spec, refusal = CHANGES[name]
+    arguments = ("-n", shop, "patch", live_policy, "--type=merge", "--dry-run=server")
+    done = author()(*arguments, "--patch", json.dumps({"spec": spec}))
+    if refusal:
+        toolbox.assert_refused(done, refusal)
+    assert (refusal == "") == (done.returncode == 0), done.stderr
+
+
+BAD: dict[str, tuple[toolbox.Document, str]] = {
+    "two ways to select": (
+        {"target": {"name": "web", **BY_SELECTOR}},
+        "spec.target: ",
+    ),
+    "unknown mode": ({"mode": "Approve"}, "spec.mode: "),
+    "negative hold": (
+        {"signals": [{"name": "e", "threshold": {"above": 1}, "for": "-1m"}]},
+        "spec.signals[0].for: ",
+    ),
+    "no signal": ({"signals": []}, "spec.signals: "),
+    "two actions in a step": ({"steps": [{"restart": {}, "evictPod": {}}]}, "spec.steps[0]: "),
+    "min above max": (
+        {"steps": [{"scale": {"to": 2, "min": 5, "max": 3}}]},
+        "spec.steps[0].scale: ",
+    ),
+    "unknown field": ({"stpes": []}, 'unknown field "spec.stpes"'),
+    "share above 100 %": ({"guards": {"maxUnavailable": "120%"}}, "spec.guards.maxUnavailable: "),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_policies_are_refused_by_field(release: Lab, name: str) -> None:
+    """Given a bad policy, when it is created, then the server's message names the field."""
+    spec, field = BAD[name]
+    toolbox.assert_refused(
+        toolbox.create(release, toolbox.policy("default", **spec), dry=True), field
+    )

@@ -1,0 +1,179 @@
+"""The operator's rights: exactly those of the enabled actions, and never the dangerous ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+Document = dict[str, Any]
+Render = Callable[..., list[Document]]
+Right = tuple[str, str, str]
+"""API group, resource, verb."""
+
+ACTIONS = ("restart", "evictPod", "scale", "rollback")
+
+
+def _rights(group: str, resources: str, verbs: str) -> set[Right]:
+    return {(group, name, verb) for name in resources.split() for verb in verbs.split()}
+
+
+CORE = (
+    _rights("prunella.dev", "remediationpolicies", "get list watch")
+    | _rights("prunella.dev", "remediations", "get list watch create delete")
+    | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
+    | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
+    | _rights("apps", "replicasets controllerrevisions", "get list")
+    | _rights("", "pods", "get list")
+    | _rights("policy", "poddisruptionbudgets", "get list")
+    | _rights("autoscaling", "horizontalpodautoscalers", "get list")
+    | _rights("keda.sh", "scaledobjects", "get list")
+    | _rights("events.k8s.io", "events", "create")
+)
+TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
+REPLICAS = _rights("apps", "deployments statefulsets", "patch")
+EVICTION = _rights("", "pods/eviction", "create")
+ADDED = {"restart": TEMPLATES, "rollback": TEMPLATES, "scale": REPLICAS, "evictPod": EVICTION}
+
+COMBINATIONS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("restart",),
+    ("evictPod",),
+    ("scale",),
+    ("rollback",),
+    ("restart", "scale"),
+    ("evictPod", "scale"),
+    ACTIONS,
+)
+NEVER_VERBS = {"*", "escalate", "bind", "impersonate", "deletecollection"}
+NEVER_RESOURCES = {
+    "*",
+    "secrets",
+    "nodes/proxy",
+    "serviceaccounts/token",
+    "pods/exec",
+    "pods/attach",
+    "pods/portforward",
+    "validatingwebhookconfigurations",
+    "mutatingwebhookconfigurations",
+}
+
+
+def _expand(role: Document) -> set[Right]:
+    return {
+        right
+        for rule in role["rules"]
+        for right in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+
+
+def _of_kind(documents: Iterable[Document], kind: str) -> list[Document]:
+    return [document for document in documents if document["kind"] == kind]
+
+
+def _named(documents: Iterable[Document], kind: str, name: str) -> list[Document]:
+    return [each for each in _of_kind(documents, kind) if each["metadata"]["name"] == name]
+
+
+def _enabled(chosen: Iterable[str]) -> dict[str, bool]:
+    return {action: action in chosen for action in ACTIONS}
+
+
+@pytest.mark.parametrize("chosen", COMBINATIONS, ids=lambda chosen: "+".join(chosen) or "none")
+def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[str, ...]) -> None:
+    """A namespace's Role holds the core and the enabled actions' rights, and nothing more."""
+    documents = render(actions=_enabled(chosen), namespaces=["shop"])
+    [role] = [
+        each
+        for each in _named(documents, "Role", "prunella")
+        if each["metadata"]["namespace"] == "shop"
+    ]
+    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
+
+
+@pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])
+def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str, ...]) -> None:
+    """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
+    documents = render(actions=_enabled(chosen))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+
+
+def test_listed_namespaces_get_no_cluster_wide_right(render: Render) -> None:
+    """With a list of namespaces each has its own Role and RoleBinding, the cluster has none."""
+    documents = render(namespaces=["shop", "bank"])
+    bindings = _named(documents, "RoleBinding", "prunella")
+    assert [each["metadata"]["namespace"] for each in bindings] == ["shop", "bank"]
+    assert [{"Role"}] * 2 == [{each["roleRef"]["kind"]} for each in bindings]
+    assert _named(documents, "ClusterRole", "prunella") == []
+    assert _of_kind(documents, "ClusterRoleBinding") == []
+
+
+@pytest.mark.parametrize("namespaces", [[], ["shop"]], ids=["cluster", "namespace"])
+def test_dangerous_rights_are_never_given(render: Render, namespaces: list[str]) -> None:
+    """Even with all actions on: no Secrets, no wildcard, no escalation, no deleting of pods."""
+    documents = render(actions=_enabled(ACTIONS), namespaces=namespaces)
+    roles = _of_kind(documents, "Role") + [
+        role
+        for role in _of_kind(documents, "ClusterRole")
+        if not role["metadata"]["name"].endswith(("-view", "-edit"))
+    ]
+    held = set[Right]().union(*(_expand(role) for role in roles))
+    assert set() == {right for right in held if right[0] == "*"}
+    assert set() == {right for right in held if right[1] in NEVER_RESOURCES}
+    assert set() == {right for right in held if right[2] in NEVER_VERBS}
+    assert {"get", "list"} == {verb for _, resource, verb in held if resource == "pods"}
+
+
+def test_only_the_pause_switch_is_read_of_all_config_maps(render: Render) -> None:
+    """ConfigMaps can be read under one name, in the operator's own namespace."""
+    documents = render()
+    roles = [role for kind in ("Role", "ClusterRole") for role in _of_kind(documents, kind)]
+    found = [
+        (role["metadata"].get("namespace"), rule["resourceNames"], rule["verbs"])
+        for role in roles
+        for rule in role["rules"]
+        if "configmaps" in rule["resources"]
+    ]
+    assert found == [("prunella-system", ["prunella-pause"], ["get"])]
+
+
+def test_every_binding_is_to_the_operators_account(render: Render) -> None:
+    """Nobody but the chart's ServiceAccount is given the operator's rights."""
+    documents = render(namespaces=["shop"]) + render()
+    bindings = _of_kind(documents, "RoleBinding") + _of_kind(documents, "ClusterRoleBinding")
+    account = {"kind": "ServiceAccount", "name": "prunella", "namespace": "prunella-system"}
+    assert [[account]] * 4 == [binding["subjects"] for binding in bindings]
+
+
+USER_ROLES = {
+    "prunella-view": (
+        "aggregate-to-view",
+        _rights("prunella.dev", "remediationpolicies remediations", "get list watch"),
+    ),
+    "prunella-edit": (
+        "aggregate-to-edit",
+        _rights(
+            "prunella.dev", "remediationpolicies", "create update patch delete deletecollection"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", USER_ROLES)
+def test_people_edit_policies_and_only_read_records(render: Render, name: str) -> None:
+    """The built-in roles gain policies to edit and records to read."""
+    label, rights = USER_ROLES[name]
+    [role] = _named(render(), "ClusterRole", name)
+    assert role["metadata"]["labels"][f"rbac.authorization.k8s.io/{label}"] == "true"
+    assert rights == _expand(role)
+
+
+def test_roles_can_be_left_to_others(render: Render) -> None:
+    """Both switches off: the chart holds no RBAC object at all."""
+    documents = render(rbac={"create": False, "aggregateToUserRoles": False})
+    kinds = {document["kind"] for document in documents}
+    assert set() == {kind for kind in kinds if "Role" in kind}

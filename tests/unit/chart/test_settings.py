@@ -1,0 +1,124 @@
+"""The settings file in the ConfigMap is the one that the operator reads."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import pydantic
+import pytest
+import yaml
+
+from prunella import settings
+
+Document = dict[str, Any]
+Render = Callable[..., list[Document]]
+SCHEMA = json.loads(
+    (pathlib.Path(__file__).parents[3] / "charts/prunella/values.schema.json").read_text()
+)
+
+
+def _text(documents: list[Document]) -> str:
+    [config_map] = [each for each in documents if each["kind"] == "ConfigMap"]
+    text: str = config_map["data"]["settings.yaml"]
+    return text
+
+
+def _load(tmp_path: pathlib.Path, documents: list[Document]) -> settings.Settings:
+    path = tmp_path / "settings.yaml"
+    path.write_text(_text(documents))
+    return settings.load(path)
+
+
+def test_default_values_are_the_operators_defaults(render: Render, tmp_path: pathlib.Path) -> None:
+    """A chart without values gives the settings that the operator has without a file."""
+    assert settings.Settings() == _load(tmp_path, render())
+
+
+def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Path) -> None:
+    """Each value of the chart ends in the field of the same name."""
+    source = {
+        "url": "https://prometheus.example:9443",
+        "bearerTokenFile": "/etc/prunella/credentials/prometheus/token",
+        "basicAuth": {"username": "prunella", "passwordFile": "/etc/prunella/credentials/p/w"},
+        "headers": {"X-Scope-OrgID": "shop"},
+        "tls": {"caFile": "/ca.crt", "certFile": "/tls.crt", "keyFile": "/tls.key"},
+        "namespaceLabel": "kubernetes_namespace",
+        "allowedNamespaces": ["shop"],
+        "connectTimeoutSeconds": 1.5,
+        "readTimeoutSeconds": 5,
+        "maxBodyBytes": 1048576,
+        "maxSeries": 100,
+        "maxQueriesPerNamespace": 10,
+        "maxSecondsPerNamespace": 2.5,
+    }
+    alertmanager = {
+        "url": "http://alertmanager.monitoring.svc:9093",
+        "bearerTokenFile": "/etc/prunella/credentials/alertmanager/token",
+        "tls": {"insecureSkipVerify": True},
+        "labels": {"severity": "page"},
+    }
+    limits = {
+        "actionsPerNamespacePerHour": 2,
+        "actionsPerClusterPerHour": 4,
+        "unhelpfulBeforeLatch": 1,
+    }
+    operator = {
+        "gitopsManagers": ["argocd-controller"],
+        "systemNamespaces": ["kube-system", "cert-manager"],
+        "relistSeconds": 60,
+        "recordRetentionSeconds": 2592000,
+        "kubernetesThreads": 4,
+        "metricsThreads": 2,
+        "logFormat": "text",
+        "logLevel": "WARNING",
+    }
+    documents = render(
+        actions={"restart": True, "evictPod": True, "scale": False, "rollback": True},
+        namespaces=["shop", "bank"],
+        sources={"default": source, "long-term": {"url": "http://thanos:9090"}},
+        alertmanager=alertmanager,
+        limits=limits,
+        operator=operator,
+        fullnameOverride="healer",
+    )
+    expected = settings.Settings.model_validate(
+        {
+            "operatorNamespace": "prunella-system",
+            "operatorName": "healer",
+            "namespaces": ["shop", "bank"],
+            "enabledActions": ["restart", "evictPod", "rollback"],
+            "sources": {"default": source, "long-term": {"url": "http://thanos:9090"}},
+            "alertmanager": alertmanager,
+            "limits": limits,
+            **operator,
+        }
+    )
+    assert expected == _load(tmp_path, documents)
+
+
+def test_every_setting_is_written_out(render: Render) -> None:
+    """A setting that is added to the operator must find its place in the chart."""
+    names = {str(field.alias) for field in settings.Settings.model_fields.values()}
+    assert names == set(yaml.safe_load(_text(render())))
+
+
+MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
+    "source": (SCHEMA["definitions"]["source"], settings.Source),
+    "tls": (SCHEMA["definitions"]["tls"], settings.Tls),
+    "basicAuth": (
+        SCHEMA["definitions"]["source"]["properties"]["basicAuth"],
+        settings.BasicAuth,
+    ),
+    "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
+    "limits": (SCHEMA["properties"]["limits"], settings.Limits),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_schema_has_the_fields_of_the_model(name: str) -> None:
+    """The values' schema and the operator's model can't drift apart."""
+    schema, model = MODELS[name]
+    assert {str(field.alias) for field in model.model_fields.values()} == set(schema["properties"])

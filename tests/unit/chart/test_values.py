@@ -1,0 +1,156 @@
+"""Values: every one is documented, has a type, and a wrong one is refused by its name."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+Document = dict[str, Any]
+Helm = Callable[..., subprocess.CompletedProcess[str]]
+CHART = pathlib.Path(__file__).parents[3] / "charts" / "prunella"
+
+BAD: dict[str, tuple[Document, str, str]] = {
+    "unknown top level": ({"replicas": 2}, "", "'replicas' not allowed"),
+    "unknown action": ({"actions": {"reboot": True}}, "/actions", "'reboot' not allowed"),
+    "action as text": ({"actions": {"restart": "yes"}}, "/actions/restart", "want boolean"),
+    "namespace in capitals": ({"namespaces": ["Shop", "Shop"]}, "/namespaces/0", "pattern"),
+    "namespace twice": ({"namespaces": ["Shop", "Shop"]}, "/namespaces", "equal"),
+    "source without a URL": ({"sources": {"a": {}}}, "/sources/a", "missing property 'url'"),
+    "source with a typo": (
+        {"sources": {"b": {"url": "http://p:9090", "token": "x"}}},
+        "/sources/b",
+        "'token' not allowed",
+    ),
+    "source by file": ({"sources": {"c": {"url": "file:///etc"}}}, "/sources/c/url", "pattern"),
+    "relative token file": (
+        {"sources": {"d": {"url": "http://p", "bearerTokenFile": "token"}}},
+        "/sources/d/bearerTokenFile",
+        "pattern",
+    ),
+    "alertmanager without scheme": (
+        {"alertmanager": {"url": "alertmanager:9093"}},
+        "/alertmanager/url",
+        "pattern",
+    ),
+    "no action in an hour": (
+        {"limits": {"actionsPerClusterPerHour": 0}},
+        "/limits/actionsPerClusterPerHour",
+        "minimum",
+    ),
+    "level in small letters": (
+        {"operator": {"logLevel": "info"}},
+        "/operator/logLevel",
+        "must be one of",
+    ),
+    "too many threads": (
+        {"operator": {"kubernetesThreads": 65}},
+        "/operator/kubernetesThreads",
+        "maximum",
+    ),
+    "digest that is none": ({"image": {"digest": "latest"}}, "/image/digest", "pattern"),
+    "port out of range": (
+        {"networkPolicy": {"apiServer": {"ports": [70000]}}},
+        "/networkPolicy/apiServer/ports/0",
+        "maximum",
+    ),
+    "address without mask": (
+        {"networkPolicy": {"apiServer": {"cidrs": ["10.0.0.1"]}}},
+        "/networkPolicy/apiServer/cidrs/0",
+        "pattern",
+    ),
+    "open to everything": (
+        {"networkPolicy": {"prometheus": {"to": []}}},
+        "/networkPolicy/prometheus/to",
+        "minItems",
+    ),
+    "secret without a name": (
+        {"credentials": [{"name": "prometheus"}]},
+        "/credentials/0",
+        "missing property 'secretName'",
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def complaints(helm: Helm) -> str:
+    """What helm says about all bad values at once; one run is enough."""
+    values: Document = {}
+    for bad, _, _ in BAD.values():
+        _merge(values, bad)
+    done = helm("template", "prunella", values=values)
+    assert done.returncode != 0
+    return done.stderr
+
+
+def _merge(into: Document, values: Document) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_values_are_refused_by_name(complaints: str, name: str) -> None:
+    """Helm itself refuses a wrong value, says which one it is and what is wrong with it."""
+    _, where, what = BAD[name]
+    told = [line for line in complaints.splitlines() if f"at '{where}': " in line]
+    assert any(what in line for line in told), complaints
+
+
+def test_lint_is_clean(helm: Helm) -> None:
+    """`helm lint --strict` finds nothing, with everything switched on."""
+    values = {
+        "actions": dict.fromkeys(("restart", "evictPod", "scale", "rollback"), True),
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "alertmanager": {"url": "http://alertmanager:9093"},
+    }
+    done = helm("lint", "--strict", values=values)
+    assert done.returncode == 0, done.stdout
+    assert "[WARNING]" not in done.stdout
+
+
+def test_every_value_has_a_comment() -> None:
+    """No value is without a word of explanation in the line before it, or its parent's."""
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    bare = [
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if re.match(r" {0,2}[a-zA-Z]+:", line)
+        and not before.lstrip().startswith("#")
+        and not re.match(r" *[a-zA-Z]+:$", line)
+    ]
+    documented_by_parent = {"cpu", "memory", "requests", "limits", "severity"}
+    assert [line for line in bare if line.split(":")[0].strip() not in documented_by_parent] == []
+
+
+def _objects(schema: Document, path: str = "") -> list[tuple[str, Document]]:
+    found = [(path, schema)] if schema.get("type") == "object" and "properties" in schema else []
+    for group in ("properties", "definitions"):
+        for name, part in schema.get(group, {}).items():
+            found += _objects(part, f"{path}/{name}")
+    return found
+
+
+def test_schema_is_closed() -> None:
+    """Every object with named fields refuses all other names."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    open_ones = [
+        path for path, part in _objects(schema) if part.get("additionalProperties") is not False
+    ]
+    assert open_ones == []
+
+
+def test_schema_and_values_have_the_same_names() -> None:
+    """What can be set is in values.yaml, with its default, and the other way round."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(schema["properties"]) - {"global"} == set(values)
