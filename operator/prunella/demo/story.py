@@ -187,7 +187,7 @@ class Teller:
 
     def _tell_verification(self, record: objects.Record) -> None:
         verification = record.status.verification
-        if verification is not None:
+        if verification is not None and not record.phase.final:
             self._say("verify", f"{record.target}: {verification.message}")
         if record.phase.final:
             healed = record.phase is reasons.Phase.SUCCEEDED

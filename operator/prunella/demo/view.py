@@ -11,8 +11,10 @@ import rich.text
 from prunella.demo import story
 
 PARTS = ("observe", "decide", "act", "verify", "proof")
-_BARS = " ▁▂▃▄▅▆▇█"
+_BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 48
+_FULL = 0.3
+"""The error ratio of a full bar."""
 _MOST_LINES = 18
 _COLOURS = {"observe": "cyan", "decide": "yellow", "act": "magenta", "verify": "blue"}
 
@@ -55,14 +57,14 @@ class LiveView:
 
 def draw(scene: story.Scene, title: str) -> rich.panel.Panel:
     """The whole picture: the loop, the error ratios, what has happened."""
-    grid = rich.table.Table.grid(padding=(0, 1))
-    grid.add_row(_loop(scene.part))
-    for name, ratios in scene.ratios.items():
-        grid.add_row(_ratio(name, ratios, scene.images.get(name, "")))
-    grid.add_row("")
+    ratios = rich.table.Table.grid(padding=(0, 1))
+    for name, values in scene.ratios.items():
+        ratios.add_row(*_ratio(name, values, scene.images.get(name, "")))
+    lines = rich.table.Table.grid(padding=(0, 1))
     for line in scene.lines[-_MOST_LINES:]:
-        grid.add_row(_line(scene, line))
-    return rich.panel.Panel(grid, title=f"prunella demo: {title}", border_style="green")
+        lines.add_row(*_line(scene, line))
+    picture = rich.console.Group(_loop(scene.part), "", ratios, "", lines)
+    return rich.panel.Panel(picture, title=f"prunella demo: {title}", border_style="green")
 
 
 def _loop(now: str) -> rich.text.Text:
@@ -74,21 +76,30 @@ def _loop(now: str) -> rich.text.Text:
     return text
 
 
-def _ratio(name: str, ratios: list[float], image: str) -> rich.text.Text:
-    bars = "".join(_BARS[min(8, round(ratio / 0.3 * 8))] for ratio in ratios[-_WIDTH:])
-    bad = bool(ratios) and ratios[-1] > story.LIMIT
-    text = rich.text.Text(f"{name:<9} {image.rpartition(':')[2]:<7} ")
-    text.append(f"{bars:<{_WIDTH}}", style="red" if bad else "green")
-    text.append(f" {ratios[-1]:.1%} errors" if ratios else "")
-    return text
+def _ratio(name: str, ratios: list[float], image: str) -> tuple[rich.text.Text, ...]:
+    """Name, release, the error ratio over the whole story, its newest value."""
+    step = -(-len(ratios) // _WIDTH)
+    shown = [max(ratios[i : i + step]) for i in range(0, len(ratios), max(step, 1))]
+    bars = "".join(_BARS[min(7, round(ratio / _FULL * 7))] for ratio in shown)
+    style = "red" if ratios and ratios[-1] > story.LIMIT else "green"
+    newest = f"{ratios[-1]:.1%} errors" if ratios else ""
+    release = image.rpartition(":")[2]
+    return (
+        rich.text.Text(f"{name:<9}", style="bold"),
+        rich.text.Text(f"{release:<7}"),
+        rich.text.Text(f"{bars:<{_WIDTH}}", style=style),
+        rich.text.Text(newest, style=style),
+    )
 
 
-def _line(scene: story.Scene, line: story.Line) -> rich.text.Text:
+def _line(scene: story.Scene, line: story.Line) -> tuple[rich.text.Text, ...]:
+    seconds = (line.time - scene.began).total_seconds()
     style = {True: "green", False: "red", None: ""}[line.good]
-    text = rich.text.Text(f"{(line.time - scene.began).total_seconds():6.1f} s  ", style="dim")
-    text.append(f"{line.part:<8}", style=_COLOURS.get(line.part, "bold"))
-    text.append(line.text, style=style)
-    return text
+    return (
+        rich.text.Text(f"{seconds:6.1f} s", style="dim"),
+        rich.text.Text(line.part, style=_COLOURS.get(line.part, "bold")),
+        rich.text.Text(line.text, style=style),
+    )
 
 
 def open_view(console: rich.console.Console, title: str) -> PlainView | LiveView:
