@@ -1,0 +1,1 @@
+"""The `prunella` command, also `kubectl prunella`."""

@@ -1,0 +1,167 @@
+"""One policy told in full: what it watches, what it sees, what it may do, what it did."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+
+from rich import console
+
+from prunella.adapters.kubernetes import kinds, parse
+from prunella.api import policy as policy_api
+from prunella.cli import kube, overview, page, read, terminal
+from prunella.core import compiled, objects
+
+MOST_RECORDS = 5
+
+
+def as_json(cluster: kube.Cluster, name: str, out: console.Console) -> None:
+    """The object as it is, and the names of its records, newest first."""
+    raw = read.named(cluster, kinds.POLICY, name)
+    records = [each.name for each in _records(cluster, name)]
+    out.file.write(json.dumps({"policy": raw, "remediations": records}, indent=2) + "\n")
+
+
+def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: console.Console) -> None:
+    """A page about one policy."""
+    policy = parse.policy(read.named(cluster, kinds.POLICY, name))
+    ready = overview.ready_condition(policy)
+    written = page.Page(out.width)
+    written.title(f"RemediationPolicy {policy.key}", ready.reason if ready else "NotSeenYet")
+    if policy.spec is None:
+        written.section("Invalid", "the operator does nothing until this is mended")
+        written.say(policy.problem)
+    else:
+        _head(written, policy.spec)
+    _state(written, policy, now)
+    if policy.spec is not None:
+        _signals(written, policy.spec)
+        _steps(written, policy.spec)
+        _limits(written, policy.spec)
+    _remediations(written, _records(cluster, name), now)
+    written.print(out)
+
+
+def _records(cluster: kube.Cluster, name: str) -> list[objects.Record]:
+    found, _ = read.records(cluster, cluster.namespace)
+    return [each for each in found if each.policy == objects.Key(cluster.namespace, name)]
+
+
+def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
+    does = {
+        policy_api.Mode.ADVISE: "says what it would do",
+        policy_api.Mode.DRY_RUN: "asks the API server whether it could, and changes nothing",
+        policy_api.Mode.LIVE: "acts",
+    }
+    suspended = "; suspended: starts nothing" if spec.suspend else ""
+    written.fact("mode", f"{spec.mode}: {does[spec.mode]}{suspended}")
+    written.fact("targets", _target(spec.target))
+    written.fact("evaluated", f"every {spec.interval}")
+
+
+def _target(target: policy_api.Target) -> str:
+    if target.name is not None or target.selector is None:
+        return f"{target.kind}/{target.name}"
+    terms = [f"{key}={value}" for key, value in target.selector.match_labels.items()]
+    for term in target.selector.match_expressions:
+        values = f" ({', '.join(term.values)})" if term.values else ""
+        terms.append(f"{term.key} {term.operator}{values}")
+    return f"each {target.kind} with {', '.join(terms)}"
+
+
+def _state(written: page.Page, policy: objects.Policy, now: datetime.datetime) -> None:
+    status = policy.status
+    stale = bool(status.conditions) and status.observed_generation < policy.generation
+    written.section("State", "of an older generation of the spec" if stale else "")
+    for each in status.conditions:
+        words = f"{each.status} {each.reason}{': ' if each.message else ''}{each.message}"
+        written.fact(each.type, words)
+    if not status.conditions:
+        written.say("the operator has not written a status: is it running, does it watch here?")
+    if status.latch is not None:
+        when = terminal.moment(status.latch.since)
+        written.fact("Latched", f"since {when}: {status.latch.message}")
+    resumed = policy.annotations.get(objects.RESUMED, "")
+    written.fact("Last resumed", resumed)
+    counts = status.targets
+    written.section(
+        "Targets",
+        f"{counts.selected} selected: {counts.healthy} healthy, {counts.unhealthy} unhealthy, "
+        f"{counts.unknown} unknown; {counts.in_flight} in flight",
+    )
+    for target in status.sick:
+        overview.write_sick(written, target, now)
+
+
+def _signals(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
+    written.section("Signals", "a target is sick when any of them is Unhealthy")
+    for signal in spec.signals:
+        words = f"Unhealthy {_limit(signal.threshold)} for {signal.for_}"
+        written.fact(signal.name, words, column=14)
+        for label, text in _signal_facts(spec, signal):
+            written.fact(label, text, indent=16, column=11)
+
+
+def _limit(threshold: policy_api.Threshold) -> str:
+    if threshold.above is not None:
+        return f"above {threshold.above:g}"
+    if threshold.below is not None:
+        return f"below {threshold.below:g}"
+    low, high = threshold.outside or (0.0, 0.0)
+    return f"outside {low:g} to {high:g}"
+
+
+def _signal_facts(
+    spec: policy_api.RemediationPolicySpec, signal: policy_api.Signal
+) -> Iterator[tuple[str, str]]:
+    if signal.prometheus is not None:
+        yield "query", signal.prometheus.query
+    if signal.ratio is not None:
+        yield "bad", signal.ratio.bad
+        yield "total", f"{signal.ratio.total} (at least {signal.ratio.minimum:g} events)"
+    if signal.presence is not None:
+        yield "presence", signal.presence
+    yield "source", signal.source
+    yield "mapped by", _mapping(spec, signal)
+    stale = signal.stale_after
+    yield "stale", f"after {stale}" if stale is not None else "after 3 scrapes, at least 30s"
+
+
+def _mapping(spec: policy_api.RemediationPolicySpec, signal: policy_api.Signal) -> str:
+    if signal.mapping is not None and signal.mapping.single:
+        return f"nothing: its one series is about {spec.target.name}"
+    if signal.mapping is not None:
+        return f"{signal.mapping.name}, in {signal.mapping.namespace or 'namespace'}"
+    pods = "all of its" if signal.pods == "All" else f"{signal.pods.lower()} of its"
+    own = compiled.WORKLOAD_LABELS[spec.target.kind]
+    return f"{own}, or {' or '.join(compiled.POD_LABELS)} (sick when {pods} pods are)"
+
+
+def _steps(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
+    written.section("Steps", "tried in order, each verified before the next")
+    for index, step in enumerate(spec.steps):
+        params = step.params.model_dump(mode="json", by_alias=True, exclude_none=True)
+        told = ", ".join(f"{key} {value}" for key, value in params.items())
+        written.item(f"{index + 1}.", f"{step.action}{': ' if told else ''}{told}")
+
+
+def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
+    guards, verify = spec.guards, spec.verify
+    written.section("Limits")
+    written.fact("cooldown", f"{guards.cooldown} between two actions")
+    written.fact("per hour", f"at most {guards.max_per_hour} actions")
+    written.fact("in flight", f"at most {guards.max_unavailable} of the targets")
+    written.fact("stops", f"when more than {guards.stop_when_unhealthy} of the targets are sick")
+    proof = f"{verify.samples} Healthy samples in a row within {verify.within}"
+    written.fact("verified by", f"{proof}; otherwise {verify.otherwise}")
+
+
+def _remediations(
+    written: page.Page, records: list[objects.Record], now: datetime.datetime
+) -> None:
+    written.section("Remediations", f"{len(records)}, the newest first" if records else "none yet")
+    for record in records[:MOST_RECORDS]:
+        ago = terminal.age(record.spec.decided_at, now)
+        told = f"{record.phase.value} {ago} ago: {record.spec.action} of {record.target}"
+        written.item("-", f"{told}, {record.name}")

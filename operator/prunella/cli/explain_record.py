@@ -1,0 +1,211 @@
+"""One remediation told in full: why, values, guards, effects, verification, follow-ups."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from rich import console
+
+from prunella.adapters.kubernetes import kinds, parse
+from prunella.api import reasons
+from prunella.api import remediation as remediation_api
+from prunella.cli import kube, page, read, terminal
+from prunella.cli.errors import CliError
+from prunella.core import objects
+
+MOST_LINES = 24
+"""Lines of one changed value; the whole is in the JSON output."""
+
+MEANING = {
+    reasons.Phase.PENDING: "decided and recorded, not sent yet",
+    reasons.Phase.ACTING: "sent; its rollout is under way",
+    reasons.Phase.VERIFYING: "carried out; the signal is measured again",
+    reasons.Phase.ADVISED: "advice: nothing was changed",
+    reasons.Phase.DRY_RUN: "dry run: the API server was asked, nothing was changed",
+    reasons.Phase.SUCCEEDED: "carried out and proved by the signal",
+    reasons.Phase.UNHELPFUL: "carried out, and the signal did not get better",
+    reasons.Phase.UNPROVEN: "carried out, and no data could prove that it helped",
+    reasons.Phase.FAILED: "it could not be carried out to its end",
+    reasons.Phase.NOT_SENT: "never sent; it counts for no limit",
+    reasons.Phase.SUPERSEDED: "overtaken by a later change",
+    reasons.Phase.UNKNOWN: "nobody knows whether it was carried out; a person must look",
+}
+
+
+def as_json(cluster: kube.Cluster, name: str, out: console.Console) -> None:
+    """The object as it is, and the names of the records that follow from it."""
+    raw = read.named(cluster, kinds.RECORD, name)
+    followed = [each.name for each in _following(cluster, name)]
+    document = {"remediation": raw, "followedBy": followed}
+    out.file.write(json.dumps(document, indent=2) + "\n")
+
+
+def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: console.Console) -> None:
+    """A page about one remediation."""
+    try:
+        record = parse.record(read.named(cluster, kinds.RECORD, name))
+    except parse.Unreadable as error:
+        raise CliError(
+            f"remediation {name} is of another version of prunella ({error}); "
+            "--output json shows it as it is"
+        ) from error
+    written = page.Page(out.width)
+    _head(written, record, now)
+    _why(written, record.spec)
+    _guards(written, record.spec.guards)
+    _effects(written, record)
+    _verification(written, record)
+    _follow_ups(written, record, _following(cluster, name))
+    written.print(out)
+
+
+def _following(cluster: kube.Cluster, name: str) -> list[objects.Record]:
+    found, _ = read.records(cluster, cluster.namespace)
+    return [each for each in reversed(found) if each.spec.follows == name]
+
+
+def _head(written: page.Page, record: objects.Record, now: datetime.datetime) -> None:
+    spec, status = record.spec, record.status
+    written.title(f"Remediation {record.namespace}/{record.name}", record.phase.value)
+    step = "" if spec.action == "revert" else f", step {spec.step + 1}"
+    written.say(f"{spec.action} of {record.target}, attempt {spec.attempt}{step}")
+    written.fact("outcome", f"{MEANING[record.phase]}{_told(record)}")
+    written.fact("policy", f"{record.policy}, generation {spec.policy.generation}")
+    written.fact("mode", spec.mode.value)
+    ago = terminal.age(spec.decided_at, now)
+    written.fact("decided", f"{terminal.moment(spec.decided_at)}, {ago} ago")
+    times = (
+        ("finished", status.finished_at),
+        ("healthy again", status.cleared_at),
+        ("person called", status.escalated_at),
+    )
+    for label, when in times:
+        if when is not None:
+            written.fact(label, terminal.moment(when))
+
+
+def _told(record: objects.Record) -> str:
+    """The record's own words, unless they only repeat the phase."""
+    status = record.status
+    word = status.reason if status.reason != record.phase.value else ""
+    told = ": ".join(part for part in (word, status.message) if part)
+    return f". {told}" if told else ""
+
+
+def _why(written: page.Page, spec: remediation_api.RemediationSpec) -> None:
+    written.section("Why")
+    written.say(spec.reason)
+    written.section("Values", "as they were at the decision")
+    for evidence in spec.evidence:
+        written.fact(evidence.signal, f"{evidence.verdict}: {evidence.message}", column=14)
+        value = f"{evidence.value:.6g}" if evidence.value is not None else ""
+        since = terminal.moment(evidence.since) if evidence.since is not None else ""
+        rows = (
+            ("value", value),
+            ("since", since),
+            ("mapped by", evidence.mapped_by),
+            ("query", evidence.query),
+        )
+        for label, words in rows:
+            written.fact(label, words, indent=16, column=11)
+    if not spec.evidence:
+        written.say("no values are recorded: a revert follows from the record that it undoes")
+
+
+def _guards(written: page.Page, guards: Sequence[remediation_api.GuardResult]) -> None:
+    passed = sum(guard.passed for guard in guards)
+    written.section("Guards", f"{passed} of {len(guards)} let it pass")
+    for guard in guards:
+        mark, style = ("✓", page.GOOD) if guard.passed else ("✗", page.BAD)
+        said = f": {guard.message}" if guard.message else ""
+        written.item(mark, f"{guard.guard.replace('_', ' ')}{said}", style=style)
+
+
+def _effects(written: page.Page, record: objects.Record) -> None:
+    effects = record.spec.effects
+    written.section("Effects", "" if effects else "none")
+    outcomes = list(record.status.effects)
+    for index, effect in enumerate(effects):
+        written.item(f"{index + 1}.", effect.summary)
+        needs = f"uid {effect.precondition.uid}"
+        if effect.precondition.generation is not None:
+            needs += f", generation {effect.precondition.generation}"
+        what = f"{effect.verb} {effect.kind} {effect.namespace}/{effect.name}"
+        written.fact("request", f"{what}, only with {needs}", indent=5, column=10)
+        for line in patch_lines(effect.patch):
+            written.block([line], indent=15)
+        undo = "" if effect.inverse else "nothing undoes it"
+        written.fact("undo", undo, indent=5, column=10)
+        if effect.inverse:
+            written.fact("undo", "by", indent=5, column=10)
+            written.block(patch_lines(effect.inverse), indent=15)
+        _outcome(written, outcomes[index] if index < len(outcomes) else None)
+
+
+def _outcome(written: page.Page, status: remediation_api.EffectStatus | None) -> None:
+    if status is None or status.sent_at is None:
+        outcome = status.outcome if status is not None else ""
+        message = f": {status.message}" if status is not None and status.message else ""
+        written.fact("sent", f"no{f', {outcome}' if outcome else ''}{message}", indent=5, column=10)
+        return
+    written.fact("sent", terminal.moment(status.sent_at), indent=5, column=10)
+    said = f": {status.message}" if status.message else ""
+    after = f" (generation {status.generation})" if status.generation is not None else ""
+    told = status.outcome or "no answer is recorded"
+    written.fact("outcome", f"{told}{said}{after}", indent=5, column=10)
+
+
+def patch_lines(patch: str) -> list[str]:
+    """A JSON patch as people read it: one line per operation, larger values as YAML."""
+    lines: list[str] = []
+    for operation in json.loads(patch or "[]"):
+        # RFC 6901 writes the slash inside a name as ~1.
+        path = str(operation["path"]).replace("~1", "/").replace("~0", "~")
+        lines.extend(_operation(str(operation["op"]), path, operation))
+    return lines
+
+
+def _operation(verb: str, path: str, operation: dict[str, Any]) -> list[str]:
+    if "value" not in operation:
+        return [f"{verb} {path}"]
+    value = operation["value"]
+    if not isinstance(value, dict | list) or not value:
+        return [f"{verb} {path} = {json.dumps(value)}"]
+    told = yaml.safe_dump(value, sort_keys=False, default_flow_style=False, width=80).splitlines()
+    hidden = len(told) - MOST_LINES
+    if hidden > 0:
+        told = [*told[:MOST_LINES], f"... {hidden} more lines, in --output json"]
+    return [f"{verb} {path} =", *(f"  {line}" for line in told)]
+
+
+def _verification(written: page.Page, record: objects.Record) -> None:
+    written.section("Verification")
+    proof = record.status.verification
+    if proof is None:
+        nothing = "none is due" if record.phase.final else "it begins when the effects are sent"
+        written.say(nothing)
+        return
+    rollout = proof.rollout_complete_at
+    written.fact("rollout complete", terminal.moment(rollout) if rollout else "not yet")
+    if proof.counts_from is not None:
+        words = f"{terminal.moment(proof.counts_from)}; older samples still see the time before"
+        written.fact("counts from", words)
+    if proof.deadline is not None:
+        written.fact("deadline", terminal.moment(proof.deadline))
+    written.fact("healthy samples", f"{proof.healthy_samples} in a row")
+    written.fact("last seen", proof.message)
+
+
+def _follow_ups(
+    written: page.Page, record: objects.Record, following: Sequence[objects.Record]
+) -> None:
+    follows = record.spec.follows
+    written.section("Follow-ups", "" if follows or following else "none")
+    if follows:
+        written.item("<", f"follows {follows}, which did not help")
+    for each in following:
+        written.item(">", f"{each.name}: {each.spec.action}, {each.phase.value}")

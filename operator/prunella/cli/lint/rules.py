@@ -1,0 +1,88 @@
+"""Good sense about target, steps, guards and verification: what the schema can't say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prunella.api import policy as policy_api
+from prunella.cli.lint import findings
+from prunella.cli.lint.findings import Note
+from prunella.cli.lint.policy import Policy, Rule
+
+
+def empty_selector(policy: Policy) -> Iterator[Note]:
+    """An empty selector would mean every workload of the namespace."""
+    selector = policy.spec.target.selector
+    if selector is not None and selector.is_empty:
+        message = "the selector is empty: it would mean every workload of the namespace"
+        yield findings.error("empty-selector", ("spec", "target", "selector"), message)
+
+
+def missing_unavailable(policy: Policy) -> Iterator[Note]:
+    """A live policy over several targets should say how many may be busy at once."""
+    spec = policy.spec
+    live_on_many = spec.mode is policy_api.Mode.LIVE and spec.target.selector is not None
+    if live_on_many and not policy.has("spec", "guards", "maxUnavailable"):
+        message = (
+            "mode Live with a selector and no guards.maxUnavailable: "
+            f"{spec.guards.max_unavailable} of the targets may be in flight at once"
+        )
+        yield findings.hint("live-limits", ("spec", "mode"), message)
+
+
+def no_cooldown(policy: Policy) -> Iterator[Note]:
+    """Without a cooldown an action can follow an action before it could have helped."""
+    if policy.spec.guards.cooldown.total_seconds() == 0:
+        message = "without a cooldown only maxPerHour limits how fast actions follow each other"
+        yield findings.warning("no-cooldown", ("spec", "guards", "cooldown"), message)
+
+
+def scale_bounds(policy: Policy) -> Iterator[Note]:
+    """A scale step should be able to change something."""
+    for path, step in policy.steps():
+        scale = step.scale
+        if scale is None:
+            continue
+        if scale.to is not None and not scale.min <= scale.to <= scale.max:
+            message = f"to ({scale.to}) is outside min ({scale.min}) and max ({scale.max})"
+            yield findings.warning("scale-bounds", (*path, "scale", "to"), message)
+        if scale.by == 0:
+            message = "by: 0 changes nothing"
+            yield findings.warning("scale-bounds", (*path, "scale", "by"), message)
+        if scale.by is not None and not policy.has(*path, "scale", "max"):
+            message = f"no max is written: {scale.max} replicas is the most"
+            yield findings.hint("scale-bounds", (*path, "scale"), message)
+
+
+def action_fits_kind(policy: Policy) -> Iterator[Note]:
+    """A DaemonSet has a pod on every node and no replicas to change."""
+    if policy.spec.target.kind is not policy_api.TargetKind.DAEMON_SET:
+        return
+    for path, step in policy.steps():
+        if step.scale is not None:
+            yield findings.error(
+                "action-kind", (*path, "scale"), "a DaemonSet has no replicas that could be scaled"
+            )
+
+
+def verify_has_time(policy: Policy) -> Iterator[Note]:
+    """Verification should leave time for its samples."""
+    verify, interval = policy.spec.verify, policy.spec.interval.total_seconds()
+    within = verify.within.total_seconds()
+    path = ("spec", "verify", "within")
+    if within < verify.samples * interval:
+        message = (
+            f"{within:g} s can't hold {verify.samples} samples at an interval of {interval:g} s: "
+            "no action could be proved"
+        )
+        yield findings.warning("verify-too-short", path, message)
+
+
+RULES: tuple[Rule, ...] = (
+    empty_selector,  # Make sure somebody chose the targets.
+    missing_unavailable,  # Make sure a live limit was thought about.
+    no_cooldown,  # Make sure an action gets time to help.
+    scale_bounds,  # Make sure a scale step can change something.
+    action_fits_kind,  # Make sure the target has what the action changes.
+    verify_has_time,  # Make sure an action can be proved.
+)

@@ -1,0 +1,158 @@
+"""Good sense about signals: whether queries can be read, mapped to targets, and believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import promql_parser
+
+from prunella.api import policy as policy_api
+from prunella.cli.lint import findings, queries
+from prunella.cli.lint.findings import Note, Path
+from prunella.cli.lint.policy import Policy, Rule
+from prunella.core import compiled, promql
+
+SCRAPES_IN_RANGE = 4
+"""Scrapes that a rate's range should hold, so that one that is lost does no harm."""
+
+
+def missing_for(policy: Policy) -> Iterator[Note]:
+    """How long a fault must hold is worth a thought."""
+    for path, signal in policy.signals():
+        if not policy.has(*path, "for"):
+            minutes = signal.for_.total_seconds() / 60
+            message = f"no for is written: {minutes:g}m of Unhealthy is enough to act"
+            yield findings.hint("missing-for", path, message)
+        elif signal.for_ < policy.spec.interval:
+            interval = policy.spec.interval.total_seconds()
+            message = f"shorter than the interval of {interval:g} s: one sample decides"
+            yield findings.hint("short-for", (*path, "for"), message)
+
+
+def short_range(policy: Policy) -> Iterator[Note]:
+    """A rate needs several scrapes in its range."""
+    wanted = SCRAPES_IN_RANGE * policy.scrape_seconds
+    for path, query in policy.queries():
+        ranges = list(queries.counter_ranges(promql_parser.parse(query)))
+        if ranges and min(ranges) < wanted:
+            message = (
+                f"a range of {min(ranges):g} s holds fewer than {SCRAPES_IN_RANGE} scrapes "
+                f"of {policy.scrape_seconds:g} s: a lost scrape leaves gaps"
+            )
+            yield findings.hint("short-range", path, message)
+
+
+def mapping_labels(policy: Policy) -> Iterator[Note]:
+    """The result must keep a label that names the target."""
+    for path, signal in policy.signals():
+        for query_path, expression in _expressions(path, signal):
+            labels = queries.labels(expression)
+            if signal.mapping is not None and signal.mapping.single:
+                yield from _single(query_path, labels)
+            else:
+                yield from _named(policy, signal, query_path, labels)
+
+
+def _expressions(path: Path, signal: policy_api.Signal) -> Iterator[tuple[Path, Any]]:
+    if signal.prometheus is not None:
+        query = signal.prometheus.query
+        yield (*path, "prometheus", "query"), promql_parser.parse(query)
+    if signal.ratio is not None:
+        yield (*path, "ratio", "bad"), promql_parser.parse(signal.ratio.bad)
+        yield (*path, "ratio", "total"), promql_parser.parse(signal.ratio.total)
+
+
+def _single(path: Path, labels: queries.Labels) -> Iterator[Note]:
+    if labels != queries.NONE:
+        message = "mapping single: true needs a result without labels: aggregate without by"
+        yield findings.warning("mapping", path, message)
+
+
+def _named(
+    policy: Policy, signal: policy_api.Signal, path: Path, labels: queries.Labels
+) -> Iterator[Note]:
+    kind = policy.spec.target.kind
+    own = compiled.WORKLOAD_LABELS[kind]
+    wanted: tuple[str, ...] = (own, *compiled.POD_LABELS)
+    if signal.mapping is not None and signal.mapping.name is not None:
+        wanted = (signal.mapping.name,)
+    if any(label in labels for label in wanted):
+        return
+    other = [label for label in compiled.WORKLOAD_LABELS.values() if label in labels]
+    if other and signal.mapping is None:
+        message = f"series named by {other[0]} are never of a {kind}: aggregate by ({own})"
+    else:
+        message = (
+            f"the result keeps no label that names a target ({', '.join(wanted)}): "
+            f"NoMappingLabels; aggregate by ({wanted[0]})"
+        )
+    yield findings.warning("mapping", path, message)
+
+
+def same_labels_in_ratio(policy: Policy) -> Iterator[Note]:
+    """Bad and total are divided target by target, so they must be grouped alike."""
+    for path, signal in policy.signals():
+        if signal.ratio is None:
+            continue
+        bad, total = (queries.labels(each) for _, each in _expressions(path, signal))
+        if bad != total and not (bad.others or total.others):
+            bad_names, total_names = (", ".join(sorted(each.names)) for each in (bad, total))
+            message = f"bad is grouped by ({bad_names}) and total by ({total_names})"
+            yield findings.warning("ratio-labels", (*path, "ratio"), message)
+
+
+def ratio_threshold(policy: Policy) -> Iterator[Note]:
+    """A share of events lies between 0 and 1."""
+    for path, signal in policy.signals():
+        above = signal.threshold.above
+        if signal.ratio is not None and above is not None and above >= 1:
+            message = f"a ratio is never above 1: for {above:g} % write {above / 100:g}"
+            yield findings.warning("ratio-threshold", (*path, "threshold", "above"), message)
+
+
+def filtered_query(policy: Policy) -> Iterator[Note]:
+    """A query that drops what is healthy can never show that it is healthy."""
+    for path, query in policy.queries():
+        if queries.filters(promql_parser.parse(query)):
+            message = (
+                "the comparison drops healthy series, and no data is Unknown: nothing could be "
+                "proved healthy; leave the comparison to threshold"
+            )
+            yield findings.warning("filtered-query", path, message)
+
+
+def own_namespace(policy: Policy) -> Iterator[Note]:
+    """Every selector is confined to the policy's namespace, whatever it asks for."""
+    for path, query in policy.queries():
+        for namespace in queries.namespaces(promql_parser.parse(query)):
+            if policy.namespace and namespace != policy.namespace:
+                message = (
+                    f"asks for namespace {namespace}, but a policy of {policy.namespace} reads "
+                    f"only {policy.namespace}: no data"
+                )
+                yield findings.warning("foreign-namespace", path, message)
+
+
+def verify_outlasts_range(policy: Policy) -> Iterator[Note]:
+    """A window that slides out slowly should not make a recovery late."""
+    within = policy.spec.verify.within.total_seconds()
+    longest = max(promql.longest_range(query) for _, query in policy.queries())
+    if longest > within:
+        message = (
+            f"shorter than the queries' longest range ({longest:g} s): "
+            "a slow recovery will be called unhelpful"
+        )
+        yield findings.hint("verify-short", ("spec", "verify", "within"), message)
+
+
+RULES: tuple[Rule, ...] = (
+    missing_for,  # Make sure a short fault was meant to be enough.
+    short_range,  # Make sure a lost scrape does no harm.
+    mapping_labels,  # Make sure each series names its target.
+    same_labels_in_ratio,  # Make sure bad and total meet.
+    ratio_threshold,  # Make sure the threshold can be crossed.
+    filtered_query,  # Make sure a healed target can be seen.
+    own_namespace,  # Make sure the query can return anything.
+    verify_outlasts_range,  # Make sure a slow recovery is waited for.
+)

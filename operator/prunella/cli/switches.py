@@ -1,0 +1,88 @@
+"""What a person may switch: the pause of everything, and the latch of one policy.
+
+Each function changes one object and returns what to tell the user about it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from http import HTTPStatus
+
+from prunella.adapters.kubernetes import kinds, parse
+from prunella.cli import kube, read, terminal
+from prunella.cli.errors import CliError
+from prunella.core import objects
+
+REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+def author(cluster: kube.Cluster) -> str:
+    """Who the API server takes us for."""
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        answer = cluster.request("POST", REVIEW, review)
+    except kube.KubeError as error:
+        if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+            return "somebody whom the API server does not name"
+        raise
+    return str(answer["status"]["userInfo"]["username"])
+
+
+def pause(cluster: kube.Cluster, namespace: str, reason: str, now: datetime.datetime) -> str:
+    """Create the ConfigMap that pauses. A pause that is there stays as it is."""
+    who = author(cluster)
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": read.PAUSE, "namespace": namespace},
+        "data": {"reason": reason or "no reason given", "by": who, "at": _written(now)},
+    }
+    try:
+        cluster.request("POST", kinds.CONFIG_MAP.path(namespace), body)
+    except kube.KubeError as error:
+        if error.status == HTTPStatus.CONFLICT:
+            return f"Nothing was changed. {read.pause(cluster, namespace)}"
+        if error.status == HTTPStatus.NOT_FOUND:
+            raise CliError(
+                f"there is no namespace {namespace}: give --operator-namespace, "
+                "or set PRUNELLA_NAMESPACE"
+            ) from error
+        raise
+    return (
+        f"Paused by {who}: {body['data']['reason']}\n"  # type: ignore[index]
+        "No policy starts an action until `prunella resume`; "
+        "actions on their way are still verified."
+    )
+
+
+def resume_all(cluster: kube.Cluster, namespace: str) -> str:
+    """Delete the ConfigMap that pauses."""
+    try:
+        cluster.request("DELETE", read.pause_path(namespace))
+    except kube.KubeError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return f"Not paused: there is no ConfigMap {read.PAUSE} in namespace {namespace}."
+        raise
+    return "Resumed: policies act again at their next evaluation."
+
+
+def resume_policy(cluster: kube.Cluster, name: str, now: datetime.datetime) -> str:
+    """Clear a policy's latch by an annotation that keeps the time and the author."""
+    policy = parse.policy(read.named(cluster, kinds.POLICY, name))
+    latch = policy.status.latch
+    if latch is None:
+        return f"{policy.key} is not latched; nothing was changed."
+    who = author(cluster)
+    annotation = {objects.RESUMED: f"{_written(now)} by {who}"}
+    path = kinds.POLICY.path(cluster.namespace, name)
+    cluster.request("PATCH", path, {"metadata": {"annotations": annotation}}, kube.MERGE_PATCH)
+    held = terminal.age(latch.since, now)
+    return (
+        f"Resumed {policy.key}, latched {held} ago. It had stopped because: {latch.message}\n"
+        f"Recorded as {objects.RESUMED}: {annotation[objects.RESUMED]}"
+    )
+
+
+def _written(now: datetime.datetime) -> str:
+    """RFC 3339 in UTC, with fractions: a record may have finished earlier in this second."""
+    return now.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,182 @@
+"""`prunella explain`: everything about one remediation or policy."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+from prunella.cli import explain_record
+from tests.unit.cli import conftest, fakes
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+INVERSE = '[{"op":"replace","path":"/spec/replicas","value":3}]'
+
+
+def scaled() -> dict[str, object]:
+    """The spec of a scale whose effect can be undone."""
+    effect = {
+        **fakes.record_spec()["effects"][0],
+        "patch": '[{"op":"replace","path":"/spec/replicas","value":5}]',
+        "inverse": INVERSE,
+        "summary": "Scale Deployment/checkout from 3 to 5 replicas",
+    }
+    return fakes.record_spec(action="scale", effects=[effect])
+
+
+def shop() -> fakes.FakeCluster:
+    """One record of each kind of story."""
+    failed = {
+        "phase": "Unhelpful",
+        "reason": "StillUnhealthy",
+        "message": "errors: 0.3 is above 0.05 at the deadline",
+        "effects": [{"sentAt": "2026-03-01T12:00:06Z", "outcome": "Effective"}],
+        "verification": {"healthySamples": 0, "message": "errors: 0.3 is above 0.05"},
+        "finishedAt": "2026-03-01T12:06:30Z",
+        "escalatedAt": "2026-03-01T12:06:31Z",
+    }
+    revert = fakes.record_spec(
+        action="revert", attempt=4, follows="scaled", evidence=[], guards=[], step=1
+    )
+    advice = {
+        "phase": "Advised",
+        "reason": "Advised",
+        "finishedAt": "2026-03-01T12:00:05Z",
+        "clearedAt": "2026-03-01T12:05:00Z",
+        "effects": [{"outcome": "WouldSucceed", "message": "dry run"}],
+    }
+    refused = fakes.record_spec(
+        guards=[
+            {"guard": "not_paused", "passed": False, "message": "paused by bob"},
+        ]
+    )
+    return fakes.cluster(
+        fakes.policy(status=fakes.sick_status()),
+        fakes.policy(
+            "latched",
+            status=fakes.latched_status(),
+            annotations={"prunella.dev/resumed": "2026-02-01T00:00:00Z by bob"},
+        ),
+        fakes.policy("invalid", spec={"mode": "Live"}),
+        fakes.record("checkout-1"),
+        fakes.record("scaled", spec=scaled(), status=failed),
+        fakes.record("undo", spec=revert, status={"phase": "Acting"}),
+        fakes.record("advice", spec=fakes.record_spec(mode="Advise"), status=advice),
+        fakes.record("pending", spec=refused, status={}),
+        fakes.record("other", spec={"of": "another version"}),
+    )
+
+
+PAGES = {
+    "remediation_succeeded": "remediation/checkout-1",
+    "remediation_unhelpful": "rem/scaled",
+    "remediation_revert": "remediations/undo",
+    "remediation_advice": "remediations.prunella.dev/advice",
+    "remediation_pending": "Remediation/pending",
+    "policy_cooling": "policy/checkout",
+    "policy_latched": "rempol/latched",
+    "policy_invalid": "remediationpolicy/invalid",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_as_recorded(run: conftest.Run, name: str) -> None:
+    """Each story is told in the recorded words, within 100 columns."""
+    result = run("explain", PAGES[name], cluster=shop())
+
+    assert (GOLDEN / f"explain_{name}.txt").read_text() == result.out
+    assert (0, "") == (result.code, result.err)
+    assert 100 >= max(len(line) for line in result.out.splitlines())
+
+
+def test_times_are_local_and_utc(run: conftest.Run, zone: Callable[[str], None]) -> None:
+    """A reader in another zone sees his own time and the one of the logs."""
+    zone("Asia/Kolkata")
+
+    result = run("explain", "rem/checkout-1", cluster=shop())
+
+    assert "decided           2026-03-01 17:30:05 IST (12:00:05 UTC), 9m ago" in result.out
+
+
+def test_json_of_a_remediation_has_its_follow_ups(run: conftest.Run) -> None:
+    """Programs get the object as it is, and what followed from it."""
+    cluster = shop()
+
+    document = json.loads(run("explain", "rem/scaled", "-o", "json", cluster=cluster).out)
+
+    assert cluster.objects[fakes.record_path("scaled")] == document["remediation"]
+    assert ["undo"] == document["followedBy"]
+
+
+def test_json_of_a_policy_has_its_remediations(run: conftest.Run) -> None:
+    """Programs get the object as it is, and the names of its records."""
+    cluster = shop()
+
+    document = json.loads(run("explain", "policy/checkout", "-o", "json", cluster=cluster).out)
+
+    assert cluster.objects[fakes.policy_path("checkout")] == document["policy"]
+    assert {"checkout-1", "scaled", "undo", "advice", "pending"} == set(document["remediations"])
+
+
+ERRORS = {
+    "no kind": ("checkout", 2, "can't explain 'checkout': write remediation/NAME or policy/NAME"),
+    "other kind": (
+        "pod/checkout",
+        2,
+        "can't explain 'pod/checkout': write remediation/NAME or policy/NAME",
+    ),
+    "no name": ("rem/", 2, "can't explain 'rem/': write remediation/NAME or policy/NAME"),
+    "not there": (
+        "rem/nothing",
+        1,
+        "no Remediation nothing in namespace shop; `prunella status -A` shows what there is",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_can_not_be_explained(run: conftest.Run, name: str) -> None:
+    """A slip in the argument ends in one line that says what to write."""
+    argument, code, message = ERRORS[name]
+
+    assert conftest.Result(code, "", f"error: {message}\n") == run(
+        "explain", argument, cluster=shop()
+    )
+
+
+def test_a_record_of_another_version_is_not_a_traceback(run: conftest.Run) -> None:
+    """What can't be read is said, with the way to see it all the same."""
+    result = run("explain", "rem/other", cluster=shop())
+
+    assert 2 == result.code
+    assert result.err.startswith("error: remediation other is of another version of prunella")
+    assert result.err.endswith("--output json shows it as it is\n")
+
+
+PATCHES = {
+    "none": ("", []),
+    "remove": ('[{"op":"remove","path":"/a/b~1c~0d"}]', ["remove /a/b/c~d"]),
+    "empty map": ('[{"op":"add","path":"/a","value":{}}]', ["add /a = {}"]),
+    "text": ('[{"op":"add","path":"/a","value":"x"}]', ['add /a = "x"']),
+    "map": ('[{"op":"add","path":"/a","value":{"b":[1]}}]', ["add /a =", "  b:", "  - 1"]),
+}
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_patches_are_readable(name: str) -> None:
+    """Operations are lines, values of several lines are YAML."""
+    patch, expected = PATCHES[name]
+
+    assert expected == explain_record.patch_lines(patch)
+
+
+def test_long_values_are_cut_and_say_so() -> None:
+    """A pod template of a hundred lines does not hide the rest of the page."""
+    patch = json.dumps([{"op": "add", "path": "/a", "value": list(range(100))}])
+
+    lines = explain_record.patch_lines(patch)
+
+    assert "  ... 76 more lines, in --output json" == lines[-1]
+    assert 26 == len(lines)

@@ -1,0 +1,131 @@
+"""`prunella pause` and `prunella resume`."""
+
+from __future__ import annotations
+
+from prunella.adapters.kubernetes import parse
+from prunella.cli import kube
+from prunella.core import guards, objects
+from tests.unit.cli import conftest, fakes
+
+MAPS = "/api/v1/namespaces/prunella-system/configmaps"
+PAUSE = f"{MAPS}/prunella-pause"
+
+
+def test_pause_creates_the_config_map(run: conftest.Run) -> None:
+    """The reason, the author and the time are kept with the pause."""
+    cluster = fakes.cluster()
+
+    result = run("pause", "--reason", "moving house", cluster=cluster)
+
+    expected = {
+        "reason": "moving house",
+        "by": "alice@example.com",
+        "at": "2026-03-01T12:10:00Z",
+    }
+    assert expected == cluster.objects[PAUSE]["data"]
+    assert 0 == result.code
+    assert "Paused by alice@example.com: moving house" == result.out.splitlines()[0]
+
+
+def test_pausing_twice_keeps_the_first(run: conftest.Run) -> None:
+    """Who paused first, and why, is not overwritten by a second pause."""
+    cluster = fakes.cluster()
+    run("pause", "--reason", "first", cluster=cluster)
+
+    result = run("pause", "--reason", "second", cluster=cluster)
+
+    assert "first" == cluster.objects[PAUSE]["data"]["reason"]
+    assert (
+        "Nothing was changed. Paused since 2026-03-01 12:10:00 UTC by alice@example.com: first "
+        "(`prunella resume` goes on)\n" == result.out
+    )
+
+
+def test_pause_without_the_namespace_says_so(run: conftest.Run) -> None:
+    """A wrong operator namespace is named, with the option that sets it."""
+    cluster = fakes.cluster(answers={("POST", MAPS): kube.KubeError("not found", 404)})
+
+    result = run("pause", cluster=cluster)
+
+    message = (
+        "there is no namespace prunella-system: give --operator-namespace, "
+        "or set PRUNELLA_NAMESPACE"
+    )
+    assert conftest.Result(2, "", f"error: {message}\n") == result
+
+
+def test_resume_ends_the_pause(run: conftest.Run) -> None:
+    """The ConfigMap is deleted, and the user reads what ended."""
+    cluster = fakes.cluster()
+    run("pause", "--reason", "moving house", cluster=cluster)
+
+    result = run("resume", cluster=cluster)
+
+    assert PAUSE not in cluster.objects
+    assert (0, "Resumed: policies act again at their next evaluation.\n") == (
+        result.code,
+        result.out,
+    )
+
+
+def test_resume_without_a_pause_changes_nothing(run: conftest.Run) -> None:
+    """Resuming twice is no error: the wanted state is there."""
+    result = run("resume", cluster=fakes.cluster())
+
+    message = "Not paused: there is no ConfigMap prunella-pause in namespace prunella-system.\n"
+    assert conftest.Result(0, message, "") == result
+
+
+def test_resume_clears_a_latch_by_an_annotation(run: conftest.Run) -> None:
+    """Time and author are written so that the operator's guard reads the time."""
+    cluster = fakes.cluster(fakes.policy(status=fakes.latched_status()))
+
+    result = run("resume", "checkout", cluster=cluster)
+
+    policy = parse.policy(cluster.objects[fakes.policy_path("checkout")])
+    assert "2026-03-01T12:10:00Z by alice@example.com" == policy.annotations[objects.RESUMED]
+    assert fakes.NOW == guards.resumed_at(policy)
+    assert "Resumed shop/checkout, latched 3h5m ago" in result.out
+    assert 0 == result.code
+
+
+def test_resume_leaves_a_policy_that_is_not_latched(run: conftest.Run) -> None:
+    """An annotation on a policy that runs would only confuse its history."""
+    cluster = fakes.cluster(fakes.policy(status=fakes.sick_status()))
+
+    result = run("resume", "checkout", cluster=cluster)
+
+    assert conftest.Result(0, "shop/checkout is not latched; nothing was changed.\n", "") == result
+    assert [("GET", fakes.policy_path("checkout"))] == cluster.sent
+
+
+def test_resume_of_an_unknown_policy_is_a_negative_answer(run: conftest.Run) -> None:
+    """A policy that is not there is named with its namespace."""
+    result = run("resume", "checkout", cluster=fakes.cluster())
+
+    assert 1 == result.code
+    assert "error: no RemediationPolicy checkout in namespace shop" in result.err
+
+
+def test_an_old_server_without_reviews_still_resumes(run: conftest.Run) -> None:
+    """The author is nice to have: a server that can't tell him does not stop a person."""
+    cluster = fakes.cluster(
+        fakes.policy(status=fakes.latched_status()),
+        answers={("POST", fakes.REVIEW): kube.KubeError("not found", 404)},
+    )
+
+    result = run("resume", "checkout", cluster=cluster)
+
+    assert 0 == result.code
+    assert "by somebody whom the API server does not name" in result.out
+
+
+def test_being_refused_is_one_line(run: conftest.Run) -> None:
+    """A user without the right reads what the API server said."""
+    refused = kube.KubeError("not allowed: user bob cannot create configmaps", 403)
+
+    result = run("pause", cluster=fakes.cluster(answers={("POST", MAPS): refused}))
+
+    assert (
+        conftest.Result(2, "", "error: not allowed: user bob cannot create configmaps\n") == result
+    )
