@@ -95,6 +95,18 @@ def unhelpful_streak(
     return streak
 
 
+def latching(
+    records: Sequence[objects.Record],
+    policy: objects.Key,
+    resumed: datetime.datetime | None,
+    limit: int,
+) -> set[str]:
+    """Names of the records that made a policy stop itself; empty when it has not."""
+    streak = unhelpful_streak(records, policy, resumed)
+    unknown = {record.name for record in streak if record.phase is reasons.Phase.UNKNOWN}
+    return unknown | {record.name for record in streak[-1:] if len(streak) >= limit}
+
+
 def _latch_rests_on(records: Sequence[objects.Record], policy: objects.Key) -> list[objects.Record]:
     """The policy's streak, and the success that ended the one before."""
     successes = [

@@ -27,7 +27,7 @@ def summarize(
     now: datetime.datetime,
 ) -> policy_api.RemediationPolicyStatus:
     """The status after one pass, keeping times of what has not changed."""
-    own = [record for record in records if record.policy == policy.key]
+    own = sorted((r for r in records if r.policy == policy.key), key=lambda record: record.name)
     latch = _latch(policy, own, rules, now)
     newest = ledger.newest(own)
     fresh = _conditions(policy, outcome, own, latch, now)
@@ -85,6 +85,10 @@ def _sick(
     now: datetime.datetime,
 ) -> list[policy_api.TargetStatus]:
     before = {each.name: each for each in policy.status.sick}
+    if policy.status.observed_generation != policy.generation:
+        # Other limits may hold now: nothing is told in the numbers of the old ones.
+        forgotten = {"reason": "", "refused": ""}
+        before = {name: each.model_copy(update=forgotten) for name, each in before.items()}
     shown = [
         _target_status(ref, verdict, outcome, own, before.get(ref.name), now)
         for ref, verdict in outcome.verdicts.items()
