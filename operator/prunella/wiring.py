@@ -143,7 +143,7 @@ def simulated(
     return loop.Engine(
         worlds.World(
             clock=world.clock,
-            metrics=world.metrics,
+            metrics=rounds.SharedRound(world.metrics, world.clock),
             cluster=world.cluster,
             policies=world.policies,
             ledger=world.ledger,

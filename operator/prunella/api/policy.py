@@ -53,6 +53,8 @@ def alias_to_field(alias: str) -> str:
 
 Query = Annotated[str, pydantic.Field(min_length=1, max_length=4096)]
 SignalName = Annotated[str, pydantic.Field(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")]
+_BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
+"""Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
 LabelName = Annotated[str, pydantic.Field(max_length=128, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
@@ -75,7 +77,17 @@ class TargetKind(enum.StrEnum):
 class Target(ApiModel):
     """The workloads that the policy watches and may act on, in its own namespace."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=_rules(_exactly_one("name", "selector")))
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=_rules(
+            _exactly_one("name", "selector"),
+            (
+                "!has(self.selector) || "
+                "(has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || "
+                "(has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)",
+                "an empty selector would mean every workload: name labels",
+            ),
+        )
+    )
 
     kind: TargetKind = pydantic.Field(TargetKind.DEPLOYMENT, description="Kind of the workloads.")
     name: types.ObjectName | None = pydantic.Field(
@@ -124,7 +136,13 @@ class Threshold(ApiModel):
     """The values at which a signal is Unhealthy."""
 
     model_config = pydantic.ConfigDict(
-        json_schema_extra=_rules(_exactly_one("above", "below", "outside"))
+        json_schema_extra=_rules(
+            _exactly_one("above", "below", "outside"),
+            (
+                "!has(self.outside) || self.outside[0] <= self.outside[1]",
+                "outside must be [low, high]",
+            ),
+        )
     )
 
     above: float | None = pydantic.Field(None, description="Unhealthy above this value.")
@@ -404,7 +422,9 @@ class RemediationPolicySpec(ApiModel):
     )
     suspend: bool = pydantic.Field(default=False, description="Stop new actions of this policy.")
     interval: types.Duration = pydantic.Field(
-        types.duration("30s"), description="Time between two evaluations, at least 5s."
+        types.duration("30s"),
+        description="Time between two evaluations, at least 5s.",
+        json_schema_extra=_rules((f"!self.matches(r'{_BELOW_5S}')", "must be at least 5s")),
     )
     target: Target = pydantic.Field(description="The workloads to watch and act on.")
     signals: Annotated[list[Signal], pydantic.Field(min_length=1, max_length=8)] = pydantic.Field(

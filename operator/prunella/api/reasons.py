@@ -42,6 +42,7 @@ class Refused(enum.StrEnum):
     SERVER_DRY_RUN = "RefusedInDryRun"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"
+    PLAN_TOO_LARGE = "PlanTooLarge"
 
 
 class Doubt(enum.StrEnum):

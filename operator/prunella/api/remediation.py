@@ -15,7 +15,8 @@ from prunella.api import reasons, types
 
 ShortText = policy_api.ShortText
 LongText = policy_api.LongText
-Json = Annotated[str, pydantic.Field(max_length=65536)]
+MOST_PATCH_CHARACTERS = 65_536
+Json = Annotated[str, pydantic.Field(max_length=MOST_PATCH_CHARACTERS)]
 
 
 class PolicyReference(policy_api.ApiModel):

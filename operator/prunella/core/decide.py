@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
-from prunella.api import reasons
+from prunella.api import reasons, remediation
 from prunella.core import action, episode, guards, ledger, model, objects
 from prunella.core.rules import Rules
 
@@ -89,6 +89,10 @@ def decide(scene: Scene, sick: Sick) -> Decision:
         decision = plan_attempt(scene, sick, attempt, scene.now)
         if decision.refusal is None or not decision.refusal.skip_step:
             return decision
+    if following.follows is not None and decision.refusal is not None:
+        message = f"no further step applies: {decision.refusal.message}"
+        refused = model.Refusal(reasons.Refused.NO_STEP_LEFT, message)
+        return dataclasses.replace(decision, refusal=refused)
     return decision
 
 
@@ -170,6 +174,8 @@ def _plan(
         return Decision(refusal=planned)
     if not isinstance(planned, action.Plan):
         return Decision(needs=planned)
+    if too_large := _too_large(planned):
+        return Decision(refusal=too_large)
     number = ledger.next_attempt(scene.records, look.workload.uid)
     return Decision(
         command=Command(
@@ -190,3 +196,16 @@ def _plan(
             follows=attempt.follows,
         )
     )
+
+
+def _too_large(plan: action.Plan) -> model.Refusal | None:
+    """A plan that the ledger can't hold must not be carried out."""
+    for effect in plan.effects:
+        size = len(objects.effect_to_spec_text(effect))
+        if size > remediation.MOST_PATCH_CHARACTERS:
+            message = (
+                f"{effect.summary}: the patch has {size} characters, the ledger holds "
+                f"{remediation.MOST_PATCH_CHARACTERS}"
+            )
+            return model.Refusal(reasons.Refused.PLAN_TOO_LARGE, message)
+    return None

@@ -75,7 +75,7 @@ def _after_revert(
     if last.phase is not Phase.SUCCEEDED:
         return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
     undone = next((record for record in own if record.name == last.spec.follows), last)
-    return _following(undone, undone.spec.step + 1, spec)
+    return _following(last, undone.spec.step + 1, spec)
 
 
 def _following(

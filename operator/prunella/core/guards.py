@@ -17,6 +17,10 @@ from prunella.core import action, ledger, model, objects, shares
 from prunella.core.rules import Rules
 
 Refused = reasons.Refused
+VERIFICATION_LASTS = datetime.timedelta(minutes=10)
+"""How long a follow-up may rest on the verification before it instead of on ``for``."""
+MOST_NOT_SENT = 3
+NOT_SENT_WINDOW = datetime.timedelta(minutes=10)
 GITOPS_LABELS = (
     "argocd.argoproj.io/tracking-id",
     "kustomize.toolkit.fluxcd.io/name",
@@ -120,13 +124,18 @@ def not_latched(case: Case) -> Answer:
 
 def held_for_long_enough(case: Case) -> Answer:
     """A single bad sample is no fault. A follow-up rests on a verification instead."""
-    if case.follows is not None:
+    if case.follows is not None and _just_finished(case.follows, case.now):
         return f"follows {case.follows.name}, whose verification found it Unhealthy"
     needed = case.held_for.total_seconds()
     held = (case.now - case.held_since).total_seconds() if case.held_since else 0.0
     if case.held_since is None or held < needed:
         return model.Refusal(Refused.NOT_HELD, f"Unhealthy for {held:.0f} s of {needed:.0f} s")
     return f"Unhealthy for {held:.0f} s, {needed:.0f} s are needed"
+
+
+def _just_finished(record: objects.Record, now: datetime.datetime) -> bool:
+    """Whether a verification is recent enough to rest on."""
+    return now - (record.status.finished_at or record.spec.decided_at) <= VERIFICATION_LASTS
 
 
 def nothing_in_flight(case: Case) -> Answer:
@@ -174,7 +183,20 @@ def not_owned_by_others(case: Case) -> Answer:
 
 
 def cooled_down(case: Case) -> Answer:
-    """Time for the last action to show, and for a person to notice."""
+    """Time for the last action to show, and for a person to notice.
+
+    Attempts that could not be sent count for no limit, but not without end.
+    """
+    unsent = [
+        record
+        for record in case.others
+        if record.phase is reasons.Phase.NOT_SENT
+        and record.target == case.target
+        and case.now - record.spec.decided_at < NOT_SENT_WINDOW
+    ]
+    if len(unsent) >= MOST_NOT_SENT:
+        message = f"{len(unsent)} attempts in 10 minutes could not be sent: {unsent[-1].name}"
+        return model.Refusal(Refused.COOLDOWN, message)
     if case.follows is not None:
         return f"follows {case.follows.name}"
     cooldown = datetime.timedelta(seconds=case.spec.guards.cooldown.total_seconds())
@@ -282,8 +304,10 @@ def disruption_budgets_allow(case: Case) -> Answer:
 
 
 def unchanged_by_others(case: Case) -> Answer:
-    """A later edit by somebody else is a veto on undoing what came before it."""
-    if case.follows is None or case.look is None:
+    """A later edit by somebody else is a veto on what would follow or undo the action before it."""
+    if case.follows is None:
+        return "follows nothing"
+    if case.look is None:
         return "not looked at yet"
     changed = edited_since(case.follows, case.look.workload)
     if changed is not None:
@@ -308,6 +332,7 @@ GUARDS: tuple[Guard, ...] = (
     not_too_many_unhealthy,  # Make sure that it is this target and not everything
     not_too_many_unknown,  # Make sure that enough can be seen to judge
     disruption_budgets_allow,  # Make sure that the owner's budget allows it
+    unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
 )
 STANDING_GUARDS = GUARDS[:6]
 """The guards about the policy as a whole: their answer is told before any other."""

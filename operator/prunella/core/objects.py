@@ -118,6 +118,11 @@ def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
     )
 
 
+def effect_to_spec_text(effect: model.Effect) -> str:
+    """The longer of an effect's patch and inverse, as the ledger holds it."""
+    return max(_dump(effect.patch), _dump(effect.inverse), key=len)
+
+
 def _dump(patch: Sequence[model.PatchOperation]) -> str:
     return json.dumps([dict(op) for op in patch], sort_keys=True) if patch else ""
 

@@ -13,11 +13,10 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import policy as policy_api
-from prunella.core import action, compiled, decide, detect, episode, guards, model, objects
+from prunella.core import action, compiled, decide, detect, episode, guards, model, objects, onsets
 from prunella.core.rules import Rules
 
 NOT_PAUSED = model.PauseState(paused=False)
-Onsets = Mapping[tuple[str, model.Ref], datetime.datetime]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,11 +46,7 @@ class Snapshot:
     )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Memory:
-    """What one pass leaves for the next: since when each signal has been Unhealthy."""
-
-    onsets: Onsets = dataclasses.field(default_factory=dict)
+Memory = onsets.Memory
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,7 +75,8 @@ def step(
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
     findings = find(workloads, snapshot, config)
     verdicts = judge_targets(workloads, findings)
-    remembered = Memory(_onsets(findings, memory.onsets, now))
+    scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
+    remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
     scene = make_scene(snapshot, policy, config, verdicts, now)
     sick = [
         sickness(config.compiled, workload, findings, remembered, now)
@@ -169,17 +165,6 @@ def worst(verdicts: Iterable[model.Verdict]) -> model.Verdict:
         if verdict in found:
             return verdict
     return model.Verdict.UNKNOWN
-
-
-def _onsets(
-    findings: Iterable[model.Finding], before: Onsets, now: datetime.datetime
-) -> dict[tuple[str, model.Ref], datetime.datetime]:
-    """Since when each signal is Unhealthy. Doubt ends it as health does."""
-    return {
-        (finding.signal, finding.target): before.get((finding.signal, finding.target), now)
-        for finding in findings
-        if finding.verdict is model.Verdict.UNHEALTHY
-    }
 
 
 def make_scene(

@@ -124,8 +124,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     status = record.status
     workload = scene.workload
     if workload is None:
-        message = f"{record.target} is gone: nothing can be proved"
-        return _finish(status, scene, Phase.UNPROVEN, "TargetGone", message)
+        message = f"{record.target} was deleted: there is nothing left to prove"
+        return _finish(status, scene, Phase.SUPERSEDED, "TargetGone", message)
     if workload.uid == record.spec.target.uid and not _seen(record, workload):
         return status
     edited = guards.edited_since(record, workload)

@@ -10,13 +10,12 @@ import asyncio
 import datetime
 import heapq
 import logging
-import math
 import zlib
 from collections.abc import Awaitable, Callable
 
 from prunella import ports
 from prunella.core import ledger, objects
-from prunella.engine import attempt, policy_pass
+from prunella.engine import attempt, orphans, policy_pass
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +23,7 @@ RETRY_INVALID = datetime.timedelta(minutes=5)
 RETRY_AFTER_ERROR = datetime.timedelta(seconds=10)
 NOTICEABLY_LATE = datetime.timedelta(seconds=1)
 SWEEP_EVERY = datetime.timedelta(seconds=60)
+EPOCH = datetime.datetime.fromtimestamp(0, tz=datetime.UTC)
 
 
 class Engine:
@@ -70,7 +70,7 @@ class Engine:
         alive = {policy.key for policy in self._world.policies.all()}
         for key in alive - self._due.keys():
             self.mark_dirty(key)
-        await policy_pass.close_orphans(self._world, self._executor, alive)
+        await orphans.close_orphans(self._world, self._executor, alive)
         now = self._world.clock.now()
         records = list(self._world.ledger.records())
         for record in ledger.expired(records, now, self._options.retention, ledger.HOUR):
@@ -158,6 +158,7 @@ def aligned(now: datetime.datetime, interval: float, namespace: str) -> datetime
 
     ``interval`` is in seconds; the namespace's own phase spreads namespaces over it.
     """
-    phase = zlib.crc32(namespace.encode()) % 1000 / 1000 * interval
-    turns = math.floor((now.timestamp() - phase) / interval + 1e-9) + 1
-    return datetime.datetime.fromtimestamp(phase + turns * interval, tz=datetime.UTC)
+    period = datetime.timedelta(seconds=interval)
+    first = EPOCH + period * (zlib.crc32(namespace.encode()) % 1000) / 1000
+    # Not in floats: they are too coarse to tell this very moment from the one just before it.
+    return first + ((now - first) // period + 1) * period

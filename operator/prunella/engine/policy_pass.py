@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import (
     compiled,
     decide,
     episode,
+    guards,
+    ledger,
     model,
     objects,
     records,
@@ -24,23 +25,30 @@ from prunella.engine import attempt, observe, report
 from prunella.engine import world as worlds
 
 Phase = reasons.Phase
+Version = tuple[str, int]
+"""UID and generation: what was compiled or decided for one holds for no other."""
 MOST_QUESTIONS = 16
-"""How often one decision may ask to know more; a rollback asks once for each revision."""
+"""How often one target may ask to know more; a rollback asks once for each revision."""
 
 
 @dataclasses.dataclass(slots=True)
 class PolicyMemory:
     """What the engine keeps of a policy between passes; all of it may be lost."""
 
-    generation: int = -1
+    version: Version = ("", -1)
     compiled: compiled.Policy | None = None
     problem: str = ""
     memory: step.Memory = dataclasses.field(default_factory=step.Memory)
     verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     healthy: dict[str, int] = dataclasses.field(default_factory=dict)
     """Healthy samples in a row, by record in Verifying."""
+    sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)
+    """When the last of these samples was taken."""
     told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
     written: policy_api.RemediationPolicyStatus | None = None
+    written_over: str = ""
+    """The resourceVersion that ``written`` replaced: until the policy has another one, the watch
+    is behind; from then on what it shows is true, also when the write lost a race."""
 
 
 class Passes:
@@ -73,9 +81,10 @@ class Passes:
         )
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
+        # Remembered before anything can fail: an onset that was interrupted must not live on.
+        memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
-        memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         await self._take_forward(policy, memory, snapshot, outcome, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
@@ -88,9 +97,9 @@ class Passes:
         self._world.telemetry.forget(key)
 
     def _compile(self, policy: objects.Policy, memory: PolicyMemory) -> None:
-        if memory.generation == policy.generation:
+        if memory.version == _version(policy):
             return
-        fresh = PolicyMemory(generation=policy.generation, problem=policy.problem)
+        fresh = PolicyMemory(version=_version(policy), problem=policy.problem)
         if policy.spec is not None:
             try:
                 fresh.compiled = compiled.compile_policy(
@@ -127,7 +136,7 @@ class Passes:
         """Look closely, decide on fresh state, begin and carry out the command, if any."""
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
-            if current is None or current.generation != policy.generation:
+            if current is None or _version(current) != _version(policy):
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
             snapshot = await self._fresh(snapshot, policy.key.namespace)
             outcome = await self._answer(snapshot, current, memory, now)
@@ -165,7 +174,7 @@ class Passes:
         config = self._config(memory.compiled) if memory.compiled is not None else None
         if config is None:
             raise ValueError(f"policy {policy.key} is not compiled")
-        for _ in range(MOST_QUESTIONS):
+        for _ in range(MOST_QUESTIONS * max(1, len(memory.verdicts))):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             if not outcome.needs:
                 return outcome
@@ -260,7 +269,14 @@ class Passes:
     ) -> None:
         """Take the policy's unfinished records one step further, and call people in."""
         spec = step.valid_spec(policy)
-        for record in tuple(self._world.ledger.records()):
+        every = tuple(self._world.ledger.records())
+        latching = ledger.latching(
+            every,
+            policy.key,
+            guards.resumed_at(policy),
+            self._options.rules.unhelpful_before_latch,
+        )
+        for record in every:
             if record.policy != policy.key:
                 continue
             if record.phase is Phase.PENDING and outcome.command is None:
@@ -269,7 +285,7 @@ class Passes:
                 await self._executor.settle(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, outcome, now)
-            elif _wants_a_person(record, spec):
+            elif _wants_a_person(record, spec, latching):
                 await self._executor.escalate(record)
 
     async def _resume(
@@ -292,7 +308,8 @@ class Passes:
                 )
                 record = await self._world.ledger.update(record, empty)
             current = await self._world.policies.read(policy.key)
-            if current is None or current.generation != record.spec.policy.generation:
+            decided_for = (record.spec.policy.uid, record.spec.policy.generation)
+            if current is None or not _version(current) == _version(policy) == decided_for:
                 reason = reasons.Refused.PLAN_CHANGED
                 message = "the policy has changed since the decision"
                 await self._executor.close(record, Phase.NOT_SENT, reason, message)
@@ -309,6 +326,11 @@ class Passes:
     ) -> None:
         if memory.compiled is None:
             return
+        scrape_seconds = self._observer.scrape_seconds(memory.compiled)
+        last = memory.sampled.get(record.name)
+        if last is not None and (now - last).total_seconds() < scrape_seconds / 2:
+            return  # The same scrape seen again is no other sample.
+        memory.sampled[record.name] = now
         signals = {evidence.signal for evidence in record.spec.evidence}
         found = [
             finding
@@ -324,17 +346,29 @@ class Passes:
             verdict=step.worst(finding.verdict for finding in found),
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,
-            scrape_seconds=self._observer.scrape_seconds(memory.compiled),
+            scrape_seconds=scrape_seconds,
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)
-        if not after.phase.final:
+        if after.phase.final:
+            memory.sampled.pop(record.name)
+        else:
             memory.healthy[record.name] = verify.healthy_in_a_row(record, scene, healthy)
 
 
-def _wants_a_person(record: objects.Record, spec: policy_api.RemediationPolicySpec) -> bool:
-    status = record.status
-    if status.escalated_at is not None or status.cleared_at is not None:
+def _version(policy: objects.Policy) -> Version:
+    return policy.uid, policy.generation
+
+
+def _wants_a_person(
+    record: objects.Record, spec: policy_api.RemediationPolicySpec, latching: Collection[str]
+) -> bool:
+    """Whether somebody is still to be called; a latch stays when the target has recovered."""
+    if record.status.escalated_at is not None:
+        return False
+    if record.name in latching:
+        return True
+    if record.status.cleared_at is not None:
         return False
     return verify.must_escalate(record, spec.verify, len(spec.steps))
 
@@ -351,25 +385,3 @@ def _queries(policy: compiled.Policy) -> dict[str, str]:
         signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
         for signal in policy.signals
     }
-
-
-async def close_orphans(
-    world: worlds.World, executor: attempt.Executor, alive: Iterable[objects.Key]
-) -> None:
-    """End the unfinished records of deleted policies: nothing more is done or undone."""
-    known = set(alive)
-    for record in tuple(world.ledger.records()):
-        if record.phase.final or record.policy in known:
-            continue
-        if await world.policies.read(record.policy) is not None:
-            continue
-        message = "the policy was deleted; nothing more is done, nothing is undone"
-        try:
-            if record.phase is Phase.ACTING:
-                record = await executor.settle(record)  # noqa: PLW2901 - the record as settled
-            if record.phase in {Phase.PENDING, Phase.VERIFYING}:
-                sent = record.phase is Phase.VERIFYING
-                phase = Phase.UNPROVEN if sent else Phase.NOT_SENT
-                await executor.close(record, phase, "PolicyDeleted", message)
-        except ports.ClusterError:
-            continue

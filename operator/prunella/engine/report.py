@@ -66,7 +66,7 @@ class Reporter:
         self, policy: objects.Policy, memory: policy_pass.PolicyMemory
     ) -> objects.Policy:
         """The policy with the status that was written last: the watch may be behind."""
-        if memory.written is None:
+        if memory.written is None or memory.written_over != policy.resource_version:
             return policy
         return objects.with_status(policy, memory.written)
 
@@ -83,7 +83,7 @@ class Reporter:
         except ports.ClusterError as error:
             LOG.warning("status of %s was not written: %s", policy.key, error)
             return
-        memory.written = status
+        memory.written, memory.written_over = status, policy.resource_version
 
     async def _tell_refusals(
         self,

@@ -43,6 +43,17 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         field_owners=field_owners(meta.get("managedFields") or ()),
         deleting="deletionTimestamp" in meta,
         resource_version=meta.get("resourceVersion", ""),
+        stuck=_is_stuck(status),
+    )
+
+
+def _is_stuck(status: Raw) -> bool:
+    """Whether a Deployment has given up on its rollout; other kinds never say so."""
+    return any(
+        condition.get("type") == "Progressing"
+        and condition.get("status") == "False"
+        and condition.get("reason") == "ProgressDeadlineExceeded"
+        for condition in status.get("conditions") or ()
     )
 
 
