@@ -120,7 +120,10 @@ def plan_attempt(
     if look is None or look.workload.uid != sick.workload.uid:
         state = "is gone" if look is None else "was replaced by another of the same name"
         return Decision(refusal=model.Refusal(reasons.Refused.TARGET_GONE, f"{ref} {state}"))
-    case = dataclasses.replace(case, look=look, workload=look.workload)
+    same = look.workload.generation == sick.workload.generation
+    stuck = look.workload.stuck or (same and sick.workload.stuck)
+    workload = dataclasses.replace(look.workload, stuck=stuck)
+    case = dataclasses.replace(case, look=look, workload=workload)
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
         return Decision(refusal=refusal)

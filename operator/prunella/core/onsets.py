@@ -28,6 +28,8 @@ class Release:
     template: Mapping[str, object]
     since: datetime.datetime
     settled: datetime.datetime | None
+    seen: datetime.datetime
+    """When this process first saw it; `since` is long ago for one that was there at the start."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,13 +79,28 @@ def _release(before: Release | None, workload: model.Workload, now: datetime.dat
     """The release as of now. At first sight it is taken to have been there for ever."""
     settled = None if workload.rolling else now
     if before is None:
-        return Release(workload.generation, workload.template, LONG_AGO, settled)
+        return Release(workload.generation, workload.template, LONG_AGO, settled, now)
     same = before.generation == workload.generation or before.template == workload.template
     if not same:
-        return Release(workload.generation, workload.template, now, settled)
+        return Release(workload.generation, workload.template, now, settled, now)
     return Release(
         workload.generation,
         before.template,
         before.since,
         before.settled if settled is not None and before.settled is not None else settled,
+        before.seen,
     )
+
+
+def with_stuck(
+    workload: model.Workload, memory: Memory, now: datetime.datetime, rollout_seconds: float
+) -> model.Workload:
+    """The workload, marked as stuck when it has been rolling for longer than a rollout may take.
+
+    A Deployment says so itself; a StatefulSet or DaemonSet never does.
+    """
+    release = memory.releases[workload.ref]
+    late = now - release.seen > datetime.timedelta(seconds=rollout_seconds)
+    if workload.stuck or release.settled is not None or not late:
+        return workload
+    return dataclasses.replace(workload, stuck=True)

@@ -77,6 +77,8 @@ def step(
     verdicts = judge_targets(workloads, findings)
     scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
     remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
+    patience = config.rules.rollout_seconds
+    workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]
     scene = make_scene(snapshot, policy, config, verdicts, now)
     sick = [
         sickness(config.compiled, workload, findings, remembered, now)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from prunella.api import conditions, reasons
 from prunella.api import policy as policy_api
-from prunella.core import decide, guards, ledger, model, objects, step
+from prunella.core import decide, episode, guards, ledger, model, objects, step, verify
 from prunella.core.rules import Rules
 
 MOST_SICK_SHOWN = 20
@@ -212,16 +212,15 @@ def _conditions(
 
 
 def _escalated(policy: objects.Policy, own: Sequence[objects.Record]) -> objects.Record | None:
-    """The newest record for which a person was called, until its target was Healthy again."""
-    resumed = guards.resumed_at(policy)
+    """The newest record that waits for a person, whether or not the alert has arrived yet."""
+    spec = step.valid_spec(policy)
     waiting = [
         record
         for record in own
         if record.status.escalated_at is not None
-        and record.status.cleared_at is None
-        and (resumed is None or record.status.escalated_at > resumed)
+        or verify.must_escalate(record, spec.verify, len(spec.steps))
     ]
-    return ledger.newest(waiting)
+    return ledger.newest(r for r in waiting if not episode.is_over(r, policy))
 
 
 def _ready(
@@ -234,7 +233,7 @@ def _ready(
         return True, "Suspended", "spec.suspend is true"
     verdicts = list(outcome.verdicts.values())
     if not verdicts:
-        return False, "NoTargets", "no workload is selected"
+        return False, *_no_targets(policy)
     refused = [d.refusal for d in outcome.decisions.values() if d.refusal is not None]
     forbidden = [r for r in refused if r.reason is reasons.Refused.FORBIDDEN]
     if forbidden:
@@ -252,6 +251,13 @@ def _ready(
     if sick or unknown:
         return True, "TargetsUnhealthy" if sick else "TargetsUnknown", ""
     return True, "Healthy", ""
+
+
+def _no_targets(policy: objects.Policy) -> tuple[str, str]:
+    selector = step.valid_spec(policy).target.selector
+    if selector is not None and selector.is_empty:
+        return reasons.Refused.EMPTY_SELECTOR, "the selector is empty and would mean all"
+    return "NoTargets", "no workload is selected"
 
 
 def _first_message(policy: objects.Policy, reason: str, message: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import functools
 from collections.abc import Mapping, Sequence
 
 from prunella.core import compiled, detect, mapping, model, promql, step
@@ -75,12 +76,10 @@ class Observer:
         source = signal.spec.source
         query = self._world.metrics.query
         asked = [query(source, namespace, text, at) for text in signal.queries.values()]
-        measured = [role for role in signal.queries if role != compiled.PRESENCE]
-        fresh = [
-            self._freshness(namespace, signal, signal.queries[role], now, at) for role in measured
-        ]
-        answers = await asyncio.gather(*asked)
-        ages = await asyncio.gather(*fresh)
+        texts = signal.queries.values()
+        fresh = [self._freshness(namespace, signal, text, now, at) for text in texts]
+        replies = await asyncio.gather(*asked, *fresh)
+        answers, ages = replies[: len(asked)], replies[len(asked) :]
         return detect.Reading(
             answers=dict(zip(signal.queries, answers, strict=True)),
             ages=_merge(ages),
@@ -97,9 +96,7 @@ class Observer:
     ) -> model.Answer:
         key = (signal.spec.source, query)
         learn = at is None and self._must_learn(key, now)
-        text = promql.freshness_query(query, signal.labels, learn_interval=learn)
-        if not text:
-            return model.Vector(())
+        text = _freshness_query(query, signal.labels, learn)
         answer = await self._world.metrics.query(signal.spec.source, namespace, text, at)
         if isinstance(answer, model.Failure):
             return answer
@@ -129,7 +126,13 @@ class Observer:
         return max(known, default=DEFAULT_SCRAPE_SECONDS)
 
 
-def _merge(answers: list[model.Answer]) -> model.Answer:
+@functools.lru_cache(maxsize=8192)
+def _freshness_query(query: str, labels: tuple[str, ...], learn: bool) -> str:  # noqa: FBT001
+    """The same text each round: parsing a query costs more than asking it."""
+    return promql.freshness_query(query, labels, learn_interval=learn)
+
+
+def _merge(answers: Sequence[model.Answer]) -> model.Answer:
     samples: list[model.Sample] = []
     for answer in answers:
         if isinstance(answer, model.Failure):

@@ -67,6 +67,7 @@ ACCEPTED = {
     "status is left alone": GOOD + "status: {conditions: []}\n",
     "its own namespace": swap("errors_total[5m]", 'errors_total{namespace="shop"}[5m]'),
     "an anchor": swap("{above: 1}", "&limit {above: 1}"),
+    "a whole number with a fraction of zero": GOOD + "  guards: {maxPerHour: 3.0}\n",
     "bool comparison": swap("query: sum", "query: 5 < bool sum"),
 }
 

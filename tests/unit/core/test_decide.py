@@ -200,13 +200,58 @@ def test_a_follow_up_waits_neither_for_its_for_nor_for_the_cooldown() -> None:
     """It rests on a verification; the limits and all other guards still hold."""
     policy = builders.policy(steps=TWO, verify={"otherwise": "Continue"})
     now = scaled()
-    record = dataclasses.replace(unhelpful(now))
+    record = ended(unhelpful(now), minutes(1))
     shown = scene(policy, (record,), model.Look(now))
     found = command(decide.decide(shown, sick(now, held=minutes(0))))
     assert (found.action, found.step) == ("restart", 1)
     limited = builders.policy(steps=TWO, verify={"otherwise": "Continue"}, guards={"maxPerHour": 1})
     shown = scene(limited, (record,), model.Look(now))
     assert Refused.POLICY_HOURLY_LIMIT is refused(decide.decide(shown, sick(now)))
+
+
+def ended(record: objects.Record, ago: datetime.timedelta) -> objects.Record:
+    """The record, its verification ended so long ago."""
+    status = record.status.model_copy(update={"finished_at": NOW - ago})
+    return dataclasses.replace(record, status=status)
+
+
+def test_an_old_verification_is_no_reason_to_go_on_at_once() -> None:
+    """After a day of suspension the next step waits for its own evidence."""
+    policy = builders.policy(steps=TWO, verify={"otherwise": "Continue"})
+    now = scaled()
+    shown = scene(policy, (ended(unhelpful(now), minutes(11)),), model.Look(now))
+    assert Refused.NOT_HELD is refused(decide.decide(shown, sick(now, held=minutes(0))))
+
+
+def test_a_persons_fix_is_not_overtaken_by_the_next_step() -> None:
+    """The next step is refused when somebody has changed what the last one wrote."""
+    policy = builders.policy(steps=TWO, verify={"otherwise": "Continue"})
+    theirs = scaled(generation=6, replicas=7, updated=7, available=7, total=7)
+    shown = scene(policy, (ended(unhelpful(scaled()), minutes(1)),), model.Look(theirs))
+    assert Refused.CHANGED_BY_OTHERS is refused(decide.decide(shown, sick(theirs)))
+
+
+def test_a_chain_whose_other_steps_do_not_apply_ends_with_a_person() -> None:
+    """Nothing left to do is said as that, not as a bound that was met."""
+    steps = [{"scale": {"by": 2}}, {"scale": {"by": 1, "max": 5}}]
+    policy = builders.policy(steps=steps, verify={"otherwise": "Continue"})
+    now = scaled()
+    shown = scene(policy, (ended(unhelpful(now), minutes(1)),), model.Look(now))
+    assert Refused.NO_STEP_LEFT is refused(decide.decide(shown, sick(now)))
+
+
+def test_a_plan_that_the_ledger_cannot_hold_is_refused() -> None:
+    """No record, no action: a template larger than a record's patch is not rolled back to."""
+    huge = {"metadata": {"annotations": {"big": "x" * 70_000}}, "spec": {"containers": []}}
+    look = model.Look(
+        TARGET,
+        revisions=(
+            model.Revision(1, "r1", NOW - minutes(60), huge),
+            model.Revision(2, "r2", NOW - minutes(5), TARGET.template, current=True),
+        ),
+    )
+    policy = builders.policy(steps=[{"rollback": {"to": "Previous"}}])
+    assert Refused.PLAN_TOO_LARGE is refused(decide.decide(scene(policy, (), look), sick()))
 
 
 def test_advice_that_was_given_is_not_given_again() -> None:

@@ -156,7 +156,7 @@ CHAINS: dict[str, tuple[str, list[objects.Record], str]] = {
             tried("A", Phase.UNHELPFUL, 1),
             tried("R", Phase.SUCCEEDED, 2, action="revert", follows="A", effects=()),
         ],
-        "step 1 after A",
+        "step 1 after R",
     ),
     "reverted, no step left": (
         "Revert",

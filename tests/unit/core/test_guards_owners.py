@@ -189,9 +189,13 @@ def test_unchanged_by_others(found: model.Workload, expected: guards.Answer) -> 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"follows": None}, {"look": None}], ids=["no predecessor", "no look"]
+    ("changes", "expected"),
+    [({"follows": None}, "follows nothing"), ({"look": None}, "not looked at yet")],
+    ids=["no predecessor", "no look"],
 )
-def test_without_a_look_no_edit_is_seen(changes: dict[str, Any]) -> None:
-    """Before the look there is nothing to compare."""
+def test_without_a_predecessor_or_a_look_no_edit_is_seen(
+    changes: dict[str, Any], expected: str
+) -> None:
+    """There is nothing to compare, and that is said."""
     case = builders.case(**{"follows": _scaled(), "look": model.Look(SCALED), **changes})
-    assert guards.unchanged_by_others(case) == "not looked at yet"
+    assert expected == guards.unchanged_by_others(case)

@@ -140,7 +140,8 @@ def test_a_target_being_healed_is_left_alone(key: objects.Key, refused: list[str
     record = builders.record("checkout-1", Phase.VERIFYING, key=key, ago=minutes(2))
     snapshot = passes.snapshot(looked=["checkout"], records=(record,))
     outcome = passes.run(snapshot, passes.since(minutes(5)))
-    assert (None, ()) == (outcome.command, outcome.needs)
+    assert outcome.command is None
+    assert not outcome.needs
     assert refused == [
         decision.refusal.reason if decision.refusal is not None else ""
         for decision in outcome.decisions.values()

@@ -94,7 +94,7 @@ def at(moment: datetime.datetime, **changes: Any) -> dict[str, Any]:
 
 Row = tuple[objects.Record, dict[str, Any], int, tuple[str, str]]
 STATES: dict[str, Row] = {
-    "target gone": (COUNTING, {"workload": None}, 2, ("Unproven", "TargetGone")),
+    "target gone": (COUNTING, {"workload": None}, 2, ("Superseded", "TargetGone")),
     "target made again": (
         COUNTING,
         {"workload": dataclasses.replace(ROLLED_OUT, uid="another")},
