@@ -8,22 +8,36 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import lifecycle
 from lab.cluster import Lab
+from tests.e2e.harness import lease
+
+LAB_ITSELF = pytest.mark.xdist_group("lab")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marks that only these tests use."""
+    config.addinivalue_line("markers", "slow: takes minutes; is begun first")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the lab itself, which stop its parts, keep to one worker (--dist loadgroup)."""
+    here = os.path.dirname(__file__) + os.sep  # noqa: PTH120
+    for item in items:
+        inside = str(item.path).startswith(here)
+        if inside and "stories" not in item.path.parts:
+            item.add_marker(LAB_ITSELF)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """The lab named by ``PRUNELLA_LAB`` (default ``test``).
+    """The lab named by ``PRUNELLA_LAB`` (default ``test``), shared by all workers.
 
     One that runs already is used and left running; one that had to be started is taken down
-    at the end, unless ``PRUNELLA_LAB_KEEP=1``.
+    by the last worker, unless ``PRUNELLA_LAB_KEEP=1``.
     """
-    name = os.environ.get("PRUNELLA_LAB", "test")
-    ran_before = lifecycle.status(name).is_up
-    yield lifecycle.up(name)
-    if not ran_before and os.environ.get("PRUNELLA_LAB_KEEP") != "1":
-        lifecycle.down(name)
+    with lease.leased(os.environ.get("PRUNELLA_LAB", "test")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ def crds(
         typer.Option("--directory", help="Write a file for each into this folder instead."),
     ] = None,
 ) -> None:
-    """Print the CRDs, for `kubectl apply --server-side -f -`.
+    """Print the CRDs, for `kubectl apply --server-side --force-conflicts -f -`.
 
-    Helm installs them once and never upgrades them; this is how they are upgraded.
+    Helm installs them once and never upgrades them; this is how they are upgraded.  The
+    conflict that is forced is with Helm, which stays the owner of what it has installed.
     """
     from prunella.api import crdgen, resources  # noqa: PLC0415 - see main
 

@@ -29,7 +29,7 @@ PAGE = 500
 OWN_GROUP = "/apis/prunella.dev/v1alpha1"
 CRDS_MISSING = (
     "the custom resources of prunella.dev are not installed here: "
-    "`prunella crds | kubectl apply --server-side -f -` installs them"
+    "`prunella crds | kubectl apply --server-side --force-conflicts -f -` installs them"
 )
 
 Object = dict[str, Any]

@@ -178,10 +178,10 @@ def escalated(**fields: Any) -> objects.Record:
 
 ESCALATED: dict[str, tuple[objects.Record, dict[str, str], bool]] = {
     "waiting": (escalated(), {}, True),
-    "not called": (escalated(escalated_at=None), {}, False),
+    "the alert has not arrived": (escalated(escalated_at=None), {}, True),
     "healthy again": (escalated(cleared_at=NOW), {}, False),
     "resumed since": (escalated(), builders.resumed(NOW - minutes(9)), False),
-    "resumed before": (escalated(), builders.resumed(NOW - minutes(11)), True),
+    "resumed before": (escalated(ago=minutes(10)), builders.resumed(NOW - minutes(11)), True),
     "of another policy": (escalated(key=objects.Key("shop", "other")), {}, False),
 }
 
