@@ -22,6 +22,8 @@ from prunella.core.rules import Rules
 
 Phase = reasons.Phase
 SCRAPES_TO_WAIT = 2
+EVICTION_SEEN_AFTER = 5.0
+"""Seconds until a workload's status tells of an evicted pod; no generation says so."""
 STUCK_BELIEVED_AFTER = 60.0
 """Seconds after the effect; until then ``stuck`` may still tell of the rollout before it."""
 
@@ -151,6 +153,11 @@ def _await_rollout(
     record: objects.Record, scene: Scene, workload: model.Workload
 ) -> remediation.RemediationStatus:
     status = record.status
+    started = record.sent_at or record.spec.decided_at
+    waited = (scene.now - started).total_seconds()
+    evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
+    if evicted and waited < EVICTION_SEEN_AFTER:
+        return status
     if workload.rolled_out:
         wait = scene.longest_range + SCRAPES_TO_WAIT * scene.scrape_seconds
         counts_from = scene.now + datetime.timedelta(seconds=wait)
@@ -162,8 +169,6 @@ def _await_rollout(
             message=f"rolled out; samples count after {wait:.0f} s",
         )
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
-    started = record.sent_at or record.spec.decided_at
-    waited = (scene.now - started).total_seconds()
     stuck = workload.stuck and waited > STUCK_BELIEVED_AFTER
     if stuck or waited > scene.rules.rollout_seconds:
         message = (
