@@ -155,6 +155,8 @@ class Executor:
     async def clear(self, record: objects.Record) -> None:
         """Note that the target was seen Healthy: the episode is over."""
         now = self._world.clock.now()
+        # This pass may have written to it already, as when it called a person.
+        record = next((r for r in self._world.ledger.records() if r.uid == record.uid), record)
         await self._write(record, record.status.model_copy(update={"cleared_at": now}))
 
     async def escalate(self, record: objects.Record) -> None:

@@ -27,6 +27,8 @@ from prunella.engine import world as worlds
 Phase = reasons.Phase
 Version = tuple[str, int]
 """UID and generation: what was compiled or decided for one holds for no other."""
+READINGS_LAST = datetime.timedelta(seconds=10)
+"""A pass that waited longer for its turn to decide reads again first."""
 MOST_QUESTIONS = 16
 """How often one target may ask to know more; a rollback asks once for each revision."""
 
@@ -134,7 +136,10 @@ class Passes:
         now: datetime.datetime,
     ) -> step.Outcome:
         """Look closely, decide on fresh state, begin and carry out the command, if any."""
+        asked = self._world.clock.now()
         async with self._deciding:
+            if self._world.clock.now() - asked > READINGS_LAST:
+                return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
             current = await self._world.policies.read(policy.key)
             if current is None or _version(current) != _version(policy):
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
