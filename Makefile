@@ -129,22 +129,30 @@ lab-tools:
 demo-simulator:
 	@$(BIN)/prunella demo
 demo-current:
-	@$(BIN)/prunella demo --cluster current
-demo-lab: lab-up
-	@fact() { $(BIN)/python -m lab status --name $(LAB) --json \
-	    | $(BIN)/python -c "import json, sys; print(json.load(sys.stdin)['$$1'])"; }; \
+	@$(BIN)/prunella demo --cluster current $(if $(YES),--yes)
+demo-lab: lab-tools
+	@status() { $(BIN)/python -m lab status --name $(LAB) --json; }; \
+	fact() { status | $(BIN)/python -c "import json, sys; print(json.load(sys.stdin)['$$1'])"; }; \
+	if ! status >/dev/null 2>&1; then trap '$(BIN)/python -m lab down --name $(LAB)' EXIT; fi; \
+	$(BIN)/python -m lab up --name $(LAB) >/dev/null; \
 	$(BIN)/prunella demo --cluster current \
 	  --kubeconfig "$$(fact kubeconfig)" --prometheus "$$(fact prometheus_url)"
 demo-kind: kind-up
+	@$(call need,kubectl,kubectl)
 	@$(BIN)/prunella demo --cluster current --kubeconfig $(KIND_KUBECONFIG)
+	@echo "the kind cluster stays up: kind delete cluster --name $(KIND_NAME)"
 
 .PHONY: test-lab test-kind test-current
 test-lab: lab-tools
 	$(BIN)/pytest -q
+# Elsewhere than on the lab: what needs no cluster, and the demo with real pods.
+SMOKE := tests/unit tests/engine tests/e2e/demo
 test-kind: kind-up
-	KUBECONFIG=$(KIND_KUBECONFIG) PRUNELLA_CLUSTER=kind $(BIN)/pytest -q
+	@$(call need,kubectl,kubectl)
+	KUBECONFIG=$(KIND_KUBECONFIG) PRUNELLA_CLUSTER=kind $(BIN)/pytest -q $(SMOKE)
 test-current:
-	PRUNELLA_CLUSTER=current $(BIN)/pytest -q
+	@$(call need,kubectl,kubectl)
+	PRUNELLA_CLUSTER=current PRUNELLA_YES=$(YES) $(BIN)/pytest -q $(SMOKE)
 
 .PHONY: kind-up
 kind-up:

@@ -11,8 +11,6 @@ import pytest
 from lab.cluster import Lab
 from tests.e2e.harness import lease
 
-LAB_ITSELF = pytest.mark.xdist_group("lab")
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks that only these tests use."""
@@ -20,12 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the lab itself, which stop its parts, keep to one worker (--dist loadgroup)."""
-    here = os.path.dirname(__file__) + os.sep  # noqa: PTH120
-    for item in items:
-        inside = str(item.path).startswith(here)
-        if inside and "stories" not in item.path.parts:
-            item.add_marker(LAB_ITSELF)
+    """Begin with what takes longest."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

@@ -74,6 +74,12 @@ class TargetKind(enum.StrEnum):
     DAEMON_SET = "DaemonSet"
 
 
+_SELECTS_SOME = "!has(self.selector) || " + " || ".join(
+    f"(has(self.selector.{part}) && size(self.selector.{part}) > 0)"
+    for part in ("matchLabels", "matchExpressions")
+)
+
+
 class Target(ApiModel):
     """The workloads that the policy watches and may act on, in its own namespace."""
 
@@ -81,9 +87,7 @@ class Target(ApiModel):
         json_schema_extra=_rules(
             _exactly_one("name", "selector"),
             (
-                "!has(self.selector) || "
-                "(has(self.selector.matchLabels) && size(self.selector.matchLabels) > 0) || "
-                "(has(self.selector.matchExpressions) && size(self.selector.matchExpressions) > 0)",
+                _SELECTS_SOME,
                 "an empty selector would mean every workload: name labels",
             ),
         )

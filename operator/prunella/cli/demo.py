@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import pathlib
 from typing import Annotated
 
 import typer
@@ -37,18 +38,28 @@ PaceOption = Annotated[
     float, typer.Option("--pace", min=0.0, help="Real seconds for each simulated second.")
 ]
 PrometheusOption = Annotated[
-    str,
-    typer.Option("--prometheus", envvar="PRUNELLA_PROMETHEUS", help="URL, on a real cluster."),
+    str | None,
+    typer.Option(
+        "--prometheus",
+        envvar="PRUNELLA_PROMETHEUS",
+        help="URL of one that reports the demo's pods; default: the demo runs its own there.",
+    ),
 ]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Play it also on a cluster that is no playground.")
+]
+PLAYGROUNDS = ("kind-", "kwok-")
+"""Contexts of clusters that are made to be played with begin like this."""
 
 
 def demo(
     cluster: StageOption = Stage.SIMULATOR,
     fault: FaultOption = Fault.NONE,
     pace: PaceOption = 0.2,
-    prometheus: PrometheusOption = "http://127.0.0.1:9090",
+    prometheus: PrometheusOption = None,
     kubeconfig: options.KubeconfigOption = None,
     context: options.ContextOption = None,
+    yes: YesOption = False,  # noqa: FBT002 - an option of the command line
 ) -> None:
     """Heal a bad release before your eyes; exit 0 only when it is healed and proved."""
     import rich.console  # noqa: PLC0415 - help should not wait
@@ -56,6 +67,8 @@ def demo(
     from prunella import logs, ports  # noqa: PLC0415
     from prunella.demo import real, simulated, story, view  # noqa: PLC0415
 
+    if cluster is Stage.CURRENT and not yes:
+        check_playground(kubeconfig, context)
     logs.quiet()
     console = rich.console.Console()
     chosen = story.Fault(fault.value)
@@ -74,3 +87,15 @@ def demo(
     if not healed:
         raise errors.CliError("the target was not healed and proved so", code=errors.NEGATIVE)
     console.print("healed and proved", style="bold green", highlight=False)
+
+
+def check_playground(kubeconfig: pathlib.Path | None, context: str | None) -> None:
+    """Make sure that nobody plays on production by mistake. Raises CliError."""
+    from prunella.cli import kube  # noqa: PLC0415 - the client takes a second to import
+
+    name = kube.context_name(kubeconfig, context)
+    if not name.startswith(PLAYGROUNDS):
+        raise errors.CliError(
+            f"context {name} is no kind or lab cluster: the demo would create the namespace "
+            "prunella-demo there, and missing CRDs, and delete them again; --yes if you mean it"
+        )

@@ -80,17 +80,36 @@ def connect(
         )
         current = namespace or _namespace(file, context)
     except (config.ConfigException, yaml.YAMLError, OSError) as error:
-        raise KubeError(
-            f"no way to a cluster by {kubeconfig or 'KUBECONFIG or ~/.kube/config'}: "
-            f"{str(error).splitlines()[0]} Give --kubeconfig FILE and --context NAME"
-        ) from error
+        raise _no_way(kubeconfig, error) from error
     return ApiServer(configuration, current)
 
 
+def context_name(kubeconfig: pathlib.Path | None, context: str | None) -> str:
+    """The name of the context that `connect` would use. Raises KubeError without one."""
+    if context is not None:
+        return context
+    file = str(kubeconfig) if kubeconfig is not None else None
+    try:
+        return str(_active(file, None)["name"])
+    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+        raise _no_way(kubeconfig, error) from error
+
+
 def _namespace(file: str | None, context: str | None) -> str:
+    return str(_active(file, context)["context"].get("namespace") or "default")
+
+
+def _active(file: str | None, context: str | None) -> Object:
     contexts, active = config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
-    chosen = next((each for each in contexts if each["name"] == context), active)
-    return str(chosen["context"].get("namespace") or "default")
+    chosen: Object = next((each for each in contexts if each["name"] == context), active)
+    return chosen
+
+
+def _no_way(kubeconfig: pathlib.Path | None, error: Exception) -> KubeError:
+    return KubeError(
+        f"no way to a cluster by {kubeconfig or 'KUBECONFIG or ~/.kube/config'}: "
+        f"{str(error).splitlines()[0]} Give --kubeconfig FILE and --context NAME"
+    )
 
 
 class ApiServer:

@@ -8,25 +8,15 @@ import pathlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-from prunella import ports, wiring
 from prunella import settings as settings_module
-from prunella.adapters.kubernetes import client, kinds
-from prunella.api import crdgen, resources
+from prunella import wiring
+from prunella.adapters.kubernetes import kinds
 from prunella.core import model, objects
-from prunella.demo import simulated, story
+from prunella.demo import forward, ground, pods, story
 from prunella.engine import world as worlds
 
 RELIST_SECONDS = 30.0
-GONE_SECONDS = 60.0
-_PATHS = {
-    "Namespace": "/api/v1/namespaces",
-    "Deployment": f"/apis/apps/v1/namespaces/{story.NAMESPACE}/deployments",
-    "RemediationPolicy": (
-        f"/apis/prunella.dev/v1alpha1/namespaces/{story.NAMESPACE}/remediationpolicies"
-    ),
-    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-}
-_APPLY = {"fieldManager": "prunella-demo", "force": "true"}
+_STRATEGIC = "application/strategic-merge-patch+json"
 
 
 class RealStage:
@@ -43,65 +33,64 @@ class RealStage:
         return self._live.engine.world
 
     async def apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
-        """Server-side apply."""
-        for document in documents:
-            await _apply(self._live.api, document)
+        """Server-side apply; the story goes on when all pods are ready."""
+        dressed = [pods.dressed(document) for document in documents]
+        await ground.apply(self._live.api, dressed)
+        for document in dressed:
+            if document["kind"] == "Deployment":
+                await ground.rolled_out(self._live.api, document["metadata"]["name"])
         await self._live.relist()
 
     async def release(self, deployment: str, tag: str) -> None:
-        """Set another image, as `kubectl set image` does."""
-        container = {"name": "app", "image": f"shop.example/{deployment}:{tag}"}
-        await self._live.api.request(
-            "PATCH",
-            f"{_PATHS['Deployment']}/{deployment}",
-            body={"spec": {"template": {"spec": {"containers": [container]}}}},
-            content_type="application/strategic-merge-patch+json",
-            mutating=True,
-        )
+        """Roll out another release, as `kubectl set env` does."""
+        path = f"{ground.DEPLOYMENTS}/{deployment}"
+        await self._patch(path, pods.release_patch(tag), _STRATEGIC)
 
     async def image(self, deployment: str) -> str:
-        """The image in the pod template."""
+        """The release in the pod template."""
         ref = model.Ref("Deployment", story.NAMESPACE, deployment)
         for workload in self.world.cluster.workloads(story.NAMESPACE):
             if workload.ref == ref:
-                return simulated.template_image(workload.template)
+                return pods.release_of(workload.template)
         return ""
 
     async def stop_metrics(self) -> None:
-        """Let the pods report nothing more."""
-        template = {"metadata": {"annotations": {"lab.prunella.dev/metrics": "none"}}}
-        pods = f"/api/v1/namespaces/{story.NAMESPACE}/pods"
-        for pod in await self._live.api.items(pods):
-            await self._live.api.request(
-                "PATCH",
-                f"{pods}/{pod['metadata']['name']}",
-                body=template,
-                content_type="application/merge-patch+json",
-                mutating=True,
-            )
+        """Let the pods report nothing more: end the demo's own Prometheus, or mute the lab's."""
+        muted = {"metadata": {"annotations": {"lab.prunella.dev/metrics": "none"}}}
+        for pod in await self._live.api.items(ground.PODS):
+            await self._patch(f"{ground.PODS}/{pod['metadata']['name']}", muted)
+        prometheus = f"{ground.DEPLOYMENTS}/prometheus"
+        await self._live.api.exchange(
+            "PATCH",
+            prometheus,
+            body={"spec": {"replicas": 0}},
+            content_type="application/merge-patch+json",
+            mutating=True,
+        )
 
-
-async def _apply(api: client.KubeApi, document: Mapping[str, Any]) -> None:
-    path = f"{_PATHS[document['kind']]}/{document['metadata']['name']}"
-    await api.request(
-        "PATCH",
-        path,
-        query=_APPLY,
-        body=dict(document),
-        content_type="application/apply-patch+yaml",
-        mutating=True,
-    )
+    async def _patch(
+        self, path: str, change: dict[str, Any], kind: str = "application/merge-patch+json"
+    ) -> None:
+        await self._live.api.request("PATCH", path, body=change, content_type=kind, mutating=True)
 
 
 async def play(
     fault: story.Fault,
     show: story.Show,
-    prometheus: str,
+    prometheus: str | None = None,
     kubeconfig: pathlib.Path | None = None,
     context: str | None = None,
 ) -> bool:
-    """Play the whole story on a real cluster; it is left as it was found."""
-    settings = settings_module.Settings(sources={"default": settings_module.Source(url=prometheus)})
+    """Play the whole story on a real cluster; it is left as it was found.
+
+    ``prometheus`` is the URL of one that reports the demo's pods, as the lab's does; without it
+    the demo runs one of its own. Raises ClusterError.
+    """
+    port = forward.free_port()
+    url = prometheus or f"http://{forward.LOCALHOST}:{port}"
+    settings = settings_module.Settings(
+        namespaces=(story.NAMESPACE,), sources={"default": settings_module.Source(url=url)}
+    )
     loop = asyncio.get_running_loop()
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()
 
@@ -111,13 +100,17 @@ async def play(
 
     live = wiring.live(settings, on_change, kubeconfig, context, guards=story.guard_chain(fault))
     try:
-        for resource in resources.ALL:
-            await _apply(live.api, crdgen.manifest(resource))
-        await _delete_namespace(live.api)
-        async with _running(live, changed):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(ground.prepared(live.api))
+            await ground.apply(live.api, pods.support())
+            if prometheus is None:
+                await ground.apply(live.api, pods.prometheus())
+                await ground.rolled_out(live.api, "prometheus")
+                way = forward.to_prometheus(port, kubeconfig, context)
+                await stack.enter_async_context(way)
+            await stack.enter_async_context(_running(live, changed))
             return await story.Teller(RealStage(live), fault, show).tell()
     finally:
-        await _delete_namespace(live.api)
         live.metrics.close()
         live.api.close()
 
@@ -141,16 +134,3 @@ async def _running(live: wiring.Live, changed: asyncio.Queue[objects.Key]) -> As
         live.watch.stop()
         waking.cancel()
         await asyncio.gather(running, waking, return_exceptions=True)
-
-
-async def _delete_namespace(api: client.KubeApi) -> None:
-    """Delete the demo's namespace and wait until it is gone."""
-    path = f"{_PATHS['Namespace']}/{story.NAMESPACE}"
-    reply = await api.exchange("DELETE", path, mutating=True)
-    if reply.status == 404:
-        return
-    for _ in range(int(GONE_SECONDS)):
-        if (await api.exchange("GET", path, mutating=False)).status == 404:
-            return
-        await asyncio.sleep(1)
-    raise ports.ClusterError(f"namespace {story.NAMESPACE} is not gone after {GONE_SECONDS:.0f} s")

@@ -54,10 +54,10 @@ class Stage(Protocol):
         """Create or change objects from their manifests."""
 
     async def release(self, deployment: str, tag: str) -> None:
-        """Do what a person's bad release does: set another image."""
+        """Do what a person's release does: change the pod template."""
 
     async def image(self, deployment: str) -> str:
-        """The image that a Deployment runs now."""
+        """What a Deployment runs now; its end is the release."""
 
     async def stop_metrics(self) -> None:
         """Let no new metrics come in."""

@@ -1,0 +1,54 @@
+"""A real Prometheus for one test alone, which may be stopped or left without samples."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+import yaml
+
+from lab import binaries, config, processes
+from lab.cluster import Lab
+from tests.e2e.harness.ports import LOCALHOST, free_port
+
+
+class OwnPrometheus:
+    """Scrapes the same pods as the lab's; nobody else is disturbed when it stops."""
+
+    def __init__(self, lab: Lab, folder: pathlib.Path) -> None:
+        self._lab = lab
+        self._folder = folder
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{LOCALHOST}:{self._port}"
+
+    def start(self, *, scrape: bool = True) -> None:
+        """Start it on the data that it has; without ``scrape`` its samples only grow old."""
+        documents = {
+            "prometheus.yaml": config.prometheus(self._lab.ports, scrape=scrape),
+            "rules.yaml": config.rules(),
+        }
+        for name, document in documents.items():
+            (self._folder / name).write_text(yaml.safe_dump(document, sort_keys=False))
+        command = [
+            str(binaries.locate("prometheus")),
+            f"--config.file={self._folder}/prometheus.yaml",
+            f"--storage.tsdb.path={self._folder}/data",
+            f"--web.listen-address={LOCALHOST}:{self._port}",
+            "--log.level=warn",
+        ]
+        log = self._folder / "prometheus.log"
+        self._process = processes.start(command, log)
+        processes.wait_for(f"{self.url}/-/ready", log)
+
+    def stop(self) -> None:
+        """End it in good order; its data stays."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=30)
+            self._process = None
