@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 LAB ?= default
+# Stories at the same time: they mostly wait.
+STORIES ?= 6
 KIND_NAME ?= prunella
 KIND_KUBECONFIG := $(CURDIR)/.lab/kind.kubeconfig
 # The first python that is new enough; PYTHON=/path/to/python chooses another.
@@ -68,13 +70,13 @@ lock: ## Resolve the dependencies anew and write both locks, with hashes
 ##@ Check
 .PHONY: unit
 unit: dev ## Run the unit and engine tests: virtual time, no network
-	$(BIN)/pytest -q tests/unit tests/engine
+	$(BIN)/pytest -q -n 2 tests/unit tests/engine
 .PHONY: contract
 contract: dev lab-tools ## Run the same cases on the simulator and on the lab
 	$(BIN)/pytest -q tests/contract
 .PHONY: e2e
 e2e: dev lab-tools ## Run the end-to-end tests on the lab
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q -n $(STORIES) --dist loadgroup tests/e2e
 .PHONY: lint
 lint: dev ## Check style, format and imports
 	$(BIN)/ruff check .
@@ -96,6 +98,9 @@ verify: generate ## Fail when what is generated differs from what is committed
 	git diff --exit-code -- crds charts
 	@test -z "$$(git ls-files --others --exclude-standard -- crds charts/prunella/crds)" \
 	  || { echo "generated files are not committed: see git status crds charts" >&2; exit 1; }
+.PHONY: picture
+picture: venv ## Draw the README's picture from a run of the demo
+	$(BIN)/python -m prunella.demo.picture docs/demo.svg
 .PHONY: bench
 bench: dev ## Measure speed and size; prints a table
 	$(BIN)/python -m bench
@@ -144,7 +149,9 @@ demo-kind: kind-up
 
 .PHONY: test-lab test-kind test-current
 test-lab: lab-tools
-	$(BIN)/pytest -q
+	@$(BIN)/python -m lab build
+	$(BIN)/pytest -q -n 2 tests/unit tests/engine
+	$(BIN)/pytest -q -n $(STORIES) --dist loadgroup tests/contract tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.
 SMOKE := tests/unit tests/engine tests/e2e/demo
 test-kind: kind-up
