@@ -127,7 +127,7 @@ clean: ## Remove .venv and caches; the lab's programs stay in the user's cache
 
 .PHONY: lab-tools
 lab-tools:
-	@$(call need,go,Go 1.26 or newer (https://go.dev/dl): the lab is built from source)
+	@$(call need,go,Go 1.25 or newer (https://go.dev/dl): the lab is built from source)
 	@$(call need,kubectl,kubectl)
 
 .PHONY: demo-simulator demo-lab demo-kind demo-current
@@ -151,7 +151,8 @@ demo-kind: kind-up
 test-lab: lab-tools
 	@$(BIN)/python -m lab build
 	$(BIN)/pytest -q -n 2 tests/unit tests/engine
-	$(BIN)/pytest -q -n $(STORIES) --dist loadgroup tests/contract tests/e2e
+	$(BIN)/pytest -q tests/contract
+	$(BIN)/pytest -q -n $(STORIES) --dist loadgroup tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.
 SMOKE := tests/unit tests/engine tests/e2e/demo
 test-kind: kind-up

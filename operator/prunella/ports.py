@@ -13,7 +13,7 @@ import enum
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
 
@@ -110,7 +110,7 @@ class Policies(Protocol):
         """A policy as it is now, or None when it is gone. Raises ClusterError."""
 
     async def write_status(
-        self, policy: objects.Policy, status: policy_api.RemediationPolicyStatus
+        self, policy: objects.Policy, status: policy_status.RemediationPolicyStatus
     ) -> None:
         """Write the status. Raises ClusterError; a lost race is no error."""
 

@@ -15,7 +15,6 @@ from pydantic import alias_generators
 
 GITOPS_MANAGERS = ("argocd-controller", "kustomize-controller", "helm-controller")
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
-ActionName = Literal["restart", "evictPod", "scale", "rollback"]
 
 
 class SettingsError(Exception):
@@ -95,8 +94,6 @@ class Settings(Model):
     """Name of the operator's own Deployment: it is never its own target."""
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty means all."""
-    enabled_actions: tuple[ActionName, ...] = ()
-    """Actions that the operator may carry out; it has rights for these alone."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     limits: Limits = Limits()

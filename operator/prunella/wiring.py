@@ -32,7 +32,7 @@ from prunella.adapters.kubernetes import (
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import round as rounds
 from prunella.adapters.simulated import world as simulated_world
-from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
 from prunella.core import detect, rules
 from prunella.core import guards as guards_module
 from prunella.detectors import threshold
@@ -59,7 +59,7 @@ class Live:
         await relist.relist(self.api, self.stores, self.namespaces)
 
 
-def judge_for(signal: policy_api.Signal) -> detect.Judge:
+def judge_for(signal: signals_api.Signal) -> detect.Judge:
     """The detector of a signal."""
     return functools.partial(threshold.judge, params=signal.threshold)
 

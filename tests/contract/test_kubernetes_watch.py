@@ -23,7 +23,7 @@ from prunella.adapters.kubernetes import (
     store,
     watch,
 )
-from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.core import model, objects
 from tests.contract import test_ledger_contract as records
 from tests.contract import worlds
@@ -157,10 +157,10 @@ async def test_policy_status(lab_world: worlds.LabWorld) -> None:
     await lab_world.apply(POLICY)
     read = await port.read(key)
     assert read is not None
-    first = policy_api.RemediationPolicyStatus(observed_generation=1, last_action="one")
+    first = policy_status.RemediationPolicyStatus(observed_generation=1, last_action="one")
 
     await port.write_status(read, first)
-    await port.write_status(read, policy_api.RemediationPolicyStatus(last_action="late"))
+    await port.write_status(read, policy_status.RemediationPolicyStatus(last_action="late"))
 
     now = await port.read(key)
     assert now is not None

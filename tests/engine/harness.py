@@ -17,8 +17,7 @@ from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import world as worlds
-from prunella.api import policy as policy_api
-from prunella.api import reasons
+from prunella.api import policy_status, reasons
 from prunella.core import model, objects
 from prunella.engine import loop
 
@@ -303,11 +302,11 @@ class Story:
         """The records whose effects were carried out, as an audit log shows them."""
         return [mark for _, mark in self.world.cluster.sent]
 
-    def status(self, name: str = "checkout") -> policy_api.RemediationPolicyStatus:
+    def status(self, name: str = "checkout") -> policy_status.RemediationPolicyStatus:
         """The policy's status as people see it."""
         return self.world.policies._stored[objects.Key(NAMESPACE, name)].status
 
-    def sick(self, name: str = "checkout") -> policy_api.TargetStatus:
+    def sick(self, name: str = "checkout") -> policy_status.TargetStatus:
         """The worst target on the policy's status."""
         return self.status(name).sick[0]
 

@@ -55,7 +55,6 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 operatorNamespace: {{ .Release.Namespace }}
 operatorName: {{ include "prunella.fullname" . }}
 namespaces: {{ .Values.namespaces | toJson }}
-enabledActions: {{ include "prunella.enabledActions" . | fromYamlArray | toJson }}
 sources:
   {{- toYaml .Values.sources | nindent 2 }}
 alertmanager:

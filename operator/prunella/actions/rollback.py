@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from prunella.actions import restart
-from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import steps as steps_api
 from prunella.core import action, model
 
 MOMENT_BEFORE = datetime.timedelta(seconds=1)
@@ -27,7 +27,7 @@ class Rollback:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of the pod template, once a healthy revision is known."""
-        if not isinstance(request.params, policy_api.Rollback):
+        if not isinstance(request.params, steps_api.Rollback):
             raise TypeError("rollback is planned from the parameters of a rollback step")
         revisions = sorted(request.look.revisions, key=lambda revision: -revision.number)
         current = next((revision for revision in revisions if revision.current), None)
@@ -38,7 +38,7 @@ class Rollback:
         earlier = [r for r in revisions if r.number < current.number]
         if refusal := _too_old(current, earlier, request.params, request.now):
             return refusal
-        if request.params.to is policy_api.RollbackTo.PREVIOUS:
+        if request.params.to is steps_api.RollbackTo.PREVIOUS:
             chosen = next((r for r in earlier if _release(r) != _release(current)), None)
             return _effect(request, current, chosen, "unseen, as the policy asks")
         return _last_healthy(request, current, earlier)
@@ -56,7 +56,7 @@ def _release(revision: model.Revision) -> dict[str, object]:
 def _too_old(
     current: model.Revision,
     earlier: Sequence[model.Revision],
-    params: policy_api.Rollback,
+    params: steps_api.Rollback,
     now: datetime.datetime,
 ) -> model.Refusal | None:
     """Refuse a release that is older than the step allows; its restarts do not make it younger."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import steps as steps_api
 from prunella.core import action, model
 
 
@@ -19,7 +19,7 @@ class Scale:
         if workload.ref.kind == "DaemonSet":
             message = f"{workload.ref} has one pod per node and can't be scaled"
             return model.Refusal(reasons.Refused.AT_BOUND, message, skip_step=True)
-        if not isinstance(request.params, policy_api.Scale):
+        if not isinstance(request.params, steps_api.Scale):
             raise TypeError("scale is planned from the parameters of a scale step")
         params = request.params
         wanted = params.to if params.to is not None else workload.replicas + (params.by or 0)

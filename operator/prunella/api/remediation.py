@@ -10,16 +10,16 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from prunella.api import base, reasons, types
 from prunella.api import policy as policy_api
-from prunella.api import reasons, types
 
-ShortText = policy_api.ShortText
-LongText = policy_api.LongText
+ShortText = base.ShortText
+LongText = base.LongText
 MOST_PATCH_CHARACTERS = 65_536
 Json = Annotated[str, pydantic.Field(max_length=MOST_PATCH_CHARACTERS)]
 
 
-class PolicyReference(policy_api.ApiModel):
+class PolicyReference(base.ApiModel):
     """The policy that decided. No owner reference: deleting it must not delete its record."""
 
     name: ShortText = pydantic.Field(description="Name of the policy.")
@@ -28,7 +28,7 @@ class PolicyReference(policy_api.ApiModel):
     generation: int = pydantic.Field(description="Generation of the policy's spec.")
 
 
-class TargetReference(policy_api.ApiModel):
+class TargetReference(base.ApiModel):
     """The workload that was acted on."""
 
     kind: ShortText = pydantic.Field(description="Kind of the workload.")
@@ -37,7 +37,7 @@ class TargetReference(policy_api.ApiModel):
     uid: ShortText = pydantic.Field(description="UID of the workload.")
 
 
-class Evidence(policy_api.ApiModel):
+class Evidence(base.ApiModel):
     """One signal's verdict that led to the decision."""
 
     signal: ShortText = pydantic.Field(description="Name of the signal.")
@@ -57,7 +57,7 @@ class Evidence(policy_api.ApiModel):
     )
 
 
-class GuardResult(policy_api.ApiModel):
+class GuardResult(base.ApiModel):
     """One guard's answer at the time of the decision."""
 
     guard: ShortText = pydantic.Field(description="Name of the guard.")
@@ -65,7 +65,7 @@ class GuardResult(policy_api.ApiModel):
     message: LongText = pydantic.Field("", description="The numbers that it compared.")
 
 
-class Precondition(policy_api.ApiModel):
+class Precondition(base.ApiModel):
     """What must still hold at the API server for the effect to be carried out."""
 
     uid: ShortText = pydantic.Field(description="UID of the object.")
@@ -74,7 +74,7 @@ class Precondition(policy_api.ApiModel):
     )
 
 
-class EffectSpec(policy_api.ApiModel):
+class EffectSpec(base.ApiModel):
     """One change, as data."""
 
     verb: Literal["Patch", "Evict"] = pydantic.Field(description="How the object is changed.")
@@ -91,7 +91,7 @@ class EffectSpec(policy_api.ApiModel):
     )
 
 
-class RemediationSpec(policy_api.ApiModel):
+class RemediationSpec(base.ApiModel):
     """What was seen, what was decided, which effects follow. Frozen."""
 
     policy: PolicyReference = pydantic.Field(description="The policy that decided.")
@@ -117,7 +117,7 @@ class RemediationSpec(policy_api.ApiModel):
     )
 
 
-class EffectStatus(policy_api.ApiModel):
+class EffectStatus(base.ApiModel):
     """What became of one effect."""
 
     sent_at: types.LocalTime | None = pydantic.Field(
@@ -135,7 +135,7 @@ class EffectStatus(policy_api.ApiModel):
     )
 
 
-class Verification(policy_api.ApiModel):
+class Verification(base.ApiModel):
     """The proof, as far as it has come."""
 
     rollout_complete_at: types.LocalTime | None = pydantic.Field(
@@ -151,7 +151,7 @@ class Verification(policy_api.ApiModel):
     message: LongText = pydantic.Field("", description="The last values seen.")
 
 
-class RemediationStatus(policy_api.ApiModel):
+class RemediationStatus(base.ApiModel):
     """What became of the attempt."""
 
     phase: reasons.Phase = pydantic.Field(

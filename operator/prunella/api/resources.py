@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
-from prunella.api import crdgen, policy, remediation
+from prunella.api import crdgen, policy, policy_status, remediation
 
 GROUP = "prunella.dev"
 VERSION = "v1alpha1"
@@ -37,7 +37,7 @@ REMEDIATION_POLICY = crdgen.CustomResource(
         "and what may be done about it."
     ),
     spec=policy.RemediationPolicySpec,
-    status=policy.RemediationPolicyStatus,
+    status=policy_status.RemediationPolicyStatus,
     short_names=("rempol",),
     categories=("prunella",),
     columns=(

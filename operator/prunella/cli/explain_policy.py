@@ -10,6 +10,7 @@ from rich import console
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
 from prunella.cli import kube, overview, page, read, terminal
 from prunella.core import compiled, objects
 
@@ -103,7 +104,7 @@ def _signals(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None
             written.fact(label, text, indent=16, column=11)
 
 
-def _limit(threshold: policy_api.Threshold) -> str:
+def _limit(threshold: signals_api.Threshold) -> str:
     if threshold.above is not None:
         return f"above {threshold.above:g}"
     if threshold.below is not None:
@@ -113,7 +114,7 @@ def _limit(threshold: policy_api.Threshold) -> str:
 
 
 def _signal_facts(
-    spec: policy_api.RemediationPolicySpec, signal: policy_api.Signal
+    spec: policy_api.RemediationPolicySpec, signal: signals_api.Signal
 ) -> Iterator[tuple[str, str]]:
     if signal.prometheus is not None:
         yield "query", signal.prometheus.query
@@ -128,7 +129,7 @@ def _signal_facts(
     yield "stale", f"after {stale}" if stale is not None else "after 3 scrapes, at least 30s"
 
 
-def _mapping(spec: policy_api.RemediationPolicySpec, signal: policy_api.Signal) -> str:
+def _mapping(spec: policy_api.RemediationPolicySpec, signal: signals_api.Signal) -> str:
     if signal.mapping is not None and signal.mapping.single:
         return f"nothing: its one series is about {spec.target.name}"
     if signal.mapping is not None:

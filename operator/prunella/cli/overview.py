@@ -8,8 +8,7 @@ from typing import Any
 
 from rich import console
 
-from prunella.api import conditions
-from prunella.api import policy as policy_api
+from prunella.api import conditions, policy_status
 from prunella.cli import page, terminal
 from prunella.cli.read import Overview
 from prunella.core import objects
@@ -101,7 +100,9 @@ def _sick(written: page.Page, found: Overview, now: datetime.datetime) -> None:
             write_sick(written, target, now)
 
 
-def write_sick(written: page.Page, target: policy_api.TargetStatus, now: datetime.datetime) -> None:
+def write_sick(
+    written: page.Page, target: policy_status.TargetStatus, now: datetime.datetime
+) -> None:
     """One target that is not healthy: what was seen, why nothing is done, what would be."""
     held = f" for {terminal.age(target.since, now)}" if target.since is not None else ""
     written.item(target.name, f"{target.verdict}{held}: {target.message}", style=page.STRONG)

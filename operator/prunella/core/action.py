@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from prunella.api import policy as policy_api
+from prunella.api import base
 from prunella.core import model, objects
 
 
@@ -16,7 +16,7 @@ class Request:
     """All that an action may know when it plans."""
 
     look: model.Look
-    params: policy_api.ApiModel | None
+    params: base.ApiModel | None
     findings: Sequence[model.Finding]
     """The Unhealthy findings that led here."""
     verdicts_at: Mapping[datetime.datetime, model.Verdict]

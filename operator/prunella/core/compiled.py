@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
 from prunella.core import objects, promql
 
 WORKLOAD_LABELS = {
@@ -32,7 +33,7 @@ class PolicyError(Exception):
 class Signal:
     """One signal with its confined queries by role (value, bad, total, presence)."""
 
-    spec: policy_api.Signal
+    spec: signals_api.Signal
     queries: Mapping[str, str]
     labels: tuple[str, ...]
     """Labels by which series may find their targets."""
@@ -91,7 +92,7 @@ def compile_policy(
 
 
 def _compile_signal(
-    signal: policy_api.Signal, kind: policy_api.TargetKind, label: str, namespace: str
+    signal: signals_api.Signal, kind: policy_api.TargetKind, label: str, namespace: str
 ) -> Signal:
     written = _written_queries(signal)
     queries = {}
@@ -108,7 +109,7 @@ def _compile_signal(
     )
 
 
-def _written_queries(signal: policy_api.Signal) -> dict[str, str]:
+def _written_queries(signal: signals_api.Signal) -> dict[str, str]:
     queries = {}
     if signal.prometheus is not None:
         queries[VALUE] = signal.prometheus.query
@@ -120,7 +121,7 @@ def _written_queries(signal: policy_api.Signal) -> dict[str, str]:
 
 
 def _mapping_labels(
-    signal: policy_api.Signal, kind: policy_api.TargetKind, namespace_label: str
+    signal: signals_api.Signal, kind: policy_api.TargetKind, namespace_label: str
 ) -> tuple[str, ...]:
     if signal.mapping is not None and signal.mapping.single:
         return ()

@@ -10,12 +10,12 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import signals as signals_api
 from prunella.core import compiled, mapping, model, promql
 
 Judge = Callable[[float], model.Judgement]
-JudgeFor = Callable[[policy_api.Signal], Judge]
+JudgeFor = Callable[[signals_api.Signal], Judge]
 """Chooses the detector of a signal; the wiring supplies it."""
 
 MINIMUM_STALE_SECONDS = 30.0
@@ -146,7 +146,7 @@ def _empty(
     target: model.Ref,
 ) -> model.Finding:
     present = compiled.PRESENCE in mapped and target in mapped[compiled.PRESENCE].series
-    if signal.spec.on_empty is policy_api.OnEmpty.HEALTHY and present:
+    if signal.spec.on_empty is signals_api.OnEmpty.HEALTHY and present:
         stale = _stale(signal, reading, age) if age is not None else None
         if stale is not None:
             return _unknown(signal, target, reasons.Doubt.STALE, stale)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
-from prunella.api import reasons
+from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
 from prunella.core import model
 
@@ -37,8 +37,8 @@ class Policy:
     uid: str
     generation: int
     spec: policy_api.RemediationPolicySpec | None
-    status: policy_api.RemediationPolicyStatus = dataclasses.field(
-        default_factory=policy_api.RemediationPolicyStatus
+    status: policy_status.RemediationPolicyStatus = dataclasses.field(
+        default_factory=policy_status.RemediationPolicyStatus
     )
     annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
     resource_version: str = ""
@@ -127,6 +127,6 @@ def _dump(patch: Sequence[model.PatchOperation]) -> str:
     return json.dumps([dict(op) for op in patch], sort_keys=True) if patch else ""
 
 
-def with_status(policy: Policy, status: policy_api.RemediationPolicyStatus) -> Policy:
+def with_status(policy: Policy, status: policy_status.RemediationPolicyStatus) -> Policy:
     """The policy with another status."""
     return dataclasses.replace(policy, status=status)

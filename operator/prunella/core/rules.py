@@ -11,7 +11,6 @@ class Rules:
 
     operator_namespace: str = "prunella-system"
     operator_name: str = "prunella"
-    enabled_actions: frozenset[str] = frozenset()
     system_namespaces: frozenset[str] = frozenset({"kube-system", "kube-public", "kube-node-lease"})
     gitops_managers: frozenset[str] = frozenset(
         {"argocd-controller", "kustomize-controller", "helm-controller"}

@@ -10,8 +10,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from prunella.api import conditions, reasons
-from prunella.api import policy as policy_api
+from prunella.api import conditions, policy_status, reasons
 from prunella.core import decide, episode, guards, ledger, model, objects, step, verify
 from prunella.core.rules import Rules
 
@@ -25,13 +24,13 @@ def summarize(
     records: Sequence[objects.Record],
     rules: Rules,
     now: datetime.datetime,
-) -> policy_api.RemediationPolicyStatus:
+) -> policy_status.RemediationPolicyStatus:
     """The status after one pass, keeping times of what has not changed."""
     own = sorted((r for r in records if r.policy == policy.key), key=lambda record: record.name)
     latch = _latch(policy, own, rules, now)
     newest = ledger.newest(own)
     fresh = _conditions(policy, outcome, own, latch, now)
-    return policy_api.RemediationPolicyStatus(
+    return policy_status.RemediationPolicyStatus(
         observed_generation=policy.generation,
         conditions=conditions.merge(policy.status.conditions, fresh),
         targets=_counts(outcome, own),
@@ -44,7 +43,7 @@ def summarize(
 
 def invalid(
     policy: objects.Policy, problem: str, now: datetime.datetime
-) -> policy_api.RemediationPolicyStatus:
+) -> policy_status.RemediationPolicyStatus:
     """The status of a policy that can't be evaluated as it is written."""
     fresh = [
         conditions.condition(
@@ -66,10 +65,10 @@ def invalid(
     )
 
 
-def _counts(outcome: step.Outcome, own: Iterable[objects.Record]) -> policy_api.TargetCounts:
+def _counts(outcome: step.Outcome, own: Iterable[objects.Record]) -> policy_status.TargetCounts:
     verdicts = list(outcome.verdicts.values())
     busy = {record.target for record in own if record.in_flight}
-    return policy_api.TargetCounts(
+    return policy_status.TargetCounts(
         selected=len(verdicts),
         healthy=verdicts.count(model.Verdict.HEALTHY),
         unhealthy=verdicts.count(model.Verdict.UNHEALTHY),
@@ -83,7 +82,7 @@ def _sick(
     outcome: step.Outcome,
     own: Sequence[objects.Record],
     now: datetime.datetime,
-) -> list[policy_api.TargetStatus]:
+) -> list[policy_status.TargetStatus]:
     before = {each.name: each for each in policy.status.sick}
     if policy.status.observed_generation != policy.generation:
         # Other limits may hold now: nothing is told in the numbers of the old ones.
@@ -103,9 +102,9 @@ def _target_status(
     verdict: model.Verdict,
     outcome: step.Outcome,
     own: Sequence[objects.Record],
-    before: policy_api.TargetStatus | None,
+    before: policy_status.TargetStatus | None,
     now: datetime.datetime,
-) -> policy_api.TargetStatus:
+) -> policy_status.TargetStatus:
     worst = next(f for f in outcome.findings if f.target == ref and f.verdict is verdict)
     decision = outcome.decisions.get(ref)
     refusal = decision.refusal if decision is not None else None
@@ -116,7 +115,7 @@ def _target_status(
     message = f"{worst.signal}: {worst.message}"
     if before is not None and unchanged and before.reason == worst.reason:
         message = before.message
-    return policy_api.TargetStatus(
+    return policy_status.TargetStatus(
         name=ref.name,
         verdict=word,
         reason=worst.reason,
@@ -128,7 +127,7 @@ def _target_status(
     )
 
 
-def _steady(refusal: model.Refusal | None, before: policy_api.TargetStatus | None) -> str:
+def _steady(refusal: model.Refusal | None, before: policy_status.TargetStatus | None) -> str:
     """The refusal's numbers as first told: seconds that pass are no news worth a request."""
     if refusal is None:
         return ""
@@ -157,7 +156,7 @@ def _latch(
     own: Sequence[objects.Record],
     rules: Rules,
     now: datetime.datetime,
-) -> policy_api.Latch | None:
+) -> policy_status.Latch | None:
     streak = ledger.unhelpful_streak(own, policy.key, guards.resumed_at(policy))
     unknown = any(record.phase is reasons.Phase.UNKNOWN for record in streak)
     if len(streak) < rules.unhelpful_before_latch and not unknown:
@@ -168,14 +167,14 @@ def _latch(
         f"`prunella resume {policy.key.name} -n {policy.key.namespace}` goes on"
     )
     since = policy.status.latch.since if policy.status.latch is not None else now
-    return policy_api.Latch(since=since, message=message)
+    return policy_status.Latch(since=since, message=message)
 
 
 def _conditions(
     policy: objects.Policy,
     outcome: step.Outcome,
     own: Sequence[objects.Record],
-    latch: policy_api.Latch | None,
+    latch: policy_status.Latch | None,
     now: datetime.datetime,
 ) -> list[conditions.Condition]:
     busy = [record for record in own if record.in_flight]
@@ -224,7 +223,7 @@ def _escalated(policy: objects.Policy, own: Sequence[objects.Record]) -> objects
 
 
 def _ready(
-    policy: objects.Policy, outcome: step.Outcome, latch: policy_api.Latch | None
+    policy: objects.Policy, outcome: step.Outcome, latch: policy_status.Latch | None
 ) -> tuple[bool, str, str]:
     """Whether the policy can do its work, and the one word that matters most now."""
     if latch is not None:

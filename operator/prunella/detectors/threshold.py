@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import signals as signals_api
 from prunella.core import model
 
 
-def judge(value: float, params: policy_api.Threshold) -> model.Judgement:
+def judge(value: float, params: signals_api.Threshold) -> model.Judgement:
     """Judge one value. The limit itself is still Healthy; NaN and infinities are Unknown."""
     if not math.isfinite(value):
         message = f"the value is {value}, which is no measurement"
@@ -20,7 +20,7 @@ def judge(value: float, params: policy_api.Threshold) -> model.Judgement:
     return model.Judgement(model.Verdict.HEALTHY, "InLimit", f"{value:.6g} is not {limit}")
 
 
-def describe(params: policy_api.Threshold) -> str:
+def describe(params: signals_api.Threshold) -> str:
     """The limit in words, such as ``above 0.05``."""
     if params.above is not None:
         return f"above {params.above:.6g}"
@@ -30,7 +30,7 @@ def describe(params: policy_api.Threshold) -> str:
     return f"outside {low:.6g} to {high:.6g}"
 
 
-def _is_bad(value: float, params: policy_api.Threshold) -> bool:
+def _is_bad(value: float, params: signals_api.Threshold) -> bool:
     if params.above is not None:
         return value > params.above
     if params.below is not None:

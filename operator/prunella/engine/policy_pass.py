@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Collection, Mapping
 
 from prunella.api import policy as policy_api
-from prunella.api import reasons
+from prunella.api import policy_status, reasons
 from prunella.core import (
     compiled,
     decide,
@@ -47,7 +47,7 @@ class PolicyMemory:
     sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     """When the last of these samples was taken."""
     told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
-    written: policy_api.RemediationPolicyStatus | None = None
+    written: policy_status.RemediationPolicyStatus | None = None
     written_over: str = ""
     """The resourceVersion that ``written`` replaced: until the policy has another one, the watch
     is behind; from then on what it shows is true, also when the write lost a race."""

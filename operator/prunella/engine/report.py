@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from prunella import ports
-from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.core import decide, model, objects, step, summary
 from prunella.core.rules import Rules
 from prunella.engine import world as worlds
@@ -74,7 +74,7 @@ class Reporter:
         self,
         policy: objects.Policy,
         memory: policy_pass.PolicyMemory,
-        status: policy_api.RemediationPolicyStatus,
+        status: policy_status.RemediationPolicyStatus,
     ) -> None:
         if status == policy.status:
             return
@@ -125,7 +125,7 @@ class Reporter:
         self,
         policy: objects.Policy,
         outcome: step.Outcome,
-        status: policy_api.RemediationPolicyStatus,
+        status: policy_status.RemediationPolicyStatus,
     ) -> None:
         labels = {"namespace": policy.key.namespace, "policy": policy.key.name}
         verdicts = list(outcome.verdicts.values())

@@ -66,7 +66,6 @@ def before(story: Story) -> dict[str, Before]:
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
-        enabledActions=[ENABLED],
     )
     by_pod = manifests.errors(by="pod")
     story.apply(

@@ -26,7 +26,6 @@ OWN = "/apis/prunella.dev/v1alpha1"
 STRATEGIC = "application/strategic-merge-patch+json"
 ROLLOUT_SECONDS = 60.0
 MOMENT = 6.0
-ACTIONS = ["restart", "evictPod", "scale", "rollback"]
 
 
 @dataclasses.dataclass(slots=True)
@@ -111,7 +110,6 @@ class Story:
         """A new operator of this namespace, not started; ``settings`` are added to its file."""
         own = {
             "namespaces": [self.namespace],
-            "enabledActions": ACTIONS,
             "sources": {"default": {"url": self.lab.prometheus_url}},
             "alertmanager": {"url": self.lab.alertmanager_url},
             "limits": {"actionsPerNamespacePerHour": 60, "actionsPerClusterPerHour": 600},

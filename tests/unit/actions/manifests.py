@@ -10,7 +10,7 @@ from typing import Any
 import jsonpatch
 import yaml
 
-from prunella.api import policy as policy_api
+from prunella.api import steps as steps_api
 from prunella.core import action, model, objects
 from tests.unit.core import builders
 
@@ -78,7 +78,7 @@ def revision(
 
 def request(look: model.Look, params: dict[str, Any] | None = None, **changes: Any) -> Any:
     """All that an action may know; ``params`` is a step as written in a policy."""
-    step = policy_api.Step.model_validate(params) if params is not None else None
+    step = steps_api.Step.model_validate(params) if params is not None else None
     whole = action.Request(
         look=look,
         params=step.params if step is not None else None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from prunella.actions import registry, revert, scale
-from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import steps as steps_api
 from prunella.core import model
 from tests.unit.actions import manifests
 from tests.unit.core import builders
@@ -59,7 +59,7 @@ def test_needs_the_record_that_it_undoes() -> None:
 def test_every_action_of_the_api_is_registered_and_only_those_and_revert() -> None:
     """A policy's step always finds its action."""
     actions = registry.all_actions()
-    assert {*policy_api.ACTIONS, "revert"} == set(actions)
+    assert {*steps_api.ACTIONS, "revert"} == set(actions)
     assert all(name == action.name for name, action in actions.items())
 
 

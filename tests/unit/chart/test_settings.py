@@ -89,7 +89,6 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "operatorNamespace": "prunella-system",
             "operatorName": "healer",
             "namespaces": ["shop", "bank"],
-            "enabledActions": ["restart", "evictPod", "rollback"],
             "sources": {"default": source, "long-term": {"url": "http://thanos:9090"}},
             "alertmanager": alertmanager,
             "limits": limits,

@@ -13,7 +13,7 @@ from typing import Any
 
 from prunella.actions import registry
 from prunella.api import policy as policy_api
-from prunella.api import reasons, remediation
+from prunella.api import policy_status, reasons, remediation
 from prunella.core import guards, model, objects
 from prunella.core.rules import Rules
 
@@ -82,7 +82,7 @@ def policy(
     generation: int = 1,
     uid: str = "policy-uid",
     annotations: Mapping[str, str] = model.NO_LABELS,
-    status: policy_api.RemediationPolicyStatus | None = None,
+    status: policy_status.RemediationPolicyStatus | None = None,
     **fields: Any,
 ) -> objects.Policy:
     """A policy as read; ``fields`` are those of its spec, as written in YAML."""
@@ -91,7 +91,7 @@ def policy(
         uid=uid,
         generation=generation,
         spec=spec(**fields),
-        status=status or policy_api.RemediationPolicyStatus(),
+        status=status or policy_status.RemediationPolicyStatus(),
         annotations=annotations,
     )
 

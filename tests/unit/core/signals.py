@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
 from prunella.core import compiled, detect, model
 from prunella.detectors import threshold
 from tests.unit.core import builders
@@ -16,8 +16,8 @@ DEPLOYMENT_LABELS = ("namespace", "exported_namespace", "deployment", "pod", "ex
 
 
 @functools.cache
-def _spec(document: str) -> policy_api.Signal:
-    return policy_api.Signal.model_validate_json(document)
+def _spec(document: str) -> signals_api.Signal:
+    return signals_api.Signal.model_validate_json(document)
 
 
 def signal(
@@ -86,7 +86,7 @@ def reading(
     return detect.Reading(answers, told, scrape_seconds)
 
 
-def judge_for(spec: policy_api.Signal) -> detect.Judge:
+def judge_for(spec: signals_api.Signal) -> detect.Judge:
     """The detector of a signal, as the wiring chooses it."""
     return functools.partial(threshold.judge, params=spec.threshold)
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from prunella.api import conditions, reasons
-from prunella.api import policy as policy_api
+from prunella.api import conditions, policy_status, reasons
 from prunella.core import decide, model, objects, step, summary
 from prunella.core.rules import Rules
 from tests.unit.core import builders, test_records
@@ -43,12 +42,12 @@ def status(
     *records: objects.Record,
     of: objects.Policy | None = None,
     now: Any = NOW,
-) -> policy_api.RemediationPolicyStatus:
+) -> policy_status.RemediationPolicyStatus:
     """The status after one pass."""
     return summary.summarize(of or builders.policy(), found or outcome(), records, Rules(), now)
 
 
-def condition(of: policy_api.RemediationPolicyStatus, kind: str) -> conditions.Condition:
+def condition(of: policy_status.RemediationPolicyStatus, kind: str) -> conditions.Condition:
     """The condition of a type."""
     (found,) = [each for each in of.conditions if each.type == kind]
     return found
@@ -206,7 +205,9 @@ def test_counts() -> None:
         builders.record("3", Phase.SUCCEEDED, target=builders.workload("b")),
         builders.record("4", Phase.ACTING, key=objects.Key("shop", "other")),
     ]
-    expected = policy_api.TargetCounts(selected=4, healthy=2, unhealthy=1, unknown=1, in_flight=1)
+    expected = policy_status.TargetCounts(
+        selected=4, healthy=2, unhealthy=1, unknown=1, in_flight=1
+    )
     assert expected == status(outcome(names), *busy).targets
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import signals as signals_api
 from prunella.core import model
 from prunella.detectors import threshold
 
-ABOVE = policy_api.Threshold(above=0.05)
-BELOW = policy_api.Threshold(below=3.0)
-OUTSIDE = policy_api.Threshold(outside=[10.0, 20.0])
+ABOVE = signals_api.Threshold(above=0.05)
+BELOW = signals_api.Threshold(below=3.0)
+OUTSIDE = signals_api.Threshold(outside=[10.0, 20.0])
 HEALTHY, UNHEALTHY = model.Verdict.HEALTHY, model.Verdict.UNHEALTHY
 
 JUDGED = {
@@ -31,14 +31,14 @@ JUDGED = {
     "at the band's end": (20.0, OUTSIDE, HEALTHY, "InLimit", "20 is not outside 10 to 20"),
     "a limit of zero above": (
         0.1,
-        policy_api.Threshold(above=0),
+        signals_api.Threshold(above=0),
         UNHEALTHY,
         "OverLimit",
         "0.1 is above 0",
     ),
     "a limit of zero below": (
         -0.1,
-        policy_api.Threshold(below=0),
+        signals_api.Threshold(below=0),
         UNHEALTHY,
         "OverLimit",
         "-0.1 is below 0",
@@ -50,7 +50,7 @@ JUDGED = {
     ("value", "limits", "verdict", "reason", "message"), JUDGED.values(), ids=JUDGED
 )
 def test_a_value_is_compared_with_the_limit(
-    value: float, limits: policy_api.Threshold, verdict: model.Verdict, reason: str, message: str
+    value: float, limits: signals_api.Threshold, verdict: model.Verdict, reason: str, message: str
 ) -> None:
     """Only values beyond the limit are Unhealthy, and the message holds both numbers."""
     assert model.Judgement(verdict, reason, message) == threshold.judge(value, limits)
@@ -58,7 +58,7 @@ def test_a_value_is_compared_with_the_limit(
 
 @pytest.mark.parametrize("limits", [ABOVE, BELOW, OUTSIDE], ids=["above", "below", "outside"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_unknown(value: float, limits: policy_api.Threshold) -> None:
+def test_what_is_no_number_is_unknown(value: float, limits: signals_api.Threshold) -> None:
     """NaN and infinities are no measurements, whatever the limit."""
     judgement = threshold.judge(value, limits)
     assert model.Verdict.UNKNOWN is judgement.verdict
@@ -72,8 +72,8 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 @given(value=st.floats(), limit=FINITE)
 def test_above_and_below_are_each_other_s_mirror(value: float, limit: float) -> None:
     """A value is Unhealthy above a limit exactly when its negative is so below the negative."""
-    above = threshold.judge(value, policy_api.Threshold(above=limit)).verdict
-    below = threshold.judge(-value, policy_api.Threshold(below=-limit)).verdict
+    above = threshold.judge(value, signals_api.Threshold(above=limit)).verdict
+    below = threshold.judge(-value, signals_api.Threshold(below=-limit)).verdict
     assert above is below
 
 
@@ -84,9 +84,9 @@ def test_outside_is_below_the_one_or_above_the_other(
     """A band judges as its two ends together do."""
     low, high = sorted(ends)
     parts = {
-        threshold.judge(value, policy_api.Threshold(below=low)).verdict,
-        threshold.judge(value, policy_api.Threshold(above=high)).verdict,
+        threshold.judge(value, signals_api.Threshold(below=low)).verdict,
+        threshold.judge(value, signals_api.Threshold(above=high)).verdict,
     }
     expected = UNHEALTHY if UNHEALTHY in parts else parts.pop()
-    band = policy_api.Threshold(outside=[low, high])
+    band = signals_api.Threshold(outside=[low, high])
     assert expected is threshold.judge(value, band).verdict

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from prunella.api import policy as policy_api
-from prunella.api import reasons
+from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
 
@@ -240,12 +240,12 @@ def policy(raw: Raw) -> objects.Policy:
     )
 
 
-def _policy_status(raw: Raw) -> policy_api.RemediationPolicyStatus:
+def _policy_status(raw: Raw) -> policy_status.RemediationPolicyStatus:
     """The status; one of another version is forgotten, since every round writes it anew."""
     try:
-        return policy_api.RemediationPolicyStatus.model_validate(raw)
+        return policy_status.RemediationPolicyStatus.model_validate(raw)
     except pydantic.ValidationError:
-        return policy_api.RemediationPolicyStatus()
+        return policy_status.RemediationPolicyStatus()
 
 
 def record(raw: Raw) -> objects.Record:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from prunella.adapters.kubernetes import client, kinds, parse
 from prunella.adapters.kubernetes import store as store_module
-from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.core import objects
 
 
@@ -33,7 +33,7 @@ class KubernetesPolicies:
         return parse.policy(reply.body)
 
     async def write_status(
-        self, policy: objects.Policy, status: policy_api.RemediationPolicyStatus
+        self, policy: objects.Policy, status: policy_status.RemediationPolicyStatus
     ) -> None:
         """Write the status, if the policy is as it was read. Raises ClusterError.
 

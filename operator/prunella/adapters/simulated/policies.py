@@ -10,6 +10,7 @@ import pydantic
 
 from prunella.adapters.simulated import faults
 from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.core import objects
 
 
@@ -35,14 +36,14 @@ class SimulatedPolicies:
         return self._stored.get(key)
 
     async def write_status(
-        self, policy: objects.Policy, status: policy_api.RemediationPolicyStatus
+        self, policy: objects.Policy, status: policy_status.RemediationPolicyStatus
     ) -> None:
         """Write the status. Raises ClusterError; a lost race is no error."""
         self.faults.reach(faults.Point.BEFORE_POLICY_STATUS)
         stored = self._stored.get(policy.key)
         if stored is not None and stored.resource_version == policy.resource_version:
             sent = status.model_dump_json(by_alias=True)
-            kept = policy_api.RemediationPolicyStatus.model_validate_json(sent)
+            kept = policy_status.RemediationPolicyStatus.model_validate_json(sent)
             self._store(dataclasses.replace(stored, status=kept))
         self.faults.reach(faults.Point.AFTER_POLICY_STATUS)
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
+from prunella.api import steps as steps_api
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Note, Path
 
@@ -23,12 +25,12 @@ class Policy:
         """Whether the field is written; a default in force is not."""
         return self.document.has(path)
 
-    def signals(self) -> Iterator[tuple[Path, policy_api.Signal]]:
+    def signals(self) -> Iterator[tuple[Path, signals_api.Signal]]:
         """Each signal with its path."""
         for index, signal in enumerate(self.spec.signals):
             yield ("spec", "signals", index), signal
 
-    def steps(self) -> Iterator[tuple[Path, policy_api.Step]]:
+    def steps(self) -> Iterator[tuple[Path, steps_api.Step]]:
         """Each step with its path."""
         for index, step in enumerate(self.spec.steps):
             yield ("spec", "steps", index), step

@@ -7,7 +7,7 @@ from typing import Any
 
 import promql_parser
 
-from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
 from prunella.cli.lint import findings, queries
 from prunella.cli.lint.findings import Note, Path
 from prunella.cli.lint.policy import Policy, Rule
@@ -54,7 +54,7 @@ def mapping_labels(policy: Policy) -> Iterator[Note]:
                 yield from _named(policy, signal, query_path, labels)
 
 
-def _expressions(path: Path, signal: policy_api.Signal) -> Iterator[tuple[Path, Any]]:
+def _expressions(path: Path, signal: signals_api.Signal) -> Iterator[tuple[Path, Any]]:
     if signal.prometheus is not None:
         query = signal.prometheus.query
         yield (*path, "prometheus", "query"), promql_parser.parse(query)
@@ -70,7 +70,7 @@ def _single(path: Path, labels: queries.Labels) -> Iterator[Note]:
 
 
 def _named(
-    policy: Policy, signal: policy_api.Signal, path: Path, labels: queries.Labels
+    policy: Policy, signal: signals_api.Signal, path: Path, labels: queries.Labels
 ) -> Iterator[Note]:
     kind = policy.spec.target.kind
     own = compiled.WORKLOAD_LABELS[kind]

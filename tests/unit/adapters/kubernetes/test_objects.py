@@ -8,7 +8,7 @@ import pytest
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds, ledger, parse, policies, relist, store
-from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import objects
 from tests.unit.adapters.kubernetes import builders
@@ -17,7 +17,7 @@ from tests.unit.adapters.kubernetes.fake_server import Answer, FakeServer
 RECORDS = "/apis/prunella.dev/v1alpha1/namespaces/shop/remediations"
 POLICIES = "/apis/prunella.dev/v1alpha1/namespaces/shop/remediationpolicies"
 KEY = objects.Key("shop", "checkout")
-STATUS = policy_api.RemediationPolicyStatus(observed_generation=2)
+STATUS = policy_status.RemediationPolicyStatus(observed_generation=2)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ async def test_write_status(
 
     body = server.requests[0].body
     assert ("10", "checkout-uid") == (body["metadata"]["resourceVersion"], body["metadata"]["uid"])
-    assert STATUS == policy_api.RemediationPolicyStatus.model_validate(body["status"])
+    assert STATUS == policy_status.RemediationPolicyStatus.model_validate(body["status"])
 
 
 def serve_lists(server: FakeServer, namespace: str | None, **items: list[Any]) -> None:

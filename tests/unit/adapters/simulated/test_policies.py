@@ -9,6 +9,7 @@ import pytest
 from prunella import ports
 from prunella.adapters.simulated import policies as simulated
 from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.core import objects
 
 KEY = objects.Key("shop", "checkout")
@@ -52,12 +53,12 @@ async def test_a_status_survives_and_a_lost_race_does_nothing(
 ) -> None:
     """A status is written on what was read; on anything newer, or gone, it is dropped."""
     read = policies.apply("shop", "checkout", SPEC)
-    status = policy_api.RemediationPolicyStatus(observed_generation=1)
+    status = policy_status.RemediationPolicyStatus(observed_generation=1)
     await policies.write_status(read, status)
     stored = await policies.read(KEY)
     assert stored is not None
     assert (status, 1) == (stored.status, stored.generation)
-    await policies.write_status(read, policy_api.RemediationPolicyStatus(observed_generation=9))
+    await policies.write_status(read, policy_status.RemediationPolicyStatus(observed_generation=9))
     assert stored == await policies.read(KEY)
     policies.delete(KEY)
     await policies.write_status(stored, status)
