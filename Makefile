@@ -76,7 +76,7 @@ contract: dev lab-tools ## Run the same cases on the simulator and on the lab
 	$(BIN)/pytest -q tests/contract
 .PHONY: e2e
 e2e: dev lab-tools ## Run the end-to-end tests on the lab
-	$(BIN)/pytest -q -n $(STORIES) --dist loadgroup tests/e2e
+	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 .PHONY: lint
 lint: dev ## Check style, format and imports
 	$(BIN)/ruff check .
@@ -152,7 +152,7 @@ test-lab: lab-tools
 	@$(BIN)/python -m lab build
 	$(BIN)/pytest -q -n 2 tests/unit tests/engine
 	$(BIN)/pytest -q tests/contract
-	$(BIN)/pytest -q -n $(STORIES) --dist loadgroup tests/e2e
+	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.
 SMOKE := tests/unit tests/engine tests/e2e/demo
 test-kind: kind-up

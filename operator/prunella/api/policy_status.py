@@ -1,0 +1,73 @@
+"""What the operator writes into a policy's status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from prunella.api import base, types
+from prunella.api import conditions as conditions_api
+
+
+class TargetCounts(base.ApiModel):
+    """How many targets stand where."""
+
+    selected: int = pydantic.Field(0, description="Targets that the selector finds.")
+    healthy: int = pydantic.Field(0, description="Targets with all signals Healthy.")
+    unhealthy: int = pydantic.Field(0, description="Targets with an Unhealthy signal.")
+    unknown: int = pydantic.Field(0, description="Targets that can't be judged.")
+    in_flight: int = pydantic.Field(0, description="Targets with an unfinished action.")
+
+
+class TargetStatus(base.ApiModel):
+    """One target that is not Healthy: what was seen and what is done about it."""
+
+    name: base.ShortText = pydantic.Field(description="The target.")
+    verdict: Literal["Healthy", "Unhealthy", "Unknown"] = pydantic.Field(
+        description="The worst verdict of its signals."
+    )
+    reason: base.ShortText = pydantic.Field("", description="One word that says why.")
+    message: base.LongText = pydantic.Field("", description="The values that were seen.")
+    refused: base.ShortText = pydantic.Field("", description="Why nothing is done, one word.")
+    refusal: base.LongText = pydantic.Field("", description="The numbers that were compared.")
+    advice: base.LongText = pydantic.Field("", description="What would be, or is being, done.")
+    since: types.LocalTime | None = pydantic.Field(
+        None, description="When this verdict was first seen."
+    )
+
+
+class Latch(base.ApiModel):
+    """A policy that has stopped itself until a person resumes it."""
+
+    since: types.LocalTime = pydantic.Field(description="When it stopped.")
+    message: base.LongText = pydantic.Field(description="Why, and how to go on.")
+
+
+class RemediationPolicyStatus(base.ApiModel):
+    """What the operator sees and does for this policy."""
+
+    observed_generation: int = pydantic.Field(
+        0, description="The generation of the spec that this status is about."
+    )
+    conditions: Annotated[list[conditions_api.Condition], pydantic.Field(max_length=8)] = (
+        pydantic.Field(
+            default_factory=list,
+            description="Ready, Reconciling and Stalled, as Flux writes them.",
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            },
+        )
+    )
+    targets: TargetCounts = pydantic.Field(
+        default_factory=TargetCounts, description="How many targets stand where."
+    )
+    sick: Annotated[list[TargetStatus], pydantic.Field(max_length=20)] = pydantic.Field(
+        default_factory=list, description="Targets that are not Healthy, worst first, at most 20."
+    )
+    latch: Latch | None = pydantic.Field(None, description="Set when the policy stopped itself.")
+    last_action: base.ShortText = pydantic.Field("", description="The newest Remediation.")
+    last_action_time: types.LocalTime | None = pydantic.Field(
+        None, description="When the newest Remediation was created."
+    )

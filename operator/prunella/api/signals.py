@@ -1,0 +1,165 @@
+"""Signals: one named measurement each, with the rule that judges it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import pydantic
+
+from prunella.api import base, types
+
+Query = Annotated[str, pydantic.Field(min_length=1, max_length=4096)]
+SignalName = Annotated[str, pydantic.Field(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")]
+_BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
+"""Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
+LabelName = Annotated[str, pydantic.Field(max_length=128, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+
+class PrometheusQuery(base.ApiModel):
+    """One instant query for all targets."""
+
+    query: Query = pydantic.Field(
+        description=(
+            "PromQL that returns a vector; each series is mapped to its target by labels. "
+            "Every selector is confined to the policy's namespace."
+        )
+    )
+
+
+class Ratio(base.ApiModel):
+    """A share of events, such as failed requests of all requests."""
+
+    bad: Query = pydantic.Field(
+        description="PromQL of the bad events. A target without such a series has had none."
+    )
+    total: Query = pydantic.Field(description="PromQL of all events.")
+    minimum: float = pydantic.Field(
+        20.0,
+        ge=0,
+        description=(
+            "Fewest events in the query's window that allow a verdict; fewer is Unknown. "
+            "Rates are multiplied by their range to count events."
+        ),
+    )
+
+
+class Threshold(base.ApiModel):
+    """The values at which a signal is Unhealthy."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            base.exactly_one("above", "below", "outside"),
+            (
+                "!has(self.outside) || self.outside[0] <= self.outside[1]",
+                "outside must be [low, high]",
+            ),
+        )
+    )
+
+    above: float | None = pydantic.Field(None, description="Unhealthy above this value.")
+    below: float | None = pydantic.Field(None, description="Unhealthy below this value.")
+    outside: Annotated[list[float], pydantic.Field(min_length=2, max_length=2)] | None = (
+        pydantic.Field(None, description="Unhealthy below the first or above the second value.")
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_limit(self) -> Threshold:
+        base.check_exactly_one(self, "above", "below", "outside")
+        if self.outside is not None and self.outside[0] > self.outside[1]:
+            raise ValueError(f"outside must be [low, high], found {self.outside}")
+        return self
+
+
+class Mapping(base.ApiModel):
+    """How a series finds its target, where the standard labels do not tell."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            (
+                "has(self.single) && self.single ? !has(self.name) : has(self.name)",
+                "give name (and namespace), or single: true",
+            )
+        )
+    )
+
+    namespace: LabelName | None = pydantic.Field(
+        None, description="Label that holds the namespace. Default: namespace."
+    )
+    name: LabelName | None = pydantic.Field(None, description="Label that holds the target's name.")
+    single: bool = pydantic.Field(
+        default=False, description="The query returns one series without labels, for target.name."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _label_or_single(self) -> Mapping:
+        if self.single == (self.name is not None):
+            raise ValueError("give name (and namespace), or single: true")
+        return self
+
+
+class OnEmpty(enum.StrEnum):
+    """What an empty answer means."""
+
+    UNKNOWN = "Unknown"
+    HEALTHY = "Healthy"
+
+
+PodsRule = Annotated[str, pydantic.Field(max_length=4, pattern=r"^(Any|All|([1-9][0-9]?|100)%)$")]
+
+
+class Signal(base.ApiModel):
+    """One named measurement with the rule that judges it."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            base.exactly_one("prometheus", "ratio"),
+            (
+                "!has(self.onEmpty) || self.onEmpty != 'Healthy' || has(self.presence)",
+                "onEmpty: Healthy needs a presence query that proves that data was there to see",
+            ),
+        )
+    )
+
+    name: SignalName = pydantic.Field(description="Name of the signal, unique in the policy.")
+    source: types.DnsLabel = pydantic.Field(
+        "default", description="Name of a metrics source in the operator's settings."
+    )
+    prometheus: PrometheusQuery | None = pydantic.Field(
+        None, description="A Prometheus query. Give either this or a ratio."
+    )
+    ratio: Ratio | None = pydantic.Field(
+        None, description="Bad events as a share of all. Give either this or a query."
+    )
+    threshold: Threshold = pydantic.Field(description="When a value is Unhealthy.")
+    for_: types.Duration = pydantic.Field(
+        types.duration("1m"),
+        alias="for",
+        description="How long a target must stay Unhealthy before anything is done.",
+    )
+    stale_after: types.Duration | None = pydantic.Field(
+        None,
+        description=(
+            "Age at which data is too old to be believed. "
+            "Default: three scrape intervals, at least 30s."
+        ),
+    )
+    on_empty: OnEmpty = pydantic.Field(
+        OnEmpty.UNKNOWN, description="What an empty answer means for a target."
+    )
+    presence: Query | None = pydantic.Field(
+        None, description="PromQL that returns data whenever the signal could have been seen."
+    )
+    mapping: Mapping | None = pydantic.Field(
+        None, description="How series find their targets, where the standard labels do not tell."
+    )
+    pods: PodsRule = pydantic.Field(
+        "Any", description="How many pods must be Unhealthy for their workload: Any, All or N%."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_measurement(self) -> Signal:
+        base.check_exactly_one(self, "prometheus", "ratio")
+        if self.on_empty is OnEmpty.HEALTHY and self.presence is None:
+            raise ValueError("onEmpty: Healthy needs a presence query")
+        return self

@@ -1,0 +1,102 @@
+"""Steps: one action each, with its parameters."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import pydantic
+
+from prunella.api import base, types
+
+
+class Restart(base.ApiModel):
+    """Restart the workload pod by pod, as `kubectl rollout restart` does."""
+
+
+class EvictPod(base.ApiModel):
+    """Evict the worst pod through the Eviction API, which honours disruption budgets."""
+
+
+class Scale(base.ApiModel):
+    """Change the number of replicas, within bounds."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            base.exactly_one("by", "to"),
+            ("!has(self.min) || self.min <= self.max", "min must not be above max"),
+        )
+    )
+
+    by: Annotated[int, pydantic.Field(ge=-100, le=100)] | None = pydantic.Field(
+        None, description="Replicas to add; negative to remove."
+    )
+    to: Annotated[int, pydantic.Field(ge=0, le=1000)] | None = pydantic.Field(
+        None, description="Replicas to have."
+    )
+    min: int = pydantic.Field(1, ge=0, le=1000, description="Never fewer replicas than this.")
+    max: int = pydantic.Field(10, ge=0, le=1000, description="Never more replicas than this.")
+
+    @pydantic.model_validator(mode="after")
+    def _bounds(self) -> Scale:
+        base.check_exactly_one(self, "by", "to")
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) must not be above max ({self.max})")
+        return self
+
+
+class RollbackTo(enum.StrEnum):
+    """Which earlier revision a rollback chooses."""
+
+    LAST_HEALTHY = "LastHealthy"
+    PREVIOUS = "Previous"
+
+
+class Rollback(base.ApiModel):
+    """Return to an earlier revision."""
+
+    to: RollbackTo = pydantic.Field(
+        RollbackTo.LAST_HEALTHY,
+        description=(
+            "LastHealthy: the newest earlier revision that the policy's own signal saw Healthy. "
+            "Previous: the one before, unseen."
+        ),
+    )
+    when_changed_within: types.Duration | None = pydantic.Field(
+        None, description="Only when the current revision is younger than this."
+    )
+
+
+class Step(base.ApiModel):
+    """One action with its parameters."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(base.exactly_one("restart", "evictPod", "scale", "rollback"))
+    )
+
+    restart: Restart | None = pydantic.Field(None, description="Restart the workload.")
+    evict_pod: EvictPod | None = pydantic.Field(None, description="Evict the worst pod.")
+    scale: Scale | None = pydantic.Field(None, description="Change the number of replicas.")
+    rollback: Rollback | None = pydantic.Field(None, description="Return to an earlier revision.")
+
+    @pydantic.model_validator(mode="after")
+    def _one_action(self) -> Step:
+        base.check_exactly_one(self, "restart", "evictPod", "scale", "rollback")
+        return self
+
+    @property
+    def action(self) -> str:
+        """The action's name, as written in the policy."""
+        return next(
+            name for name in ACTIONS if getattr(self, base.alias_to_field(name)) is not None
+        )
+
+    @property
+    def params(self) -> base.ApiModel:
+        """The action's parameters."""
+        chosen: base.ApiModel = getattr(self, base.alias_to_field(self.action))
+        return chosen
+
+
+ACTIONS: tuple[str, ...] = ("restart", "evictPod", "scale", "rollback")
+"""Names of all actions, as written in a policy's steps."""
