@@ -7,22 +7,14 @@ from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import pydantic
-from pydantic import alias_generators
 
-from prunella.api import types
+from prunella.api import base, types
 
 READY, RECONCILING, STALLED, ESCALATED = "Ready", "Reconciling", "Stalled", "Escalated"
 
 
-class Condition(pydantic.BaseModel):
+class Condition(base.ApiModel):
     """One aspect of an object's state (KEP-1623)."""
-
-    model_config = pydantic.ConfigDict(
-        alias_generator=alias_generators.to_camel,
-        populate_by_name=True,
-        frozen=True,
-        extra="forbid",
-    )
 
     type: Annotated[str, pydantic.Field(max_length=63)] = pydantic.Field(
         description="Name of the aspect."
