@@ -82,16 +82,26 @@ def start(command: Sequence[str], log: pathlib.Path, **environment: str) -> subp
         )
 
 
+QUIET_SECONDS = 0.25
+
+
 def end_all(folder: pathlib.Path, *, within: float = 15.0) -> int:
     """Kill every process of the lab in ``folder`` and return how many there were.
 
-    They get no time to say goodbye: their data is thrown away. The search is repeated,
-    because kwokctl may have started one more program after we looked.
+    They get no time to say goodbye: their data is thrown away. The search is repeated until it
+    has found nothing for a while: kwokctl may have started one more program after we looked, and
+    a program that has just been started has no command line for a moment.
     """
     seen: set[int] = set()
     deadline = time.monotonic() + within
-    while processes := owned(folder):
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < QUIET_SECONDS:
+        processes = owned(folder)
+        if not processes:
+            time.sleep(0.02)
+            continue
         seen.update(processes)
+        quiet_since = time.monotonic()
         for pid in sorted(processes, key=lambda each: processes[each] != "kwokctl"):
             _signal(pid, signal.SIGKILL)
         if time.monotonic() > deadline:
@@ -100,6 +110,7 @@ def end_all(folder: pathlib.Path, *, within: float = 15.0) -> int:
                 f"these processes could not be ended, end them by hand: {names}"
             )
         time.sleep(0.05)
+        quiet_since = time.monotonic()
     return len(seen)
 
 

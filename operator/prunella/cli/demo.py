@@ -55,7 +55,7 @@ PLAYGROUNDS = ("kind-", "kwok-")
 def demo(
     cluster: StageOption = Stage.SIMULATOR,
     fault: FaultOption = Fault.NONE,
-    pace: PaceOption = 0.2,
+    pace: PaceOption = 0.12,
     prometheus: PrometheusOption = None,
     kubeconfig: options.KubeconfigOption = None,
     context: options.ContextOption = None,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Collection, Mapping
 
 from prunella.api import policy as policy_api
-from prunella.api import policy_status, reasons
+from prunella.api import reasons
 from prunella.core import (
     compiled,
     decide,
     episode,
-    guards,
-    ledger,
+    escalation,
     model,
     objects,
     records,
@@ -22,35 +20,14 @@ from prunella.core import (
     verify,
 )
 from prunella.engine import attempt, observe, report
+from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 Phase = reasons.Phase
-Version = tuple[str, int]
-"""UID and generation: what was compiled or decided for one holds for no other."""
 READINGS_LAST = datetime.timedelta(seconds=10)
 """A pass that waited longer for its turn to decide reads again first."""
 MOST_QUESTIONS = 16
 """How often one target may ask to know more; a rollback asks once for each revision."""
-
-
-@dataclasses.dataclass(slots=True)
-class PolicyMemory:
-    """What the engine keeps of a policy between passes; all of it may be lost."""
-
-    version: Version = ("", -1)
-    compiled: compiled.Policy | None = None
-    problem: str = ""
-    memory: step.Memory = dataclasses.field(default_factory=step.Memory)
-    verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
-    healthy: dict[str, int] = dataclasses.field(default_factory=dict)
-    """Healthy samples in a row, by record in Verifying."""
-    sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)
-    """When the last of these samples was taken."""
-    told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
-    written: policy_status.RemediationPolicyStatus | None = None
-    written_over: str = ""
-    """The resourceVersion that ``written`` replaced: until the policy has another one, the watch
-    is behind; from then on what it shows is true, also when the write lost a race."""
 
 
 class Passes:
@@ -63,11 +40,11 @@ class Passes:
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._deciding = asyncio.Lock()
-        self.memories: dict[objects.Key, PolicyMemory] = {}
+        self.memories: dict[objects.Key, memories.PolicyMemory] = {}
 
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
-        memory = self.memories.setdefault(policy.key, PolicyMemory())
+        memory = self.memories.setdefault(policy.key, memories.PolicyMemory())
         self._compile(policy, memory)
         if memory.compiled is None:
             memory.verdicts = {}
@@ -98,10 +75,10 @@ class Passes:
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
 
-    def _compile(self, policy: objects.Policy, memory: PolicyMemory) -> None:
-        if memory.version == _version(policy):
+    def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
+        if memory.version == memories.version(policy):
             return
-        fresh = PolicyMemory(version=_version(policy), problem=policy.problem)
+        fresh = memories.PolicyMemory(version=memories.version(policy), problem=policy.problem)
         if policy.spec is not None:
             try:
                 fresh.compiled = compiled.compile_policy(
@@ -109,7 +86,7 @@ class Passes:
                 )
             except compiled.PolicyError as error:
                 fresh.problem = str(error)
-        for field in dataclasses.fields(PolicyMemory):
+        for field in dataclasses.fields(memories.PolicyMemory):
             setattr(memory, field.name, getattr(fresh, field.name))
 
     def _config(self, signals: compiled.Policy) -> step.Config:
@@ -131,7 +108,7 @@ class Passes:
         self,
         snapshot: step.Snapshot,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> step.Outcome:
@@ -141,7 +118,7 @@ class Passes:
             if self._world.clock.now() - asked > READINGS_LAST:
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
             current = await self._world.policies.read(policy.key)
-            if current is None or _version(current) != _version(policy):
+            if current is None or memories.version(current) != memories.version(policy):
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
             snapshot = await self._fresh(snapshot, policy.key.namespace)
             outcome = await self._answer(snapshot, current, memory, now)
@@ -172,7 +149,7 @@ class Passes:
         self,
         snapshot: step.Snapshot,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         now: datetime.datetime,
     ) -> step.Outcome:
         """Ask the core again and again until it needs to know no more."""
@@ -216,7 +193,7 @@ class Passes:
         record: objects.Record,
         snapshot: step.Snapshot,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         now: datetime.datetime,
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
@@ -232,7 +209,7 @@ class Passes:
         record: objects.Record,
         snapshot: step.Snapshot,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         now: datetime.datetime,
     ) -> decide.Command | model.Refusal:
         if memory.compiled is None:
@@ -267,21 +244,13 @@ class Passes:
     async def _take_forward(
         self,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         snapshot: step.Snapshot,
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
         """Take the policy's unfinished records one step further, and call people in."""
-        spec = step.valid_spec(policy)
-        every = tuple(self._world.ledger.records())
-        latching = ledger.latching(
-            every,
-            policy.key,
-            guards.resumed_at(policy),
-            self._options.rules.unhelpful_before_latch,
-        )
-        for record in every:
+        for record in tuple(self._world.ledger.records()):
             if record.policy != policy.key:
                 continue
             if record.phase is Phase.PENDING and outcome.command is None:
@@ -290,15 +259,17 @@ class Passes:
                 await self._executor.settle(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, outcome, now)
-            elif _wants_a_person(record, spec, latching):
-                await self._executor.escalate(record)
+        records = tuple(self._world.ledger.records())
+        limit = self._options.rules.unhelpful_before_latch
+        for record in escalation.to_call(policy, records, outcome.decisions, limit):
+            await self._executor.escalate(record)
 
     async def _resume(
         self,
         record: objects.Record,
         snapshot: step.Snapshot,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         now: datetime.datetime,
     ) -> None:
         """Take up a record that was created and not sent, as after a crash."""
@@ -314,7 +285,10 @@ class Passes:
                 record = await self._world.ledger.update(record, empty)
             current = await self._world.policies.read(policy.key)
             decided_for = (record.spec.policy.uid, record.spec.policy.generation)
-            if current is None or not _version(current) == _version(policy) == decided_for:
+            if (
+                current is None
+                or not memories.version(current) == memories.version(policy) == decided_for
+            ):
                 reason = reasons.Refused.PLAN_CHANGED
                 message = "the policy has changed since the decision"
                 await self._executor.close(record, Phase.NOT_SENT, reason, message)
@@ -325,7 +299,7 @@ class Passes:
         self,
         record: objects.Record,
         policy: objects.Policy,
-        memory: PolicyMemory,
+        memory: memories.PolicyMemory,
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
@@ -359,23 +333,6 @@ class Passes:
             memory.sampled.pop(record.name)
         else:
             memory.healthy[record.name] = verify.healthy_in_a_row(record, scene, healthy)
-
-
-def _version(policy: objects.Policy) -> Version:
-    return policy.uid, policy.generation
-
-
-def _wants_a_person(
-    record: objects.Record, spec: policy_api.RemediationPolicySpec, latching: Collection[str]
-) -> bool:
-    """Whether somebody is still to be called; a latch stays when the target has recovered."""
-    if record.status.escalated_at is not None:
-        return False
-    if record.name in latching:
-        return True
-    if record.status.cleared_at is not None:
-        return False
-    return verify.must_escalate(record, spec.verify, len(spec.steps))
 
 
 def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:

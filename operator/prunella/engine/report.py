@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import datetime
 import logging
-from typing import TYPE_CHECKING
 
 from prunella import ports
 from prunella.api import policy_status
 from prunella.core import decide, model, objects, step, summary
 from prunella.core.rules import Rules
+from prunella.engine import memory as memories
 from prunella.engine import world as worlds
-
-if TYPE_CHECKING:
-    from prunella.engine import policy_pass
 
 LOG = logging.getLogger(__name__)
 
@@ -31,7 +28,7 @@ class Reporter:
     async def report(
         self,
         policy: objects.Policy,
-        memory: policy_pass.PolicyMemory,
+        memory: memories.PolicyMemory,
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
@@ -46,7 +43,7 @@ class Reporter:
     async def invalid(
         self,
         policy: objects.Policy,
-        memory: policy_pass.PolicyMemory,
+        memory: memories.PolicyMemory,
         problem: str,
         now: datetime.datetime,
     ) -> None:
@@ -63,7 +60,7 @@ class Reporter:
         self._world.telemetry.observe("prunella_onset_to_decision_seconds", labels, waited)
 
     def _with_last_written(
-        self, policy: objects.Policy, memory: policy_pass.PolicyMemory
+        self, policy: objects.Policy, memory: memories.PolicyMemory
     ) -> objects.Policy:
         """The policy with the status that was written last: the watch may be behind."""
         if memory.written is None or memory.written_over != policy.resource_version:
@@ -73,7 +70,7 @@ class Reporter:
     async def _write(
         self,
         policy: objects.Policy,
-        memory: policy_pass.PolicyMemory,
+        memory: memories.PolicyMemory,
         status: policy_status.RemediationPolicyStatus,
     ) -> None:
         if status == policy.status:
@@ -88,7 +85,7 @@ class Reporter:
     async def _tell_refusals(
         self,
         policy: objects.Policy,
-        memory: policy_pass.PolicyMemory,
+        memory: memories.PolicyMemory,
         outcome: step.Outcome,
     ) -> None:
         told: dict[model.Ref, str] = {}

@@ -1,0 +1,38 @@
+"""What the engine keeps of a policy between passes; all of it may be lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+from prunella.api import policy_status
+from prunella.core import compiled, model, objects, step
+
+Version = tuple[str, int]
+"""UID and generation: what was compiled or decided for one holds for no other."""
+
+
+def version(policy: objects.Policy) -> Version:
+    """The version of a policy."""
+    return policy.uid, policy.generation
+
+
+@dataclasses.dataclass(slots=True)
+class PolicyMemory:
+    """The memory of one policy."""
+
+    version: Version = ("", -1)
+    compiled: compiled.Policy | None = None
+    problem: str = ""
+    memory: step.Memory = dataclasses.field(default_factory=step.Memory)
+    verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    healthy: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Healthy samples in a row, by record in Verifying."""
+    sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)
+    """When the last of these samples was taken."""
+    told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
+    written: policy_status.RemediationPolicyStatus | None = None
+    written_over: str = ""
+    """The resourceVersion that ``written`` replaced: until the policy has another one, the watch
+    is behind; from then on what it shows is true, also when the write lost a race."""
