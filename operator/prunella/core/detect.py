@@ -28,7 +28,8 @@ class Reading:
 
     answers: Mapping[str, model.Answer]
     ages: model.Answer
-    scrape_seconds: float
+    scrape_seconds: float | None
+    """None until it is known; then the shortest limit for stale data holds."""
 
     def samples(self) -> list[model.Sample]:
         """All samples of all answers, ages included."""
@@ -184,7 +185,7 @@ def _ages(
 
 
 def _stale(signal: compiled.Signal, reading: Reading, age: float | None) -> str | None:
-    limit = max(STALE_SCRAPES * reading.scrape_seconds, MINIMUM_STALE_SECONDS)
+    limit = max(STALE_SCRAPES * (reading.scrape_seconds or 0.0), MINIMUM_STALE_SECONDS)
     if signal.spec.stale_after is not None:
         limit = signal.spec.stale_after.total_seconds()
     if age is None:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from prunella.core import compiled, model
 
 SCRAPES_TO_WAIT = 2
+DEFAULT_SCRAPE_SECONDS = 30.0
+"""For waiting, until it is known: what the Prometheus Operator scrapes by."""
 LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 SignalOf = tuple[str, model.Ref]
 
@@ -48,17 +50,12 @@ def remember(
     signals: compiled.Policy,
     workloads: Sequence[model.Workload],
     findings: Iterable[model.Finding],
-    scrape_seconds: Mapping[str, float],
+    scrape_seconds: Mapping[str, float | None],
     now: datetime.datetime,
 ) -> Memory:
     """The memory after a pass. Doubt ends an onset as health does."""
     releases = {each.ref: _release(before.releases.get(each.ref), each, now) for each in workloads}
-    waits = {
-        signal.name: datetime.timedelta(
-            seconds=signal.longest_range + SCRAPES_TO_WAIT * scrape_seconds[signal.name]
-        )
-        for signal in signals.signals
-    }
+    waits = {each.name: _wait(each, scrape_seconds[each.name]) for each in signals.signals}
     onsets: dict[SignalOf, datetime.datetime] = {}
     tainted: set[SignalOf] = set()
     for finding in findings:
@@ -73,6 +70,12 @@ def remember(
                 tainted.add(key)
         onsets[key] = onset
     return Memory(onsets, releases, frozenset(tainted))
+
+
+def _wait(signal: compiled.Signal, scrape_seconds: float | None) -> datetime.timedelta:
+    """How long after a rollout the signal's window still reaches back before it."""
+    scrapes = SCRAPES_TO_WAIT * (scrape_seconds or DEFAULT_SCRAPE_SECONDS)
+    return datetime.timedelta(seconds=signal.longest_range + scrapes)
 
 
 def _release(before: Release | None, workload: model.Workload, now: datetime.datetime) -> Release:

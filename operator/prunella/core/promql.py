@@ -19,10 +19,11 @@ from prunella.core import model
 
 LEAF_LABEL: Final = "prunella_leaf"
 """Marks in a freshness answer the leaf that a sample is about: ``N``, or ``count-WINDOW-N``."""
-LEARN_SECONDS: Final = (60, 300)
+LEARN_SECONDS: Final = (30, 120, 300)
 """Windows in which samples are counted to learn the scrape interval.
 
-Only series that existed before the window count: a young one would seem to be scraped seldom.
+Only series that exist now and existed before the window count: one that has just begun or ended
+would seem to be scraped seldom.  A short window answers soon, a long one also for long intervals.
 """
 
 _MOST_LEVELS: Final = 40
@@ -152,8 +153,9 @@ def freshness_query(
         age = f"time() - max by ({labels}) (timestamp({selector}))"
         branches.append(_marked(age, str(index)))
         for window in LEARN_SECONDS if learn_interval else ():
-            old = f"count_over_time({selector}[{window}s]) and {selector} offset {window}s"
-            branches.append(_marked(f"max by () ({old})", f"{_COUNT_PREFIX}{window}-{index}"))
+            whole = f"{selector} offset {window}s and {selector}"
+            count = f"max by () (count_over_time({selector}[{window}s]) and ({whole}))"
+            branches.append(_marked(count, f"{_COUNT_PREFIX}{window}-{index}"))
     return " or ".join(branches)
 
 

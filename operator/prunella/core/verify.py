@@ -138,7 +138,7 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     verification = status.verification or remediation.Verification()
     if verification.counts_from is None:
         return _await_rollout(record, scene, workload)
-    if scene.now <= verification.counts_from:
+    if scene.now < verification.counts_from:
         return status
     return _count(status, verification, scene, healthy)
 
@@ -225,7 +225,7 @@ def healthy_in_a_row(record: objects.Record, scene: Scene, before: int) -> int:
     verification = record.status.verification
     if verification is None or verification.counts_from is None:
         return 0
-    if scene.now <= verification.counts_from or scene.verdict is not model.Verdict.HEALTHY:
+    if scene.now < verification.counts_from or scene.verdict is not model.Verdict.HEALTHY:
         return 0
     return before + 1
 

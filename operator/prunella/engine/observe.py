@@ -8,10 +8,9 @@ import datetime
 import functools
 from collections.abc import Mapping, Sequence
 
-from prunella.core import compiled, detect, mapping, model, promql, step
+from prunella.core import compiled, detect, mapping, model, onsets, promql, step
 from prunella.engine import world as worlds
 
-DEFAULT_SCRAPE_SECONDS = 15.0
 LEARN_EVERY = datetime.timedelta(minutes=10)
 LEARN_SOON = datetime.timedelta(seconds=15)
 """Until the same interval was seen twice: a young series seems to be scraped more seldom."""
@@ -114,16 +113,16 @@ class Observer:
 
     def scrape_seconds(self, policy: compiled.Policy) -> float:
         """The longest scrape interval among a policy's signals, in seconds."""
-        return self._scrape_seconds(policy.signals)
+        return self._scrape_seconds(policy.signals) or onsets.DEFAULT_SCRAPE_SECONDS
 
-    def _scrape_seconds(self, signals: Sequence[compiled.Signal]) -> float:
+    def _scrape_seconds(self, signals: Sequence[compiled.Signal]) -> float | None:
         seen = (
             self._scrapes.get((signal.spec.source, query))
             for signal in signals
             for query in signal.queries.values()
         )
         known = [each.seconds for each in seen if each is not None and each.seconds is not None]
-        return max(known, default=DEFAULT_SCRAPE_SECONDS)
+        return max(known, default=None)
 
 
 @functools.lru_cache(maxsize=8192)

@@ -193,7 +193,7 @@ STATES: dict[str, Row] = {
         0,
         STILL,
     ),
-    "healthy sample before it counts": (COUNTING, at(COUNTS_FROM), 9, STILL),
+    "healthy sample before it counts": (COUNTING, at(COUNTS_FROM - minutes(1)), 9, STILL),
     "first healthy sample": (COUNTING, {}, 0, STILL),
     "second healthy sample": (COUNTING, {}, 1, STILL),
     "third healthy sample": (COUNTING, {}, 2, ("Succeeded", "Healthy")),
@@ -286,7 +286,7 @@ def test_a_stuck_rollout_names_its_numbers() -> None:
 
 ROW: dict[str, tuple[objects.Record, dict[str, Any], int]] = {
     "before the rollout": (WAITING, {}, 0),
-    "before it counts": (COUNTING, at(COUNTS_FROM), 0),
+    "before it counts": (COUNTING, at(COUNTS_FROM - minutes(1)), 0),
     "healthy": (COUNTING, {}, 5),
     "unhealthy": (COUNTING, {"verdict": UNHEALTHY}, 0),
     "unknown": (COUNTING, {"verdict": UNKNOWN}, 0),
