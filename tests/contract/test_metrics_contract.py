@@ -300,7 +300,7 @@ AGES = {
     "gone": ("long_gone", {}, None),
     "not there": ("sum(nothing)", {}, None),
     "foreign": ("requests_total{namespace='bank'}", {}, None),
-    "no name": ("{__name__=~'memory.*', pod='cart-2'}", {("0", "cart-2"): 0.0}, None),
+    "no name": ("{__name__=~'memory.*', pod='cart-2'}", {("0", "cart-2"): 0.0}, 5.0),
 }
 
 
