@@ -1,0 +1,71 @@
+"""From scores to anomalies: when one begins, lasts, ends, is news, or is the new normal."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+RARER = 0.5
+"""Powers of ten by which a report in the cool-down must be rarer than the one before."""
+COUNTED = 4 * 3600.0
+"""Seconds of an anomaly that the tail counts: it is an event, not a habit."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """Rarities and seconds."""
+
+    trigger: float
+    recover: float
+    cooldown: float
+    adapt: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """What a tick changes: shape (n,) each."""
+
+    onset: Floats
+    shifted: Bools
+    frozen: Bools
+    """Nothing of level, season and noise is learned."""
+    counted: Bools
+    """The tail counts the sizes."""
+
+
+class Events:
+    """The anomaly of each of ``n`` series: 4 numbers, 25 bytes each."""
+
+    def __init__(self, n: int) -> None:
+        self.active = np.zeros(n, np.bool_)
+        self.since = np.zeros(n)
+        self.reported = np.full(n, -np.inf)
+        self.peak = np.zeros(n)
+
+    def follow(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Change:
+        """Move on by one score of each series. Without a sample nothing changes."""
+        triggers = sampled & (score >= limits.trigger)
+        self.since = np.where(triggers & ~self.active, t, self.since)
+        self.active = np.where(
+            sampled, triggers | (self.active & (score >= limits.recover)), self.active
+        )
+        lasted = t - self.since
+        held = self.active & (lasted > 0.0)
+        quiet = ~held & (t - self.reported > limits.cooldown)
+        self.peak = np.where(quiet, 0.0, self.peak)
+        news = sampled & (quiet | (score > self.peak + RARER))
+        louder = triggers & (score > self.peak)
+        self.peak = np.where(louder, score, self.peak)
+        self.reported = np.where(louder, t, self.reported)
+        old = self.active & (lasted >= limits.adapt)
+        shifted = sampled & old & (lasted < np.inf)
+        frozen = ~sampled | (self.active & ~old)
+        counted = sampled & (~frozen | (lasted < COUNTED))
+        # The clock starts anew, so that what still goes on is taken for normal only once a day.
+        self.since = np.where(shifted, t, self.since)
+        return Change(np.where(news, score, 0.0), shifted, frozen, counted)

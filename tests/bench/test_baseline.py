@@ -1,0 +1,289 @@
+"""The baseline: learns the season, is calibrated to the series, and learns no anomaly."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pydantic
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prunella.api import types
+from prunella.core import model
+from prunella.detectors import baseline
+
+STEP, HOUR, DAY = 300, 12, 288
+START = 1_767_571_200
+"""Monday, 2026-01-05 00:00 UTC."""
+DEFAULT = baseline.Params()
+
+
+def times(days: float) -> np.ndarray:
+    """Unix times of 5-minute samples."""
+    return START + np.arange(round(days * DAY)) * float(STEP)
+
+
+def noise(days: float, seed: int = 0, size: float = 1.0) -> np.ndarray:
+    """Normal noise around 50."""
+    return np.random.default_rng(seed).normal(50.0, size, round(days * DAY))
+
+
+def nightly(days: float, seed: int = 0) -> np.ndarray:
+    """A backup from 3 to 4 in the night lifts the value from 20 to 90."""
+    values = noise(days, seed) - 30.0
+    hour = np.arange(len(values)) % DAY // HOUR
+    return np.where(hour == 3, values + 70.0, values)
+
+
+def run(
+    values: np.ndarray, params: baseline.Params = DEFAULT, beside: np.ndarray | None = None
+) -> list[baseline.Tick]:
+    """The verdicts on one series of 5-minute samples."""
+    column = None if beside is None else beside[:, None]
+    return baseline.run(params, START + np.arange(len(values)) * STEP, values[:, None], column)
+
+
+def column(ticks: list[baseline.Tick], name: str) -> np.ndarray:
+    """One field of all ticks, of the first series."""
+    return np.array([getattr(tick, name)[0] for tick in ticks])
+
+
+def at(day: float, hour: float = 0.0) -> int:
+    """The sample at that time."""
+    return round(day * DAY + hour * HOUR)
+
+
+def test_the_nightly_peak_is_usual_and_the_same_value_at_noon_is_not() -> None:
+    """90 at 3 in the night is normal during the backup; at noon it is an anomaly at once."""
+    values = nightly(10)
+    values[at(9, 12) : at(9, 13)] = 90.0
+    unhealthy = column(run(values), "unhealthy")
+    assert not unhealthy[at(5) : at(9, 12)].any()
+    assert unhealthy[at(9, 12)]
+    assert unhealthy[at(9, 12) : at(9, 13)].all()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_the_night_is_that_of_the_time_zone(zone: str) -> None:
+    """A peak at 3 in local time stays usual when the clocks change; in UTC it moves."""
+    start = datetime.datetime(2026, 2, 26, tzinfo=datetime.UTC).timestamp()
+    moments = start + np.arange(11 * DAY) * STEP
+    changed = datetime.datetime(2026, 3, 8, 7, tzinfo=datetime.UTC).timestamp()
+    local = moments - np.where(moments < changed, 5, 4) * 3600
+    peak = (local % 86400 // 3600) == 9
+    values = noise(11) + 70.0 * peak
+    ticks = baseline.run(baseline.Params(time_zone=zone), moments, values[:, None])
+    moved = column(ticks, "unhealthy")[-DAY:].any()
+    assert (zone == "UTC") == moved
+
+
+EXCEPTIONS = {
+    "neither judged nor learned": (None, True, False),
+    "like the day it is": ("Tuesday", False, True),
+    "like a Sunday": ("Sunday", False, False),
+}
+
+
+@pytest.mark.parametrize(("like", "unknown", "unhealthy"), EXCEPTIONS.values(), ids=EXCEPTIONS)
+def test_a_holiday_is_like_another_day(
+    like: baseline.Weekday | None, unknown: bool, unhealthy: bool
+) -> None:
+    """Idle on a Tuesday is an anomaly, unless it is known to be a holiday."""
+    hours = np.arange(58 * 24)
+    busy = (hours // 24 % 7 < 5) & (hours % 24 >= 8)
+    busy[-24:] = False
+    values = np.random.default_rng(4).normal(50.0, 1.0, len(hours)) + 100.0 * busy
+    last = datetime.date(2026, 1, 5) + datetime.timedelta(days=57)
+    day = baseline.ExceptionalDays(date=last, like=like)
+    moments = START + hours * 3600.0
+    ticks = baseline.run(baseline.Params(exceptions=(day,)), moments, values[:, None])[-24:]
+    assert unknown == column(ticks, "unknown").all()
+    assert unhealthy == column(ticks, "unhealthy").any()
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 2**16), cut=st.floats(0.3, 0.9))
+def test_a_prefix_gives_the_same_scores_as_the_whole(seed: int, cut: float) -> None:
+    """Nothing looks ahead."""
+    values = np.abs(np.random.default_rng(seed).standard_t(2, 3 * DAY))
+    part = round(len(values) * cut)
+    whole, prefix = (column(run(some), "score") for some in (values, values[:part]))
+    np.testing.assert_array_equal(whole[:part], prefix)
+
+
+@settings(max_examples=3, deadline=None)
+@given(
+    factor=st.sampled_from([1e-6, 0.01, 3.0, 1e9]),
+    shift=st.sampled_from([-1e3, 0.0, 10.0]),
+    seed=st.integers(0, 100),
+)
+def test_scale_and_shift_change_nothing(factor: float, shift: float, seed: int) -> None:
+    """Bytes, seconds and ratios are judged alike."""
+    values = noise(2.5, seed)
+    values[at(2, 6)] += 20.0
+    changed = run((values + shift) * factor)
+    plain = run(values)
+    np.testing.assert_allclose(column(plain, "score"), column(changed, "score"), atol=0.15)
+    assert column(plain, "unhealthy")[at(2, 6)]
+    assert column(changed, "unhealthy")[at(2, 6)]
+
+
+def test_series_side_by_side_are_judged_as_alone() -> None:
+    """The batch is the same code on more rows; neighbours do not matter."""
+    values = np.stack([noise(2.5, seed) * 10.0**seed for seed in range(3)], axis=1)
+    values[at(2, 5), 1] *= 3
+    both = baseline.run(DEFAULT, times(2.5), values)
+    for series in range(3):
+        alone = column(run(values[:, series]), "score")
+        np.testing.assert_allclose(alone, [tick.score[series] for tick in both], rtol=1e-9)
+
+
+def test_before_the_minimum_history_it_is_unknown() -> None:
+    """Learning is Unknown, whatever the value; the message says so."""
+    values = noise(3)
+    values[at(1)] = 1e6
+    ticks = run(values)
+    learning = column(ticks, "learning")
+    assert np.count_nonzero(learning) == at(2)
+    assert learning[: at(2)].all()
+    assert not column(ticks, "unhealthy")[: at(2)].any()
+    judgement = ticks[at(1)].judgement(0, 1e6)
+    assert (judgement.verdict, judgement.reason) == (model.Verdict.UNKNOWN, "Learning")
+
+
+@pytest.mark.parametrize("gap", [np.nan, np.inf, -np.inf])
+def test_a_gap_is_unknown_and_nothing_is_forgotten(gap: float) -> None:
+    """Half a day without data, then the same judgement as before."""
+    values = nightly(9)
+    values[at(7) : at(7, 12)] = gap
+    values[at(8, 12)] = 90.0
+    ticks = run(values)
+    assert column(ticks, "unknown")[at(7) : at(7, 12)].all()
+    assert not column(ticks, "unhealthy")[at(7) : at(8, 12)].any()
+    assert column(ticks, "unhealthy")[at(8, 12)]
+
+
+def test_an_anomaly_lasts_until_it_recovers_and_is_not_learned() -> None:
+    """Twelve hours at another value stay Unhealthy, and the band stays where it was."""
+    values = noise(8)
+    values[at(6) : at(6, 12)] += 30.0
+    ticks = run(values)
+    unhealthy = column(ticks, "unhealthy")
+    assert unhealthy[at(6) : at(6, 12)].all()
+    assert not unhealthy[at(6, 14) :].any()
+    assert column(ticks, "expected")[at(6, 11)] == pytest.approx(50.0, abs=2.0)
+
+
+def test_the_same_anomaly_is_reported_once() -> None:
+    """One onset at the trigger or above, at the first sample, while it lasts and cools down."""
+    values = noise(8)
+    values[at(6) : at(6, 12)] += 30.0
+    onset = column(run(values), "onset")
+    assert [at(6)] == list(np.flatnonzero(onset >= DEFAULT.trigger))
+
+
+def test_a_level_shift_is_reported_once_and_then_learned() -> None:
+    """After `adapt` the new level is normal, and a return to the old one is news."""
+    values = noise(14)
+    values[at(6) : at(12)] += 30.0
+    ticks = run(values)
+    onset, unhealthy = column(ticks, "onset"), column(ticks, "unhealthy")
+    assert [at(6)] == list(np.flatnonzero(onset[: at(12)] >= DEFAULT.trigger))
+    assert at(7) == pytest.approx(int(np.flatnonzero(column(ticks, "shifted"))[0]), abs=1)
+    assert not unhealthy[at(7, 1) : at(12)].any()
+    assert column(ticks, "expected")[at(8)] == pytest.approx(80.0, abs=3.0)
+    assert unhealthy[at(12)]
+
+
+def test_recovery_has_its_own_level() -> None:
+    """Between recovery and trigger an anomaly goes on, but none begins."""
+    values = noise(8)
+    values[at(6)] += 30.0
+    values[at(6) + 1 : at(6, 1)] += 3.0
+    calm = noise(8)
+    calm[at(6) + 1 : at(6, 1)] += 3.0
+    assert column(run(values), "unhealthy")[at(6) : at(6, 1)].all()
+    assert not column(run(calm), "unhealthy")[at(6)]
+
+
+DIRECTIONS = {
+    "above sees a surge": (baseline.Direction.ABOVE, 30.0, True),
+    "above ignores a drop": (baseline.Direction.ABOVE, -30.0, False),
+    "below sees a drop": (baseline.Direction.BELOW, -30.0, True),
+    "below ignores a surge": (baseline.Direction.BELOW, 30.0, False),
+    "both sees a surge": (baseline.Direction.BOTH, 30.0, True),
+    "both sees a drop": (baseline.Direction.BOTH, -30.0, True),
+}
+
+
+@pytest.mark.parametrize(("direction", "by", "seen"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_only_the_bad_side_counts(direction: baseline.Direction, by: float, seen: bool) -> None:
+    """The direction decides which side of the band is Unhealthy."""
+    values = noise(4)
+    values[at(3) : at(3, 1)] += by
+    unhealthy = column(run(values, baseline.Params(direction=direction)), "unhealthy")
+    assert seen == unhealthy[at(3) : at(3, 1)].any()
+
+
+def test_a_surge_that_the_given_series_explains_is_usual() -> None:
+    """CPU follows traffic: ten times the traffic explains the CPU, the CPU alone does not."""
+    rng = np.random.default_rng(3)
+    hour = np.arange(8 * DAY) / HOUR
+    traffic = 100.0 + 40.0 * np.sin(hour * np.pi / 12.0) + rng.normal(0, 5, len(hour))
+    traffic[at(7, 6) : at(7, 7)] *= 3.0
+    cpu = 0.5 * traffic + rng.normal(0, 1, len(hour))
+    cpu[at(7, 18) : at(7, 19)] += 40.0
+    surge, fault = slice(at(7, 6), at(7, 7)), slice(at(7, 18), at(7, 19))
+    alone, informed = (column(run(cpu, beside=g), "unhealthy") for g in (None, traffic))
+    assert alone[surge].any()
+    assert not informed[surge].any()
+    assert informed[fault].all()
+
+
+@pytest.mark.parametrize("step", [15, 60, 300, 3600])
+def test_noise_alone_triggers_rarely_at_any_interval(step: int) -> None:
+    """The rarity is one per 5 minutes or slower, so scraping more often alarms no more."""
+    count = min(round(20 * 86400 / step), 3000)
+    learn = types.duration("6h")
+    values = np.random.default_rng(1).normal(0.0, 1.0, (count, 64))
+    moments = START + np.arange(count) * float(step)
+    ticks = baseline.run(baseline.Params(learn=learn), moments, values)
+    onsets = sum(int((tick.onset >= DEFAULT.trigger).sum()) for tick in ticks)
+    weeks = 64 * count * step / (7 * 86400)
+    assert onsets / weeks <= 2.0
+
+
+def test_a_constant_series_is_never_unusual_and_its_first_change_is() -> None:
+    """No noise at all is no division by zero."""
+    values = np.full(5 * DAY, 7.0)
+    values[at(4)] = 8.0
+    unhealthy = column(run(values), "unhealthy")
+    assert not unhealthy[: at(4)].any()
+    assert unhealthy[at(4)]
+
+
+def test_the_message_holds_the_value_the_band_and_the_rarity() -> None:
+    """A judgement names what it compared."""
+    values = noise(5)
+    values[at(4)] = 90.0
+    tick = run(values)[at(4)]
+    judgement = tick.judgement(0, 90.0)
+    assert judgement.verdict is model.Verdict.UNHEALTHY
+    assert judgement.message.startswith(f"90, usual {tick.lower[0]:.6g} to {tick.upper[0]:.6g}")
+    assert tick.lower[0] < 50.0 < tick.upper[0] < 90.0
+
+
+REFUSED = {
+    "recovery above the trigger": ({"trigger": 2.0, "recover": 2.5}, "must be less than trigger"),
+    "an unknown zone": ({"timeZone": "Mars/Olympus"}, "is no time zone"),
+    "a field that is none": ({"sensitivty": 3}, "Extra inputs"),
+}
+
+
+@pytest.mark.parametrize(("fields", "message"), REFUSED.values(), ids=REFUSED)
+def test_wrong_parameters_are_refused(fields: dict[str, object], message: str) -> None:
+    """The error says what is wrong."""
+    with pytest.raises(pydantic.ValidationError, match=message):
+        baseline.Params.model_validate(fields)
