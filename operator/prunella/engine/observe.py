@@ -103,8 +103,10 @@ class Observer:
         if learn:
             before = self._scrapes.get(key)
             seen = freshness.scrape_seconds
-            sure = seen is not None and before is not None and before.seconds == seen
-            self._scrapes[key] = _Scrape(seen, now, sure)
+            known = before.seconds if before is not None else None
+            sure = seen is not None and known == seen
+            # Just after a rollout no series is old enough to tell: what was known stays known.
+            self._scrapes[key] = _Scrape(known if seen is None else seen, now, sure)
         return model.Vector(freshness.ages)
 
     def _must_learn(self, key: tuple[str, str], now: datetime.datetime) -> bool:
