@@ -8,6 +8,7 @@ For a whole matrix of series at once, in one pass:
 3. Lines, lines through the newest level and parabolas are fitted to nine lengths of the end.
    Each is tried on the window's own past, from up to 16 origins, at the horizon that is asked
    for; the simplest (a line, the longest) within one standard error of the best is taken.
+   None may look back beyond a significant change of slope.
 4. The time is that at which ``level + slope t + curvature t^2 + season(t)`` meets the limit.
    The band is that time -+ ``z * error / speed``, where the error is the root mean square miss
    of step 3, grown in proportion to the time, and z belongs to the confidence.

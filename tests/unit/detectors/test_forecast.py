@@ -28,6 +28,7 @@ def _project(curve: trend.Floats, limit: float = 100.0) -> forecast.Forecast:
 REACHES = {
     # name: curve, hours from the newest sample until it is 100
     "a line": (92 * T / N, 4 * 24 * 8 / 92),
+    "a leak that began 5 h ago": (30 + np.maximum(0, T - N + 60) * 0.4, 46 / 0.4 / 12),
     "a leak that began 20 h ago": (40 + np.maximum(0, T - N + 240) * 0.2, 12 / 0.2 / 12),
     "a line with a daily season": (20 + 70 * T / N + 5 * np.sin(2 * np.pi * T / DAY), 7.2),
     "garbage collection over a leak": (20 + 60 * T / N + 12 * (T % 30) / 30, 96 * 8.3 / 60),
@@ -67,6 +68,14 @@ def test_what_does_not_reach_the_limit_is_never_unhealthy(curve: trend.Floats, s
     params = forecast.Params(reaches=100, within=types.duration("1d"))
     (found,) = forecast.detect((curve + _noise(seed))[None, :], STEP, params)
     assert UNHEALTHY is not found.verdict, found.message
+
+
+def test_a_slope_is_believed_for_twice_its_age() -> None:
+    """A leak of 3 hours that needs 11 more is seen, and doubted."""
+    found = _project(30 + np.maximum(0, T - N + 36) * 0.4 + _noise(1))
+    assert found.doubts == (forecast.Doubt.YOUNG,)
+    assert found.seconds[0] == pytest.approx(11.6 * HOUR, rel=0.1)
+    assert np.inf == found.sure_seconds()[0]
 
 
 JUDGED = {
