@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit code; what goes wrong is one line on stderr."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
+    # A shell that starts us in the background hands SIGINT down as ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if options.command == "status":
             return _status(options.name, as_json=options.json)
