@@ -22,6 +22,14 @@ POD_LABELS = ("pod", "exported_pod")
 NAMESPACE_LABELS = ("namespace", "exported_namespace")
 STANDARD_NAMES = frozenset({*WORKLOAD_LABELS.values(), *POD_LABELS})
 
+SCRAPES_TO_WAIT = 2
+
+
+def wait_after_rollout(longest_range: float, scrape_seconds: float) -> float:
+    """Seconds after a rollout in which a sample may still rest on what was before it."""
+    return longest_range + SCRAPES_TO_WAIT * scrape_seconds
+
+
 VALUE, BAD, TOTAL, PRESENCE = "value", "bad", "total", "presence"
 
 

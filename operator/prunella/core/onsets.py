@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.core import compiled, model
 
-SCRAPES_TO_WAIT = 2
 DEFAULT_SCRAPE_SECONDS = 30.0
 """For waiting, until it is known: what the Prometheus Operator scrapes by."""
 LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -74,8 +73,9 @@ def remember(
 
 def _wait(signal: compiled.Signal, scrape_seconds: float | None) -> datetime.timedelta:
     """How long after a rollout the signal's window still reaches back before it."""
-    scrapes = SCRAPES_TO_WAIT * (scrape_seconds or DEFAULT_SCRAPE_SECONDS)
-    return datetime.timedelta(seconds=signal.longest_range + scrapes)
+    every = scrape_seconds or DEFAULT_SCRAPE_SECONDS
+    seconds = compiled.wait_after_rollout(signal.longest_range, every)
+    return datetime.timedelta(seconds=seconds)
 
 
 def _release(before: Release | None, workload: model.Workload, now: datetime.datetime) -> Release:

@@ -17,11 +17,10 @@ import datetime
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
-from prunella.core import guards, ledger, model, objects
+from prunella.core import compiled, guards, ledger, model, objects
 from prunella.core.rules import Rules
 
 Phase = reasons.Phase
-SCRAPES_TO_WAIT = 2
 EVICTION_SEEN_AFTER = 5.0
 """Seconds until a workload's status tells of an evicted pod; no generation says so."""
 STUCK_BELIEVED_AFTER = 60.0
@@ -159,7 +158,7 @@ def _await_rollout(
     if evicted and waited < EVICTION_SEEN_AFTER:
         return status
     if workload.rolled_out:
-        wait = scene.longest_range + SCRAPES_TO_WAIT * scene.scrape_seconds
+        wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
         verification = remediation.Verification(
