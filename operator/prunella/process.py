@@ -71,7 +71,7 @@ async def _operate(
     live.watch.start()
     LOG.info("watching %s", ", ".join(live.namespaces) or "all namespaces")
     engine = asyncio.create_task(live.engine.run(relist, relist_seconds))
-    waking = asyncio.create_task(_wake(live, changed))
+    waking = asyncio.create_task(live.wake(changed))
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait({engine, watching, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -105,9 +105,3 @@ async def _first_list(relist: wiring.Relist, stopping: asyncio.Event) -> bool:
         else:
             return True
     return False
-
-
-async def _wake(live: wiring.Live, changed: asyncio.Queue[objects.Key]) -> None:
-    """Hand changes of policies from the watch's thread to the engine."""
-    while True:
-        live.engine.mark_dirty(await changed.get())

@@ -5,6 +5,7 @@ Both return the same `Engine`; nothing else knows which one it is in.
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import dataclasses
 import datetime
@@ -33,7 +34,7 @@ from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import round as rounds
 from prunella.adapters.simulated import world as simulated_world
 from prunella.api import signals as signals_api
-from prunella.core import detect, rules
+from prunella.core import detect, objects, rules
 from prunella.core import guards as guards_module
 from prunella.detectors import threshold
 from prunella.engine import loop
@@ -57,6 +58,11 @@ class Live:
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""
         await relist.relist(self.api, self.stores, self.namespaces)
+
+    async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
+        """Hand changes of policies from the watch's thread to the engine, until cancelled."""
+        while True:
+            self.engine.mark_dirty(await changed.get())
 
 
 def judge_for(signal: signals_api.Signal) -> detect.Judge:

@@ -118,15 +118,10 @@ async def play(
 @contextlib.asynccontextmanager
 async def _running(live: wiring.Live, changed: asyncio.Queue[objects.Key]) -> AsyncIterator[None]:
     """The engine and its watch, beside the story."""
-
-    async def wake() -> None:
-        while True:
-            live.engine.mark_dirty(await changed.get())
-
     await live.relist()
     live.watch.start()
     running = asyncio.create_task(live.engine.run(live.relist, RELIST_SECONDS))
-    waking = asyncio.create_task(wake())
+    waking = asyncio.create_task(live.wake(changed))
     try:
         yield
     finally:
