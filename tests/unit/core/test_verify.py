@@ -347,7 +347,7 @@ def test_nothing_is_proved_but_by_samples_that_count(
     rules = policy_api.Verify(samples=samples)
     status, ended = play(WAITING, dict(zip(times, listed, strict=True)), verify=rules)
     counts_from, deadline = NOW + seconds(70), NOW + seconds(370)
-    counted = [v for t, v in zip(times, listed, strict=True) if counts_from < t <= ended]
+    counted = [v for t, v in zip(times, listed, strict=True) if counts_from <= t <= ended]
     if status.phase is Phase.SUCCEEDED:
         assert [HEALTHY] * samples == counted[-samples:]
     elif status.phase.final:
