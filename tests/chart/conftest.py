@@ -15,7 +15,7 @@ import yaml
 
 from lab import binaries
 
-CHART = pathlib.Path(__file__).parents[3] / "charts" / "prunella"
+CHART = pathlib.Path(__file__).parents[2] / "charts" / "prunella"
 NAMESPACE = "prunella-system"
 
 Document = dict[str, Any]

@@ -14,7 +14,7 @@ import yaml
 
 Document = dict[str, Any]
 Helm = Callable[..., subprocess.CompletedProcess[str]]
-CHART = pathlib.Path(__file__).parents[3] / "charts" / "prunella"
+CHART = pathlib.Path(__file__).parents[2] / "charts" / "prunella"
 
 BAD: dict[str, tuple[Document, str, str]] = {
     "unknown top level": ({"replicas": 2}, "", "'replicas' not allowed"),

@@ -184,7 +184,7 @@ def test_optional_parts_follow_their_switch(render: Render, value: str) -> None:
 
 def test_chart_carries_the_generated_crds() -> None:
     """The chart's copies of the custom resource definitions are byte for byte those of crds/."""
-    root = pathlib.Path(__file__).parents[3]
+    root = pathlib.Path(__file__).parents[2]
     generated = {path.name: path.read_text() for path in (root / "crds").glob("*.yaml")}
     carried = {
         path.name: path.read_text() for path in (root / "charts/prunella/crds").glob("*.yaml")
@@ -206,7 +206,7 @@ def test_alerts_are_valid_and_documented(render: Render, tmp_path: pathlib.Path)
     assert done.returncode == 0, done.stderr
     rules = spec["groups"][0]["rules"]
     assert {"platform"} == {rule["labels"]["team"] for rule in rules}
-    reference = (pathlib.Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    reference = (pathlib.Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     assert [rule["alert"] for rule in rules if f"`{rule['alert']}`" not in reference] == []
 
 

@@ -16,7 +16,7 @@ from prunella import settings
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
 SCHEMA = json.loads(
-    (pathlib.Path(__file__).parents[3] / "charts/prunella/values.schema.json").read_text()
+    (pathlib.Path(__file__).parents[2] / "charts/prunella/values.schema.json").read_text()
 )
 
 
