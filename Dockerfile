@@ -3,12 +3,15 @@
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
+# With the clouds' libraries (Amazon, Azure, Google), which are imported only for sources that need
+# them. Without: --build-arg LOCK=requirements.txt, which makes the image about 33 MB smaller.
+ARG LOCK=requirements-cloud.txt
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 RUN python -m venv /opt/prunella
 # The lock first: this layer changes only when a dependency does.
-COPY requirements.txt ./
-RUN /opt/prunella/bin/pip install --require-hashes --only-binary :all: --no-deps -r requirements.txt
+COPY ${LOCK} lock.txt
+RUN /opt/prunella/bin/pip install --require-hashes --only-binary :all: --no-deps -r lock.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator ./operator
 # The build backend comes from the lock too; it and pip have no place in the final image.

@@ -59,13 +59,24 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+	@echo "installing what benchmarks compare with into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.txt
+	@touch $@
+
 .PHONY: lock
-lock: ## Resolve the dependencies anew and write both locks, with hashes
+lock: ## Resolve the dependencies anew and write the locks, with hashes
 	@$(call need,uv,uv (https://docs.astral.sh/uv))
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group build pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --group build --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	  --group build --extra aws --extra azure --extra google -c requirements.txt pyproject.toml \
+	  -o requirements-cloud.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group build --group dev --all-extras -c requirements-cloud.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group build --group dev --group bench --all-extras -c requirements-dev.txt pyproject.toml \
+	  -o requirements-bench.txt
 
 ##@ Check
 .PHONY: unit
@@ -102,7 +113,7 @@ verify: generate ## Fail when what is generated differs from what is committed
 picture: venv ## Draw the README's picture from a run of the demo
 	$(BIN)/python -m prunella.demo.picture docs/demo.svg
 .PHONY: bench
-bench: dev ## Measure speed and size; prints a table
+bench: $(VENV)/.bench ## Measure speed and size; prints a table
 	$(BIN)/python -m bench
 
 ##@ Lab: a real control plane on this machine, without containers

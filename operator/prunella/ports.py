@@ -15,7 +15,7 @@ from typing import Protocol
 
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
-from prunella.core import model, objects
+from prunella.core import history, model, objects
 
 
 class ClusterError(Exception):
@@ -69,6 +69,9 @@ class Clock(Protocol):
         """Wait."""
 
 
+Span = history.Span
+
+
 class Metrics(Protocol):
     """Telemetry sources that answer PromQL."""
 
@@ -78,6 +81,14 @@ class Metrics(Protocol):
         """Ask one instant query, already confined; never raises, a `Failure` says why not.
 
         ``namespace`` is that of the asking policy: a source may be closed to it.
+        """
+
+    async def history(
+        self, source: str, namespace: str, query: str, span: Span
+    ) -> history.Answer:
+        """Ask a query, already confined, at each point of a grid; never raises.
+
+        A long span is asked for in pieces; when one of them fails, all has failed.
         """
 
 

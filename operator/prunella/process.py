@@ -52,6 +52,7 @@ async def run(
         beating.cancel()
         await server.cleanup()
         live.metrics.close()
+        live.alerts.close()
         live.api.close()
 
 

@@ -7,7 +7,7 @@ anew when they change.
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 import yaml
@@ -48,12 +48,50 @@ class Tls(Model):
     insecure_skip_verify: bool = False
 
 
+class SigV4(Model):
+    """AWS Signature Version 4, by the default chain of AWS credentials; the extra ``aws``."""
+
+    region: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9-]+$")]
+    service: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9-]+$")] = "aps"
+    """The name to sign for: ``aps`` is Amazon Managed Service for Prometheus."""
+    role_arn: (
+        Annotated[str, pydantic.Field(pattern=r"^arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+$")] | None
+    ) = None
+    """A role to assume with the chain's credentials, such as one of another account."""
+
+
+class Entra(Model):
+    """A token of Microsoft Entra ID, by its default chain of credentials; the extra ``azure``."""
+
+    scope: Annotated[str, pydantic.Field(min_length=1)] = (
+        "https://prometheus.monitor.azure.com/.default"
+    )
+    client_id: Annotated[str, pydantic.Field(min_length=1)] | None = None
+    """The workload identity or managed identity, where the pod has more than one."""
+
+
+class Google(Model):
+    """A token of Google Cloud, by application default credentials; the extra ``google``."""
+
+    scopes: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = (
+        "https://www.googleapis.com/auth/monitoring.read",
+    )
+    quota_project: Annotated[str, pydantic.Field(min_length=1)] | None = None
+    """The project that requests are counted for; by default that of the credentials."""
+
+
+_CREDENTIALS = ("bearer_token_file", "basic_auth", "sig_v4", "entra", "google")
+
+
 class Source(Model):
     """A named Prometheus-compatible source."""
 
     url: str = "http://prometheus-operated.monitoring.svc:9090"
     bearer_token_file: pathlib.Path | None = None
     basic_auth: BasicAuth | None = None
+    sig_v4: SigV4 | None = None
+    entra: Entra | None = None
+    google: Google | None = None
     headers: dict[str, str] = {}
     tls: Tls = Tls()
     namespace_label: str = "namespace"
@@ -67,6 +105,16 @@ class Source(Model):
     """Distinct queries that one namespace may have answered in a round."""
     max_seconds_per_namespace: float = 30.0
     """Time that one namespace's queries may take in a round."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_kind_of_credentials(self) -> Self:
+        """Make sure that it is plain which credentials are sent: they share one header."""
+        given = [name for name in _CREDENTIALS if getattr(self, name) is not None]
+        if len(given) > 1:
+            names = [alias_generators.to_camel(name) for name in _CREDENTIALS]
+            found = " and ".join(alias_generators.to_camel(name) for name in given)
+            raise ValueError(f"found {found}: give at most one of {', '.join(names)}")
+        return self
 
 
 class Limits(Model):

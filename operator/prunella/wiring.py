@@ -9,7 +9,6 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import datetime
-import functools
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +17,7 @@ from prunella import handlers
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import telemetry
+from prunella.adapters import heap, telemetry
 from prunella.adapters.kubernetes import (
     client,
     cluster,
@@ -33,10 +32,9 @@ from prunella.adapters.kubernetes import (
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import round as rounds
 from prunella.adapters.simulated import world as simulated_world
-from prunella.api import signals as signals_api
 from prunella.core import detect, objects, rules
 from prunella.core import guards as guards_module
-from prunella.detectors import threshold
+from prunella.detectors import absent, burn_rate, learning, threshold
 from prunella.engine import loop
 from prunella.engine import world as worlds
 
@@ -52,12 +50,14 @@ class Live:
     watch: watch.Watch
     stores: store.Stores
     metrics: metrics.PrometheusMetrics
+    alerts: alertmanager.Alertmanager
     telemetry: telemetry.PrometheusTelemetry
     namespaces: tuple[str, ...]
 
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""
         await relist.relist(self.api, self.stores, self.namespaces)
+        await heap.give_back()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""
@@ -65,9 +65,7 @@ class Live:
             self.engine.mark_dirty(await changed.get())
 
 
-def judge_for(signal: signals_api.Signal) -> detect.Judge:
-    """The detector of a signal."""
-    return functools.partial(threshold.judge, params=signal.threshold)
+DETECTORS = detect.Detectors(threshold.judge, burn_rate.detect, absent.detect, learning.learner)
 
 
 def rules_of(settings: settings_module.Settings) -> rules.Rules:
@@ -88,7 +86,7 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
     return worlds.Options(
         rules=rules_of(settings),
         actions=registry.all_actions(),
-        judge_for=judge_for,
+        detectors=DETECTORS,
         namespace_labels={
             name: source.namespace_label for name, source in settings.sources.items()
         },
@@ -113,7 +111,7 @@ def live(
     clock = clocks.RealClock()
     own_metrics = telemetry.PrometheusTelemetry()
     prometheus = metrics.PrometheusMetrics(
-        settings.sources, clock, threads=settings.metrics_threads
+        settings.sources, clock, threads=settings.metrics_threads, telemetry=own_metrics
     )
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
@@ -134,6 +132,7 @@ def live(
         watch=watch.Watch(kopf_registry, handlers.settings(), settings.namespaces),
         stores=stores,
         metrics=prometheus,
+        alerts=alerts,
         telemetry=own_metrics,
         namespaces=settings.namespaces,
     )

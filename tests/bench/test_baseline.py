@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunella.api import types
+from prunella.api import detectors, types
 from prunella.core import model
 from prunella.detectors import baseline
 
@@ -96,7 +96,7 @@ def test_a_holiday_is_like_another_day(
     busy[-24:] = False
     values = np.random.default_rng(4).normal(50.0, 1.0, len(hours)) + 100.0 * busy
     last = datetime.date(2026, 1, 5) + datetime.timedelta(days=57)
-    day = baseline.ExceptionalDays(date=last, like=like)
+    day = detectors.ExceptionalDays(date=last, like=like)
     moments = START + hours * 3600.0
     ticks = baseline.run(baseline.Params(exceptions=(day,)), moments, values[:, None])[-24:]
     assert unknown == column(ticks, "unknown").all()
@@ -138,6 +138,21 @@ def test_series_side_by_side_are_judged_as_alone() -> None:
     for series in range(3):
         alone = column(run(values[:, series]), "score")
         np.testing.assert_allclose(alone, [tick.score[series] for tick in both], rtol=1e-9)
+
+
+@pytest.mark.parametrize("missing", [1, 2 * HOUR, DAY], ids=["a sample", "2 h", "a day"])
+def test_a_series_that_begins_later_is_judged_as_if_alone(missing: int) -> None:
+    """Ticks before the first sample teach nothing: not even that the value was 0."""
+    values = noise(4, size=0.01)
+    values[at(3, 12) :] += 0.1
+    late = np.concatenate((np.full(missing, np.nan), values))
+    alone = baseline.run(
+        DEFAULT, START + STEP * (np.arange(len(values)) + missing), values[:, None]
+    )
+    beside = run(late)[missing:]
+    for name in ("score", "expected", "lower", "upper"):
+        np.testing.assert_array_equal(column(alone, name), column(beside, name))
+    assert column(beside, "unhealthy")[at(3, 12)]
 
 
 def test_before_the_minimum_history_it_is_unknown() -> None:
@@ -209,17 +224,17 @@ def test_recovery_has_its_own_level() -> None:
 
 
 DIRECTIONS = {
-    "above sees a surge": (baseline.Direction.ABOVE, 30.0, True),
-    "above ignores a drop": (baseline.Direction.ABOVE, -30.0, False),
-    "below sees a drop": (baseline.Direction.BELOW, -30.0, True),
-    "below ignores a surge": (baseline.Direction.BELOW, 30.0, False),
-    "both sees a surge": (baseline.Direction.BOTH, 30.0, True),
-    "both sees a drop": (baseline.Direction.BOTH, -30.0, True),
+    "above sees a surge": (detectors.Side.ABOVE, 30.0, True),
+    "above ignores a drop": (detectors.Side.ABOVE, -30.0, False),
+    "below sees a drop": (detectors.Side.BELOW, -30.0, True),
+    "below ignores a surge": (detectors.Side.BELOW, 30.0, False),
+    "both sees a surge": (detectors.Side.BOTH, 30.0, True),
+    "both sees a drop": (detectors.Side.BOTH, -30.0, True),
 }
 
 
 @pytest.mark.parametrize(("direction", "by", "seen"), DIRECTIONS.values(), ids=DIRECTIONS)
-def test_only_the_bad_side_counts(direction: baseline.Direction, by: float, seen: bool) -> None:
+def test_only_the_bad_side_counts(direction: detectors.Side, by: float, seen: bool) -> None:
     """The direction decides which side of the band is Unhealthy."""
     values = noise(4)
     values[at(3) : at(3, 1)] += by

@@ -141,6 +141,41 @@ def test_network_is_closed_but_for_what_is_needed(render: Render) -> None:
     assert [_ports(rule) for rule in policy["egress"]] == [[53], [443, 6443], [9090], [9093]]
 
 
+CLOUDS: dict[str, Document] = {
+    "amazon": {"sigV4": {"region": "eu-central-1"}},
+    "azure": {"entra": {}},
+    "google": {"google": {}},
+}
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_the_metadata_server_is_open_only_to_who_needs_it(render: Render, name: str) -> None:
+    """A source with credentials of a cloud opens one more destination, and no others do."""
+    sources = {"managed": {"url": "https://p", **CLOUDS[name]}}
+    policy = _only(render(sources=sources), "NetworkPolicy")["spec"]
+    assert [_ports(rule) for rule in policy["egress"]] == [[53], [443, 6443], [9090], [80, 988]]
+    assert policy["egress"][3]["to"][0] == {"ipBlock": {"cidr": "169.254.169.254/32"}}
+
+
+def test_an_identity_of_a_cloud(render: Render) -> None:
+    """What the clouds' webhooks look at, and what their libraries read, can all be set."""
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/prunella"}
+    documents = render(
+        serviceAccount={"annotations": role},
+        podLabels={"azure.workload.identity/use": "true"},
+        env={"GOOGLE_APPLICATION_CREDENTIALS": "/etc/prunella/credentials/google/key.json"},
+    )
+    metadata = _only(documents, "Deployment")["spec"]["template"]["metadata"]
+    assert role == _only(documents, "ServiceAccount")["metadata"]["annotations"]
+    assert metadata["labels"]["azure.workload.identity/use"] == "true"
+    assert _container(documents)["env"] == [
+        {
+            "name": "GOOGLE_APPLICATION_CREDENTIALS",
+            "value": "/etc/prunella/credentials/google/key.json",
+        }
+    ]
+
+
 def test_network_can_be_narrowed(render: Render) -> None:
     """Without an Alertmanager nothing is open to it; the API server can have addresses."""
     values = {"apiServer": {"cidrs": ["10.96.0.1/32"], "ports": [443]}, "metricsFrom": []}

@@ -19,6 +19,30 @@ SCHEMA = json.loads(
     (pathlib.Path(__file__).parents[2] / "charts/prunella/values.schema.json").read_text()
 )
 
+OTHER_SOURCES: Document = {
+    "long-term": {
+        "url": "http://thanos:9090",
+        "bearerTokenFile": "/etc/prunella/credentials/thanos/token",
+    },
+    "amazon": {
+        "url": "https://aps-workspaces.eu-central-1.amazonaws.com/workspaces/ws-1",
+        "sigV4": {
+            "region": "eu-central-1",
+            "service": "aps",
+            "roleArn": "arn:aws:iam::123456789012:role/prunella",
+        },
+    },
+    "azure": {
+        "url": "https://shop.westeurope.prometheus.monitor.azure.com",
+        "entra": {"scope": "api://mine/.default", "clientId": "1234"},
+    },
+    "azure-by-default": {"url": "https://other.prometheus.monitor.azure.com", "entra": {}},
+    "google": {
+        "url": "https://monitoring.googleapis.com/v1/projects/shop/location/global/prometheus",
+        "google": {"scopes": ["https://example.com/scope"], "quotaProject": "billing"},
+    },
+}
+
 
 def _text(documents: list[Document]) -> str:
     [config_map] = [each for each in documents if each["kind"] == "ConfigMap"]
@@ -41,7 +65,6 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     """Each value of the chart ends in the field of the same name."""
     source = {
         "url": "https://prometheus.example:9443",
-        "bearerTokenFile": "/etc/prunella/credentials/prometheus/token",
         "basicAuth": {"username": "prunella", "passwordFile": "/etc/prunella/credentials/p/w"},
         "headers": {"X-Scope-OrgID": "shop"},
         "tls": {"caFile": "/ca.crt", "certFile": "/tls.crt", "keyFile": "/tls.key"},
@@ -54,6 +77,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "maxQueriesPerNamespace": 10,
         "maxSecondsPerNamespace": 2.5,
     }
+    sources = {"default": source, **OTHER_SOURCES}
     alertmanager = {
         "url": "http://alertmanager.monitoring.svc:9093",
         "bearerTokenFile": "/etc/prunella/credentials/alertmanager/token",
@@ -78,7 +102,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     documents = render(
         actions={"restart": True, "evictPod": True, "scale": False, "rollback": True},
         namespaces=["shop", "bank"],
-        sources={"default": source, "long-term": {"url": "http://thanos:9090"}},
+        sources=sources,
         alertmanager=alertmanager,
         limits=limits,
         operator=operator,
@@ -89,7 +113,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "operatorNamespace": "prunella-system",
             "operatorName": "healer",
             "namespaces": ["shop", "bank"],
-            "sources": {"default": source, "long-term": {"url": "http://thanos:9090"}},
+            "sources": sources,
             "alertmanager": alertmanager,
             "limits": limits,
             **operator,
@@ -111,6 +135,9 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
         SCHEMA["definitions"]["source"]["properties"]["basicAuth"],
         settings.BasicAuth,
     ),
+    "sigV4": (SCHEMA["definitions"]["source"]["properties"]["sigV4"], settings.SigV4),
+    "entra": (SCHEMA["definitions"]["source"]["properties"]["entra"], settings.Entra),
+    "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
     "limits": (SCHEMA["properties"]["limits"], settings.Limits),
 }

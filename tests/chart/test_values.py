@@ -34,6 +34,22 @@ BAD: dict[str, tuple[Document, str, str]] = {
         "/sources/d/bearerTokenFile",
         "pattern",
     ),
+    "signature without a region": (
+        {"sources": {"e": {"url": "http://p", "sigV4": {}}}},
+        "/sources/e/sigV4",
+        "missing property 'region'",
+    ),
+    "tenant of entra": (
+        {"sources": {"f": {"url": "http://p", "entra": {"tenantId": "x"}}}},
+        "/sources/f/entra",
+        "'tenantId' not allowed",
+    ),
+    "google without scopes": (
+        {"sources": {"g": {"url": "http://p", "google": {"scopes": []}}}},
+        "/sources/g/google/scopes",
+        "minItems",
+    ),
+    "number in the environment": ({"env": {"A": 1}}, "/env/A", "want string"),
     "alertmanager without scheme": (
         {"alertmanager": {"url": "alertmanager:9093"}},
         "/alertmanager/url",
@@ -103,6 +119,16 @@ def test_bad_values_are_refused_by_name(complaints: str, name: str) -> None:
     _, where, what = BAD[name]
     told = [line for line in complaints.splitlines() if f"at '{where}': " in line]
     assert any(what in line for line in told), complaints
+
+
+def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:
+    """Helm says which source, what was found and what is wanted, before anything is installed."""
+    source = {"url": "http://p", "entra": {}, "bearerTokenFile": "/token"}
+    done = helm("template", "prunella", values={"sources": {"default": source}})
+    kinds = "bearerTokenFile, basicAuth, sigV4, entra, google"
+    expected = f"sources.default: found bearerTokenFile and entra: give at most one of {kinds}"
+    assert done.returncode != 0
+    assert expected in done.stderr
 
 
 def test_lint_is_clean(helm: Helm) -> None:

@@ -9,15 +9,16 @@ import pathlib
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 import yaml
 
 from lab import binaries
-from prunella.adapters.simulated import notation, promql, tsdb
+from prunella.adapters.simulated import notation, promql, promql_grid, tsdb
 
 START = 1_700_000_000.0
 """Not a multiple of a minute, so that the alignment of subqueries shows."""
@@ -89,6 +90,13 @@ class Server:
         """The decoded answer to an instant query, errors included."""
         parameters = {"query": query, "time": f"{at:.3f}"}
         return self.session.get(f"{self.url}/api/v1/query", params=parameters, timeout=10).json()
+
+    def ask_range(self, query: str, times: Sequence[float], step: float) -> Any:
+        """The decoded answer to a range query."""
+        parameters = {"query": query, "start": f"{times[0]}", "end": f"{times[-1]}"}
+        parameters["step"] = f"{step}"
+        url = f"{self.url}/api/v1/query_range"
+        return self.session.get(url, params=parameters, timeout=10).json()
 
 
 def samples() -> Iterator[tuple[dict[str, str], list[tuple[float, float]]]]:
@@ -189,6 +197,35 @@ def test_same_elements(server: Server, query: str) -> None:
 
         assert len(expected) == len(actual), (at, expected, actual)
         assert pytest.approx(dict(expected), rel=1e-9, nan_ok=True) == dict(actual), at
+
+
+RANGE_STEP = 37.5
+RANGE = [START - 300 + RANGE_STEP * number for number in range(70)]
+FIXED = [query for query in EXPRESSIONS if "start()" not in query and "end()" not in query]
+
+
+@pytest.mark.parametrize("query", FIXED)
+def test_same_ranges(server: Server, query: str) -> None:
+    """Same labels, same values, at every point of a grid at once."""
+    answer = server.ask_range(query, RANGE, RANGE_STEP)
+    times = np.array([tsdb.to_milliseconds(at) for at in RANGE], np.int64)
+    rows = promql_grid.evaluate(server.store, query, times)
+
+    assert answer["status"] == "success", answer
+    expected = {
+        frozenset(each["metric"].items()): {when: float(value) for when, value in each["values"]}
+        for each in answer["data"]["result"]
+    }
+    actual = {
+        frozenset(row.labels.items()): {
+            RANGE[column]: float(row.values[column]) for column in np.flatnonzero(row.present)
+        }
+        for row in rows
+    }
+    assert len(rows) == len(actual)
+    assert expected.keys() == actual.keys()
+    for labels, values in expected.items():
+        assert pytest.approx(values, rel=1e-9, nan_ok=True) == actual[labels], labels
 
 
 @pytest.mark.parametrize("query", ORDERED)

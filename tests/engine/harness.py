@@ -18,7 +18,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import world as worlds
 from prunella.api import policy_status, reasons
-from prunella.core import model, objects
+from prunella.core import history, model, objects
 from prunella.engine import loop
 
 Phase = reasons.Phase
@@ -112,6 +112,13 @@ class CountingMetrics:
         """Ask one instant query."""
         self.asked.append((self._clock.now(), query))
         return await self._metrics.query(source, namespace, query, at)
+
+    async def history(
+        self, source: str, namespace: str, query: str, span: history.Span
+    ) -> history.Answer:
+        """Ask a range query."""
+        self.asked.append((self._clock.now(), query))
+        return await self._metrics.history(source, namespace, query, span)
 
 
 class Slow:

@@ -50,8 +50,33 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{- $enabled | toYaml -}}
 {{- end }}
 
+{{/* Names of the sources that take their credentials from a cloud; nothing if there are none. */}}
+{{- define "prunella.cloudSources" -}}
+{{- range $name, $source := .Values.sources -}}
+{{- if or (hasKey $source "sigV4") (hasKey $source "entra") (hasKey $source "google") -}}
+{{ $name }} {{ end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Refuse a source for which it is not plain which credentials are sent. */}}
+{{- define "prunella.checkSources" -}}
+{{- $kinds := list "bearerTokenFile" "basicAuth" "sigV4" "entra" "google" -}}
+{{- range $name, $source := .Values.sources -}}
+{{- $found := list -}}
+{{- range $kinds -}}
+{{- if hasKey $source . -}}
+{{- $found = append $found . -}}
+{{- end -}}
+{{- end -}}
+{{- if gt (len $found) 1 -}}
+{{- fail (printf "sources.%s: found %s: give at most one of %s" $name (join " and " $found) (join ", " $kinds)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* The operator's settings file. Empty strings are left out: they mean "none". */}}
 {{- define "prunella.settings" -}}
+{{- include "prunella.checkSources" . -}}
 operatorNamespace: {{ .Release.Namespace }}
 operatorName: {{ include "prunella.fullname" . }}
 namespaces: {{ .Values.namespaces | toJson }}

@@ -29,12 +29,16 @@ def admit(
     )
 
 
+def is_own(labels: Mapping[str, str], label: str, namespace: str) -> bool:
+    """Whether a series is the namespace's own: without the label it is an aggregate of own ones."""
+    return labels.get(label, namespace) == namespace
+
+
 def own_series(vector: model.Vector, label: str, namespace: str) -> tuple[model.Vector, int]:
     """The vector without series that bear another namespace, and how many those were.
 
     A confined query can bring none, unless it makes them up: they must not be stored or shown.
-    Series without the label are what is left of own series after an aggregation.
     """
-    own = tuple(each for each in vector.samples if each.labels.get(label, namespace) == namespace)
+    own = tuple(each for each in vector.samples if is_own(each.labels, label, namespace))
     foreign = len(vector.samples) - len(own)
     return (model.Vector(own, vector.infos), foreign) if foreign else (vector, 0)

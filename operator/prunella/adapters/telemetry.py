@@ -77,6 +77,12 @@ METRICS: Final = (
         "Queries sent to metrics sources; outcome is Answered or the doubt's reason.",
     ),
     Metric(
+        "prunella_foreign_answers_total",
+        "counter",
+        ("source", "namespace"),
+        "Answers with series of another namespace than the asker's; those series are dropped.",
+    ),
+    Metric(
         "prunella_relist_age_seconds",
         "gauge",
         (),

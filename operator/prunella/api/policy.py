@@ -129,6 +129,13 @@ class Verify(base.ApiModel):
     )
 
 
+class Evaluation(enum.StrEnum):
+    """Who computes what the signals are judged by."""
+
+    OPERATOR = "Operator"
+    RULES = "Rules"
+
+
 class RemediationPolicySpec(base.ApiModel):
     """What to watch, when it is sick, what may be done about it."""
 
@@ -160,12 +167,29 @@ class RemediationPolicySpec(base.ApiModel):
     target: Target = pydantic.Field(description="The workloads to watch and act on.")
     signals: Annotated[list[signals_api.Signal], pydantic.Field(min_length=1, max_length=8)] = (
         pydantic.Field(
-            description="Measurements; a target is sick when any of them is Unhealthy.",
+            description=(
+                "Measurements; a target is sick when any of them is Unhealthy, or as `when` says."
+            ),
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["name"],
             },
         )
+    )
+    when: Annotated[str, pydantic.Field(min_length=1, max_length=1024)] | None = pydantic.Field(
+        None,
+        description=(
+            "CEL expression over the signals by name (with _ for -): true while Unhealthy, false "
+            "while Healthy, unknown otherwise. A target is sick when it is true. Example: "
+            "errors && !backup. Default: any signal."
+        ),
+    )
+    evaluation: Evaluation = pydantic.Field(
+        Evaluation.OPERATOR,
+        description=(
+            "Operator: it computes baselines and burn rates itself. Rules: it reads what the "
+            "recording rules written by `prunella compile` have computed."
+        ),
     )
     steps: Annotated[list[steps_api.Step], pydantic.Field(min_length=1, max_length=8)] = (
         pydantic.Field(

@@ -65,6 +65,21 @@ class Doubt(enum.StrEnum):
     TOO_MANY_SERIES = "TooManySeries"
     BODY_TOO_LARGE = "BodyTooLarge"
     NOT_ASKED = "NotAsked"
+    LEARNING = "Learning"
+    NOT_JUDGED = "NotJudged"
+    TOO_SHORT = "TooShort"
+    GAPS = "Gaps"
+    SLOPE_TOO_YOUNG = "SlopeTooYoung"
+    SLOWING_DOWN = "SlowingDown"
+    UNCERTAIN_SLOPE = "UncertainSlope"
+    NO_LIMIT = "NoLimit"
+    TOO_FEW_SAMPLES = "TooFewSamples"
+    NO_REFERENCE = "NoReference"
+    INCONCLUSIVE = "Inconclusive"
+    ROLLING = "Rolling"
+    NO_ROLLOUT_SEEN = "NoRolloutSeen"
+    CANARY_ABSENT = "CanaryAbsent"
+    UNDECIDED = "Undecided"
 
 
 class Phase(enum.StrEnum):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, types
+from prunella.api import base, detectors, types
 
-Query = Annotated[str, pydantic.Field(min_length=1, max_length=4096)]
+Query = detectors.Query
 SignalName = Annotated[str, pydantic.Field(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")]
 _BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
 """Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
@@ -108,12 +108,29 @@ class OnEmpty(enum.StrEnum):
 PodsRule = Annotated[str, pydantic.Field(max_length=4, pattern=r"^(Any|All|([1-9][0-9]?|100)%)$")]
 
 
+DETECTORS = ("threshold", "baseline", "forecast", "drift", "change", "burnRate", "absent")
+"""The fields of a signal of which exactly one says how it is judged."""
+WINDOW = "$window"
+"""Stands in the ranges of a burn rate's queries for each of its windows."""
+
+
 class Signal(base.ApiModel):
     """One named measurement with the rule that judges it."""
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=base.rules(
             base.exactly_one("prometheus", "ratio"),
+            base.exactly_one(*DETECTORS),
+            ("!has(self.burnRate) || has(self.ratio)", "burnRate needs a ratio"),
+            ("!has(self.absent) || has(self.prometheus)", "absent needs a prometheus query"),
+            ("!has(self.given) || has(self.baseline)", "given is for a baseline only"),
+            (
+                (
+                    "!has(self.ratio) || (has(self.burnRate) == "
+                    "(self.ratio.bad.contains('$window') && self.ratio.total.contains('$window')))"
+                ),
+                "with burnRate, and only then, the ranges of bad and total are written [$window]",
+            ),
             (
                 "!has(self.onEmpty) || self.onEmpty != 'Healthy' || has(self.presence)",
                 "onEmpty: Healthy needs a presence query that proves that data was there to see",
@@ -131,7 +148,30 @@ class Signal(base.ApiModel):
     ratio: Ratio | None = pydantic.Field(
         None, description="Bad events as a share of all. Give either this or a query."
     )
-    threshold: Threshold = pydantic.Field(description="When a value is Unhealthy.")
+    given: PrometheusQuery | None = pydantic.Field(
+        None,
+        description=(
+            "What explains the signal, such as the traffic that explains the CPU: a surge that "
+            "follows from it is no anomaly. For a baseline."
+        ),
+    )
+    threshold: Threshold | None = pydantic.Field(None, description="Fixed values.")
+    baseline: detectors.Baseline | None = pydantic.Field(
+        None, description="What is unusual for this target at this hour, learned from its history."
+    )
+    forecast: detectors.Forecast | None = pydantic.Field(
+        None, description="A limit that will be reached soon."
+    )
+    drift: detectors.Drift | None = pydantic.Field(None, description="A trend without a limit.")
+    change: detectors.Change | None = pydantic.Field(
+        None, description="Before against after a rollout, or a canary against the stable pods."
+    )
+    burn_rate: detectors.BurnRate | None = pydantic.Field(
+        None, description="An error budget that is spent too fast; write ranges as [$window]."
+    )
+    absent: detectors.Absent | None = pydantic.Field(
+        None, description="A series that should be there and is not."
+    )
     for_: types.Duration = pydantic.Field(
         types.duration("1m"),
         alias="for",
@@ -160,6 +200,20 @@ class Signal(base.ApiModel):
     @pydantic.model_validator(mode="after")
     def _one_measurement(self) -> Signal:
         base.check_exactly_one(self, "prometheus", "ratio")
+        base.check_exactly_one(self, *DETECTORS)
+        if self.burn_rate is not None and self.ratio is None:
+            raise ValueError("burnRate needs a ratio")
+        if self.absent is not None and self.prometheus is None:
+            raise ValueError("absent needs a prometheus query")
+        if self.given is not None and self.baseline is None:
+            raise ValueError("given is for a baseline only")
+        windowed = self.ratio is not None and all(
+            WINDOW in query for query in (self.ratio.bad, self.ratio.total)
+        )
+        if self.ratio is not None and windowed != (self.burn_rate is not None):
+            raise ValueError(
+                "with burnRate, and only then, the ranges of bad and total are written [$window]"
+            )
         if self.on_empty is OnEmpty.HEALTHY and self.presence is None:
             raise ValueError("onEmpty: Healthy needs a presence query")
         return self

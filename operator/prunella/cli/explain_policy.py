@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
 
 from rich import console
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
-from prunella.api import signals as signals_api
-from prunella.cli import kube, overview, page, read, terminal
-from prunella.core import compiled, objects
+from prunella.cli import explain_signals, kube, overview, page, read, terminal
+from prunella.core import objects
 
 MOST_RECORDS = 5
 
@@ -37,7 +35,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
         _head(written, policy.spec)
     _state(written, policy, now)
     if policy.spec is not None:
-        _signals(written, policy.spec)
+        explain_signals.write(written, policy.spec)
         _steps(written, policy.spec)
         _limits(written, policy.spec)
     _remediations(written, _records(cluster, name), now)
@@ -58,7 +56,9 @@ def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     suspended = "; suspended: starts nothing" if spec.suspend else ""
     written.fact("mode", f"{spec.mode}: {does[spec.mode]}{suspended}")
     written.fact("targets", _target(spec.target))
-    written.fact("evaluated", f"every {spec.interval}")
+    by_rules = spec.evaluation is policy_api.Evaluation.RULES
+    how = "; baselines and burn rates by recording rules" if by_rules else ""
+    written.fact("evaluated", f"every {spec.interval}{how}")
 
 
 def _target(target: policy_api.Target) -> str:
@@ -93,50 +93,6 @@ def _state(written: page.Page, policy: objects.Policy, now: datetime.datetime) -
     )
     for target in status.sick:
         overview.write_sick(written, target, now)
-
-
-def _signals(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
-    written.section("Signals", "a target is sick when any of them is Unhealthy")
-    for signal in spec.signals:
-        words = f"Unhealthy {_limit(signal.threshold)} for {signal.for_}"
-        written.fact(signal.name, words, column=14)
-        for label, text in _signal_facts(spec, signal):
-            written.fact(label, text, indent=16, column=11)
-
-
-def _limit(threshold: signals_api.Threshold) -> str:
-    if threshold.above is not None:
-        return f"above {threshold.above:g}"
-    if threshold.below is not None:
-        return f"below {threshold.below:g}"
-    low, high = threshold.outside or (0.0, 0.0)
-    return f"outside {low:g} to {high:g}"
-
-
-def _signal_facts(
-    spec: policy_api.RemediationPolicySpec, signal: signals_api.Signal
-) -> Iterator[tuple[str, str]]:
-    if signal.prometheus is not None:
-        yield "query", signal.prometheus.query
-    if signal.ratio is not None:
-        yield "bad", signal.ratio.bad
-        yield "total", f"{signal.ratio.total} (at least {signal.ratio.minimum:g} events)"
-    if signal.presence is not None:
-        yield "presence", signal.presence
-    yield "source", signal.source
-    yield "mapped by", _mapping(spec, signal)
-    stale = signal.stale_after
-    yield "stale", f"after {stale}" if stale is not None else "after 3 scrapes, at least 30s"
-
-
-def _mapping(spec: policy_api.RemediationPolicySpec, signal: signals_api.Signal) -> str:
-    if signal.mapping is not None and signal.mapping.single:
-        return f"nothing: its one series is about {spec.target.name}"
-    if signal.mapping is not None:
-        return f"{signal.mapping.name}, in {signal.mapping.namespace or 'namespace'}"
-    pods = "all of its" if signal.pods == "All" else f"{signal.pods.lower()} of its"
-    own = compiled.WORKLOAD_LABELS[spec.target.kind]
-    return f"{own}, or {' or '.join(compiled.POD_LABELS)} (sick when {pods} pods are)"
 
 
 def _steps(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:

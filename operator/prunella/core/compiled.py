@@ -6,11 +6,13 @@ Done once for each generation of a policy, so that a round costs no parsing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from prunella.api import detectors as detectors_api
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.core import objects, promql
+from prunella.core import when as when_module
 
 WORKLOAD_LABELS = {
     policy_api.TargetKind.DEPLOYMENT: "deployment",
@@ -31,15 +33,31 @@ def wait_after_rollout(longest_range: float, scrape_seconds: float) -> float:
 
 
 VALUE, BAD, TOTAL, PRESENCE = "value", "bad", "total", "presence"
+GIVEN, LIMIT, AGAINST, CANARY = "given", "limit", "against", "canary"
+PIECE_POINTS = 2016
+"""Grid points that are asked for at once: a week of 5 minutes."""
 
 
 class PolicyError(Exception):
     """A policy that can't be evaluated: which signal, and what is wrong with it."""
 
 
+def windowed(role: str, seconds: int) -> str:
+    """The role of a burn rate's query over one of its windows."""
+    return f"{role}@{seconds}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lookback:
+    """The history that a detector needs: how long, and in which steps, in seconds."""
+
+    seconds: float
+    step: float
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Signal:
-    """One signal with its confined queries by role (value, bad, total, presence)."""
+    """One signal with its confined queries by role (value, bad, total, presence ...)."""
 
     spec: signals_api.Signal
     queries: Mapping[str, str]
@@ -49,6 +67,8 @@ class Signal:
     """Seconds that a sample of the queries looks back at most."""
     events_factor: float
     """Seconds to multiply a total by, to count events."""
+    lookback: Lookback | None = None
+    """None where the newest samples are enough."""
 
     @property
     def name(self) -> str:
@@ -73,6 +93,8 @@ class Policy:
     """All signals of one generation of a policy."""
 
     signals: tuple[Signal, ...]
+    when: when_module.When | None = None
+    """How the signals' verdicts are put together; None: any of them makes a target sick."""
 
     @property
     def longest_range(self) -> float:
@@ -87,7 +109,8 @@ def compile_policy(
 ) -> Policy:
     """Parse and confine all queries. ``namespace_labels`` is by source name.
 
-    Raises PolicyError naming the signal when a query can't be parsed or confined.
+    Raises PolicyError naming the signal when a query can't be parsed or confined, and when the
+    expression of `when` can't be used.
     """
     signals = []
     for signal in spec.signals:
@@ -96,36 +119,101 @@ def compile_policy(
             signals.append(_compile_signal(signal, spec.target.kind, label, key.namespace))
         except promql.PromqlError as error:
             raise PolicyError(f"signal {signal.name}: {error}") from error
-    return Policy(tuple(signals))
+    if spec.when is None:
+        return Policy(tuple(signals))
+    try:
+        expression = when_module.compile_when(spec.when, [signal.name for signal in signals])
+    except when_module.WhenError as error:
+        raise PolicyError(f"when: {error}") from error
+    return Policy(tuple(signals), expression)
 
 
 def _compile_signal(
     signal: signals_api.Signal, kind: policy_api.TargetKind, label: str, namespace: str
 ) -> Signal:
     written = _written_queries(signal)
+    lookback = _lookback(signal)
     queries = {}
     for role, query in written.items():
         promql.validate(query)
+        if lookback is not None and promql.reads_range_bounds(query):
+            raise promql.PromqlError("@ start() and @ end() have no meaning in a history", query)
         queries[role] = promql.confine(query, label, namespace)
-    factor = promql.events_window(written[TOTAL]) if TOTAL in written else None
     return Signal(
         spec=signal,
         queries=queries,
         labels=_mapping_labels(signal, kind, label),
-        longest_range=max(promql.longest_range(query) for query in written.values()),
-        events_factor=1.0 if factor is None else factor,
+        longest_range=_longest_range(signal, written),
+        events_factor=_events_factor(written),
+        lookback=lookback,
     )
+
+
+def _longest_range(signal: signals_api.Signal, written: Mapping[str, str]) -> float:
+    """Seconds for which a verdict may still rest on what was before a rollout.
+
+    A burn rate is over as soon as its short windows are; a baseline's newest sample is up to a
+    step old; a change compares whole windows.
+    """
+    if signal.burn_rate is not None:
+        return max(rule.short.total_seconds() for rule in signal.burn_rate.rules)
+    longest = max(promql.longest_range(query) for query in written.values())
+    if signal.change is not None:
+        return longest + signal.change.window.total_seconds()
+    lookback = _lookback(signal)
+    return longest if lookback is None else longest + lookback.step
+
+
+def _events_factor(written: Mapping[str, str]) -> float:
+    total = next((query for role, query in written.items() if role.startswith(TOTAL)), None)
+    factor = promql.events_window(total) if total is not None else None
+    return 1.0 if factor is None else factor
+
+
+def _lookback(signal: signals_api.Signal) -> Lookback | None:
+    if signal.baseline is not None:
+        return Lookback(
+            signal.baseline.history.total_seconds(), signal.baseline.every.total_seconds()
+        )
+    if signal.forecast is not None:
+        window = signal.forecast.window_seconds
+        return Lookback(window, detectors_api.grid_step(window))
+    if signal.drift is not None:
+        window = signal.drift.window.total_seconds()
+        return Lookback(window, detectors_api.grid_step(window))
+    if signal.change is not None:
+        # Both sides lie in one stretch: before a rollout, the rollout itself, and after it.
+        window = signal.change.window.total_seconds()
+        return Lookback(3 * window, signal.change.step)
+    return None
 
 
 def _written_queries(signal: signals_api.Signal) -> dict[str, str]:
     queries = {}
     if signal.prometheus is not None:
         queries[VALUE] = signal.prometheus.query
-    if signal.ratio is not None:
+    if signal.burn_rate is not None:
+        queries.update(_windowed_queries(signal))
+    elif signal.ratio is not None:
         queries[BAD], queries[TOTAL] = signal.ratio.bad, signal.ratio.total
-    if signal.presence is not None:
-        queries[PRESENCE] = signal.presence
+    more = {
+        PRESENCE: signal.presence,
+        GIVEN: signal.given.query if signal.given is not None else None,
+        LIMIT: signal.forecast.reaches_query if signal.forecast is not None else None,
+        AGAINST: signal.change.against if signal.change is not None else None,
+        CANARY: signal.absent.canary if signal.absent is not None else None,
+    }
+    queries.update({role: query for role, query in more.items() if query is not None})
     return queries
+
+
+def _windowed_queries(signal: signals_api.Signal) -> Iterator[tuple[str, str]]:
+    """A burn rate's queries, each for all of its windows."""
+    if signal.ratio is None or signal.burn_rate is None:
+        return
+    for seconds in signal.burn_rate.windows:
+        for role, query in ((BAD, signal.ratio.bad), (TOTAL, signal.ratio.total)):
+            yield windowed(role, seconds), query.replace(signals_api.WINDOW, f"{seconds}s")
 
 
 def _mapping_labels(

@@ -10,16 +10,26 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.api import signals as signals_api
-from prunella.core import compiled, mapping, model, promql
+from prunella.core import compiled, events, learning, mapping, model, promql
 
-Judge = Callable[[float], model.Judgement]
-JudgeFor = Callable[[signals_api.Signal], Judge]
-"""Chooses the detector of a signal; the wiring supplies it."""
+_Judge = Callable[[float], model.Judgement]
 
 MINIMUM_STALE_SECONDS = 30.0
 STALE_SCRAPES = 3.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Detectors:
+    """The detectors that signals are judged by; the wiring supplies them."""
+
+    threshold: Callable[[float, signals_api.Threshold], model.Judgement]
+    burn_rate: Callable[[events.Windows, detectors_api.BurnRate], model.Judgement]
+    absent: Callable[[model.Answer, model.Answer, detectors_api.Absent], model.Judgement]
+    learner: Callable[[compiled.Signal], learning.Learner | None]
+    """A new and empty memory for a signal that looks back; None for any other."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,6 +40,8 @@ class Reading:
     ages: model.Answer
     scrape_seconds: float | None
     """None until it is known; then the shortest limit for stale data holds."""
+    judged: Mapping[model.Ref, learning.Judged] | None = None
+    """Of a signal that looks back: what its memory says of each target."""
 
     def samples(self) -> list[model.Sample]:
         """All samples of all answers, ages included."""
@@ -52,19 +64,109 @@ def detect(
     reading: Reading,
     targets: Sequence[model.Ref],
     owners: Mapping[str, model.Ref],
-    judge: Judge,
+    detectors: Detectors,
 ) -> list[model.Finding]:
     """One finding for each target, in the order of ``targets``."""
     failure = _first_failure(reading)
     mapped: dict[str, mapping.Mapped] = {}
     for role, answer in reading.answers.items():
-        if failure is None and isinstance(answer, model.Vector):
+        if failure is None and isinstance(answer, model.Vector) and role != compiled.CANARY:
             mapped[role] = mapping.map_samples(signal, answer.samples, targets, owners)
             failure = mapped[role].failure
     if failure is not None:
         return [_unknown(signal, target, failure.reason, failure.message) for target in targets]
     ages = _ages(signal, reading, targets, owners)
+    if reading.judged is not None:
+        return [_recalled(signal, reading, reading.judged, ages, each) for each in targets]
+    if signal.spec.burn_rate is not None:
+        return [_burning(signal, reading, mapped, ages, each, detectors) for each in targets]
+    if signal.spec.absent is not None:
+        return [_missing(signal, reading, mapped, each, detectors) for each in targets]
+    limits = _threshold(signal)
+    judge: _Judge = lambda value: detectors.threshold(value, limits)  # noqa: E731
     return [_judge_target(signal, reading, mapped, ages, target, judge) for target in targets]
+
+
+def _threshold(signal: compiled.Signal) -> signals_api.Threshold:
+    if signal.spec.threshold is None:
+        raise ValueError(f"signal {signal.name} has no threshold")
+    return signal.spec.threshold
+
+
+def _recalled(
+    signal: compiled.Signal,
+    reading: Reading,
+    judged: Mapping[model.Ref, learning.Judged],
+    ages: Mapping[model.Ref, float],
+    target: model.Ref,
+) -> model.Finding:
+    """The finding of a detector that looks back."""
+    found = judged.get(target)
+    if found is None:
+        message = f"no series is mapped to {target}"
+        return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
+    return _believed(signal, reading, ages.get(target), target, found)
+
+
+def _believed(
+    signal: compiled.Signal,
+    reading: Reading,
+    age: float | None,
+    target: model.Ref,
+    found: learning.Judged,
+) -> model.Finding:
+    """The judgement, unless what it rests on is stale. A doubt of its own says more."""
+    judgement = found.judgement
+    if judgement.verdict is not model.Verdict.UNKNOWN:
+        stale = _stale(signal, reading, age)
+        if stale is not None:
+            return _unknown(signal, target, reasons.Doubt.STALE, stale)
+    message = judgement.message + (f" on pod {found.pod}" if found.pod else "")
+    return model.Finding(
+        signal.name,
+        target,
+        judgement.verdict,
+        judgement.reason,
+        message,
+        found.value,
+        found.mapped_by,
+        found.pod,
+    )
+
+
+def _burning(
+    signal: compiled.Signal,
+    reading: Reading,
+    mapped: Mapping[str, mapping.Mapped],
+    ages: Mapping[model.Ref, float],
+    target: model.Ref,
+    detectors: Detectors,
+) -> model.Finding:
+    if signal.spec.burn_rate is None:
+        raise ValueError(f"signal {signal.name} has no burn rate")
+    windows = events.windows_of(signal, mapped, target)
+    judgement = detectors.burn_rate(windows, signal.spec.burn_rate)
+    found = learning.Judged(judgement, mapped_by=events.mapped_by(mapped, target))
+    return _believed(signal, reading, ages.get(target), target, found)
+
+
+def _missing(
+    signal: compiled.Signal,
+    reading: Reading,
+    mapped: Mapping[str, mapping.Mapped],
+    target: model.Ref,
+    detectors: Detectors,
+) -> model.Finding:
+    if signal.spec.absent is None:
+        raise ValueError(f"signal {signal.name} is not about absence")
+    own = events.own(reading.answers, mapped, target)
+    canary = reading.answers[compiled.CANARY]
+    judgement = detectors.absent(own, canary, signal.spec.absent)
+    found = learning.Judged(judgement, mapped_by=events.mapped_by(mapped, target))
+    # What is absent has no age; the proof that it would have been seen is the canary's.
+    seen = reading.ages.samples if isinstance(reading.ages, model.Vector) else ()
+    age = min((sample.value for sample in seen), default=None)
+    return _believed(signal, reading, age, target, found)
 
 
 def _first_failure(reading: Reading) -> model.Failure | None:
@@ -84,7 +186,7 @@ def _judge_target(
     mapped: Mapping[str, mapping.Mapped],
     ages: Mapping[model.Ref, float],
     target: model.Ref,
-    judge: Judge,
+    judge: _Judge,
 ) -> model.Finding:
     values = [each for role, each in mapped.items() if role != compiled.PRESENCE]
     if any(target in each.duplicated for each in values):
@@ -120,7 +222,7 @@ def _ratios(
     signal: compiled.Signal,
     mapped: Mapping[str, mapping.Mapped],
     target: model.Ref,
-    judge: Judge,
+    judge: _Judge,
 ) -> list[_Verdict]:
     """Bad over total, pod by pod; bad events that nobody counted yet are none."""
     bad = {s.pod: s.value for s in mapped[compiled.BAD].series.get(target, ())}
@@ -234,7 +336,7 @@ def _needed(rule: str, pods: int) -> int:
 
 def _worst(signal: compiled.Signal, verdicts: Sequence[_Verdict]) -> _Verdict:
     """The value that is farthest on the bad side."""
-    limits = signal.spec.threshold
+    limits = _threshold(signal)
 
     def badness(verdict: _Verdict) -> float:
         value = verdict.value or 0.0

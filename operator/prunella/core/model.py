@@ -102,6 +102,8 @@ class Workload:
     resource_version: str = ""
     stuck: bool = False
     """The rollout has made no progress within its deadline (``ProgressDeadlineExceeded``)."""
+    settled_at: datetime.datetime | None = None
+    """When the newest rollout was complete, by the object's own word; Deployments only."""
 
     @property
     def rolling(self) -> bool:
@@ -231,6 +233,14 @@ class PauseState:
 
     paused: bool
     message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Events:
+    """Bad events and all events of one window."""
+
+    bad: float
+    total: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

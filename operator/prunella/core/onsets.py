@@ -13,7 +13,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
-from prunella.core import compiled, model
+from prunella.core import compiled, learning, model
 
 DEFAULT_SCRAPE_SECONDS = 30.0
 """For waiting, until it is known: what the Prometheus Operator scrapes by."""
@@ -93,6 +93,15 @@ def _release(before: Release | None, workload: model.Workload, now: datetime.dat
         before.settled if settled is not None and before.settled is not None else settled,
         before.seen,
     )
+
+
+def rollout(memory: Memory, workload: model.Workload) -> learning.Rollout | None:
+    """A target's newest rollout: as it was watched, or else as the object says itself."""
+    release = memory.releases.get(workload.ref)
+    if release is None or release.since == LONG_AGO:
+        return learning.told_rollout(workload.settled_at)
+    settled = None if release.settled is None else release.settled.timestamp()
+    return learning.Rollout(release.since.timestamp(), settled)
 
 
 def with_stuck(

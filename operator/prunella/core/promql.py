@@ -128,6 +128,18 @@ def longest_range(query: str) -> float:
     return _reach(_parse(query))
 
 
+def reads_range_bounds(query: str) -> bool:
+    """Whether a query has ``@ start()`` or ``@ end()``: in pieces it would mean other times.
+
+    Raises PromqlError.
+    """
+    return any(
+        isinstance(node, promql_parser.VectorSelector | promql_parser.SubqueryExpr)
+        and node.at is not None
+        for node in _walk(_parse(query), query)
+    )
+
+
 def events_window(query: str) -> float | None:
     """Seconds to multiply the query's value by to have a number of events.
 

@@ -13,7 +13,18 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import policy as policy_api
-from prunella.core import action, compiled, decide, detect, episode, guards, model, objects, onsets
+from prunella.core import (
+    action,
+    compiled,
+    decide,
+    detect,
+    episode,
+    guards,
+    model,
+    objects,
+    onsets,
+    when,
+)
 from prunella.core.rules import Rules
 
 NOT_PAUSED = model.PauseState(paused=False)
@@ -26,7 +37,7 @@ class Config:
     compiled: compiled.Policy
     rules: Rules
     actions: Mapping[str, action.Action]
-    judge_for: detect.JudgeFor
+    detectors: detect.Detectors
     guards: Sequence[guards.Guard] = guards.GUARDS
 
 
@@ -74,7 +85,7 @@ def step(
     spec = valid_spec(policy)
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
     findings = find(workloads, snapshot, config)
-    verdicts = judge_targets(workloads, findings)
+    verdicts = judge_targets(workloads, findings, config.compiled.when)
     scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
     remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
     patience = config.rules.rollout_seconds
@@ -145,19 +156,27 @@ def find(
             snapshot.readings[signal.name],
             targets,
             snapshot.owners,
-            config.judge_for(signal.spec),
+            config.detectors,
         )
     ]
 
 
 def judge_targets(
-    workloads: Sequence[model.Workload], findings: Iterable[model.Finding]
+    workloads: Sequence[model.Workload],
+    findings: Iterable[model.Finding],
+    expression: when.When | None = None,
 ) -> dict[model.Ref, model.Verdict]:
-    """One verdict for each target: sick if any signal is, else unknown if any is."""
-    seen: dict[model.Ref, set[model.Verdict]] = {workload.ref: set() for workload in workloads}
+    """One verdict for each target: as the policy's expression says it.
+
+    Without one a target is sick if any signal is, else unknown if any is.
+    """
+    seen: dict[model.Ref, dict[str, model.Verdict]] = {each.ref: {} for each in workloads}
     for finding in findings:
-        seen[finding.target].add(finding.verdict)
-    return {ref: worst(verdicts) for ref, verdicts in seen.items()}
+        before = seen[finding.target].get(finding.signal, finding.verdict)
+        seen[finding.target][finding.signal] = worst((before, finding.verdict))
+    if expression is None:
+        return {ref: worst(verdicts.values()) for ref, verdicts in seen.items()}
+    return {ref: expression.judge(verdicts)[0] for ref, verdicts in seen.items()}
 
 
 def worst(verdicts: Iterable[model.Verdict]) -> model.Verdict:
@@ -203,13 +222,11 @@ def sickness(
     """A sick target with the signal that has been Unhealthy longest beyond its ``for``.
 
     Where signals have held long enough, only they are evidence: a flicker of another one must not
-    choose the pod to evict.
+    choose the pod to evict.  An expression must be true of what has held: what has begun and not
+    held yet may be no more than a flicker, so to the expression it is Unknown.
     """
-    bad = tuple(
-        finding
-        for finding in findings
-        if finding.target == workload.ref and finding.verdict is model.Verdict.UNHEALTHY
-    )
+    own = [finding for finding in findings if finding.target == workload.ref]
+    bad = tuple(finding for finding in own if finding.verdict is model.Verdict.UNHEALTHY)
     holds = {
         signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
         for signal in signals.signals
@@ -223,6 +240,12 @@ def sickness(
     if ripest is None:
         return decide.Sick(workload, (), None, datetime.timedelta())
     ripe = tuple(finding for finding in bad if beyond(finding) >= datetime.timedelta())
+    if signals.when is not None:
+        young = [finding for finding in bad if finding not in ripe]
+        held = {finding.signal: finding.verdict for finding in own}
+        held |= {finding.signal: model.Verdict.UNKNOWN for finding in young}
+        if young and signals.when.judge(held)[0] is not model.Verdict.UNHEALTHY:
+            ripe, ripest = (), max(young, key=beyond)
     since = memory.onsets.get((ripest.signal, ripest.target))
     return decide.Sick(workload, ripe or bad, since, holds[ripest.signal])
 

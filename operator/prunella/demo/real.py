@@ -112,6 +112,7 @@ async def play(
             return await story.Teller(RealStage(live), fault, show).tell()
     finally:
         live.metrics.close()
+        live.alerts.close()
         live.api.close()
 
 

@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from prunella.detectors import _rows
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -38,8 +40,10 @@ class Change:
     """The tail counts the sizes."""
 
 
-class Events:
+class Events(_rows.Rows):
     """The anomaly of each of ``n`` series: 4 numbers, 25 bytes each."""
+
+    __slots__ = ("active", "peak", "reported", "since")
 
     def __init__(self, n: int) -> None:
         self.active = np.zeros(n, np.bool_)
@@ -51,9 +55,8 @@ class Events:
         """Move on by one score of each series. Without a sample nothing changes."""
         triggers = sampled & (score >= limits.trigger)
         self.since = np.where(triggers & ~self.active, t, self.since)
-        self.active = np.where(
-            sampled, triggers | (self.active & (score >= limits.recover)), self.active
-        )
+        # A score that triggers is one that does not recover.
+        self.active = triggers | (self.active & ~(sampled & (score < limits.recover)))
         lasted = t - self.since
         held = self.active & (lasted > 0.0)
         quiet = ~held & (t - self.reported > limits.cooldown)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors import _season
+from prunella.detectors import _rows, _season
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -18,6 +18,7 @@ FEWEST = 20
 CLIP = 8.0
 _LEVEL, _NOISE, _GIVEN = 2 * DAY, 7 * DAY, 7 * DAY
 _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
+_TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
 _TINY = 1e-300
 
@@ -37,8 +38,27 @@ class Residual:
     """Learning clips here."""
 
 
-class Level:
-    """Scalars of ``n`` series: 14 numbers, 112 bytes each."""
+class Level(_rows.Rows):
+    """Scalars of ``n`` series: 16 numbers, 128 bytes each."""
+
+    __slots__ = (
+        "age",
+        "density",
+        "given",
+        "last",
+        "level",
+        "long",
+        "memory",
+        "noise",
+        "paired",
+        "seen",
+        "short",
+        "square",
+        "step",
+        "together",
+        "unclipped",
+        "value",
+    )
 
     def __init__(self, n: int) -> None:
         self.level = np.full(n, np.nan)
@@ -49,6 +69,10 @@ class Level:
         self.age = np.zeros(n)
         self.seen = np.zeros(n)
         self.step = np.full(n, 300.0)
+        self.density = np.zeros(n)
+        """Powers of ten by which samples are denser than one in 5 minutes."""
+        self.memory = np.full(n, _TAIL_SAMPLES)
+        """Samples that the tail remembers: 4 weeks, and no fewer than 8064."""
         self.last = np.full(n, np.nan)
         self.given = np.full(n, np.nan)
         self.value = np.full(n, np.nan)
@@ -59,20 +83,30 @@ class Level:
     def advance(self, t: Floats, sampled: Bools) -> Floats:
         """Weight of this sample in seconds, 0 where there is none: at most two steps."""
         since = t - self.last
-        fresh = np.isnan(since)
-        since = np.where(fresh, self.step, since)
-        later = sampled & ~fresh & (since > 0.0)
-        drift = np.clip(since - self.step, -0.2 * self.step, 0.2 * self.step)
+        regular = not (since != self.step).any()
+        if not regular:
+            fresh = np.isnan(since)
+            since = np.where(fresh, self.step, since)
+            self._pace(since, sampled & ~fresh & (since > 0.0))
+        dt = np.minimum(np.maximum(since, 1.0), 2.0 * self.step)
+        if not regular:
+            self._fade(np.where(sampled, np.maximum(since - dt, 0.0), 0.0))
+        np.fmax(self.last, t, out=self.last, where=sampled)
+        return np.where(sampled, dt, 0.0)
+
+    def _fade(self, gap: Floats) -> None:
+        """Let the short means fade: what was unusual before a gap is no news after it."""
+        self.short *= np.exp(-gap / _SHORT)
+        self.long *= np.exp(-gap / _LONG)
+
+    def _pace(self, since: Floats, later: Bools) -> None:
+        """Follow the interval of the samples."""
+        least = 0.2 * self.step
+        drift = np.minimum(np.maximum(since - self.step, -least), least)
         step = np.where(self.seen < 3, since, self.step + 0.05 * drift)
         self.step = np.where(later, step, self.step)
-        dt = np.clip(since, 1.0, 2.0 * self.step)
-        # Short means fade over a gap: what was unusual before it is no news after it.
-        gap = np.where(sampled, np.maximum(since - dt, 0.0), 0.0)
-        if gap.any():
-            self.short *= np.exp(-gap / _SHORT)
-            self.long *= np.exp(-gap / _LONG)
-        self.last = np.where(sampled & ~(since < 0.0), t, self.last)
-        return np.where(sampled, dt, 0.0)
+        self.density = np.log10(np.maximum(300.0 / self.step, 1.0))
+        self.memory = np.maximum(_TAIL / self.step, _TAIL_SAMPLES)
 
     def explained(self, given: Floats) -> Floats:
         """The part of each value that the given series explains."""
@@ -97,65 +131,74 @@ class Level:
         self.together += rate * ((1.0 - rate) * dx * dg - self.together)
         self.square += rate * ((1.0 - rate) * dg * dg - self.square)
 
-    def residual(self, season: _season.Season, now: _season.Now, x: Floats) -> Residual:
-        """Compare with level and season; a first sample is the level."""
-        self.level = np.where(np.isnan(self.level), x, self.level)
+    def residual(
+        self, season: _season.Season, now: _season.Now, x: Floats, sampled: Bools
+    ) -> Residual:
+        """Compare with level and season; a first sample is the level.
+
+        Without a sample the level stands in for it.
+        """
+        x, level = np.where(sampled, x, self.level), self.level
+        if np.isnan(level).any():
+            level = self.level = np.where(sampled & np.isnan(level), x, level)
+            x, level = np.where(np.isnan(level), 0.0, x), np.where(np.isnan(level), 0.0, level)
         self.noise = np.maximum(self.noise, _FLOOR * self.unclipped)
         expected = season.expect(now, self.noise)
-        over = x - self.level - expected.week
-        rest = over - np.clip(over, expected.lower, expected.upper)
+        over = x - level - expected.week
+        rest = over - np.minimum(np.maximum(over, expected.lower), expected.upper)
         # Rounding of the level itself is no deviation.
-        least = 1e-9 * np.abs(self.level) + _TINY
+        least = 1e-9 * np.abs(level) + _TINY
         limit = np.where(self.seen > FEWEST, CLIP * self.noise, np.inf)
-        hour_noise = np.maximum(season.usual_noise(now, self.noise), least)
+        hour_noise = np.maximum(expected.noise, least)
         raw = over - expected.middle
         return Residual(expected, raw, rest, hour_noise, np.maximum(self.noise, least), limit)
 
     def sizes(self, residual: Residual) -> Floats:
-        """Sample, jump and shift, upward then downward, in units of noise: shape (n, 6)."""
-        sample = residual.rest / residual.hour_noise
-        jump = residual.rest - self.short
+        """Sample, jump and shift, upward then downward, in units of noise: shape (6, n)."""
+        rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
+        jump = rest - self.short
+        sizes[0] = rest
         # A return to what is expected is no anomaly.
-        jump = np.where(np.sign(residual.rest) == np.sign(jump), jump, 0.0) / residual.hour_noise
-        shift = (self.short - self.long) / residual.noise
-        up = np.stack((sample, jump, shift), axis=1)
-        return np.maximum(np.concatenate((up, -up), axis=1), 0.0)
+        sizes[1] = np.where(np.sign(rest) == np.sign(jump), jump, 0.0)
+        sizes[:2] /= residual.hour_noise
+        sizes[2] = (self.short - self.long) / residual.noise
+        np.negative(sizes[:3], out=sizes[3:])
+        return np.maximum(sizes, 0.0, out=sizes)
 
     def learn(self, residual: Residual, dt: Floats, passed: Floats, active: Bools) -> None:
         """Move by ``dt`` seconds, which an anomaly holds at 0.
 
         The shortest mean goes on by the seconds that passed, and sees an anomaly's end sooner.
         """
-        rest, limit = residual.rest, residual.limit
-        memory = np.where(active & (np.abs(rest) < np.abs(self.short)), _RETURN, _SHORT)
-        self.short += _rate(passed, np.maximum(memory, 2.0 * self.step)) * (rest - self.short)
+        raw, rest, limit = residual.raw, residual.rest, residual.limit
+        short, long, level = self._rates(rest, dt, passed, active)
+        self.short += short * (rest - self.short)
         far = 4.0 * limit
-        towards = np.clip(rest, -far, far) - self.long
-        self.long += _rate(dt, np.maximum(_LONG, 4.0 * self.step)) * towards
-        clipped = np.clip(residual.raw, -limit, limit)
-        memory = np.clip(self.age, self.step, _LEVEL)
-        self.level += _rate(dt, memory) * clipped
+        self.long += long * (np.minimum(np.maximum(rest, -far), far) - self.long)
+        clipped = np.minimum(np.maximum(raw, -limit), limit)
+        self.level += level * clipped
         self.age += passed
         self.seen += passed > 0.0
         age = np.maximum(self.age, _TINY)
-        size = np.abs(residual.raw)
         self.noise += dt / np.minimum(age, _NOISE) * (np.abs(clipped) - self.noise)
+        size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, 4.0 * _NOISE) * (size - self.unclipped)
+
+    def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
+        """By how much the short, the long mean and the level move: shape (3, n)."""
+        rates = np.empty((3, len(dt)))
+        returns = active & (np.abs(rest) < np.abs(self.short))
+        twice = 2.0 * self.step
+        rates[0] = passed / np.maximum(np.where(returns, _RETURN, _SHORT), twice)
+        rates[1] = dt / np.maximum(_LONG, 2.0 * twice)
+        rates[2] = dt / np.minimum(np.maximum(self.age, self.step), _LEVEL)
+        np.negative(rates, out=rates)
+        np.expm1(rates, out=rates)
+        return np.negative(rates, out=rates)
 
     def settle(self, shifted: Bools) -> None:
         """Take what lasted for the new level."""
-        self.level = np.where(shifted, self.level + self.short, self.level)
-        self.short = np.where(shifted, 0.0, self.short)
-        self.long = np.where(shifted, 0.0, self.long)
-
-    def density(self) -> Floats:
-        """Powers of ten by which samples are denser than one in 5 minutes."""
-        return np.log10(np.maximum(300.0 / self.step, 1.0))
-
-    def memory(self) -> Floats:
-        """Samples that the tail remembers: 4 weeks, and no fewer than 8064."""
-        return np.maximum(28.0 * DAY / self.step, 8064.0)
-
-
-def _rate(dt: Floats, memory: Floats) -> Floats:
-    return -np.expm1(-dt / memory)
+        if shifted.any():
+            self.level = np.where(shifted, self.level + self.short, self.level)
+            self.short = np.where(shifted, 0.0, self.short)
+            self.long = np.where(shifted, 0.0, self.long)

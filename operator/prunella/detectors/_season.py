@@ -21,33 +21,42 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from prunella.detectors import _rows
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 DAY, HOUR = 86400.0, 3600.0
 QUARTERS, WEEK = 96, 168
+SLOTS = QUARTERS + WEEK + 24
 _DAYS_KEPT, _WEEKS_KEPT, _HOURS_KEPT = 10.0, 6.0, 10.0
+_KEPT = np.array([[_DAYS_KEPT], [_WEEKS_KEPT], [_HOURS_KEPT]])
+_QUARTER_SLOTS = (np.arange(QUARTERS) + np.array([[-1], [1], [0]])) % QUARTERS
+_HOUR_SLOTS = QUARTERS + np.stack((np.arange(WEEK), WEEK + np.arange(WEEK) % 24))
 _WEEK_SHRINK = 2.0
 _LEAST_SHRINK, _MOST_SHRINK = 0.1, 5.0
 
 
 @dataclasses.dataclass(slots=True)
 class Now:
-    """Where a tick is in the day and the week: shape (n,) each."""
+    """Where a tick is in the day and the week, once for all series or for each of them."""
 
-    quarter: Ints
-    offset: Floats
-    """Place within the quarter, 0 to 1."""
-    week_hour: Ints
-    hour: Ints
+    slots: Ints
+    """Shape (5, 1) or (5, n): the quarters before and after, this one, the hours of the week and
+    of the day."""
+    past: Floats
+    """Place within the quarter, -0.5 to 0.5."""
 
 
 def place(local: Floats) -> Now:
-    """Place of local times (seconds since 1970-01-01, a Thursday) in day and week."""
+    """Place of local times (seconds since 1970-01-01, a Thursday): shape (1,) or (n,)."""
     in_day = np.mod(local, DAY) * (QUARTERS / DAY)
     quarter = in_day.astype(np.intp)
     week_hour = (np.mod(local, 7 * DAY) / HOUR).astype(np.intp)
-    return Now(quarter, in_day - quarter, week_hour, week_hour % 24)
+    slots = np.concatenate(
+        (_QUARTER_SLOTS.take(quarter, axis=1), _HOUR_SLOTS.take(week_hour, axis=1))
+    )
+    return Now(slots, in_day - quarter - 0.5)
 
 
 @dataclasses.dataclass(slots=True)
@@ -60,67 +69,79 @@ class Expected:
     week: Floats
     own: Floats
     """The present quarter's own share, without its neighbours."""
+    noise: Floats
+    """Mean absolute deviation at this hour, drawn to that of all hours."""
+    means: Floats
+    """What this quarter, this hour of the week and this hour of the day hold: shape (3, n)."""
+    seen: Floats
+    """Their visits."""
 
 
-class Season:
-    """The tables of ``n`` series: 2.3 kB each, in single precision."""
+class Season(_rows.Rows):
+    """The tables of ``n`` series: 2.3 kB each, in single precision.
 
-    __slots__ = ("day", "day_seen", "noise", "noise_seen", "power", "rows", "week", "week_seen")
+    The first slots are the quarters of the day, then come the hours of the week, then the noise
+    of the hours of the day.
+    """
+
+    __slots__ = ("means", "power", "seen")
 
     def __init__(self, n: int) -> None:
-        self.day = np.zeros((n, QUARTERS), np.float32)
-        self.day_seen = np.zeros((n, QUARTERS), np.float32)
-        self.week = np.zeros((n, WEEK), np.float32)
-        self.week_seen = np.zeros((n, WEEK), np.float32)
-        self.noise = np.zeros((n, 24), np.float32)
-        self.noise_seen = np.zeros((n, 24), np.float32)
+        self.means = np.zeros((SLOTS, n), np.float32)
+        self.seen = np.zeros((SLOTS, n), np.float32)
         self.power = np.zeros(n)
-        self.rows = np.arange(n)
 
     def expect(self, now: Now, spread: Floats) -> Expected:
         """The deviation that is expected, with the band of the neighbouring quarters."""
-        power = np.where(self.power > 0.0, self.power, 1.0)
-        shrink = np.clip(spread * (spread / power), _LEAST_SHRINK, _MOST_SHRINK)
-        shrink = np.where(self.power > 0.0, shrink, _MOST_SHRINK)
-        around = (now.quarter[:, None] + np.arange(-1, 2)) % QUARTERS
-        seen = self.day_seen[self.rows[:, None], around].astype(np.float64)
-        near = self.day[self.rows[:, None], around] * (seen / (seen + shrink[:, None]))
-        before, own, after = near[:, 0], near[:, 1], near[:, 2]
-        past = now.offset - 0.5
-        middle = own + np.where(past < 0.0, own - before, after - own) * past
-        weeks = self.week_seen[self.rows, now.week_hour].astype(np.float64)
-        week = self.week[self.rows, now.week_hour] * (weeks / (weeks + _WEEK_SHRINK))
-        return Expected(middle, near.min(axis=1), near.max(axis=1), week, own)
-
-    def usual_noise(self, now: Now, spread: Floats) -> Floats:
-        """Mean absolute deviation at this hour, drawn to that of all hours."""
-        seen = self.noise_seen[self.rows, now.hour].astype(np.float64)
-        here = (self.noise[self.rows, now.hour] * seen + spread) / (seen + 1.0)
-        return np.asarray(0.5 * (here + spread))
+        means, seen = _read(self.means, now.slots), _read(self.seen, now.slots)
+        shrink = np.empty((4, len(spread)))
+        shrink[:3], shrink[3] = self._shrink(spread), _WEEK_SHRINK
+        before, after, own, week = means[:4] * (seen[:4] / (seen[:4] + shrink))
+        middle = own + np.where(now.past < 0.0, own - before, after - own) * now.past
+        lower = np.minimum(np.minimum(before, own), after)
+        upper = np.maximum(np.maximum(before, own), after)
+        here = (means[4] * seen[4] + spread) / (seen[4] + 1.0)
+        noise = 0.5 * (here + spread)
+        return Expected(middle, lower, upper, week, own, noise, means[2:], seen[2:])
 
     def learn(self, now: Now, expected: Expected, left: Floats, limit: Floats, dt: Floats) -> None:
         """Move to what was left over after level and season; ``dt`` 0 learns nothing."""
-        rows, quarter, clipped = self.rows, now.quarter, np.clip(left, -limit, limit)
-        share = np.minimum(dt * (QUARTERS / DAY), 1.0)
-        old = self.day[rows, quarter].astype(np.float64)
-        beyond = np.clip(left + expected.middle - expected.own, -limit, limit)
-        rate = _visit(self.day_seen, rows, quarter, share, _DAYS_KEPT)
-        new = old + rate * (beyond + expected.own - old)
-        self.day[rows, quarter] = new
-        self.power = np.maximum(self.power + (new**2 - old**2) / QUARTERS, 0.0)
-        share = np.minimum(dt / HOUR, 1.0)
-        rate = _visit(self.week_seen, rows, now.week_hour, share, _WEEKS_KEPT)
-        old = self.week[rows, now.week_hour].astype(np.float64)
-        self.week[rows, now.week_hour] = old + rate * (clipped + expected.week - old)
-        rate = _visit(self.noise_seen, rows, now.hour, share, _HOURS_KEPT)
-        old = self.noise[rows, now.hour].astype(np.float64)
-        self.noise[rows, now.hour] = old + rate * (np.abs(clipped) - old)
+        targets, share = np.empty((3, len(dt))), np.empty((3, len(dt)))
+        beyond = np.minimum(np.maximum(left + expected.middle - expected.own, -limit), limit)
+        clipped = np.minimum(np.maximum(left, -limit), limit)
+        targets[0] = beyond + expected.own
+        targets[1] = clipped + expected.week
+        np.abs(clipped, out=targets[2])
+        share[0] = dt * (QUARTERS / DAY)
+        share[1:] = dt / HOUR
+        np.minimum(share, 1.0, out=share)
+        seen = np.minimum(expected.seen + share, _KEPT)
+        # A slot without a visit keeps what it holds.
+        rate = share / np.where(seen > 0.0, seen, 1.0)
+        new = expected.means + rate * (targets - expected.means)
+        _write(self.seen, now.slots[2:], seen)
+        _write(self.means, now.slots[2:], new)
+        explained = (new[0] * new[0] - expected.means[0] * expected.means[0]) / QUARTERS
+        self.power = np.maximum(self.power + explained, 0.0)
+
+    def _shrink(self, spread: Floats) -> Floats:
+        """The James-Stein ratio; the most while the table explains nothing."""
+        explains = self.power > 0.0
+        ratio = spread * (spread / np.where(explains, self.power, 1.0))
+        ratio = np.minimum(np.maximum(ratio, _LEAST_SHRINK), _MOST_SHRINK)
+        return np.where(explains, ratio, _MOST_SHRINK)
 
 
-def _visit(
-    table: NDArray[np.float32], rows: Ints, slot: Ints, share: Floats, kept: float
-) -> Floats:
-    """Add a share of a visit to a slot; returns the weight of the new value in its mean."""
-    seen = np.minimum(table[rows, slot] + share, kept)
-    table[rows, slot] = seen
-    return np.where(seen > 0.0, share / np.where(seen > 0.0, seen, 1.0), 0.0)
+def _read(table: NDArray[np.float32], slots: Ints) -> Floats:
+    """The slots' values of each series: shape (slots, n)."""
+    if slots.shape[1] == 1:
+        return np.asarray(table.take(slots[:, 0], axis=0), np.float64)
+    n = table.shape[1]
+    return np.asarray(table.reshape(-1).take(slots * n + np.arange(n)), np.float64)
+
+
+def _write(table: NDArray[np.float32], slots: Ints, values: Floats) -> None:
+    if slots.shape[1] == 1:
+        table[slots[:, 0]] = values
+    else:
+        table[slots, np.arange(table.shape[1])] = values

@@ -9,22 +9,11 @@ from __future__ import annotations
 
 import math
 
-import pydantic
-
-from prunella.api import base, reasons, signals
+from prunella.api import detectors as detectors_api
+from prunella.api import reasons
 from prunella.core import model
 
-
-class Params(base.ApiModel):
-    """What proves that Prometheus would have seen the series."""
-
-    canary: signals.Query = pydantic.Field(
-        "count(up == 1)",
-        description="PromQL that returns a positive number while Prometheus scrapes and answers.",
-    )
-    minimum: float = pydantic.Field(
-        1.0, gt=0, description="Least sum of the canary's values that proves it well."
-    )
+Params = detectors_api.Absent
 
 
 def detect(answer: model.Answer, canary: model.Answer, params: Params) -> model.Judgement:
@@ -48,6 +37,6 @@ def detect(answer: model.Answer, canary: model.Answer, params: Params) -> model.
             f"the series is absent, but {params.canary} gives {alive:.6g}, "
             f"at least {params.minimum:.6g} is needed: Prometheus may be ill"
         )
-        return model.Judgement(unknown, "CanaryAbsent", message)
+        return model.Judgement(unknown, reasons.Doubt.CANARY_ABSENT, message)
     message = f"the series is absent while {params.canary} gives {alive:.6g}"
     return model.Judgement(model.Verdict.UNHEALTHY, "Absent", message)

@@ -21,87 +21,33 @@ For a sample x at time t:
    (and as long as it lasts), unless they are rarer by half a power of ten.
 
 Memory: level and moments are means over 2 and 7 days, all clipped at 8 mean absolute deviations.
-State: 4.1 kB per series (1.5 kB tail, 2.3 kB season, 0.2 kB scalars), whatever the history.
+State: 4.3 kB per series (1.8 kB tail, 2.3 kB season, 0.2 kB scalars), whatever the history.
 Counter resets are a matter of the query: ask for ``rate()``, never for a counter.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import enum
-import zoneinfo
-from typing import Literal
 
 import numpy as np
-import pydantic
 from numpy.typing import ArrayLike, NDArray
 
-from prunella.api import base, types
+from prunella.api import detectors as detectors_api
+from prunella.api import reasons
 from prunella.core import model
 from prunella.detectors import _calendar, _events, _level, _season, _tail
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-
-
-class Direction(enum.StrEnum):
-    """Which side of the expected is bad."""
-
-    ABOVE = "Above"
-    BELOW = "Below"
-    BOTH = "Both"
-
-
-class ExceptionalDays(base.ApiModel):
-    """Days that are not what their weekday says: holidays, sales, migrations."""
-
-    date: datetime.date = pydantic.Field(description="The first day, in the time zone.")
-    days: int = pydantic.Field(1, ge=1, le=31, description="How many days from then on.")
-    like: Weekday | None = pydantic.Field(
-        None,
-        description="The weekday they are like. Without it they are neither judged nor learned.",
-    )
-
-
-class Params(base.ApiModel):
-    """How unusual is too unusual. The defaults serve every kind of series."""
-
-    trigger: float = pydantic.Field(
-        3.0, ge=1.5, le=9, description="Rarity, in powers of ten, at which an anomaly begins."
-    )
-    recover: float = pydantic.Field(
-        1.5, ge=0.5, description="Rarity below which it ends; less than the trigger."
-    )
-    direction: Direction = pydantic.Field(Direction.BOTH, description="Which side is bad.")
-    learn: types.Duration = pydantic.Field(
-        types.duration("2d"), description="History before the first verdict; Unknown until then."
-    )
-    cooldown: types.Duration = pydantic.Field(
-        types.duration("1d"), description="One report per anomaly and so long after it began."
-    )
-    adapt: types.Duration = pydantic.Field(
-        types.duration("1d"), description="What lasts so long is the new normal."
-    )
-    time_zone: str = pydantic.Field("UTC", description="IANA time zone of the day and the week.")
-    exceptions: tuple[ExceptionalDays, ...] = pydantic.Field(
-        (), max_length=64, description="Days that are not what their weekday says."
-    )
-
-    @pydantic.field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if name not in zoneinfo.available_timezones():
-            raise ValueError(f"{name!r} is no time zone: write one such as Europe/Paris, or UTC")
-        return name
-
-    @pydantic.model_validator(mode="after")
-    def _recovers_below_trigger(self) -> Params:
-        if self.recover >= self.trigger:
-            raise ValueError(f"recover ({self.recover}) must be less than trigger ({self.trigger})")
-        return self
+Ints = NDArray[np.intp]
+Params = detectors_api.Baseline
+_SAMPLE = slice(0, None, 3)
+"""The sample's own size, upward and downward, among the six sizes."""
+_KINDS = {
+    detectors_api.Side.ABOVE: slice(0, 3),
+    detectors_api.Side.BELOW: slice(3, 6),
+    detectors_api.Side.BOTH: slice(0, 6),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,10 +73,10 @@ class Tick:
         """One series' verdict, with the numbers that it compared."""
         if self.learning[row]:
             message = "the history is shorter than `learn`"
-            return model.Judgement(model.Verdict.UNKNOWN, "Learning", message)
+            return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.LEARNING, message)
         if self.unknown[row]:
             message = f"the value is {value:.6g}, on a day or in a gap that is not judged"
-            return model.Judgement(model.Verdict.UNKNOWN, "NotJudged", message)
+            return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NOT_JUDGED, message)
         band = f"usual {self.lower[row]:.6g} to {self.upper[row]:.6g}"
         message = f"{value:.6g}, {band}, rarity {self.score[row]:.2f}"
         if self.unhealthy[row]:
@@ -163,25 +109,23 @@ class Baseline:
         ``times`` are Unix seconds, of shape (n,) or one for all; ``values`` and ``given`` have
         shape (n,).  NaN and infinities are gaps, in the given series too.
         """
-        t = np.array(np.broadcast_to(np.asarray(times, np.float64), (self._n,)))
-        x = np.array(np.broadcast_to(np.asarray(values, np.float64), (self._n,)))
+        t = np.array(times, np.float64, ndmin=1)
+        x = np.asarray(values, np.float64)
+        if x.shape != (self._n,):
+            raise ValueError(f"{self._n} series need as many values, not an array of {x.shape}")
         local, judged = self._calendar.local(t)
         explained = self._explained(given)
         y = x - explained
         sampled = np.isfinite(y) & judged
         dt = self._level.advance(t, sampled)
         now = _season.place(local)
-        residual = self._level.residual(
-            self._season, now, np.where(sampled, y, np.nan_to_num(self._level.level))
-        )
-        sizes = self._level.sizes(residual)
-        edges = self._tail.edges()
-        score = self._score(self._tail.rarity(sizes, edges), sampled)
+        residual = self._level.residual(self._season, now, y, sampled)
+        sizes = _tail.place(self._level.sizes(residual))
+        score = self._score(sizes, sampled)
         change = self._events.follow(t, score, sampled, self._limits)
-        band = self._band(residual, explained, edges)
-        tick = self._tick(score, change, sampled, band)
+        tick = self._tick(score, change, sampled, self._band(residual, explained))
         counted = change.counted & (self._level.seen > _level.FEWEST)
-        self._tail.count(sizes, counted, self._level.memory())
+        self._tail.count(sizes, counted, self._level.memory)
         learned = np.where(change.frozen, 0.0, dt)
         self._season.learn(now, residual.season, residual.raw, residual.limit, learned)
         self._level.learn(residual, learned, dt, self._events.active)
@@ -190,29 +134,41 @@ class Baseline:
             self._level.learn_given(x, np.asarray(given, np.float64), learned)
         return tick
 
+    def absorb(self, other: Baseline) -> None:
+        """Append the other's series after ours; it must have the same parameters."""
+        if other._params != self._params:
+            raise ValueError("a baseline can absorb only one with the same parameters")
+        self._level.absorb(other._level)
+        self._season.absorb(other._season)
+        self._tail.absorb(other._tail)
+        self._events.absorb(other._events)
+        self._n += other._n
+
+    def keep(self, rows: Ints) -> None:
+        """Keep the series at these places only, in this order, with all that they learned."""
+        self._level.keep(rows)
+        self._season.keep(rows)
+        self._tail.keep(rows)
+        self._events.keep(rows)
+        self._n = len(rows)
+
     def _explained(self, given: ArrayLike | None) -> Floats:
         if given is None:
             return np.zeros(self._n)
         return self._level.explained(np.asarray(given, np.float64))
 
-    def _score(self, rarity: Floats, sampled: Bools) -> Floats:
+    def _score(self, sizes: _tail.Place, sampled: Bools) -> Floats:
         """The rarest size in the directions asked for; 0 while there is nothing to compare."""
-        if self._params.direction is Direction.ABOVE:
-            rarity = rarity[:, :3]
-        elif self._params.direction is Direction.BELOW:
-            rarity = rarity[:, 3:]
-        score = np.maximum(rarity.max(axis=1) - self._level.density(), 0.0)
-        ready = sampled & (self._level.seen > _level.FEWEST) & (self._level.age >= self._learn)
-        return np.where(ready, score, 0.0)
+        level = self._level
+        rarity = self._tail.rarity(sizes, _KINDS[self._params.direction])
+        ready = sampled & (level.seen > _level.FEWEST) & (level.age >= self._learn)
+        return np.where(ready, np.maximum(rarity - level.density, 0.0), 0.0)
 
-    def _band(
-        self, residual: _level.Residual, explained: Floats, edges: _tail.Edges
-    ) -> tuple[Floats, Floats, Floats]:
+    def _band(self, residual: _level.Residual, explained: Floats) -> tuple[Floats, Floats, Floats]:
         """Expected value, and the two beyond which a sample by itself would trigger."""
-        season, rarity = residual.season, self._params.trigger + self._level.density()
+        season, rarity = residual.season, self._params.trigger + self._level.density
         base = self._level.level + season.week + explained
-        below = edges.size_of(rarity, 3) * residual.hour_noise
-        above = edges.size_of(rarity, 0) * residual.hour_noise
+        above, below = self._tail.sizes_of(rarity, _SAMPLE) * residual.hour_noise
         return base + season.middle, base + season.lower - below, base + season.upper + above
 
     def _tick(

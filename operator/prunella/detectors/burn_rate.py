@@ -11,92 +11,20 @@ Source: The Site Reliability Workbook (Beyer et al. 2018), chapter 5, table 5-8:
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated
 
-import pydantic
-
-from prunella.api import base, reasons, types
+from prunella.api import detectors as detectors_api
+from prunella.api import reasons, types
 from prunella.core import model
 
-
-class Rule(base.ApiModel):
-    """So much of the budget in so much time."""
-
-    budget: float = pydantic.Field(
-        gt=0, le=1, description="Share of the error budget that may go in the long window."
-    )
-    long: types.Duration = pydantic.Field(description="The window in which it went.")
-    short: types.Duration = pydantic.Field(description="The window in which it still goes.")
-
-    @pydantic.model_validator(mode="after")
-    def _shorter(self) -> Rule:
-        if not 0 < self.short.total_seconds() < self.long.total_seconds():
-            raise ValueError(f"short ({self.short}) must be shorter than long ({self.long})")
-        return self
-
-
-def _rule(budget: float, long: str, short: str) -> Rule:
-    return Rule(budget=budget, long=types.duration(long), short=types.duration(short))
-
-
-WORKBOOK = (_rule(0.02, "1h", "5m"), _rule(0.05, "6h", "30m"), _rule(0.1, "3d", "6h"))
-
-
-class Params(base.ApiModel):
-    """An objective and how fast its budget may go."""
-
-    objective: float = pydantic.Field(
-        gt=0, lt=100, description="Good events in percent of all, such as 99.9."
-    )
-    window: types.Duration = pydantic.Field(
-        types.duration("30d"), description="Time over which the objective holds."
-    )
-    rules: Annotated[tuple[Rule, ...], pydantic.Field(min_length=1, max_length=8)] = pydantic.Field(
-        WORKBOOK, description="Rules; any of them makes the signal Unhealthy."
-    )
-    minimum: float = pydantic.Field(
-        20.0, ge=0, description="Fewest events in a window that allow a verdict on it."
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _can_fire(self) -> Params:
-        if not any(limit(rule, self) * self.budget < 1 for rule in self.rules):
-            raise ValueError(
-                f"no rule can fire: with an objective of {self.objective:g} % each needs more "
-                "bad events than there are events"
-            )
-        return self
-
-    @property
-    def budget(self) -> float:
-        """The share of events that may be bad."""
-        return 1 - self.objective / 100
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Events:
-    """Events of one window."""
-
-    bad: float
-    total: float
-
-
-def windows(params: Params) -> tuple[int, ...]:
-    """The windows to ask for, in seconds, shortest first."""
-    sizes = {int(each.total_seconds()) for rule in params.rules for each in (rule.long, rule.short)}
-    return tuple(sorted(sizes))
-
-
-def limit(rule: Rule, params: Params) -> float:
-    """The burn rate from which a rule fires."""
-    return rule.budget * params.window.total_seconds() / rule.long.total_seconds()
+Params = detectors_api.BurnRate
+Events = model.Events
+Rule = detectors_api.BurnRule
 
 
 def detect(events: Mapping[int, Events | model.Failure], params: Params) -> model.Judgement:
-    """Judge the events of each of ``windows``, by seconds; a missing one is Unknown."""
+    """Judge the events of each of the windows, by seconds; a missing one is Unknown."""
     found = [_judge(rule, events, params) for rule in params.rules]
     order = (model.Verdict.UNHEALTHY, model.Verdict.UNKNOWN, model.Verdict.HEALTHY)
     return min(found, key=lambda each: order.index(each.verdict))
@@ -105,7 +33,7 @@ def detect(events: Mapping[int, Events | model.Failure], params: Params) -> mode
 def _judge(
     rule: Rule, events: Mapping[int, Events | model.Failure], params: Params
 ) -> model.Judgement:
-    bound = limit(rule, params)
+    bound = params.limit(rule)
     doubt: model.Judgement | None = None
     rates = []
     for size, read in _read(rule, events):

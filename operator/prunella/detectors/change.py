@@ -18,17 +18,19 @@ neither is Unknown.
 from __future__ import annotations
 
 import dataclasses
-import enum
 import functools
 import math
 from typing import Final
 
 import numpy as np
-import pydantic
 
-from prunella.api import base
+from prunella.api import detectors as detectors_api
+from prunella.api import reasons
 from prunella.core import model
 from prunella.detectors import ranks, trend
+
+Params = detectors_api.Change
+Worse = detectors_api.Worse
 
 _BLOCKS: Final = 20
 _BOUND: Final = 0.025
@@ -40,35 +42,6 @@ _RED: Final = 3.84
 """The 5 % level of F with 4 and 8 degrees of freedom: slow waves are clearly larger than others."""
 _WILD: Final = 4.0
 """Samples so many standard deviations from the median of their eighth are pulled in to there."""
-
-
-class Worse(enum.StrEnum):
-    """Which change is unhealthy."""
-
-    HIGHER = "Higher"
-    LOWER = "Lower"
-    EITHER = "Either"
-
-
-class Params(base.ApiModel):
-    """When a change counts."""
-
-    worse: Worse = pydantic.Field(Worse.HIGHER, description="Which change is unhealthy.")
-    minimum_shift: float = pydantic.Field(
-        0.05, gt=0, description="Least shift of the median, as a share of the reference."
-    )
-    minimum_slope: float = pydantic.Field(
-        0.01, gt=0, description="Least change of slope per hour, as a share of the reference."
-    )
-    minimum_delta: float = pydantic.Field(
-        0.33, gt=0, le=1, description="Least Cliff's delta: 0.33 is medium, 0.47 large."
-    )
-    minimum_samples: int = pydantic.Field(
-        60, ge=16, description="Fewest samples on each side that allow a verdict."
-    )
-    significance: float = pydantic.Field(
-        0.0003, gt=0, lt=0.1, description="Largest p value of one look that counts as a change."
-    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,11 +73,11 @@ def detect(
     counts = [int(np.isfinite(each).sum()) for each in sides]
     if min(counts) < params.minimum_samples:
         message = f"{min(counts)} samples of {params.minimum_samples} that a comparison needs"
-        return model.Judgement(model.Verdict.UNKNOWN, "TooFewSamples", message)
+        return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.TOO_FEW_SAMPLES, message)
     scale = float(np.median(np.abs(sides[0][np.isfinite(sides[0])])))
     if scale == 0:
         message = "the reference is 0: a change can't be told as a share of it"
-        return model.Judgement(model.Verdict.UNKNOWN, "NoReference", message)
+        return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NO_REFERENCE, message)
     if paired:
         between = tame(_apart(sides, scale))
         shift, delta = paired_level(blocks(between))
@@ -174,7 +147,7 @@ def judge(shift: Effect, grows: Effect, delta: float, params: Params) -> model.J
         return model.Judgement(model.Verdict.UNHEALTHY, "SlopeChanged", message)
     if shift.high < params.minimum_shift and grows.high < params.minimum_slope:
         return model.Judgement(model.Verdict.HEALTHY, "NoChange", message)
-    return model.Judgement(model.Verdict.UNKNOWN, "Inconclusive", message)
+    return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.INCONCLUSIVE, message)
 
 
 def _mirrored(effect: Effect) -> Effect:

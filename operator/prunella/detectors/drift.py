@@ -7,41 +7,20 @@ lag-1 autocorrelation r of what the trend leaves (Yue and Wang 2004).
 
 from __future__ import annotations
 
-import enum
 from typing import Final
 
 import numpy as np
-import pydantic
 
-from prunella.api import base, types
+from prunella.api import detectors as detectors_api
+from prunella.api import reasons
 from prunella.core import model
 from prunella.detectors import ranks, teeth, trend
 
+Params = detectors_api.Drift
+Direction = detectors_api.Trend
+
 _MOST_PAIRS_OF: Final = 60
 _MOST_MISSING: Final = 0.3
-
-
-class Direction(enum.StrEnum):
-    """Which trend is unhealthy."""
-
-    UP = "Up"
-    DOWN = "Down"
-    EITHER = "Either"
-
-
-class Params(base.ApiModel):
-    """When a trend is one."""
-
-    window: types.Duration = pydantic.Field(
-        types.duration("1d"), description="History in which the trend must show."
-    )
-    minimum: float = pydantic.Field(
-        0.1, gt=0, description="Least change over the window, as a share of the median level."
-    )
-    direction: Direction = pydantic.Field(Direction.UP, description="Which trend is unhealthy.")
-    significance: float = pydantic.Field(
-        0.005, gt=0, lt=0.5, description="Largest p value that counts as a trend."
-    )
 
 
 def detect(values: trend.Floats, step: float, params: Params) -> list[model.Judgement]:
@@ -84,10 +63,10 @@ def judge(flat: trend.Floats, level: float, params: Params) -> model.Judgement:
         return model.Judgement(model.Verdict.HEALTHY, "NoDrift", message)
     if p_value > params.significance:
         message += f", which may be chance: p must be at most {params.significance:g}"
-        return model.Judgement(model.Verdict.UNKNOWN, "UncertainSlope", message)
+        return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.UNCERTAIN_SLOPE, message)
     return model.Judgement(model.Verdict.UNHEALTHY, "Drifts", message)
 
 
 def _short(samples: int) -> model.Judgement:
     message = f"{samples} samples are too few to see a trend"
-    return model.Judgement(model.Verdict.UNKNOWN, "TooShort", message)
+    return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.TOO_SHORT, message)

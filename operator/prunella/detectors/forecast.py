@@ -25,15 +25,18 @@ import dataclasses
 import enum
 import math
 import statistics
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pydantic
 
-from prunella.api import base, signals, types
+from prunella.api import detectors as detectors_api
+from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors import quantity, teeth, trend
+from prunella.detectors import teeth, trend
+
+Params = detectors_api.Forecast
+Direction = detectors_api.Direction
 
 MOST_PER_AGE: Final = 2.0
 """A slope is believed for at most so many times its own age."""
@@ -45,51 +48,6 @@ SIGNIFICANCE: Final = 2.0
 """The slope must be so many times its error."""
 MOST_MISSING: Final = 0.3
 """Share of missing samples from which a window is not judged."""
-
-
-class Direction(enum.StrEnum):
-    """From which side the limit is reached."""
-
-    RISING = "Rising"
-    FALLING = "Falling"
-
-
-class Params(base.ApiModel):
-    """When a signal will reach a limit."""
-
-    reaches: Annotated[float, pydantic.BeforeValidator(quantity.read)] | None = pydantic.Field(
-        None, description="The limit, a number or a quantity such as 512Mi."
-    )
-    reaches_query: signals.Query | None = pydantic.Field(
-        None, description="PromQL of the limit, one series for each of the signal's."
-    )
-    within: types.Duration = pydantic.Field(
-        description="Unhealthy when the limit will be reached within this time."
-    )
-    direction: Direction = pydantic.Field(
-        Direction.RISING, description="Falling: the limit is reached from above."
-    )
-    window: types.Duration | None = pydantic.Field(
-        None, description="History to look at. Default: ten times within, from 1h to 8w."
-    )
-    confidence: float = pydantic.Field(
-        0.9, gt=0.5, lt=1, description="Confidence of the band around the time."
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _one_limit(self) -> Params:
-        if (self.reaches is None) == (self.reaches_query is None):
-            raise ValueError("exactly one of reaches, reachesQuery must be given")
-        if self.within.total_seconds() <= 0:
-            raise ValueError(f"within must be longer than nothing, found {self.within}")
-        return self
-
-    @property
-    def window_seconds(self) -> float:
-        """How much history to ask for."""
-        if self.window is not None:
-            return self.window.total_seconds()
-        return min(max(10 * self.within.total_seconds(), 3_600.0), 8 * 604_800.0)
 
 
 class Doubt(enum.StrEnum):
@@ -321,10 +279,12 @@ def detect(
     values: trend.Floats, step: float, params: Params, limit: trend.Floats | None = None
 ) -> list[model.Judgement]:
     """Judge each series; ``limit`` holds the answers of ``reachesQuery``, shaped as in project."""
-    bound: Any = params.reaches if params.reaches is not None else limit
+    bound: Any = params.limit if params.limit is not None else limit
     if bound is None:
         message = "the query of the limit returned nothing"
-        return [model.Judgement(model.Verdict.UNKNOWN, "NoLimit", message)] * len(values)
+        return [model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NO_LIMIT, message)] * len(
+            values
+        )
     found = project(values, bound, step, direction=params.direction, confidence=params.confidence)
     return [judge(found, row, params.within.total_seconds()) for row in range(len(values))]
 

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping
 
 from prunella.api import policy_status
-from prunella.core import compiled, model, objects, step
+from prunella.core import compiled, learning, model, objects, step
 
 Version = tuple[str, int]
 """UID and generation: what was compiled or decided for one holds for no other."""
@@ -26,6 +26,8 @@ class PolicyMemory:
     compiled: compiled.Policy | None = None
     problem: str = ""
     memory: step.Memory = dataclasses.field(default_factory=step.Memory)
+    learners: dict[str, learning.Learner] = dataclasses.field(default_factory=dict)
+    """What the signals that look back have learned, by signal."""
     verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     healthy: dict[str, int] = dataclasses.field(default_factory=dict)
     """Healthy samples in a row, by record in Verifying."""

@@ -8,7 +8,19 @@ import datetime
 import functools
 from collections.abc import Mapping, Sequence
 
-from prunella.core import compiled, detect, mapping, model, onsets, promql, step
+from prunella.core import (
+    compiled,
+    detect,
+    history,
+    joined,
+    learning,
+    lineage,
+    mapping,
+    model,
+    onsets,
+    promql,
+    step,
+)
 from prunella.engine import world as worlds
 
 LEARN_EVERY = datetime.timedelta(minutes=10)
@@ -25,65 +37,132 @@ class _Scrape:
     sure: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scene:
+    """What a policy's signals are read for: its targets, and what is known of their rollouts."""
+
+    namespace: str
+    targets: tuple[model.Ref, ...]
+    workloads: tuple[model.Ref, ...]
+    """All of the namespace: the names of pods of the past tell whose they were."""
+    rollouts: Mapping[model.Ref, learning.Rollout | None]
+
+
 class Observer:
     """Asks a policy's queries and remembers how often their metrics are scraped."""
 
-    def __init__(self, world: worlds.World) -> None:
+    def __init__(self, world: worlds.World, detectors: detect.Detectors) -> None:
         self._world = world
+        self._detectors = detectors
         self._scrapes: dict[tuple[str, str], _Scrape] = {}
 
     async def read(
-        self, namespace: str, policy: compiled.Policy, now: datetime.datetime
+        self,
+        policy: compiled.Policy,
+        learners: dict[str, learning.Learner],
+        scene: Scene,
+        now: datetime.datetime,
     ) -> tuple[dict[str, detect.Reading], Mapping[str, model.Ref]]:
-        """Readings by signal, and the workload of each pod that they speak of."""
+        """Readings by signal, and the workload of each pod that they speak of.
+
+        ``learners`` holds the memories of the signals that look back; missing ones are made.
+        """
         readings = await asyncio.gather(
-            *(self._reading(namespace, signal, now, None) for signal in policy.signals)
+            *(self._reading(scene, each, learners, now, None) for each in policy.signals)
         )
         pods = mapping.pod_names(sample for each in readings for sample in each.samples())
-        owners = await self._world.cluster.owners(namespace, pods) if pods else {}
+        owners = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
         names = [signal.name for signal in policy.signals]
         return dict(zip(names, readings, strict=True)), owners
 
     async def verdict_at(
         self,
         policy: compiled.Policy,
-        judge_for: detect.JudgeFor,
         look: model.Look,
         signals: frozenset[str],
         at: datetime.datetime,
     ) -> model.Verdict:
         """What the named signals said of a target at an earlier time, asked of history."""
         target = look.workload.ref
+        scene = Scene(target.namespace, (target,), (target,), {})
         verdicts: list[model.Verdict] = []
         for signal in policy.signals:
             if signal.name not in signals:
                 continue
-            reading = await self._reading(target.namespace, signal, at, at)
+            reading = await self._reading(scene, signal, {}, at, at)
             owners = _earlier_owners(look, mapping.pod_names(reading.samples()))
-            judge = judge_for(signal.spec)
-            found = detect.detect(signal, reading, [target], owners, judge)
+            found = detect.detect(signal, reading, [target], owners, self._detectors)
             verdicts.extend(finding.verdict for finding in found)
         return step.worst(verdicts)
 
     async def _reading(
         self,
-        namespace: str,
+        scene: Scene,
         signal: compiled.Signal,
+        learners: dict[str, learning.Learner],
         now: datetime.datetime,
         at: datetime.datetime | None,
     ) -> detect.Reading:
+        asked = _asked_for_age(signal)
+        fresh = [self._freshness(scene.namespace, signal, text, now, at) for text in asked]
+        judged: Mapping[model.Ref, learning.Judged] | None = None
+        answers: dict[str, model.Answer] = {}
+        if signal.lookback is not None:
+            ages = await asyncio.gather(*fresh)
+            recalled = await self._recall(scene, signal, learners, now)
+            if isinstance(recalled, model.Failure):
+                answers[compiled.VALUE] = recalled
+            else:
+                judged = recalled
+        else:
+            query = self._world.metrics.query
+            source, texts = signal.spec.source, signal.queries.values()
+            instant = [query(source, scene.namespace, text, at) for text in texts]
+            replies = await asyncio.gather(*instant, *fresh)
+            answers = dict(zip(signal.queries, replies[: len(instant)], strict=True))
+            ages = replies[len(instant) :]
+        return detect.Reading(answers, _merge(ages), self._scrape_seconds([signal]), judged)
+
+    async def _recall(
+        self,
+        scene: Scene,
+        signal: compiled.Signal,
+        learners: dict[str, learning.Learner],
+        now: datetime.datetime,
+    ) -> dict[model.Ref, learning.Judged] | model.Failure:
+        """Bring a signal's memory up to now, and ask it for all targets."""
+        learner = learners.get(signal.name) or self._detectors.learner(signal)
+        if learner is None:
+            raise ValueError(f"signal {signal.name} has no detector that looks back")
+        learners[signal.name] = learner
+        span = learner.wanted(scene.targets, now.timestamp()) if scene.targets else None
+        for piece in span.pieces(compiled.PIECE_POINTS) if span is not None else ():
+            lesson = await self._lesson(scene, signal, learner.bad, piece)
+            if isinstance(lesson, model.Failure):
+                return lesson
+            for _ in learner.learn(scene.targets, lesson):
+                await asyncio.sleep(0)
+        judged = {each: learner.judge(each, scene.rollouts.get(each)) for each in scene.targets}
+        return {target: found for target, found in judged.items() if found is not None}
+
+    async def _lesson(
+        self, scene: Scene, signal: compiled.Signal, bad: learning.Bad, span: history.Span
+    ) -> learning.Lesson | model.Failure:
+        history_of = self._world.metrics.history
         source = signal.spec.source
-        query = self._world.metrics.query
-        asked = [query(source, namespace, text, at) for text in signal.queries.values()]
         texts = signal.queries.values()
-        fresh = [self._freshness(namespace, signal, text, now, at) for text in texts]
-        replies = await asyncio.gather(*asked, *fresh)
-        answers, ages = replies[: len(asked)], replies[len(asked) :]
-        return detect.Reading(
-            answers=dict(zip(signal.queries, answers, strict=True)),
-            ages=_merge(ages),
-            scrape_seconds=self._scrape_seconds([signal]),
+        replies = await asyncio.gather(
+            *(history_of(source, scene.namespace, text, span) for text in texts)
         )
+        answers: dict[str, history.Matrix] = {}
+        for role, reply in zip(signal.queries, replies, strict=True):
+            if isinstance(reply, model.Failure):
+                return reply
+            answers[role] = reply
+        pods = joined.pod_names(list(answers.values()))
+        known = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        owners = lineage.owners(pods, scene.workloads, known)
+        return joined.lesson(signal, answers, scene.targets, owners, bad)
 
     async def _freshness(
         self,
@@ -125,6 +204,13 @@ class Observer:
         )
         known = [each.seconds for each in seen if each is not None and each.seconds is not None]
         return max(known, default=None)
+
+
+def _asked_for_age(signal: compiled.Signal) -> tuple[str, ...]:
+    """The queries whose data must be fresh: what is absent has no age."""
+    if signal.spec.absent is not None:
+        return (signal.queries[compiled.CANARY],)
+    return tuple(signal.queries.values())
 
 
 @functools.lru_cache(maxsize=8192)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+from collections.abc import Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -15,6 +16,7 @@ from prunella.core import (
     escalation,
     model,
     objects,
+    onsets,
     records,
     step,
     verify,
@@ -36,7 +38,7 @@ class Passes:
     def __init__(self, world: worlds.World, options: worlds.Options) -> None:
         self._world = world
         self._options = options
-        self._observer = observe.Observer(world)
+        self._observer = observe.Observer(world, options.detectors)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._deciding = asyncio.Lock()
@@ -50,9 +52,11 @@ class Passes:
             memory.verdicts = {}
             await self._reporter.invalid(policy, memory, memory.problem, now)
             return None
-        readings, owners = await self._observer.read(policy.key.namespace, memory.compiled, now)
+        workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
+        scene = _scene(policy, memory.memory, workloads)
+        readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         snapshot = step.Snapshot(
-            workloads=tuple(self._world.cluster.workloads(policy.key.namespace)),
+            workloads=workloads,
             readings=readings,
             owners=owners,
             records=tuple(self._world.ledger.records()),
@@ -92,7 +96,7 @@ class Passes:
     def _config(self, signals: compiled.Policy) -> step.Config:
         options = self._options
         return step.Config(
-            signals, options.rules, options.actions, options.judge_for, options.guards
+            signals, options.rules, options.actions, options.detectors, options.guards
         )
 
     def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
@@ -182,9 +186,7 @@ class Passes:
             for finding in outcome.findings
             if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
         )
-        verdict = await self._observer.verdict_at(
-            config.compiled, config.judge_for, look, signals, need.at
-        )
+        verdict = await self._observer.verdict_at(config.compiled, look, signals, need.at)
         known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
         return dataclasses.replace(snapshot, verdicts_at=known)
 
@@ -333,6 +335,19 @@ class Passes:
             memory.sampled.pop(record.name)
         else:
             memory.healthy[record.name] = verify.healthy_in_a_row(record, scene, healthy)
+
+
+def _scene(
+    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
+) -> observe.Scene:
+    """What the policy's signals are read for."""
+    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
+    return observe.Scene(
+        namespace=policy.key.namespace,
+        targets=tuple(workload.ref for workload in chosen),
+        workloads=tuple(workload.ref for workload in workloads),
+        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
+    )
 
 
 def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:

@@ -30,7 +30,7 @@ class Options:
 
     rules: Rules
     actions: Mapping[str, action.Action]
-    judge_for: detect.JudgeFor
+    detectors: detect.Detectors
     namespace_labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Label that confines queries to a namespace, by source."""
     retention: datetime.timedelta = datetime.timedelta(days=7)

@@ -39,12 +39,21 @@ class OwnPrometheus:
             str(binaries.locate("prometheus")),
             f"--config.file={self._folder}/prometheus.yaml",
             f"--storage.tsdb.path={self._folder}/data",
+            "--storage.tsdb.retention.time=60d",
             f"--web.listen-address={LOCALHOST}:{self._port}",
             "--log.level=warn",
         ]
         log = self._folder / "prometheus.log"
         self._process = processes.start(command, log)
         processes.wait_for(f"{self.url}/-/ready", log)
+
+    def load(self, openmetrics: str) -> None:
+        """Put samples of the past into its data, before it is started."""
+        text = self._folder / "history.om"
+        text.write_text(openmetrics)
+        program = str(binaries.locate("promtool"))
+        arguments = ["create-blocks-from", "openmetrics", str(text), str(self._folder / "data")]
+        processes.run([program, "tsdb", *arguments])
 
     def stop(self) -> None:
         """End it in good order; its data stays."""

@@ -60,6 +60,7 @@ def shop() -> fakes.FakeCluster:
             annotations={"prunella.dev/resumed": "2026-02-01T00:00:00Z by bob"},
         ),
         fakes.policy("invalid", spec={"mode": "Live"}),
+        fakes.policy("learned", spec=learned()),
         fakes.record("checkout-1"),
         fakes.record("scaled", spec=scaled(), status=failed),
         fakes.record("undo", spec=revert, status={"phase": "Acting"}),
@@ -67,6 +68,63 @@ def shop() -> fakes.FakeCluster:
         fakes.record("pending", spec=refused, status={}),
         fakes.record("other", spec={"of": "another version"}),
     )
+
+
+def learned() -> dict[str, object]:
+    """The spec of a policy with a signal of each detector."""
+    by_pod = {"query": "max by (pod) (memory_bytes)"}
+    return {
+        "target": {"name": "checkout"},
+        "when": "(cpu\n  || burn) && !rising",
+        "evaluation": "Rules",
+        "steps": [{"restart": {}}],
+        "signals": [
+            {
+                "name": "cpu",
+                "prometheus": {"query": "sum by (pod) (rate(cpu_seconds_total[5m]))"},
+                "given": {"query": "sum by (deployment) (rate(requests_total[5m]))"},
+                "baseline": {
+                    "direction": "Above",
+                    "timeZone": "Europe/Paris",
+                    "exceptions": [
+                        {"date": "2026-12-25"},
+                        {"date": "2026-05-01", "days": 3, "like": "Sunday"},
+                    ],
+                },
+                "for": "10m",
+            },
+            {
+                "name": "leak",
+                "prometheus": by_pod,
+                "forecast": {"reaches": "512Mi", "within": "2h"},
+            },
+            {
+                "name": "full",
+                "prometheus": {"query": "min by (pod) (free_bytes)"},
+                "forecast": {
+                    "reachesQuery": "max by (pod) (reserved_bytes)",
+                    "within": "4d",
+                    "direction": "Falling",
+                },
+            },
+            {"name": "rising", "prometheus": by_pod, "drift": {"direction": "Either"}},
+            {"name": "release", "prometheus": by_pod, "change": {"worse": "Lower"}},
+            {
+                "name": "canary",
+                "prometheus": by_pod,
+                "change": {"against": "avg(memory_bytes{track='stable'})", "worse": "Either"},
+            },
+            {
+                "name": "burn",
+                "ratio": {
+                    "bad": 'sum by (deployment) (rate(requests_total{code=~"5.."}[$window]))',
+                    "total": "sum by (deployment) (rate(requests_total[$window]))",
+                },
+                "burnRate": {"objective": 99.9, "minimum": 5},
+            },
+            {"name": "gone", "prometheus": {"query": "up"}, "absent": {}, "for": "5m"},
+        ],
+    }
 
 
 PAGES = {
@@ -78,6 +136,7 @@ PAGES = {
     "policy_cooling": "policy/checkout",
     "policy_latched": "rempol/latched",
     "policy_invalid": "remediationpolicy/invalid",
+    "policy_learned": "policy/learned",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pathlib
+import re
 import sys
 
 import pytest
@@ -148,3 +149,18 @@ def test_what_can_not_be_checked_is_one_line(
     file, message = ERRORS[name]
 
     assert conftest.Result(2, "", f"error: {message}\n") == run("lint", file)
+
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def test_every_rule_is_documented() -> None:
+    """The tables of docs/cli.md name each rule that a finding can have, and no other."""
+    sources = (ROOT / "operator" / "prunella" / "cli" / "lint").glob("*.py")
+    made = r'findings\.(?:error|warning|hint)\(\s*"([a-z-]+)"'
+    rules = {rule for path in sources for rule in re.findall(made, path.read_text())}
+    section = (ROOT / "docs" / "cli.md").read_text().partition("\nErrors are what")[2]
+    cells = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
+    documented = {rule for cell in cells for rule in re.findall("`([a-z-]+)`", cell)}
+
+    assert rules | {"yaml"} == documented

@@ -55,7 +55,7 @@ def config(policy: objects.Policy, **changes: Any) -> step.Config:
         compiled=_compiled(policy.key, step.valid_spec(policy).model_dump_json()),
         rules=Rules(),
         actions=registry.all_actions(),
-        judge_for=signals.judge_for,
+        detectors=signals.DETECTORS,
     )
     return dataclasses.replace(whole, **changes)
 

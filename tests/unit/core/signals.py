@@ -9,7 +9,7 @@ from typing import Any
 
 from prunella.api import signals as signals_api
 from prunella.core import compiled, detect, model
-from prunella.detectors import threshold
+from prunella.detectors import absent, burn_rate, learning, threshold
 from tests.unit.core import builders
 
 DEPLOYMENT_LABELS = ("namespace", "exported_namespace", "deployment", "pod", "exported_pod")
@@ -28,7 +28,9 @@ def signal(
     **fields: Any,
 ) -> compiled.Signal:
     """A compiled signal of Deployments; ``fields`` are those of the spec, as in YAML."""
-    spec = _spec(json.dumps({**builders.SIGNAL, **fields}))
+    judged = any(name in fields for name in signals_api.DETECTORS)
+    base = {k: v for k, v in builders.SIGNAL.items() if not (judged and k == "threshold")}
+    spec = _spec(json.dumps({**base, **fields}))
     queries = {}
     if spec.prometheus is not None:
         queries[compiled.VALUE] = spec.prometheus.query
@@ -86,9 +88,8 @@ def reading(
     return detect.Reading(answers, told, scrape_seconds)
 
 
-def judge_for(spec: signals_api.Signal) -> detect.Judge:
-    """The detector of a signal, as the wiring chooses it."""
-    return functools.partial(threshold.judge, params=spec.threshold)
+DETECTORS = detect.Detectors(threshold.judge, burn_rate.detect, absent.detect, learning.learner)
+"""As the wiring chooses them."""
 
 
 def findings(
@@ -100,7 +101,7 @@ def findings(
     """What `detect` finds; ``pods`` tells the Deployment of each pod."""
     owners = {pod: builders.ref(name) for pod, name in (pods or {}).items()}
     refs = [builders.ref(name) for name in targets]
-    return detect.detect(of, answers, refs, owners, judge_for(of.spec))
+    return detect.detect(of, answers, refs, owners, DETECTORS)
 
 
 def finding(

@@ -13,17 +13,17 @@ PARAMS = burn_rate.Params(objective=99.9)
 HEALTHY, UNHEALTHY, UNKNOWN = model.Verdict
 M5, M30, H1, H6, D3 = 300, 1800, 3600, 21_600, 259_200
 CALM = dict.fromkeys((M5, M30, H1, H6, D3), 0.0)
-TOO_FEW = burn_rate.Events(1, 10)
+TOO_FEW = model.Events(1, 10)
 LOST = model.Failure(reasons.Doubt.TIMEOUT, "no answer")
 
 
 def test_the_limits_are_those_of_the_workbook() -> None:
     """14.4, 6 and 1 for 30 days; a week's objective burns in proportion."""
-    limits = [burn_rate.limit(rule, PARAMS) for rule in PARAMS.rules]
+    limits = [PARAMS.limit(rule) for rule in PARAMS.rules]
     assert pytest.approx(limits) == [14.4, 6.0, 1.0]
-    assert burn_rate.windows(PARAMS) == (M5, M30, H1, H6, D3)
+    assert PARAMS.windows == (M5, M30, H1, H6, D3)
     week = burn_rate.Params.model_validate({"objective": 99.9, "window": "7d"})
-    assert burn_rate.limit(week.rules[0], week) == pytest.approx(3.36)
+    assert week.limit(week.rules[0]) == pytest.approx(3.36)
 
 
 CASES = {
@@ -41,7 +41,7 @@ CASES = {
     "one rule suffices": (CALM | {H1: 15, M5: 15}, {D3: LOST, H6: LOST}, UNHEALTHY, "BurnsTooFast"),
     "not a number": (
         CALM | {H1: 15.0},
-        {M5: burn_rate.Events(float("nan"), 50)},
+        {M5: model.Events(float("nan"), 50)},
         UNKNOWN,
         reasons.Doubt.NOT_A_NUMBER,
     ),
@@ -51,12 +51,12 @@ CASES = {
 @pytest.mark.parametrize(("rates", "instead", "verdict", "reason"), CASES.values(), ids=CASES)
 def test_both_windows_of_a_rule_must_burn(
     rates: dict[int, float],
-    instead: dict[int, burn_rate.Events | model.Failure],
+    instead: dict[int, model.Events | model.Failure],
     verdict: model.Verdict,
     reason: str,
 ) -> None:
     """Any rule is enough; doubt counts only where it could change the verdict."""
-    events = {window: burn_rate.Events(rate * 100, 100_000) for window, rate in rates.items()}
+    events = {window: model.Events(rate * 100, 100_000) for window, rate in rates.items()}
     seen = burn_rate.detect({**events, **instead}, PARAMS)
     assert (verdict, reason) == (seen.verdict, seen.reason), seen.message
 

@@ -156,7 +156,7 @@ def test_a_missing_limit_is_unknown() -> None:
 def test_parameters_are_read_as_written() -> None:
     """Quantities, camelCase; exactly one limit."""
     read = forecast.Params.model_validate({"reaches": "512Mi", "within": "2h"})
-    assert (read.reaches, read.window_seconds) == (512 * 2.0**20, 72_000.0)
+    assert (read.limit, read.window_seconds) == (512 * 2.0**20, 72_000.0)
     both = {"reaches": 1, "reachesQuery": "x", "within": "2h"}
     for wrong in (both, {"within": "2h"}, {"reaches": "5 apples", "within": "2h"}):
         with pytest.raises(pydantic.ValidationError):

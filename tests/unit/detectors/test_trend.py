@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prunella.detectors import quantity, teeth, trend
+from prunella.api import quantities
+from prunella.detectors import teeth, trend
 
 T = np.arange(480)
 RNG = np.random.default_rng(3)
@@ -98,11 +99,11 @@ def test_a_fall_and_a_single_jump_are_taken_out() -> None:
 )
 def test_quantities_are_read(text: str, number: float) -> None:
     """As Kubernetes writes them."""
-    assert number == quantity.read(text)
+    assert number == quantities.read(text)
 
 
 @pytest.mark.parametrize("text", ["", "Mi", "5 Mi", "5mib", "1.2.3"])
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     """With what one looks like."""
     with pytest.raises(ValueError, match="such as 512Mi"):
-        quantity.read(text)
+        quantities.read(text)

@@ -44,7 +44,19 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         deleting="deletionTimestamp" in meta,
         resource_version=meta.get("resourceVersion", ""),
         stuck=_is_stuck(status),
+        settled_at=_settled_at(status),
     )
+
+
+def _settled_at(status: Raw) -> datetime.datetime | None:
+    """When a Deployment's newest rollout was complete; its controller writes it down."""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Progressing" and (
+            condition.get("reason") == "NewReplicaSetAvailable"
+        ):
+            written = condition.get("lastUpdateTime")
+            return datetime.datetime.fromisoformat(written) if written else None
+    return None
 
 
 def _is_stuck(status: Raw) -> bool:

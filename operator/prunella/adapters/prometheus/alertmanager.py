@@ -67,7 +67,8 @@ class Alertmanager:
         return True
 
     def close(self) -> None:
-        """Close all connections."""
+        """Wait for what is under way, then end the executor and close all connections."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
         self._sessions.close()
 
     def alert(self, escalation: ports.Escalation) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -18,12 +18,16 @@ import requests
 import urllib3
 
 from prunella import settings
-from prunella.adapters.prometheus import session
+from prunella.adapters.prometheus import cloud_auth, session
 from prunella.api import reasons
 
 _REFUSALS = frozenset({400, 422})
 """The status codes with which Prometheus refuses a query, not a request."""
 _TEXT = 300
+_SHOWN_WARNINGS = 3
+
+Loads = Callable[[bytes], Any]
+"""Decodes JSON; raises ValueError."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ def access(source: settings.Source) -> session.Access:
         bearer_token_file=source.bearer_token_file,
         basic_auth=source.basic_auth,
         headers=source.headers,
+        open_auth=cloud_auth.opener(source),
     )
 
 
@@ -67,7 +72,7 @@ class PrometheusClient(prometheus_api_client.PrometheusConnect):  # type: ignore
         self, query: str, params: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> Reply:
         """Ask an instant query; ``timeout`` in seconds. Raises session.AskError."""
-        return self._ask("query", {"query": query, **(params or {})}, timeout)
+        return self._ask("query", {"query": query, **(params or {})}, timeout, orjson.loads)
 
     def custom_query_range(
         self,
@@ -77,12 +82,18 @@ class PrometheusClient(prometheus_api_client.PrometheusConnect):  # type: ignore
         step: str,
         params: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        loads: Loads = orjson.loads,
     ) -> Reply:
-        """Ask a range query; times in seconds since the epoch. Raises session.AskError."""
-        span = {"start": f"{start_time:.3f}", "end": f"{end_time:.3f}", "step": step}
-        return self._ask("query_range", {"query": query, **span, **(params or {})}, timeout)
+        """Ask a range query; times in seconds since the epoch. Raises session.AskError.
 
-    def _ask(self, endpoint: str, form: dict[str, str], timeout: float | None) -> Reply:
+        ``loads`` decodes the body: `matrix.loads` leaves the samples to `matrix.read_reply`.
+        """
+        span = {"start": f"{start_time:.3f}", "end": f"{end_time:.3f}", "step": step}
+        return self._ask("query_range", {"query": query, **span, **(params or {})}, timeout, loads)
+
+    def _ask(
+        self, endpoint: str, form: dict[str, str], timeout: float | None, loads: Loads
+    ) -> Reply:
         limit = self._source.read_timeout_seconds if timeout is None else timeout
         form.setdefault("timeout", f"{limit:g}s")
         # One more than allowed, so that too many can be told from exactly enough.
@@ -99,18 +110,31 @@ class PrometheusClient(prometheus_api_client.PrometheusConnect):  # type: ignore
                 body = session.read_body(response, self._source.max_body_bytes, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise session.translate(error, self.url) from error
-        return _reply(response, body)
+        return _reply(response, body, loads)
 
 
-def _reply(response: requests.Response, body: bytes) -> Reply:
+def check(reply: Reply, max_series: int) -> None:
+    """Make sure that an answer is whole; raises session.AskError for one that is not."""
+    listed = isinstance(reply.result, list) and reply.result_type in {"vector", "matrix"}
+    if listed and len(reply.result) > max_series:
+        raise session.AskError(
+            reasons.Doubt.TOO_MANY_SERIES,
+            f"more than {max_series} series: aggregate in the query",
+        )
+    if reply.warnings:
+        shown = "; ".join(reply.warnings[:_SHOWN_WARNINGS])
+        raise session.AskError(reasons.Doubt.WARNINGS, f"the answer may be partial: {shown}")
+
+
+def _reply(response: requests.Response, body: bytes, loads: Loads) -> Reply:
     if response.is_redirect:
         raise session.AskError(
             reasons.Doubt.HTTP_ERROR,
             f"HTTP {response.status_code}: redirects are not followed, correct the source's url",
         )
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = loads(body)
+    except ValueError:
         document = None
     if isinstance(document, dict) and document.get("status") == "error":
         raise _refusal(response.status_code, document)
@@ -126,7 +150,7 @@ def _reply(response: requests.Response, body: bytes) -> Reply:
     return Reply(
         result_type=str(data.get("resultType", "")),
         result=data["result"],
-        warnings=_texts(document.get("warnings")),
+        warnings=_texts(document.get("warnings")) + _partial(document),
         infos=_texts(document.get("infos")),
     )
 
@@ -139,6 +163,11 @@ def _refusal(status: int, document: Mapping[str, Any]) -> session.AskError:
     if status in _REFUSALS or status == 200:
         return session.AskError(reasons.Doubt.QUERY_REJECTED, f"{kind}: {text}")
     return session.AskError(reasons.Doubt.HTTP_ERROR, f"HTTP {status}: {kind}: {text}")
+
+
+def _partial(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """VictoriaMetrics' way to say that a storage node did not answer."""
+    return ("isPartial",) if document.get("isPartial") else ()
 
 
 def _texts(value: object) -> tuple[str, ...]:

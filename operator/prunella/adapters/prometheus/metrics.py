@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import concurrent.futures
+import dataclasses
 import datetime
 import functools
 import time
@@ -12,34 +12,57 @@ from collections.abc import Mapping
 from typing import Any
 
 from prunella import ports, settings
+from prunella.adapters import grids
 from prunella.adapters import sources as sources_
-from prunella.adapters.prometheus import budget, client, session
+from prunella.adapters.prometheus import budget, client, cloud_auth, matrix, pieces, session
 from prunella.api import reasons
+from prunella.core import history as core_history
 from prunella.core import model
 
-_SHOWN_WARNINGS = 3
+_QUERIES = "prunella_queries_total"
+_FOREIGN = "prunella_foreign_answers_total"
+_ANSWERED = "Answered"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Lane:
+    """Threads and shares: the rounds have one of their own, which no backlog can fill."""
+
+    executor: concurrent.futures.ThreadPoolExecutor
+    budget: budget.Budget
 
 
 class PrometheusMetrics:
-    """Asks instant queries in a bounded pool of threads; every fault is a Failure.
+    """Asks in bounded pools of threads; every fault is a Failure.
 
-    ``foreign_series`` counts by (source, namespace) the series that were dropped because
-    they bear another namespace than the asker's.
+    Requests, and answers with series that bear another namespace than the asker's, are counted
+    by ``telemetry``.
     """
 
     def __init__(
-        self, sources: Mapping[str, settings.Source], clock: ports.Clock, *, threads: int = 8
+        self,
+        sources: Mapping[str, settings.Source],
+        clock: ports.Clock,
+        *,
+        threads: int = 8,
+        history_threads: int = 2,
+        most_history_values: int = pieces.MOST_VALUES,
+        telemetry: ports.Telemetry | None = None,
     ) -> None:
+        """Raises settings.SettingsError when a source needs an extra that is not installed."""
+        cloud_auth.check(sources)
         self._sources = sources
-        self._budget = budget.Budget(lambda: clock.now().timestamp())
-        self._executor = concurrent.futures.ThreadPoolExecutor(threads, "prunella-metrics")
+        self._rounds = _lane(clock, threads, "prunella-metrics")
+        self._backlog = _lane(clock, history_threads, "prunella-history")
+        self._turns = pieces.Turns(history_threads)
+        self._most_values = most_history_values
+        self._telemetry = telemetry
         self._clients = {
             name: session.PerThread(
                 client.access(source), functools.partial(client.PrometheusClient, source)
             )
             for name, source in sources.items()
         }
-        self.foreign_series: collections.Counter[tuple[str, str]] = collections.Counter()
 
     async def query(
         self, source: str, namespace: str, query: str, at: datetime.datetime | None = None
@@ -48,38 +71,121 @@ class PrometheusMetrics:
         admitted = sources_.admit(self._sources, source, namespace)
         if isinstance(admitted, model.Failure):
             return admitted
-        refused = self._budget.take(source, admitted, namespace, query)
+        refused = self._rounds.budget.take(source, admitted, namespace, query)
         if refused is not None:
             return refused
         loop = asyncio.get_running_loop()
         work = functools.partial(self._ask, source, admitted, query, at)
-        answer, seconds = await loop.run_in_executor(self._executor, work)
-        self._budget.pay(source, namespace, seconds)
-        if isinstance(answer, model.Failure):
-            return answer
+        answer, seconds = await loop.run_in_executor(self._rounds.executor, work)
+        self._rounds.budget.pay(source, namespace, seconds)
+        self._count(source, answer)
+        if isinstance(answer, session.AskError):
+            return pieces.failure(source, answer)
         own, foreign = sources_.own_series(answer, admitted.namespace_label, namespace)
-        self.foreign_series[source, namespace] += foreign
+        self._count_foreign(source, namespace, foreign)
         return own
+
+    async def history(
+        self, source: str, namespace: str, query: str, span: ports.Span
+    ) -> core_history.Answer:
+        """Ask a query, already confined, at each point of a grid; never raises.
+
+        A long one is asked in pieces, in threads of its own, few at a time and one at a time for
+        each namespace; the last few points are asked as the round's instant queries are.
+        """
+        admitted = sources_.admit(self._sources, source, namespace)
+        if isinstance(admitted, model.Failure):
+            return admitted
+        grid = grids.Grid.of(span)
+        if isinstance(grid, model.Failure):
+            return grid
+        ask = functools.partial(self._history, source, admitted, namespace, query, grid)
+        if grid.points <= pieces.LIGHT_POINTS:
+            return await ask(self._rounds)
+        async with self._turns.namespace(source, namespace), self._turns.slots:
+            return await ask(self._backlog)
 
     def close(self) -> None:
         """Wait for what is under way, then close all connections."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        for lane in (self._rounds, self._backlog):
+            lane.executor.shutdown(wait=True, cancel_futures=True)
         for each in self._clients.values():
             each.close()
 
+    async def _history(
+        self,
+        name: str,
+        source: settings.Source,
+        namespace: str,
+        query: str,
+        grid: grids.Grid,
+        lane: _Lane,
+    ) -> core_history.Answer:
+        refused = lane.budget.take(name, source, namespace, query)
+        if refused is not None:
+            return refused
+        board = pieces.Board(grid.points, source.max_series, self._most_values)
+        loop = asyncio.get_running_loop()
+        foreign = 0
+
+        async def ask(piece: grids.Grid) -> tuple[matrix.Block | session.AskError, float]:
+            nonlocal foreign
+            work = functools.partial(self._ask_piece, name, source, query, piece)
+            answer, seconds = await loop.run_in_executor(lane.executor, work)
+            lane.budget.pay(name, namespace, seconds)
+            self._count(name, answer)
+            if isinstance(answer, matrix.Block):
+                answer, dropped = matrix.own_series(answer, source.namespace_label, namespace)
+                foreign += dropped
+            return answer, seconds
+
+        error = await pieces.gather(ask, grid, board, source.max_body_bytes)
+        self._count_foreign(name, namespace, foreign)
+        return board.finish(grid.times()) if error is None else pieces.failure(name, error)
+
     def _ask(
         self, name: str, source: settings.Source, query: str, at: datetime.datetime | None
-    ) -> tuple[model.Answer, float]:
+    ) -> tuple[model.Vector | session.AskError, float]:
         """Ask in this thread; the answer and the seconds that it took."""
         params = {} if at is None else {"time": f"{at.timestamp():.3f}"}
         started = time.monotonic()
-        answer: model.Answer
+        answer: model.Vector | session.AskError
         try:
             reply = self._clients[name].get().custom_query(query, params)
             answer = read_reply(reply, source.max_series)
         except session.AskError as error:
-            answer = model.Failure(error.reason, f"source {name!r}: {error}")
+            answer = error
         return answer, time.monotonic() - started
+
+    def _ask_piece(
+        self, name: str, source: settings.Source, query: str, piece: grids.Grid
+    ) -> tuple[matrix.Block | session.AskError, float]:
+        """Ask for a piece in this thread; the answer and the seconds that it took."""
+        times, started = piece.times(), time.monotonic()
+        answer: matrix.Block | session.AskError
+        try:
+            asking = self._clients[name].get()
+            reply = asking.custom_query_range(
+                query, times[0], times[-1], f"{piece.step / 1000:.3f}", loads=matrix.loads
+            )
+            answer = matrix.read_reply(reply, times, source.max_series)
+        except session.AskError as error:
+            answer = error
+        return answer, time.monotonic() - started
+
+    def _count(self, source: str, answer: object) -> None:
+        if self._telemetry is not None:
+            outcome = answer.reason if isinstance(answer, session.AskError) else _ANSWERED
+            self._telemetry.count(_QUERIES, {"source": source, "outcome": str(outcome)})
+
+    def _count_foreign(self, source: str, namespace: str, foreign: int) -> None:
+        if self._telemetry is not None and foreign:
+            self._telemetry.count(_FOREIGN, {"source": source, "namespace": namespace})
+
+
+def _lane(clock: ports.Clock, threads: int, name: str) -> _Lane:
+    executor = concurrent.futures.ThreadPoolExecutor(threads, name)
+    return _Lane(executor, budget.Budget(lambda: clock.now().timestamp()))
 
 
 def read_reply(reply: client.Reply, max_series: int) -> model.Vector:
@@ -88,15 +194,8 @@ def read_reply(reply: client.Reply, max_series: int) -> model.Vector:
     NaN and infinity are passed on: detection judges them.  Raises session.AskError for a
     reply that is partial, too long or of another type.
     """
+    client.check(reply, max_series)
     result = reply.result
-    if isinstance(result, list) and reply.result_type == "vector" and len(result) > max_series:
-        raise session.AskError(
-            reasons.Doubt.TOO_MANY_SERIES,
-            f"more than {max_series} series: aggregate in the query",
-        )
-    if reply.warnings:
-        shown = "; ".join(reply.warnings[:_SHOWN_WARNINGS])
-        raise session.AskError(reasons.Doubt.WARNINGS, f"the answer may be partial: {shown}")
     try:
         if reply.result_type == "vector":
             samples = tuple(_sample(element) for element in result)

@@ -7,9 +7,10 @@ import dataclasses
 import datetime
 
 from prunella import ports
-from prunella.core import model
+from prunella.core import history, model
 
 _Key = tuple[str, str, str, datetime.datetime | None]
+_Long = tuple[str, str, str, ports.Span]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class SharedRound:
     """A Metrics that shares answers inside a namespace, never between two.
 
     An answer, a Failure too, is given to everybody who asks the same while it is under way or
-    within ``window_seconds`` of its first asking.  ``requests`` counts those passed on.
+    within ``window_seconds`` of its first asking.  Histories are shared while they are under
+    way, and not kept: they are large, and nobody asks for the same one twice.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class SharedRound:
         self._window = datetime.timedelta(seconds=window_seconds)
         self._most = most_answers
         self._asked: dict[_Key, _Asked] = {}
-        self.requests = 0
+        self._histories: dict[_Long, asyncio.Task[history.Answer]] = {}
 
     async def query(
         self, source: str, namespace: str, query: str, at: datetime.datetime | None = None
@@ -49,12 +51,23 @@ class SharedRound:
         self._forget(now)
         asked = self._asked.get(key)
         if asked is None:
-            self.requests += 1
             asking = self._metrics.query(source, namespace, query, at)
             asked = _Asked(now, asyncio.ensure_future(asking))
             self._asked[key] = asked
         # One asker that is cancelled must not take the answer from the others.
         return await asyncio.shield(asked.answer)
+
+    async def history(
+        self, source: str, namespace: str, query: str, span: ports.Span
+    ) -> history.Answer:
+        """Ask a range query, or wait for the answer that somebody else has asked for."""
+        key = (source, namespace, query, span)
+        asked = self._histories.get(key)
+        if asked is None:
+            asked = asyncio.ensure_future(self._metrics.history(source, namespace, query, span))
+            self._histories[key] = asked
+            asked.add_done_callback(lambda _: self._histories.pop(key))
+        return await asyncio.shield(asked)
 
     def _forget(self, now: datetime.datetime) -> None:
         """Drop what is too old, from the oldest on, and more where there are too many."""

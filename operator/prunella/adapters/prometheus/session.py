@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 import requests
 import urllib3
-from requests import adapters
+from requests import adapters, auth
 
 from prunella import settings
 from prunella.api import reasons
@@ -45,6 +45,8 @@ class Access:
     bearer_token_file: pathlib.Path | None = None
     basic_auth: settings.BasicAuth | None = None
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    open_auth: Callable[[], auth.AuthBase] | None = None
+    """Gives what signs each request, or adds a token; raises AskError when it can't."""
 
     @property
     def files(self) -> tuple[pathlib.Path, ...]:
@@ -58,7 +60,7 @@ def open_session(access: Access) -> requests.Session:
     """A session with the credentials as they are now.
 
     Nothing is taken from the environment: no proxy, no .netrc.  Raises AskError when a
-    file can't be read.
+    file can't be read, or when credentials of a cloud can't be used.
     """
     session = requests.Session()
     session.trust_env = False
@@ -69,6 +71,8 @@ def open_session(access: Access) -> requests.Session:
     if access.basic_auth is not None:
         password = _read(access.basic_auth.password_file)
         session.auth = (access.basic_auth.username, password)
+    if access.open_auth is not None:
+        session.auth = access.open_auth()
     session.verify = not access.tls.insecure_skip_verify
     if session.verify and access.tls.ca_file is not None:
         session.verify = str(access.tls.ca_file)

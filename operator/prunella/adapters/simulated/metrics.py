@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import datetime
 import enum
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from prunella import ports, settings
+from prunella.adapters import grids
 from prunella.adapters import sources as sources_
-from prunella.adapters.simulated import promql, tsdb
+from prunella.adapters.simulated import promql, promql_grid, promql_rows, tsdb
 from prunella.api import reasons
+from prunella.core import history as core_history
 from prunella.core import model
 
 
@@ -71,7 +74,6 @@ class SimulatedMetrics:
         self._clock = clock
         self._sources = {"default": settings.Source()} if sources is None else sources
         self.faults = faults or MetricsFaults()
-        self.foreign_series: collections.Counter[tuple[str, str]] = collections.Counter()
         self._frozen: _FrozenStore | None = None
 
     async def query(
@@ -85,13 +87,43 @@ class SimulatedMetrics:
         if isinstance(answer, model.Failure):
             return answer
         if len(answer.samples) > admitted.max_series:
-            return model.Failure(
-                reasons.Doubt.TOO_MANY_SERIES,
-                f"more than {admitted.max_series} series: aggregate in the query",
-            )
-        own, foreign = sources_.own_series(answer, admitted.namespace_label, namespace)
-        self.foreign_series[source, namespace] += foreign
+            return _too_many(admitted)
+        own, _ = sources_.own_series(answer, admitted.namespace_label, namespace)
         return own
+
+    async def history(
+        self, source: str, namespace: str, query: str, span: ports.Span
+    ) -> core_history.Answer:
+        """Ask a query, already confined, at each point of a grid; never raises."""
+        admitted = sources_.admit(self._sources, source, namespace)
+        if isinstance(admitted, model.Failure):
+            return admitted
+        grid = grids.Grid.of(span)
+        if isinstance(grid, model.Failure):
+            return grid
+        rows = self._rows(query, grid)
+        if isinstance(rows, model.Failure):
+            return rows
+        if len(rows) > admitted.max_series:
+            return _too_many(admitted)
+        label = admitted.namespace_label
+        own = [row for row in rows if sources_.is_own(row.labels, label, namespace)]
+        values = np.array([row.values for row in own]).reshape(len(own), grid.points)
+        return core_history.Matrix(grid.times(), tuple(row.labels for row in own), values)
+
+    def _rows(self, query: str, grid: grids.Grid) -> Sequence[promql_rows.Row] | model.Failure:
+        fault = self.faults.fault
+        if fault in _FAILURES:
+            return _FAILURES[fault]
+        try:
+            rows = promql_grid.evaluate(self._seen(), query, grid.milliseconds())
+        except promql.EvaluationError as error:
+            return model.Failure(reasons.Doubt.QUERY_REJECTED, f"execution: {error}")
+        if fault is Fault.EMPTY:
+            return ()
+        if fault is Fault.NAN:
+            return [dataclasses.replace(row, values=row.values * math.nan) for row in rows]
+        return rows
 
     def _answer(self, query: str, at: datetime.datetime) -> model.Answer:
         fault = self.faults.fault
@@ -121,6 +153,13 @@ class SimulatedMetrics:
         if self._frozen is None or self._frozen.until != until:
             self._frozen = _FrozenStore(self._store, until)
         return self._frozen
+
+
+def _too_many(source: settings.Source) -> model.Failure:
+    return model.Failure(
+        reasons.Doubt.TOO_MANY_SERIES,
+        f"more than {source.max_series} series: aggregate in the query",
+    )
 
 
 class _FrozenStore(tsdb.SeriesStore):

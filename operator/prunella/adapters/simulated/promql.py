@@ -47,57 +47,60 @@ def evaluate(store: tsdb.SeriesStore, query: str, at: float) -> Vector | Scalar:
     Raises EvaluationError for what Prometheus would refuse and for what is not supported.
     """
     when = tsdb.to_milliseconds(at)
-    value = _compiled(query)(Moment(store, when, when))
+    value = compiled(query)(Moment(store, when, when))
     if isinstance(value, float):
         return Scalar(float(at), value)
     return Vector(tuple(Sample(dict(labels), float(at), number) for labels, number in value))
 
 
 @functools.lru_cache(maxsize=1024)
-def _compiled(query: str) -> Callable[[Moment], Points | float]:
+def compiled(query: str) -> Callable[[Moment], Points | float]:
+    """A query as a function of a moment. Raises EvaluationError."""
     try:
         node = promql_parser.parse(query)
         # Reading a time before the epoch makes the parser's binding panic.
         if "@" in query and "tv_sec: -" in repr(node):
             raise EvaluationError(f"{query!r}: a time before 1970 after @ is not supported")
-        return _scalar(node) if _is_scalar(node) else _vector(node)
+        return scalar_of(node) if is_scalar(node) else vector_of(node)
     except (ValueError, OverflowError) as error:
         raise EvaluationError(f"{query!r} is not valid PromQL: {error}") from error
 
 
-def _is_scalar(node: Any) -> bool:
+def is_scalar(node: Any) -> bool:
+    """Whether an expression yields a scalar."""
     match node:
         case promql_parser.NumberLiteral():
             return True
         case promql_parser.Call():
             return bool(node.func.return_type == promql_parser.ValueType.Scalar)
         case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
-            return _is_scalar(node.expr)
+            return is_scalar(node.expr)
         case promql_parser.BinaryExpr():
-            return _is_scalar(node.lhs) and _is_scalar(node.rhs)
+            return is_scalar(node.lhs) and is_scalar(node.rhs)
     return False
 
 
-def _bare(node: Any) -> Any:
+def bare(node: Any) -> Any:
+    """The expression without the parentheses around it."""
     while isinstance(node, promql_parser.ParenExpr):
         node = node.expr
     return node
 
 
-def _scalar(node: Any) -> ScalarOf:
-    """Compile an expression that yields a scalar."""
-    match _bare(node):
+def scalar_of(node: Any) -> ScalarOf:
+    """Compile an expression that yields a scalar. Raises EvaluationError."""
+    match bare(node):
         case promql_parser.NumberLiteral() as literal:
             return _constant(literal.val)
         case promql_parser.UnaryExpr() as unary:
-            inner = _scalar(unary.expr)
+            inner = scalar_of(unary.expr)
             return lambda moment: -inner(moment)
         case promql_parser.BinaryExpr() as binary:
             return _scalar_binary(binary)
         case promql_parser.Call() as call if call.func.name == "time":
             return lambda moment: moment.at / 1000
         case promql_parser.Call() as call if call.func.name == "scalar":
-            vector = _vector(call.args[0])
+            vector = vector_of(call.args[0])
             return lambda moment: promql_functions.to_scalar(vector(moment))
         case promql_parser.Call() as call:
             raise _unsupported(call.func.name)
@@ -109,9 +112,9 @@ def _constant(value: float) -> ScalarOf:
     return lambda _: value
 
 
-def _vector(node: Any) -> VectorOf:
-    """Compile an expression that yields an instant vector."""
-    match _bare(node):
+def vector_of(node: Any) -> VectorOf:
+    """Compile an expression that yields an instant vector. Raises EvaluationError."""
+    match bare(node):
         case promql_parser.VectorSelector() as selector:
             return promql_selectors.instant(selector)
         case promql_parser.Call() as call:
@@ -133,10 +136,10 @@ def _vector(node: Any) -> VectorOf:
 
 def _windows(node: Any) -> promql_values.WindowsOf:
     """Compile an expression that yields a range vector."""
-    bare = _bare(node)
-    if isinstance(bare, promql_parser.SubqueryExpr):
-        return promql_selectors.subquery(bare, _vector(bare.expr))
-    return promql_selectors.windows(bare)
+    ranged = bare(node)
+    if isinstance(ranged, promql_parser.SubqueryExpr):
+        return promql_selectors.subquery(ranged, vector_of(ranged.expr))
+    return promql_selectors.windows(ranged)
 
 
 def _unsupported(name: str) -> EvaluationError:
@@ -151,14 +154,14 @@ def _call(node: promql_parser.Call) -> VectorOf:
     if name in promql_functions.EACH:
         return _each(promql_functions.EACH[name], arguments[0], arguments[1:])
     if name in promql_functions.DATES:
-        subject = _vector(arguments[0]) if arguments else _now
+        subject = vector_of(arguments[0]) if arguments else _now
         function = promql_functions.DATES[name]
         return lambda moment: promql_functions.each(function, subject(moment), ())
     if name in _ORDERS:
-        inner = _vector(arguments[0])
+        inner = vector_of(arguments[0])
         return lambda moment: promql_functions.ordered(inner(moment), descending=_ORDERS[name])
     if name in _LABELLERS:
-        inner, texts = _vector(arguments[0]), [_bare(text).val for text in arguments[1:]]
+        inner, texts = vector_of(arguments[0]), [bare(text).val for text in arguments[1:]]
         return lambda moment: _LABELLERS[name](inner(moment), texts)
     return _special_call(name, arguments)
 
@@ -166,14 +169,14 @@ def _call(node: promql_parser.Call) -> VectorOf:
 def _special_call(name: str, arguments: Sequence[Any]) -> VectorOf:
     match name:
         case "vector":
-            number = _scalar(arguments[0])
+            number = scalar_of(arguments[0])
             return lambda moment: [({}, number(moment))]
         case "timestamp":
             return _timestamp(arguments[0])
         case "absent" | "absent_over_time":
             return _absent(name, arguments[0])
         case "histogram_quantile":
-            fraction, buckets = _scalar(arguments[0]), _vector(arguments[1])
+            fraction, buckets = scalar_of(arguments[0]), vector_of(arguments[1])
             return lambda moment: promql_functions.histogram_quantile(
                 buckets(moment), fraction(moment)
             )
@@ -185,15 +188,15 @@ def _now(moment: Moment) -> Points:
 
 
 def _each(function: Callable[..., float | None], subject: Any, params: Sequence[Any]) -> VectorOf:
-    vector, scalars = _vector(subject), [_scalar(each) for each in params]
+    vector, scalars = vector_of(subject), [scalar_of(each) for each in params]
     return lambda moment: promql_functions.each(
         function, vector(moment), [scalar(moment) for scalar in scalars]
     )
 
 
 def _range_call(name: str, arguments: Sequence[Any]) -> VectorOf:
-    scalars = [_scalar(each) for each in arguments if _is_scalar(each)]
-    windows = next(_windows(each) for each in arguments if not _is_scalar(each))
+    scalars = [scalar_of(each) for each in arguments if is_scalar(each)]
+    windows = next(_windows(each) for each in arguments if not is_scalar(each))
     return lambda moment: promql_range.apply(
         name, windows(moment), [scalar(moment) for scalar in scalars]
     )
@@ -201,36 +204,32 @@ def _range_call(name: str, arguments: Sequence[Any]) -> VectorOf:
 
 def _timestamp(subject: Any) -> VectorOf:
     """Only of a bare selector is the time that of the sample: any other value is made now."""
-    bare = _bare(subject)
-    if isinstance(bare, promql_parser.VectorSelector):
-        return promql_selectors.timestamps(bare)
-    vector = _vector(bare)
+    selector = bare(subject)
+    if isinstance(selector, promql_parser.VectorSelector):
+        return promql_selectors.timestamps(selector)
+    vector = vector_of(selector)
     return lambda moment: promql_functions.each(lambda _: moment.at / 1000, vector(moment), ())
 
 
 def _absent(name: str, subject: Any) -> VectorOf:
-    labels = promql_selectors.absent_labels(_bare(subject))
+    labels = promql_selectors.absent_labels(bare(subject))
     found: Callable[[Moment], Sequence[object]] = (
-        _vector(subject) if name == "absent" else _windows(subject)
+        vector_of(subject) if name == "absent" else _windows(subject)
     )
     return lambda moment: [] if found(moment) else [(labels, 1.0)]
 
 
 def _aggregate(node: promql_parser.AggregateExpr) -> VectorOf:
     """Compile an aggregation."""
-    name, vector = str(node.op), _vector(node.expr)
-    grouping = promql_aggregations.Grouping()
-    if node.modifier is not None:
-        without = node.modifier.type == promql_parser.AggModifierType.Without
-        grouping = promql_aggregations.Grouping(tuple(node.modifier.labels), without=without)
+    name, vector, grouping = str(node.op), vector_of(node.expr), grouping_of(node)
     if name in promql_aggregations.SIMPLE:
         return lambda moment: promql_aggregations.simple(name, vector(moment), grouping)
     if name == "count_values":
-        label = _bare(node.param).val
+        label = bare(node.param).val
         return lambda moment: promql_aggregations.count_values(vector(moment), grouping, label)
     if name not in {"topk", "bottomk", "quantile"}:
         raise EvaluationError(f"the aggregation operator {name} is not supported")
-    param = _scalar(node.param)
+    param = scalar_of(node.param)
     if name == "quantile":
         return lambda moment: promql_aggregations.quantile(vector(moment), grouping, param(moment))
     return lambda moment: promql_aggregations.extremes(
@@ -238,26 +237,35 @@ def _aggregate(node: promql_parser.AggregateExpr) -> VectorOf:
     )
 
 
-def _operation(node: promql_parser.BinaryExpr) -> promql_binary.Operation:
+def grouping_of(node: promql_parser.AggregateExpr) -> promql_aggregations.Grouping:
+    """What an aggregation keeps apart."""
+    if node.modifier is None:
+        return promql_aggregations.Grouping()
+    without = node.modifier.type == promql_parser.AggModifierType.Without
+    return promql_aggregations.Grouping(tuple(node.modifier.labels), without=without)
+
+
+def operation_of(node: promql_parser.BinaryExpr) -> promql_binary.Operation:
+    """The operator of a binary expression."""
     returns_bool = node.modifier is not None and node.modifier.return_bool
     return promql_binary.Operation(str(node.op), returns_bool)
 
 
 def _scalar_binary(node: promql_parser.BinaryExpr) -> ScalarOf:
-    operation, left, right = _operation(node), _scalar(node.lhs), _scalar(node.rhs)
+    operation, left, right = operation_of(node), scalar_of(node.lhs), scalar_of(node.rhs)
     return lambda moment: promql_binary.scalars(operation, left(moment), right(moment))
 
 
 def _binary(node: promql_parser.BinaryExpr) -> VectorOf:
     """Compile a binary operation of which at least one side is a vector."""
-    operation = _operation(node)
-    if _is_scalar(node.rhs):
-        vector, scalar = _vector(node.lhs), _scalar(node.rhs)
+    operation = operation_of(node)
+    if is_scalar(node.rhs):
+        vector, scalar = vector_of(node.lhs), scalar_of(node.rhs)
         return lambda moment: promql_binary.vector_scalar(operation, vector(moment), scalar(moment))
-    if _is_scalar(node.lhs):
-        scalar, vector = _scalar(node.lhs), _vector(node.rhs)
+    if is_scalar(node.lhs):
+        scalar, vector = scalar_of(node.lhs), vector_of(node.rhs)
         return lambda moment: promql_binary.scalar_vector(operation, scalar(moment), vector(moment))
-    matching, left, right = _matching(node.modifier), _vector(node.lhs), _vector(node.rhs)
+    matching, left, right = matching_of(node.modifier), vector_of(node.lhs), vector_of(node.rhs)
     if operation.symbol in _LOGICAL:
         return lambda moment: promql_binary.logical(
             operation.symbol, matching, left(moment), right(moment)
@@ -265,7 +273,8 @@ def _binary(node: promql_parser.BinaryExpr) -> VectorOf:
     return lambda moment: promql_binary.vectors(operation, matching, left(moment), right(moment))
 
 
-def _matching(modifier: promql_parser.BinModifier | None) -> promql_binary.Matching:
+def matching_of(modifier: promql_parser.BinModifier | None) -> promql_binary.Matching:
+    """How a binary expression pairs elements. Raises EvaluationError."""
     if modifier is None:
         return promql_binary.Matching()
     if modifier.fill_values.lhs is not None or modifier.fill_values.rhs is not None:

@@ -28,7 +28,7 @@ _OPERATORS: Final = (
 
 def instant(node: Selector) -> promql_values.VectorOf:
     """The newest value of every selected series."""
-    matchers, reference = _matchers(node), _reference(node)
+    matchers, reference = matchers_of(node), _reference(node)
 
     def evaluate(moment: promql_values.Moment) -> promql_values.Points:
         at = reference(moment)
@@ -40,7 +40,7 @@ def instant(node: Selector) -> promql_values.VectorOf:
 
 def timestamps(node: Selector) -> promql_values.VectorOf:
     """The time (s) of the newest sample of every selected series, for ``timestamp()``."""
-    matchers, reference = _matchers(node), _reference(node)
+    matchers, reference = matchers_of(node), _reference(node)
 
     def evaluate(moment: promql_values.Moment) -> promql_values.Points:
         at = reference(moment)
@@ -58,8 +58,8 @@ def timestamps(node: Selector) -> promql_values.VectorOf:
 
 def windows(node: promql_parser.MatrixSelector) -> promql_values.WindowsOf:
     """The samples of every selected series in the range before the moment."""
-    matchers, reference = _matchers(node.vector_selector), _reference(node.vector_selector)
-    length = _milliseconds(node.range)
+    matchers, reference = matchers_of(node.vector_selector), _reference(node.vector_selector)
+    length = milliseconds(node.range)
 
     def evaluate(moment: promql_values.Moment) -> list[promql_values.Window]:
         end = reference(moment)
@@ -79,8 +79,8 @@ def subquery(
     node: promql_parser.SubqueryExpr, inner: promql_values.VectorOf
 ) -> promql_values.WindowsOf:
     """The results of ``inner`` at the multiples of the step within the range."""
-    reference, length = _reference(node), _milliseconds(node.range)
-    step = _milliseconds(node.step) or SUBQUERY_STEP
+    reference, length = _reference(node), milliseconds(node.range)
+    step = milliseconds(node.step) or SUBQUERY_STEP
 
     def evaluate(moment: promql_values.Moment) -> list[promql_values.Window]:
         end = reference(moment)
@@ -104,7 +104,7 @@ def absent_labels(node: object) -> dict[str, str]:
         return {}
     labels: dict[str, str] = {}
     seen: set[str] = set()
-    for each in _matchers(node):
+    for each in matchers_of(node):
         if each.op == "=" and each.name not in seen and each.name != tsdb.NAME:
             labels[each.name] = each.value
             seen.add(each.name)
@@ -113,7 +113,8 @@ def absent_labels(node: object) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _matchers(node: Selector) -> tuple[tsdb.Matcher, ...]:
+def matchers_of(node: Selector) -> tuple[tsdb.Matcher, ...]:
+    """The matchers of a selector, its name among them. Raises EvaluationError."""
     if node.matchers.or_matchers:
         raise promql_values.EvaluationError(
             "Prometheus knows no `or` between label matchers: use =~, or `or` between vectors"
@@ -128,6 +129,11 @@ def _matchers(node: Selector) -> tuple[tsdb.Matcher, ...]:
         raise promql_values.EvaluationError(str(error)) from error
 
 
+def offset_of(node: Selector | promql_parser.SubqueryExpr) -> int:
+    """How long ago (ms) a selector looks."""
+    return milliseconds(node.offset)
+
+
 def _operator(op: promql_parser.MatchOp) -> str:
     return next(symbol for known, symbol in _OPERATORS if known == op)
 
@@ -136,7 +142,7 @@ def _reference(
     node: Selector | promql_parser.SubqueryExpr,
 ) -> Callable[[promql_values.Moment], int]:
     """The time (ms) that a selector looks at, from its ``@`` and ``offset``."""
-    offset = _milliseconds(node.offset)
+    offset = offset_of(node)
     if node.at is None:
         return lambda moment: moment.at - offset
     if node.at.at is None:  # start() or end(): the same for an instant query
@@ -145,5 +151,6 @@ def _reference(
     return lambda _: fixed - offset
 
 
-def _milliseconds(duration: dt.timedelta | None) -> int:
+def milliseconds(duration: dt.timedelta | None) -> int:
+    """A duration of the query; none is 0."""
     return 0 if duration is None else duration // dt.timedelta(milliseconds=1)

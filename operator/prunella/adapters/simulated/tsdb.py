@@ -15,9 +15,13 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 NAME: Final = "__name__"
 _BITS: Final = struct.Struct("<d")
-_STALE_BITS: Final = struct.pack("<Q", 0x7FF0000000000002)
+_STALE: Final = 0x7FF0000000000002
+_STALE_BITS: Final = struct.pack("<Q", _STALE)
 STALE: Final[float] = _BITS.unpack(_STALE_BITS)[0]
 """The NaN that Prometheus writes when a target or a series has gone."""
 _CACHED_SELECTIONS: Final = 1024
@@ -26,6 +30,11 @@ _CACHED_SELECTIONS: Final = 1024
 def is_stale(value: float) -> bool:
     """Whether a value is the staleness marker; an ordinary NaN is not."""
     return value != value and _BITS.pack(value) == _STALE_BITS  # noqa: PLR0124 - NaN test, hot
+
+
+def stale(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of many values are the staleness marker."""
+    return np.asarray(values.view(np.uint64) == _STALE)
 
 
 def to_milliseconds(seconds: float) -> int:

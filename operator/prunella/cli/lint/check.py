@@ -7,7 +7,15 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from prunella.cli.errors import CliError
-from prunella.cli.lint import documents, rules, schema, signal_rules
+from prunella.cli.lint import (
+    detector_rules,
+    documents,
+    rules,
+    schema,
+    signal_rules,
+    when_rules,
+    written,
+)
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Finding, Note, Severity
 from prunella.cli.lint.policy import Policy
@@ -65,7 +73,7 @@ def _check_document(document: Document, scrape_seconds: float) -> Iterator[Note]
         return
     yield from schema.check_metadata(content)
     spec, notes = schema.check_spec(document)
-    unparsed = list(schema.check_queries(content))
+    unparsed = list(written.check(content))
     yield from notes
     yield from unparsed
     if spec is None:
@@ -73,7 +81,8 @@ def _check_document(document: Document, scrape_seconds: float) -> Iterator[Note]
     metadata = content.get("metadata")
     namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     policy = Policy(document, str(namespace or ""), spec, scrape_seconds)
-    for rule in (*rules.RULES, *(() if unparsed else signal_rules.RULES)):
+    of_queries = () if unparsed else (*signal_rules.RULES, *detector_rules.RULES)
+    for rule in (*rules.RULES, *when_rules.RULES, *of_queries):
         yield from rule(policy)
 
 

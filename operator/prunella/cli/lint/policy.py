@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 
+from prunella.api import base
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
@@ -36,13 +37,55 @@ class Policy:
             yield ("spec", "steps", index), step
 
     def queries(self) -> Iterator[tuple[Path, str]]:
-        """Each query that decides a verdict, with its path; presence queries are not among them."""
+        """Each query that decides a verdict, with its path; proofs are not among them."""
         for path, signal in self.signals():
-            if signal.prometheus is not None:
-                yield (*path, "prometheus", "query"), signal.prometheus.query
-            if signal.ratio is not None:
-                yield (*path, "ratio", "bad"), signal.ratio.bad
-                yield (*path, "ratio", "total"), signal.ratio.total
+            for place, query in (*values(signal), *beside(signal)):
+                yield (*path, *place), query
+
+    def all_queries(self) -> Iterator[tuple[Path, str]]:
+        """Each query with its path, proofs too."""
+        yield from self.queries()
+        for path, signal in self.signals():
+            for place, query in proofs(signal):
+                yield (*path, *place), query
+
+
+def detector(signal: signals_api.Signal) -> str:
+    """The field that says how a signal is judged, such as ``burnRate``."""
+    fields = {name: base.alias_to_field(name) for name in signals_api.DETECTORS}
+    return next(name for name, field in fields.items() if getattr(signal, field) is not None)
+
+
+def values(signal: signals_api.Signal) -> Iterator[tuple[Path, str]]:
+    """The queries of what is judged, by their place in the signal.
+
+    A burn rate's are told for its shortest window.
+    """
+    if signal.prometheus is not None:
+        yield ("prometheus", "query"), signal.prometheus.query
+    if signal.ratio is not None:
+        rate = signal.burn_rate
+        window = f"{rate.windows[0]}s" if rate is not None else signals_api.WINDOW
+        yield ("ratio", "bad"), signal.ratio.bad.replace(signals_api.WINDOW, window)
+        yield ("ratio", "total"), signal.ratio.total.replace(signals_api.WINDOW, window)
+
+
+def beside(signal: signals_api.Signal) -> Iterator[tuple[Path, str]]:
+    """The queries of what it is compared with; one series may be for all targets."""
+    if signal.given is not None:
+        yield ("given", "query"), signal.given.query
+    if signal.forecast is not None and signal.forecast.reaches_query is not None:
+        yield ("forecast", "reachesQuery"), signal.forecast.reaches_query
+    if signal.change is not None and signal.change.against is not None:
+        yield ("change", "against"), signal.change.against
+
+
+def proofs(signal: signals_api.Signal) -> Iterator[tuple[Path, str]]:
+    """The queries that prove that an empty answer can be believed."""
+    if signal.presence is not None:
+        yield ("presence",), signal.presence
+    if signal.absent is not None:
+        yield ("absent", "canary"), signal.absent.canary
 
 
 Rule = Callable[[Policy], Iterator[Note]]

@@ -109,9 +109,9 @@ def _of_absent(expression: Any) -> Labels:
 
 def _of_binary(expression: Any) -> Labels:
     left, right = expression.lhs, expression.rhs
-    if _is_scalar(right):
+    if is_scalar(right):
         return labels(left)
-    if _is_scalar(left):
+    if is_scalar(left):
         return labels(right)
     operator, modifier = str(expression.op), expression.modifier
     if operator == "or":
@@ -134,13 +134,14 @@ def _is_literal(expression: Any) -> bool:
     return isinstance(expression, promql_parser.NumberLiteral | promql_parser.StringLiteral)
 
 
-def _is_scalar(expression: Any) -> bool:
+def is_scalar(expression: Any) -> bool:
+    """Whether an expression is one number without labels."""
     if isinstance(expression, promql_parser.ParenExpr | promql_parser.UnaryExpr):
-        return _is_scalar(expression.expr)
+        return is_scalar(expression.expr)
     if isinstance(expression, promql_parser.Call):
         return bool(expression.func.return_type == promql_parser.ValueType.Scalar)
     if isinstance(expression, promql_parser.BinaryExpr):
-        return _is_scalar(expression.lhs) and _is_scalar(expression.rhs)
+        return is_scalar(expression.lhs) and is_scalar(expression.rhs)
     return _is_literal(expression)
 
 
@@ -163,7 +164,7 @@ def filters(expression: Any) -> bool:
     if not isinstance(expression, promql_parser.BinaryExpr):
         return False
     returns_bool = expression.modifier is not None and expression.modifier.return_bool
-    scalars = _is_scalar(expression.lhs) and _is_scalar(expression.rhs)
+    scalars = is_scalar(expression.lhs) and is_scalar(expression.rhs)
     return str(expression.op) in COMPARISONS and not returns_bool and not scalars
 
 

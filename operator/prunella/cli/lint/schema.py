@@ -22,14 +22,11 @@ from prunella.api import policy as policy_api
 from prunella.cli.lint import findings
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Note, Path
-from prunella.core import promql
 
 GROUP, VERSION, KIND = "prunella.dev", "v1alpha1", "RemediationPolicy"
 API_VERSION = f"{GROUP}/{VERSION}"
 WRITTEN_BY_OPERATOR = frozenset({"Remediation"})
 TOP_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
-METRIC_QUERIES = (("prometheus", "query"), ("ratio", "bad"), ("ratio", "total"), ("presence",))
-"""Where a signal holds PromQL."""
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
@@ -94,31 +91,6 @@ def check_metadata(content: Mapping[str, Any]) -> Iterator[Note]:
     elif not (isinstance(namespace, str) and NAMESPACE.fullmatch(namespace)):
         message = f"{namespace!r} is no namespace: small letters, digits and '-'"
         yield findings.error("metadata", ("metadata", "namespace"), message)
-
-
-def check_queries(content: Mapping[str, Any]) -> Iterator[Note]:
-    """Every query must parse, and be one that can be confined to the namespace.
-
-    They are taken from the raw manifest, so that a slip elsewhere in it hides none of them.
-    """
-    namespace = str(_at(content, ("metadata", "namespace")) or "default")
-    signals = _at(content, ("spec", "signals"))
-    for index, signal in enumerate(signals if isinstance(signals, list) else ()):
-        for place in METRIC_QUERIES:
-            query = _at(signal, place)
-            if not isinstance(query, str) or not query:
-                continue
-            try:
-                promql.validate(query)
-                promql.confine(query, "namespace", namespace)
-            except promql.PromqlError as error:
-                yield findings.error("promql", ("spec", "signals", index, *place), str(error))
-
-
-def _at(content: object, path: Path) -> object:
-    for part in path:
-        content = content.get(part) if isinstance(content, dict) else None
-    return content
 
 
 def check_spec(

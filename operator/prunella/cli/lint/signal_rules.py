@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import promql_parser
 
 from prunella.api import signals as signals_api
 from prunella.cli.lint import findings, queries
+from prunella.cli.lint import policy as policies
 from prunella.cli.lint.findings import Note, Path
 from prunella.cli.lint.policy import Policy, Rule
 from prunella.core import compiled, promql
@@ -18,8 +19,10 @@ SCRAPES_IN_RANGE = 4
 
 
 def missing_for(policy: Policy) -> Iterator[Note]:
-    """How long a fault must hold is worth a thought."""
+    """How long a fault must hold is worth a thought. Burn rates have it in their windows."""
     for path, signal in policy.signals():
+        if signal.burn_rate is not None:
+            continue
         if not policy.has(*path, "for"):
             minutes = signal.for_.total_seconds() / 60
             message = f"no for is written: {minutes:g}m of Unhealthy is enough to act"
@@ -27,6 +30,9 @@ def missing_for(policy: Policy) -> Iterator[Note]:
         elif signal.for_ < policy.spec.interval:
             interval = policy.spec.interval.total_seconds()
             message = f"shorter than the interval of {interval:g} s: one sample decides"
+            yield findings.hint("short-for", (*path, "for"), message)
+        elif signal.baseline is not None and signal.for_ < signal.baseline.every:
+            message = f"shorter than baseline.every ({signal.baseline.every}): one sample decides"
             yield findings.hint("short-for", (*path, "for"), message)
 
 
@@ -46,21 +52,21 @@ def short_range(policy: Policy) -> Iterator[Note]:
 def mapping_labels(policy: Policy) -> Iterator[Note]:
     """The result must keep a label that names the target."""
     for path, signal in policy.signals():
-        for query_path, expression in _expressions(path, signal):
+        for place, expression in _parsed(policies.values(signal)):
             labels = queries.labels(expression)
             if signal.mapping is not None and signal.mapping.single:
-                yield from _single(query_path, labels)
+                yield from _single((*path, *place), labels)
             else:
-                yield from _named(policy, signal, query_path, labels)
+                yield from _named(policy, signal, (*path, *place), labels)
+        for place, expression in _parsed(policies.beside(signal)):
+            labels = queries.labels(expression)
+            if labels != queries.NONE:
+                yield from _named(policy, signal, (*path, *place), labels)
 
 
-def _expressions(path: Path, signal: signals_api.Signal) -> Iterator[tuple[Path, Any]]:
-    if signal.prometheus is not None:
-        query = signal.prometheus.query
-        yield (*path, "prometheus", "query"), promql_parser.parse(query)
-    if signal.ratio is not None:
-        yield (*path, "ratio", "bad"), promql_parser.parse(signal.ratio.bad)
-        yield (*path, "ratio", "total"), promql_parser.parse(signal.ratio.total)
+def _parsed(written: Iterable[tuple[Path, str]]) -> Iterator[tuple[Path, Any]]:
+    for place, query in written:
+        yield place, promql_parser.parse(query)
 
 
 def _single(path: Path, labels: queries.Labels) -> Iterator[Note]:
@@ -95,7 +101,7 @@ def same_labels_in_ratio(policy: Policy) -> Iterator[Note]:
     for path, signal in policy.signals():
         if signal.ratio is None:
             continue
-        bad, total = (queries.labels(each) for _, each in _expressions(path, signal))
+        bad, total = (queries.labels(each) for _, each in _parsed(policies.values(signal)))
         if bad != total and not (bad.others or total.others):
             bad_names, total_names = (", ".join(sorted(each.names)) for each in (bad, total))
             message = f"bad is grouped by ({bad_names}) and total by ({total_names})"
@@ -105,7 +111,7 @@ def same_labels_in_ratio(policy: Policy) -> Iterator[Note]:
 def ratio_threshold(policy: Policy) -> Iterator[Note]:
     """A share of events lies between 0 and 1."""
     for path, signal in policy.signals():
-        above = signal.threshold.above
+        above = signal.threshold.above if signal.threshold is not None else None
         if signal.ratio is not None and above is not None and above >= 1:
             message = f"a ratio is never above 1: for {above:g} % write {above / 100:g}"
             yield findings.warning("ratio-threshold", (*path, "threshold", "above"), message)
@@ -113,18 +119,21 @@ def ratio_threshold(policy: Policy) -> Iterator[Note]:
 
 def filtered_query(policy: Policy) -> Iterator[Note]:
     """A query that drops what is healthy can never show that it is healthy."""
-    for path, query in policy.queries():
-        if queries.filters(promql_parser.parse(query)):
-            message = (
-                "the comparison drops healthy series, and no data is Unknown: nothing could be "
-                "proved healthy; leave the comparison to threshold"
-            )
-            yield findings.warning("filtered-query", path, message)
+    for path, signal in policy.signals():
+        # What is absent is looked for by itself: a comparison says which series count.
+        decide = () if signal.absent is not None else policies.values(signal)
+        for place, expression in _parsed((*decide, *policies.beside(signal))):
+            if queries.filters(expression):
+                message = (
+                    "the comparison drops healthy series, and no data is Unknown: nothing could "
+                    f"be proved healthy; leave the comparison to {policies.detector(signal)}"
+                )
+                yield findings.warning("filtered-query", (*path, *place), message)
 
 
 def own_namespace(policy: Policy) -> Iterator[Note]:
     """Every selector is confined to the policy's namespace, whatever it asks for."""
-    for path, query in policy.queries():
+    for path, query in policy.all_queries():
         for namespace in queries.namespaces(promql_parser.parse(query)):
             if policy.namespace and namespace != policy.namespace:
                 message = (

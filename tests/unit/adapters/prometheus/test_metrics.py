@@ -15,6 +15,7 @@ import pytest
 from prunella import settings
 from prunella.adapters.prometheus import budget, client, metrics, session
 from prunella.adapters.simulated import clock as clocks
+from prunella.adapters.simulated import telemetry as telemetries
 from prunella.api import reasons
 from prunella.core import model
 from tests.unit.adapters.prometheus import faultserver
@@ -25,13 +26,18 @@ Doubt = reasons.Doubt
 
 @contextlib.asynccontextmanager
 async def asking(
-    behaviour: faultserver.Behaviour, threads: int = 2, **fields: Any
+    behaviour: faultserver.Behaviour,
+    threads: int = 2,
+    telemetry: telemetries.RecordingTelemetry | None = None,
+    **fields: Any,
 ) -> AsyncIterator[tuple[metrics.PrometheusMetrics, faultserver.Server, clocks.VirtualClock]]:
     """Metrics over one server, under the name ``default``."""
     clock = clocks.VirtualClock(START)
     with faultserver.serve(behaviour) as server:
         source = settings.Source(url=server.url, read_timeout_seconds=2, **fields)
-        asked = metrics.PrometheusMetrics({"default": source}, clock, threads=threads)
+        asked = metrics.PrometheusMetrics(
+            {"default": source}, clock, threads=threads, telemetry=telemetry
+        )
         try:
             yield asked, server, clock
         finally:
@@ -172,13 +178,30 @@ async def test_no_admittance(name: str, namespace: str, reason: reasons.Doubt) -
 async def test_foreign_series_are_dropped_and_counted() -> None:
     """Whatever a source sends, nobody sees another namespace's series."""
     series = [({"team": "shop"}, "1"), ({"team": "bank"}, "2"), ({}, "3")]
-    async with asking(faultserver.vector(*series), namespace_label="team") as (asked, _, _):
+    counted, behaviour = telemetries.RecordingTelemetry(), faultserver.vector(*series)
+    async with asking(behaviour, telemetry=counted, namespace_label="team") as (asked, _, _):
         answer = await asked.query("default", "shop", "up")
         await asked.query("default", "shop", "up")
 
     assert isinstance(answer, model.Vector)
     assert [sample.value for sample in answer.samples] == [1.0, 3.0]
-    assert asked.foreign_series == {("default", "shop"): 2}
+    labels = {"source": "default", "namespace": "shop"}
+    assert counted.value("prunella_foreign_answers_total", **labels) == 2
+
+
+async def test_requests_are_counted() -> None:
+    """By source and outcome; a question that was not sent is none."""
+    counted = telemetries.RecordingTelemetry()
+    async with asking(faultserver.vector(), telemetry=counted) as (asked, server, _):
+        await asked.query("default", "shop", "up")
+        await asked.query("other", "shop", "up")
+        server.behaviour = faultserver.send(b"", 500)
+        await asked.query("default", "shop", "up")
+
+    for outcome in ("Answered", "HttpError"):
+        labels = {"source": "default", "outcome": outcome}
+        assert counted.value("prunella_queries_total", **labels) == 1
+    assert counted.value("prunella_queries_total") == 2
 
 
 async def test_time_travel() -> None:

@@ -7,11 +7,11 @@ import math
 
 import pytest
 
-from prunella import settings
+from prunella import ports, settings
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import metrics, notation, tsdb
 from prunella.api import reasons
-from prunella.core import model, promql
+from prunella.core import history, model, promql
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 Doubt = reasons.Doubt
@@ -138,3 +138,97 @@ async def test_too_many_series(store: tsdb.SeriesStore, clock: clocks.VirtualClo
 
     assert isinstance(answer, model.Failure)
     assert answer.reason == Doubt.TOO_MANY_SERIES
+
+
+RAW = 'requests_total{namespace="shop"}'
+SPAN = ports.Span(START.timestamp(), START.timestamp() + 600, 300)
+
+
+async def test_history(source: metrics.SimulatedMetrics) -> None:
+    """The same samples that instant queries find, on a grid."""
+    for query in (RAW, QUERY):
+        answer = await source.history("default", "shop", query, SPAN)
+
+        assert isinstance(answer, history.Matrix)
+        assert [0.0, 300.0, 600.0] == (answer.times - START.timestamp()).tolist()
+        assert [[0.0, 20.0, 40.0]] == answer.values.tolist()
+
+
+@pytest.mark.parametrize("query", [RAW, QUERY])
+@pytest.mark.parametrize(("fault", "reason"), FAILURES.items())
+async def test_history_fails_alike(
+    source: metrics.SimulatedMetrics,
+    clock: clocks.VirtualClock,
+    fault: metrics.Fault,
+    reason: reasons.Doubt,
+    query: str,
+) -> None:
+    """A fault is the same for both kinds of questions."""
+    source.faults.set(fault, clock.now())
+    answer = await source.history("default", "shop", query, SPAN)
+
+    assert isinstance(answer, model.Failure)
+    assert reason == answer.reason
+
+
+ODD: dict[metrics.Fault, list[list[float]]] = {
+    Fault.EMPTY: [],
+    Fault.NAN: [[math.nan] * 3],
+    Fault.FROZEN: [[20.0, 36.0, math.nan]],
+}
+
+
+@pytest.mark.parametrize(("fault", "expected"), ODD.items())
+async def test_history_with_odd_samples(
+    source: metrics.SimulatedMetrics,
+    fault: metrics.Fault,
+    expected: list[list[float]],
+) -> None:
+    """Nothing, no numbers, or nothing new since nine minutes after the start."""
+    source.faults.set(fault, START + datetime.timedelta(minutes=9))
+    span = ports.Span(SPAN.start + 300, SPAN.start + 900, 300)
+
+    answer = await source.history("default", "shop", RAW, span)
+
+    assert isinstance(answer, history.Matrix)
+    assert str(expected) == str(answer.values.tolist())
+
+
+REFUSED = {
+    "rejected": ("requests_total +", "default", SPAN, Doubt.QUERY_REJECTED),
+    "unknown source": (RAW, "thanos", SPAN, Doubt.UNKNOWN_SOURCE),
+    "no step": (RAW, "default", ports.Span(0, 600, 0), Doubt.QUERY_REJECTED),
+    "too many series": (RAW, "small", SPAN, Doubt.TOO_MANY_SERIES),
+}
+
+
+@pytest.mark.parametrize(("query", "name", "span", "reason"), REFUSED.values(), ids=REFUSED)
+async def test_no_history(
+    store: tsdb.SeriesStore,
+    clock: clocks.VirtualClock,
+    query: str,
+    name: str,
+    span: ports.Span,
+    reason: reasons.Doubt,
+) -> None:
+    """What can't be answered has its reason."""
+    sources = {"default": settings.Source(), "small": settings.Source(max_series=0)}
+    source = metrics.SimulatedMetrics(store, clock, sources=sources)
+
+    answer = await source.history(name, "shop", query, span)
+
+    assert isinstance(answer, model.Failure)
+    assert reason == answer.reason
+
+
+async def test_foreign_history_is_dropped(
+    store: tsdb.SeriesStore, source: metrics.SimulatedMetrics
+) -> None:
+    """Series of another namespace are nobody's business, even when they are asked for."""
+    store.append({"__name__": "requests_total", "namespace": "bank"}, START.timestamp(), 1.0)
+
+    answer = await source.history("default", "shop", "requests_total", SPAN)
+
+    assert isinstance(answer, history.Matrix)
+    assert ["shop"] == [labels["namespace"] for labels in answer.labels]
+    assert answer.values.shape == (1, 3)

@@ -1,0 +1,72 @@
+"""Quantities as Kubernetes writes them: ``512Mi``, ``1.5G``, ``250m``."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Final
+
+import pydantic
+import pydantic_core
+from pydantic import json_schema
+from pydantic_core import core_schema
+
+_FACTORS: Final = {
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "": 1.0,
+    **{letter: 1000.0**power for power, letter in enumerate("kMGTPE", 1)},
+    **{f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)},
+}
+_PATTERN: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?([numkMGTPE]|[KMGTPE]i)?$"
+_PARTS: Final = re.compile(r"([^a-zA-Z]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
+_MOST_CHARACTERS: Final = 32
+_MOST: Final = 2**53
+
+
+def read(quantity: float | str) -> float:
+    """The number that a quantity means. Raises ValueError for a text that is none."""
+    if not isinstance(quantity, str):
+        return float(quantity)
+    parts = _PARTS.fullmatch(quantity)
+    if parts is None or not re.fullmatch(_PATTERN, quantity):
+        raise ValueError(f"must be a number or a quantity such as 512Mi, found {quantity!r}")
+    return float(parts[1]) * _FACTORS[parts[2]]
+
+
+class _Quantity:
+    """Annotation of ``int | str``, which is the one union that the API server knows."""
+
+    def _validate(self, value: object) -> int | str:
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MOST
+        text = isinstance(value, str) and len(value) <= _MOST_CHARACTERS
+        if whole or (text and re.fullmatch(_PATTERN, str(value))):
+            return value  # type: ignore[return-value]  # it is one of the two, as just seen
+        hint = ""
+        if isinstance(value, float) and math.isfinite(value):
+            hint = f": write it as a text, '{value:g}'"
+        raise pydantic_core.PydanticCustomError(
+            "quantity",
+            "must be a whole number, or a quantity such as 512Mi or '0.9', got {got}{hint}",
+            {"got": repr(value)[:80], "hint": hint},
+        )
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> json_schema.JsonSchemaValue:
+        return {
+            "anyOf": [
+                {"type": "integer"},
+                {"type": "string", "pattern": _PATTERN, "maxLength": _MOST_CHARACTERS},
+            ]
+        }
+
+
+Quantity = Annotated[int | str, _Quantity()]
+"""A whole number, or a text such as ``512Mi``; an ``int-or-string`` to the API server."""

@@ -1,0 +1,35 @@
+"""State as arrays, a place for each series, where series come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Rows:
+    """A state of which each slot is an array; its last axis is that of the series.
+
+    Series last: what belongs to one moment of all series lies side by side in memory.
+    """
+
+    __slots__ = ()
+    AXES: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """The slots whose series are on another axis than the last."""
+
+    def absorb(self, other: Self) -> None:
+        """Append the other's series."""
+        for name in self._names():
+            both = (getattr(self, name), getattr(other, name))
+            setattr(self, name, np.concatenate(both, axis=self.AXES.get(name, -1)))
+
+    def keep(self, rows: NDArray[np.intp]) -> None:
+        """Keep the series at these places only, in this order."""
+        for name in self._names():
+            setattr(self, name, np.take(getattr(self, name), rows, axis=self.AXES.get(name, -1)))
+
+    def _names(self) -> tuple[str, ...]:
+        return self.__slots__

@@ -1,0 +1,74 @@
+"""Settings are refused where they are ambiguous or wrong, and the message says where and why."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+
+from prunella import settings
+
+ONE_OF = "give at most one of bearerTokenFile, basicAuth, sigV4, entra, google"
+CREDENTIALS: dict[str, object] = {
+    "bearerTokenFile": "/token",
+    "basicAuth": {"username": "prunella", "passwordFile": "/password"},
+    "sigV4": {"region": "eu-central-1"},
+    "entra": {},
+    "google": {},
+}
+WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "two kinds": (
+        {name: CREDENTIALS[name] for name in ("basicAuth", "sigV4")},
+        f"sources.managed: Value error, found basicAuth and sigV4: {ONE_OF}",
+    ),
+    "all kinds": (CREDENTIALS, ONE_OF),
+    "no region": ({"sigV4": {}}, "sources.managed.sigV4.region: Field required"),
+    "region of another form": ({"sigV4": {"region": "EU 1"}}, "sources.managed.sigV4.region"),
+    "role that is a name": (
+        {"sigV4": {"region": "eu-central-1", "roleArn": "prunella"}},
+        "sources.managed.sigV4.roleArn",
+    ),
+    "unknown field": ({"entra": {"tenant": "x"}}, "sources.managed.entra.tenant"),
+    "no scope": ({"google": {"scopes": []}}, "sources.managed.google.scopes"),
+}
+
+
+def load(tmp_path: pathlib.Path, source: dict[str, object]) -> settings.Settings:
+    """Settings with one source, as the operator reads them."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"sources": {"managed": {"url": "https://p", **source}}}))
+    return settings.load(path)
+
+
+@pytest.mark.parametrize(("source", "words"), WRONG.values(), ids=WRONG)
+def test_wrong_credentials_are_refused(
+    tmp_path: pathlib.Path, source: dict[str, object], words: str
+) -> None:
+    """The message names the field, and what is wanted."""
+    with pytest.raises(settings.SettingsError) as caught:
+        load(tmp_path, source)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_one_kind_of_credentials_is_taken(tmp_path: pathlib.Path, name: str) -> None:
+    """Each kind is fine by itself."""
+    source = load(tmp_path, {name: CREDENTIALS[name]}).sources["managed"]
+    kinds = (
+        source.bearer_token_file,
+        source.basic_auth,
+        source.sig_v4,
+        source.entra,
+        source.google,
+    )
+
+    assert [name == each for each in CREDENTIALS] == [each is not None for each in kinds]
+
+
+def test_defaults_of_the_clouds() -> None:
+    """What most people need is not to be written."""
+    assert settings.SigV4(region="eu-central-1").service == "aps"
+    assert settings.Entra().scope == "https://prometheus.monitor.azure.com/.default"
+    assert settings.Google().scopes == ("https://www.googleapis.com/auth/monitoring.read",)
