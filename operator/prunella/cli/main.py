@@ -20,13 +20,14 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import crds, demo, errors, explain, pause, run, status
+from prunella.cli import crds, demo, errors, explain, pause, run, status, test
 from prunella.cli.lint import command as lint
 
 PLUGIN = "kubectl-prunella"
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     lint.lint,
+    test.test,
     status.status,
     explain.explain,
     pause.pause,

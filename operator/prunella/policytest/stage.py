@@ -1,0 +1,183 @@
+"""Plays a case: the simulated world it describes, and the real engine in it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from prunella import ports
+from prunella import settings as settings_module
+from prunella.adapters.simulated import clock as clocks
+from prunella.adapters.simulated import ledger, metrics
+from prunella.adapters.simulated import world as worlds
+from prunella.core import model, objects
+from prunella.policytest import cases, fields, scraper, timeline, watched
+from prunella.policytest import objects as objects_module
+
+RELIST_SECONDS = 60.0
+_WIND_DOWN = 30.0
+"""Simulated seconds in which an engine that was stopped ends."""
+
+
+class StoryError(Exception):
+    """A story that can't be told: an object that the API server would refuse."""
+
+
+class Stage:
+    """One case's world."""
+
+    def __init__(
+        self, test: cases.PolicyTest, case: cases.Case, policies: Sequence[timeline.Policy]
+    ) -> None:
+        self._case = case
+        self._policies = policies
+        self._namespace = test.namespace or policies[0].key.namespace
+        self._mode = case.mode or test.mode
+        clock = test.clock_of(case)
+        self._run = clock.run
+        first = clock.start - clock.history
+        self.told = timeline.Timeline(clock.start)
+        self._settings = _settings(policies)
+        self._world = self._make_world(first)
+        for each in (*test.objects, *case.objects):
+            self._create(each)
+        interval = clock.interval.total_seconds()
+        self._scraper = scraper.Scraper(
+            self._world.cluster,
+            self._world.store,
+            test.series_of(case),
+            self._namespace,
+            scraper.Times(first, clock.start, interval),
+        )
+        self._scrape()
+        self._world.clock.every(interval, self._scrape)
+
+    def _make_world(self, first: datetime.datetime) -> worlds.World:
+        # What the demo's apps report is no part of a story: the clock that moves them stands still.
+        idle = worlds.World.create(first)
+        clock = clocks.VirtualClock(first)
+        world = dataclasses.replace(
+            idle,
+            clock=clock,
+            cluster=watched.Cluster(clock, idle.faults, self.told),
+            ledger_server=(server := ledger.LedgerServer(clock)),
+            ledger=ledger.SimulatedLedger(server, idle.faults),
+        )
+        sources = self._settings.sources
+        world.metrics = metrics.SimulatedMetrics(world.store, world.clock, sources=sources)
+        return world
+
+    def _scrape(self) -> None:
+        self._scraper.scrape(self._world.clock.now())
+
+    def _create(self, each: objects_module.ShortObject | dict[str, Any]) -> None:
+        manifest = objects_module.manifest_of(each, self._namespace)
+        spec, metadata = manifest.get("spec", {}), manifest["metadata"]
+        try:
+            if manifest["kind"] in fields.WORKLOAD_KINDS:
+                self._create_workload(manifest, each)
+            elif manifest["kind"] in objects_module.SCALERS:
+                target = spec["scaleTargetRef"]
+                kind = target.get("kind", "Deployment")
+                ref = model.Ref(kind, metadata["namespace"], target["name"])
+                self._world.cluster.add_autoscaler(ref, manifest["kind"])
+            else:
+                self._world.apply(manifest)
+        except (ports.ClusterError, ValueError) as error:
+            name = f"{manifest['kind']}/{metadata['name']}"
+            raise StoryError(f"{name} can't be created: {error}") from error
+
+    def _create_workload(
+        self, manifest: dict[str, Any], each: objects_module.ShortObject | dict[str, Any]
+    ) -> None:
+        if isinstance(each, objects_module.ShortObject):
+            self._world.cluster.create(
+                manifest,
+                age=each.age,
+                manager=each.manager,
+                startup_seconds=each.startup.total_seconds(),
+            )
+        else:
+            self._world.cluster.create(manifest)
+
+    async def play(self) -> timeline.Timeline:
+        """Tell the story to its end."""
+        events = sorted(self._case.events, key=lambda event: event.at)
+        for event in events:
+            if event.at < 0:
+                await self._happen(event)
+        await self._until(0.0)
+        for policy in self._policies:
+            mode = self._mode or policy.spec.mode
+            spec = policy.spec.model_copy(update={"mode": mode})
+            self._world.policies.apply(policy.key.namespace, policy.key.name, spec)
+        engine = watched.engine(self._world, self._settings, self.told)
+        running = asyncio.create_task(engine.run(self._relist, RELIST_SECONDS))
+        for event in events:
+            if event.at >= 0:
+                await self._happen(event)
+        await self._until(self._run.total_seconds())
+        self._note_end()
+        engine.stop()
+        await self._world.clock.advance(_WIND_DOWN)
+        await running
+        return self.told
+
+    async def _until(self, offset: float) -> None:
+        await self._world.clock.run_until(self.told.start + datetime.timedelta(seconds=offset))
+
+    async def _relist(self) -> None:
+        self._world.policies.relist()
+        self._world.cluster.relist()
+
+    async def _happen(self, event: cases.Event) -> None:
+        await self._until(event.at)
+        world = self._world
+        try:
+            for target, image in (event.set_image or {}).items():
+                world.cluster.set_image(self._ref(target), image)
+            for target, replicas in (event.scale or {}).items():
+                world.cluster.scale(self._ref(target), replicas)
+            if event.delete is not None:
+                world.cluster.delete(self._ref(event.delete))
+        except (KeyError, ports.ClusterError) as error:
+            when = fields.clock_time(event.at)
+            raise StoryError(f"the event at {when} can't happen: {error}") from error
+        if event.source == "up":
+            world.metrics.faults.heal()
+        elif event.source is not None:
+            world.metrics.faults.set(cases.Fault(event.source), world.clock.now())
+        if event.pause is not None:
+            world.cluster.pause("a test says so") if event.pause else world.cluster.resume()
+        if event.resume is not None:
+            self._resume(event.resume)
+
+    def _resume(self, name: str) -> None:
+        written = f"{self._world.clock.now().isoformat()} by a test"
+        for policy in self._policies:
+            if policy.key.name == name:
+                self._world.policies.annotate(policy.key, objects.RESUMED, written)
+
+    def _ref(self, target: str) -> model.Ref:
+        return fields.ref(target, self._namespace)
+
+    def _note_end(self) -> None:
+        told, world = self.told, self._world
+        told.records = world.records()
+        told.escalations = len(world.notifier.escalations)
+        told.failed_passes = int(world.telemetry.value("prunella_pass_errors_total"))
+        for each in world.cluster.states():
+            containers = each.template["spec"]["containers"]
+            ready = sum(pod.ready for pod in each.pods)
+            replicas = each.view().replicas
+            told.workloads[each.ref] = timeline.Workload(containers[0]["image"], replicas, ready)
+
+
+def _settings(policies: Sequence[timeline.Policy]) -> settings_module.Settings:
+    """Default settings that know every source that the policies name."""
+    names = {signal.source for policy in policies for signal in policy.spec.signals}
+    sources = {name: settings_module.Source() for name in sorted({"default", *names})}
+    return settings_module.Settings(sources=sources)
