@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
+import orjson
+
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.core import model, objects
 
@@ -82,7 +84,8 @@ class Store(Generic[T]):
         if not self._wanted(namespace, name, uid, version):
             return
         try:
-            value = self._parse(raw)
+            # A copy: what is kept would hold on to the memory of the whole list it came in.
+            value = self._parse(orjson.loads(orjson.dumps(raw)))
         except parse.Unreadable as error:
             _log.error("%s %s/%s can't be read: %s", self._kind, namespace, name, error)
             return
