@@ -34,9 +34,7 @@ class Operator:
 
     def cpu_seconds(self) -> float:
         """CPU time used so far, user and system."""
-        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+        return cpu_seconds(self.process.pid)
 
     def rss_mib(self) -> float:
         """Resident memory now."""
@@ -84,6 +82,13 @@ def _wait_ready(process: subprocess.Popen[bytes], port: int, log: pathlib.Path) 
         else:
             return
     sys.exit(f"the operator did not become ready:\n{log.read_text()[-3000:]}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used, user and system."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
 
 def free_port() -> int:

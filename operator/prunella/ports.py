@@ -83,9 +83,7 @@ class Metrics(Protocol):
         ``namespace`` is that of the asking policy: a source may be closed to it.
         """
 
-    async def history(
-        self, source: str, namespace: str, query: str, span: Span
-    ) -> history.Answer:
+    async def history(self, source: str, namespace: str, query: str, span: Span) -> history.Answer:
         """Ask a query, already confined, at each point of a grid; never raises.
 
         A long span is asked for in pieces; when one of them fails, all has failed.

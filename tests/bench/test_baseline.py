@@ -88,7 +88,7 @@ EXCEPTIONS = {
 
 @pytest.mark.parametrize(("like", "unknown", "unhealthy"), EXCEPTIONS.values(), ids=EXCEPTIONS)
 def test_a_holiday_is_like_another_day(
-    like: baseline.Weekday | None, unknown: bool, unhealthy: bool
+    like: detectors.Weekday | None, unknown: bool, unhealthy: bool
 ) -> None:
     """Idle on a Tuesday is an anomaly, unless it is known to be a holiday."""
     hours = np.arange(58 * 24)

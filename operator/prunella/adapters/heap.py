@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 
 
 async def give_back() -> None:
-    """Return free memory to the system, where the C library can; others may run meanwhile."""
+    """Drop what only points at itself, then return free memory, where the C library can."""
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         await asyncio.to_thread(trim, 0)

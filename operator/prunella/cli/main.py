@@ -20,7 +20,8 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import backtest, crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import compile as compiling
 from prunella.cli.lint import command as lint
 
 PLUGIN = "kubectl-prunella"
@@ -28,6 +29,8 @@ PLUGIN = "kubectl-prunella"
 COMMANDS: tuple[Callable[..., None], ...] = (
     lint.lint,
     test.test,
+    backtest.backtest,
+    compiling.compile,
     status.status,
     explain.explain,
     pause.pause,

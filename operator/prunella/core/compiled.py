@@ -69,6 +69,8 @@ class Signal:
     """Seconds to multiply a total by, to count events."""
     lookback: Lookback | None = None
     """None where the newest samples are enough."""
+    recorded: bool = False
+    """Recording rules compute what it is judged by; its queries ask for their results."""
 
     @property
     def name(self) -> str:

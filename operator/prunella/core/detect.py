@@ -14,6 +14,7 @@ from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.api import signals as signals_api
 from prunella.core import compiled, events, learning, mapping, model, promql
+from prunella.core.recording import reading as recording
 
 _Judge = Callable[[float], model.Judgement]
 
@@ -76,8 +77,12 @@ def detect(
     if failure is not None:
         return [_unknown(signal, target, failure.reason, failure.message) for target in targets]
     ages = _ages(signal, reading, targets, owners)
-    if reading.judged is not None:
-        return [_recalled(signal, reading, reading.judged, ages, each) for each in targets]
+    judged = reading.judged
+    if signal.recorded and signal.spec.baseline is not None:
+        told = {each: recording.judge_target(mapped, each) for each in targets}
+        judged = {target: found for target, found in told.items() if found is not None}
+    if judged is not None:
+        return [_recalled(signal, reading, judged, ages, each) for each in targets]
     if signal.spec.burn_rate is not None:
         return [_burning(signal, reading, mapped, ages, each, detectors) for each in targets]
     if signal.spec.absent is not None:

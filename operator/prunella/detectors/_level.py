@@ -16,8 +16,9 @@ HOUR, DAY = 3600.0, 86400.0
 FEWEST = 20
 """Samples before anything is scored or clipped."""
 CLIP = 8.0
-_LEVEL, _NOISE, _GIVEN = 2 * DAY, 7 * DAY, 7 * DAY
+_LEVEL, _NOISE, _GIVEN = 2 * DAY, 14 * DAY, 7 * DAY
 _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
+_UNCLIPPED = 28 * DAY
 _TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
 _TINY = 1e-300
@@ -182,7 +183,7 @@ class Level(_rows.Rows):
         age = np.maximum(self.age, _TINY)
         self.noise += dt / np.minimum(age, _NOISE) * (np.abs(clipped) - self.noise)
         size = np.abs(raw)
-        self.unclipped += passed / np.minimum(age, 4.0 * _NOISE) * (size - self.unclipped)
+        self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
 
     def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
         """By how much the short, the long mean and the level move: shape (3, n)."""

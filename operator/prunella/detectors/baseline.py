@@ -20,7 +20,7 @@ For a sample x at time t:
 6. *Onset.* One anomaly is reported once: after an onset, others are held back for ``cooldown``
    (and as long as it lasts), unless they are rarer by half a power of ten.
 
-Memory: level and moments are means over 2 and 7 days, all clipped at 8 mean absolute deviations.
+Memory: level and noise are means over 2 and 14 days, both clipped at 8 mean absolute deviations.
 State: 4.3 kB per series (1.8 kB tail, 2.3 kB season, 0.2 kB scalars), whatever the history.
 Counter resets are a matter of the query: ask for ``rate()``, never for a counter.
 """

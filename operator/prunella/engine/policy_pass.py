@@ -21,6 +21,7 @@ from prunella.core import (
     step,
     verify,
 )
+from prunella.core.recording import reading as recording
 from prunella.engine import attempt, observe, report
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -85,7 +86,7 @@ class Passes:
         fresh = memories.PolicyMemory(version=memories.version(policy), problem=policy.problem)
         if policy.spec is not None:
             try:
-                fresh.compiled = compiled.compile_policy(
+                fresh.compiled = recording.compile_policy(
                     policy.key, policy.spec, self._options.namespace_labels
                 )
             except compiled.PolicyError as error:

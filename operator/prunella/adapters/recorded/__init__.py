@@ -1,0 +1,1 @@
+"""The ports over recorded history: what was measured, and nothing that answers to an action."""

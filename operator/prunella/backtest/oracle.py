@@ -1,0 +1,110 @@
+"""What can be judged ahead of the passes, for a whole stretch at once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from prunella.adapters.recorded import metrics as recorded
+from prunella.adapters.recorded import workloads
+from prunella.api import policy as policy_api
+from prunella.backtest import ahead as ahead_module
+from prunella.backtest import quiet, reader, track, verdicts
+from prunella.backtest import request as requests
+from prunella.core import compiled, detect, history, learning, model
+
+
+class Oracle:
+    """Judges thresholds, ratios and baselines ahead; all else is left to the passes."""
+
+    def __init__(
+        self,
+        request: requests.Request,
+        metrics: recorded.RecordedMetrics,
+        policy: compiled.Policy,
+        questions: reader.Questions,
+        tracker: track.Tracker,
+    ) -> None:
+        self._request = request
+        self._metrics = metrics
+        self._compiled = policy
+        self._questions = questions
+        self._tracker = tracker
+        self._judge_all = judge_all_of(request.spec)
+        self._aheads = {
+            signal.name: self._make_ahead(signal)
+            for signal in policy.signals
+            if signal.spec.baseline is not None and not request.thorough
+        }
+        self.blind = frozenset(
+            signal.name
+            for signal in policy.signals
+            if not verdicts.can_judge(signal) and signal.name not in self._aheads
+        )
+        """The signals that only passes can judge."""
+
+    async def look_ahead(
+        self, recording: recorded.Recording, states: workloads.States
+    ) -> quiet.Stretch:
+        """Judge what can be, keep it for the report, and tell when something may happen."""
+        known: dict[str, verdicts.Judged] = {}
+        steps: list[float] = []
+        for signal in self._compiled.signals:
+            found = await self._judge_ahead(signal, recording, states)
+            if found is None:
+                step_of = signal.lookback
+                steps.append(self._request.interval if step_of is None else step_of.step)
+                continue
+            known[signal.name] = found
+            below = signal.spec.threshold is not None and signal.spec.threshold.below is not None
+            self._tracker.feed(
+                signal.name, states.refs, states.times, found, states.exists, low_is_bad=below
+            )
+        holds = {signal.name: signal.spec.for_.total_seconds() for signal in self._compiled.signals}
+        return quiet.stretch(states, known, quiet.Rule(steps, holds, self._judge_all))
+
+    async def _judge_ahead(
+        self, signal: compiled.Signal, recording: recorded.Recording, states: workloads.States
+    ) -> verdicts.Judged | None:
+        """All verdicts of a signal on a stretch; None where only passes can tell."""
+        asked = self._questions[signal.name]
+        scraped = [self._metrics.scrape_seconds[each.key] for each in asked.values()]
+        slowest = max((each for each in scraped if each is not None), default=None)
+        if verdicts.can_judge(signal):
+            return verdicts.judge(signal, recording, asked, states.refs, slowest)
+        ahead = self._aheads.get(signal.name)
+        if ahead is None:
+            return None
+        usual = await ahead.judge(states, self._request.interval)
+        stale = verdicts.stale(signal, recording, asked, states.refs, slowest)
+        usual.judged.codes[stale] = verdicts.UNKNOWN
+        self._tracker.feed_band(signal.name, states.refs, states.times, usual.lower, usual.upper)
+        return usual.judged
+
+    def _make_ahead(self, signal: compiled.Signal) -> ahead_module.Ahead:
+        async def ask(query: str, span: history.Span) -> history.Matrix:
+            source, namespace = signal.spec.source, self._request.key.namespace
+            answer = await self._metrics.history(source, namespace, query, span)
+            if isinstance(answer, model.Failure):
+                raise recorded.HistoryError(f"{query}: {answer.message}")
+            return answer
+
+        return ahead_module.Ahead(signal, ask)
+
+    def detectors(self, real: detect.Detectors) -> detect.Detectors:
+        """The live detectors; what was learned ahead is not learned again."""
+
+        def learner(signal: compiled.Signal) -> learning.Learner | None:
+            ahead = self._aheads.get(signal.name)
+            return real.learner(signal) if ahead is None else ahead.learner()
+
+        return dataclasses.replace(real, learner=learner)
+
+
+def judge_all_of(spec: policy_api.RemediationPolicySpec) -> quiet.JudgeAll | None:
+    """How a target's verdict follows from its signals'; None where any sick one is enough."""
+    if spec.when is None:
+        return None
+    from prunella.core import when  # noqa: PLC0415 - it loads the library for CEL
+
+    compiled_when = when.compile_when(spec.when, [signal.name for signal in spec.signals])
+    return lambda found: compiled_when.judge(found)[0]

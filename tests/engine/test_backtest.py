@@ -1,0 +1,302 @@
+"""The backtest is the live engine: the same verdicts, and nothing is lost by leaving passes out."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from prunella import wiring
+from prunella.adapters.simulated import world as worlds
+from prunella.api import policy as policy_api
+from prunella.backtest import run, verdicts
+from prunella.core import model
+from prunella.engine import loop
+from tests.engine import recorded
+from tests.engine.recorded import KEY, START, Story
+
+Make = Callable[[Story], policy_api.RemediationPolicySpec]
+NAMES = ("cart", "checkout", "search", "stock", "web-api")
+
+
+def _by_deployment(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    return recorded.spec(recorded.threshold())
+
+
+def _one_target(story: Story) -> policy_api.RemediationPolicySpec:
+    story.wave("app_load", 0.4, 1.7, deployment="cart")
+    return recorded.spec(recorded.threshold(), target={"name": "cart"})
+
+
+def _by_pod(rule: str) -> Make:
+    def make(story: Story) -> policy_api.RemediationPolicySpec:
+        for name in NAMES[:3]:
+            for letter in "bcd":
+                story.wave("app_load", 0.4, 1.7, pod=f"{name}-6d4cf56db6-{letter * 5}")
+        steps: list[dict[str, Any]] = [{"evictPod": {}}]
+        return recorded.spec(recorded.threshold(pods=rule), steps=steps)
+
+    return make
+
+
+def _ratio(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES:
+        story.wave("app_requests", 5, 100, deployment=name)
+        story.wave("app_errors", 0, 20, deployment=name)
+    return recorded.spec(recorded.ratio())
+
+
+def _two_signals(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+        story.wave("app_lag", 30, 2, deployment=name)
+    lag = recorded.threshold("lag", "app_lag", threshold={"below": 10})
+    return recorded.spec(recorded.threshold(), lag | {"for": "20s"})
+
+
+def _rollouts(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+        story.rollouts(name)
+    return recorded.spec(recorded.threshold())
+
+
+def _empty_is_healthy(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+        story.wave("app_up", 1, 1, deployment=name)
+    signal = recorded.threshold(onEmpty="Healthy", presence="app_up", staleAfter="50s")
+    return recorded.spec(signal)
+
+
+def _doubled(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name, zone="a")
+        story.wave("app_load", 0.4, 1.7, deployment=name, zone="b")
+    story.wave("app_load", 0.4, 1.7, zone="c")
+    return recorded.spec(recorded.threshold())
+
+
+def _limits(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    guards = {"cooldown": "2m", "maxPerHour": 2, "stopWhenUnhealthy": "20%"}
+    verify = {"within": "1m", "samples": 1, "otherwise": "Escalate"}
+    scale = [{"scale": {"by": 1, "max": 5}}]
+    return recorded.spec(recorded.threshold(), guards=guards, verify=verify, steps=scale)
+
+
+def _when(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+        story.wave("app_busy", 0.4, 1.7, deployment=name)
+    busy = recorded.threshold("busy", "app_busy")
+    return recorded.spec(recorded.threshold(), busy, when="load && !busy")
+
+
+def _absent(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+        story.steady("app_up", 1, deployment=name)
+    query = {"query": "app_load"}
+    absent = {"canary": "app_up"}
+    signal = {"name": "gone", "prometheus": query, "absent": absent, "for": "1m"}
+    return recorded.spec(recorded.threshold(), signal)
+
+
+def _drift(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:2]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    signal = {
+        "name": "creep",
+        "prometheus": {"query": "app_load"},
+        "drift": {"window": "30m"},
+        "for": "1m",
+    }
+    return recorded.spec(recorded.threshold(), signal)
+
+
+def _baseline(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        for letter in "bc":
+            story.wave("app_load", 0.4, 1.7, pod=f"{name}-6d4cf56db6-{letter * 5}")
+    signal = {
+        "name": "unusual",
+        "prometheus": {"query": "app_load"},
+        "baseline": {"every": "1m", "history": "30m", "learn": "20m", "trigger": 1.5, "recover": 1},
+        "for": "75s",
+    }
+    return recorded.spec(signal)
+
+
+STORIES: dict[str, Make] = {
+    "by deployment": _by_deployment,
+    "one target": _one_target,
+    "any pod": _by_pod("Any"),
+    "all pods": _by_pod("All"),
+    "half of the pods": _by_pod("50%"),
+    "ratio": _ratio,
+    "two signals": _two_signals,
+    "rollouts": _rollouts,
+    "empty is healthy": _empty_is_healthy,
+    "two series of one target": _doubled,
+    "limits": _limits,
+    "when": _when,
+    "absent": _absent,
+    "drift": _drift,
+    "baseline": _baseline,
+}
+
+
+def _never_held(policy: policy_api.RemediationPolicySpec) -> policy_api.RemediationPolicySpec:
+    """The policy with signals that nothing is Unhealthy for long enough: no pass off the grid."""
+    signals = [
+        each.model_copy(update={"for_": datetime.timedelta(days=1)}) for each in policy.signals
+    ]
+    return policy.model_copy(update={"signals": signals})
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("make", STORIES.values(), ids=STORIES.keys())
+async def test_what_is_left_out_would_have_told_nothing_new(make: Make, seed: int) -> None:
+    """Given any history, then fewer passes tell the same as a pass at every step."""
+    story = Story(seed)
+    policy = make(story)
+    fast = await recorded.backtest(story, policy)
+    slow = await recorded.backtest(story, policy, thorough=True)
+
+    assert slow.passes >= fast.points
+    assert fast.passes <= slow.passes
+    assert recorded.told(slow) == recorded.told(fast)
+
+
+AHEAD = {name: make for name, make in STORIES.items() if name != "baseline"}
+
+
+@pytest.mark.parametrize("make", AHEAD.values(), ids=AHEAD.keys())
+async def test_verdicts_of_a_stretch_are_those_of_the_passes(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given any history, then arrays and passes agree on each signal, target and moment."""
+    story = Story(7)
+    policy = make(story)
+    ahead: dict[str, tuple[tuple[model.Ref, ...], verdicts.Judged]] = {}
+    judge = verdicts.judge
+
+    def keep(signal: Any, recording: Any, asked: Any, refs: Any, seconds: Any) -> verdicts.Judged:
+        found = judge(signal, recording, asked, refs, seconds)
+        ahead[signal.name] = (refs, found)
+        return found
+
+    monkeypatch.setattr(verdicts, "judge", keep)
+    compared = 0
+
+    def look(runner: run.Runner) -> None:
+        nonlocal compared
+        outcome = runner.passes.recorder.outcome
+        point = runner.result.evaluated - 1
+        assert outcome is not None
+        for found in outcome.findings:
+            if found.signal not in ahead:
+                continue
+            refs, judged = ahead[found.signal]
+            code = judged.codes[refs.index(found.target), point]
+            assert found.verdict is verdicts.VERDICTS[code], (found, runner.result.until)
+            compared += 1
+
+    held = _never_held(policy)
+    done = await recorded.backtest(story, held, thorough=True, look=look)
+
+    assert compared >= done.points - 1
+
+
+@pytest.mark.parametrize("name", ["by deployment", "ratio", "two series of one target"])
+async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
+    """Given the same samples, then the live engine and the backtest judge alike at each moment."""
+    story = Story(11, hours=0.7)
+    policy = _never_held(STORIES[name](story))
+    past: dict[datetime.datetime, dict[str, str]] = {}
+
+    def look(runner: run.Runner) -> None:
+        seen = runner.passes.memories[KEY].verdicts
+        past[runner.result.until] = {str(ref): verdict for ref, verdict in seen.items()}
+
+    await recorded.backtest(story, policy, thorough=True, look=look)
+    live = await _live(story, policy, past)
+
+    assert len(past) > 60
+    both = [when for when in past if past[when].keys() == live[when].keys()]
+    assert len(both) > 60
+    assert {when: live[when] for when in both} == {when: past[when] for when in both}
+    assert {"Healthy", "Unhealthy", "Unknown"} <= {
+        v for seen in live.values() for v in seen.values()
+    }
+
+
+async def _live(
+    story: Story,
+    policy: policy_api.RemediationPolicySpec,
+    past: Mapping[datetime.datetime, Mapping[str, str]],
+) -> dict[datetime.datetime, dict[str, str]]:
+    """The verdicts of the live engine at these moments, on a cluster with the same targets."""
+    world = worlds.World.create(START - datetime.timedelta(seconds=29))
+    world.metrics = story.metrics(policy)
+    world.metrics._clock = world.clock  # It is asked for now, not for a time.
+    for name in {ref.partition("/")[2] for seen in past.values() for ref in seen}:
+        world.cluster.add_deployment("shop", name, "shop/any:v1", labels={"app": "shop"})
+    world.policies.apply(KEY.namespace, KEY.name, policy)
+    engine = wiring.simulated(world)
+    task = asyncio.create_task(engine.run(_nothing, 60))
+    found = {}
+    for moment in sorted(past):
+        await world.clock.run_until(moment)
+        seen = engine._passes.memories[KEY].verdicts
+        found[moment] = {str(ref): verdict for ref, verdict in seen.items()}
+    engine.stop()
+    await world.clock.advance(60)
+    await task
+    return found
+
+
+async def _nothing() -> None:
+    """A list that brings nothing new."""
+
+
+async def test_passes_fall_on_the_moments_of_the_live_engine() -> None:
+    """Given any begin, then the first pass is at the live engine's next moment."""
+    story = Story(1)
+    runner = recorded.runner(story, _one_target(story))
+    done = await runner.run(lambda _: None)
+
+    before = START - datetime.timedelta(microseconds=1)
+    assert loop.aligned(before, 30.0, "shop") == runner.request.at(0)
+    assert done.evaluated == done.points
+
+
+async def test_an_interrupted_run_keeps_what_is_done() -> None:
+    """Given a run that is cancelled half-way, then its result is that of the first half."""
+    story = Story(2)
+    policy = _by_deployment(story)
+    whole = await recorded.backtest(story, policy)
+    made = recorded.runner(story, policy)
+    task: asyncio.Task[run.Run] | None = None
+
+    def stop(progress: run.Progress) -> None:
+        if task is not None and progress.done >= progress.points // 2:
+            task.cancel()
+
+    task = asyncio.ensure_future(made.run(stop))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    half = made.result
+
+    assert 0 < half.evaluated < half.points
+    assert half.until < whole.until
+    decided = [r.name for r in whole.records if r.spec.decided_at <= half.until]
+    assert decided
+    assert decided == [r.name for r in half.records]
