@@ -10,10 +10,10 @@ import numpy as np
 START = 1_767_571_200
 """Monday, 2026-01-05 00:00 UTC."""
 STEP, DAY, HOUR = 300, 288, 12
-INCIDENTS = ((4.3, 1.0, 10.0), (8.6, 3.0, -14.0), (14.45, 0.5, 30.0))
+INCIDENTS = ((4.3, 1.0, 10.0), (8.6, 3.0, -20.0), (14.45, 0.5, 40.0))
 """Day, hours and size in units of the kind's noise; a drop only where the kind has room for it.
 
-Each is larger than the one before: what was seen shortly before is not rare.
+Each is twice the one before: what was seen not long ago is not rare.
 """
 Floats = np.ndarray
 

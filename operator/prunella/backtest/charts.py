@@ -36,6 +36,7 @@ MOST_TARGETS: Final = 60
 MOST_SHAPES: Final = 150
 _MOST_MARKS: Final = 3000
 _VISIBLE: Final = 6
+_FIT_IN_A_ROW: Final = 10
 
 Figure = dict[str, Any]
 
@@ -62,7 +63,7 @@ def rule_of(signal: signals_api.Signal) -> str:
     return "outside {:g} to {:g}".format(*(limits.outside or (math.nan, math.nan)))
 
 
-def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Figure:
+def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Chart:
     """Which target was ill when, what would have been done, and what refused."""
     ranks = collections.Counter(each.target for each in found.held)
     ranks.update({each.target: 1_000 for each in found.actions})
@@ -75,7 +76,9 @@ def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Figure
     ]
     traces.append(_marks_refused(found, rows))
     traces.append(_marks_acted([each for each in found.actions if each.target in rows]))
-    return {
+    left = len(ranks) - len(rows)
+    note = f"The {len(rows)} targets with most to tell; {left} more are not drawn." if left else ""
+    figure: Figure = {
         "data": traces,
         "layout": _layout(
             height=150 + 22 * max(len(rows), 3),
@@ -89,6 +92,7 @@ def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Figure
             },
         ),
     }
+    return Chart(figure, note)
 
 
 def _cycle() -> Iterator[str]:
@@ -186,7 +190,9 @@ def signal_chart(
         else ""
     )
     shapes = [*_shades(windows), *_limits(signal)]
-    layout = _layout(height=380, found=found, shapes=shapes, yaxis={"automargin": True})
+    layout = _layout(height=400, found=found, shapes=shapes, yaxis={"automargin": True})
+    if len(traces) > _FIT_IN_A_ROW:  # At the side they can be scrolled.
+        layout["legend"] = {"orientation": "v", "x": 1.02, "xanchor": "left", "y": 1}
     return Chart({"data": traces, "layout": layout}, note)
 
 

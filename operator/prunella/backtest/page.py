@@ -60,7 +60,8 @@ def _page(
     changes: Sequence[compare.Change] | None,
     most: int,
 ) -> str:
-    figures = {"timeline": charts.timeline(found, windows or ())}
+    timeline = charts.timeline(found, windows or ())
+    figures = {"timeline": timeline.figure}
     sections = []
     for number, signal in enumerate(done.request.spec.signals):
         name = f"signal-{number}"
@@ -75,6 +76,7 @@ def _page(
         span=html.escape(_span(found)),
         tiles=_tiles(found),
         caveats=_caveats(found),
+        timeline=html.escape(timeline.note),
         signals="".join(sections),
         actions=_actions(found),
         refusals=_refusals(found),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,15 @@ from prunella.backtest import track, verdicts
 from prunella.core import compiled, guards, history, ledger, model, objects, onsets
 
 Bools = NDArray[np.bool_]
+TIMELESS: Final = frozenset(
+    {
+        reasons.Refused.SUSPENDED,
+        reasons.Refused.LATCHED,
+        reasons.Refused.NO_STEP_LEFT,
+        reasons.Refused.CHANGED_BY_OTHERS,
+    }
+)
+"""Refusals that rest on the records and the policy alone, and come before all that count time."""
 JudgeAll = Callable[[Mapping[str, model.Verdict]], model.Verdict]
 """From a target's verdicts by signal to the one that counts."""
 

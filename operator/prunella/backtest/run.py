@@ -28,6 +28,8 @@ from prunella.engine import world as worlds
 
 Request = requests.Request
 RESUMED_BY: Final = "backtest"
+MANY_RECORDS: Final = 4
+"""From so many on, those that no decision rests on are put by: each pass looks through them all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,9 +134,6 @@ class Runner:
         self._cluster.use(part.states)
         self._facts = self.result.facts = part.facts
         self.result.targets.update(part.states.refs)
-        policy = next(iter(self._policies.all()))
-        cooldown = self.request.spec.guards.cooldown.total_seconds()
-        self._ledger.tidy(policy, self._clock.now(), datetime.timedelta(seconds=cooldown))
 
     async def _pass_through(
         self, ahead: quiet.Stretch, progress: Callable[[Progress], None]
@@ -177,11 +176,20 @@ class Runner:
         found.extend(ahead.next_healthy(point, ref) for ref in uncleared)
         if model.Verdict.UNHEALTHY in memory.verdicts.values():
             found += [ahead.next_flicker(point), ahead.next_blink(point)]
+        if self._time_matters():
             now = self._clock.now()
             patience = self._rules.rollout_seconds
             moments = quiet.moments(self.request.spec, records, memory.memory, patience)
             found.extend(ahead.next_time(point, each) for each in moments if each > now)
         return min(found)
+
+    def _time_matters(self) -> bool:
+        """Whether a decision about a sick target may become another one by time alone."""
+        outcome = self.passes.recorder.outcome
+        decisions = outcome.decisions.values() if outcome is not None else ()
+        return any(
+            each.refusal is None or each.refusal.reason not in quiet.TIMELESS for each in decisions
+        )
 
     async def _pass(self, moment: datetime.datetime) -> bool:
         """One pass of the engine; whether the next point must be looked at too."""
@@ -190,6 +198,9 @@ class Runner:
         policy = await self._policies.read(self.request.key)
         if policy is None:
             raise ValueError(f"policy {self.request.key} is gone")
+        if len(self._server.records) > MANY_RECORDS:
+            cooldown = self.request.spec.guards.cooldown.total_seconds()
+            self._ledger.tidy(policy, moment, datetime.timedelta(seconds=cooldown))
         await self.passes.run(policy, moment)
         outcome = self.passes.recorder.outcome
         self._note(outcome, moment)

@@ -6,6 +6,7 @@ Done once for each generation of a policy, so that a round costs no parsing.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 
 from prunella.api import detectors as detectors_api
@@ -80,14 +81,22 @@ class Signal:
     @property
     def name_labels(self) -> tuple[str, ...]:
         """Those of the labels that name a workload or a pod."""
-        if self.spec.mapping is not None and self.spec.mapping.name is not None:
-            return (self.spec.mapping.name,)
-        return tuple(each for each in self.labels if each in STANDARD_NAMES)
+        mapping = self.spec.mapping
+        return _split(self.labels, mapping.name if mapping is not None else None)[0]
 
     @property
     def namespace_labels(self) -> tuple[str, ...]:
         """Those of the labels that hold the namespace."""
-        return tuple(each for each in self.labels if each not in self.name_labels)
+        mapping = self.spec.mapping
+        return _split(self.labels, mapping.name if mapping is not None else None)[1]
+
+
+@functools.lru_cache(maxsize=1024)
+def _split(labels: tuple[str, ...], name: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Labels of names and of namespaces; asked for each sample, so worked out once."""
+    standard = tuple(each for each in labels if each in STANDARD_NAMES)
+    names = standard if name is None else (name,)
+    return names, tuple(each for each in labels if each not in names)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -98,10 +98,12 @@ def step(
     ]
     sick.sort(key=lambda each: (each.held_since or now, each.workload.ref))
     decisions, command = _decide_all(scene, sick)
+    # Records are few and targets are many: only those that have any are gone through.
+    open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
     cleared = tuple(
         record
         for ref, verdict in verdicts.items()
-        if verdict is model.Verdict.HEALTHY
+        if verdict is model.Verdict.HEALTHY and ref in open_records
         for record in episode.to_clear(policy, ref, snapshot.records)
     )
     return Outcome(

@@ -39,8 +39,10 @@ _MOST_DAYS, _MOST_WEEKS = 10, 6
 _LEAST_SHARE: Final = 0.03
 """Of a size's past, so much is its tail."""
 _PRIOR, _PRIOR_WEIGHT = 0.35, 25
-_SPREAD: Final = 0.7
-"""The quantile of distances that stands for the noise: a third of them may be anomalies."""
+FAR_BEYOND: Final = 2
+"""Octaves beyond the edge that Hill's index counts at most."""
+_SPREAD: Final = 0.5
+"""The quantile of distances that stands for the noise: nearly half of them may be anomalies."""
 _TINY: Final = "1e-30"
 _MEANS: Final = ((0.29, 1), (0.33, 3), (0.26, 6), (0.12, 12))
 """An exponential mean of an hour as weights of plain ones, over so many times 20 minutes."""
@@ -228,7 +230,8 @@ class _Chain:
         for side, sign in signs.items():
             size = f"clamp_min({sign}{deviation}, {2**-6})"
             rows.append(self.rule("size", f"{size} {counted}", side=side))
-        excess = f"log2({self.at('size')} / {self.slowly('edge')}) > 0"
+        # What was far beyond counts as far: one incident must not make the next one usual.
+        excess = f"clamp_max(log2({self.at('size')} / {self.slowly('edge')}), {FAR_BEYOND}) > 0"
         return (*rows, self.rule("excess", excess))
 
     def verdict(self) -> tuple[rules.Rule, ...]:
@@ -287,7 +290,7 @@ class _Chain:
                 "edge",
                 f"quantile_over_time({1 - tail_share(self.params):.6g}, {size}[{self.history}])",
             ),
-            self.rule("common", f"quantile_over_time({common:.8g}, {size}[{self.history}])"),
+            self.rule("common", f"quantile_over_time({common!r}, {size}[{self.history}])"),
             self.rule("index", f"{index} or 0 * {edge} + {_PRIOR}"),
         )
 

@@ -97,7 +97,7 @@ class _Drawn:
         odds = (self.params.recover + self.params.trigger) / 2
         odds += math.log10(baseline.tail_share(self.params))
         odds += math.log10(5 * baseline.MINUTE / self.every)
-        return float(2 ** (odds * baseline.tail_index(_SPIKE, 1) * math.log(10)))
+        return float(2 ** (odds * baseline.tail_index(baseline.FAR_BEYOND, 1) * math.log(10)))
 
     def _name(self, record: str, **more: str) -> str:
         labels = [each for each in self.signal.labels if each not in compiled.POD_LABELS]
