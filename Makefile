@@ -161,7 +161,7 @@ demo-kind: kind-up
 .PHONY: test-lab test-kind test-current
 test-lab: lab-tools
 	@$(BIN)/python -m lab build
-	$(BIN)/pytest -q -n 2 tests/unit tests/engine tests/chart tests/lab tests/bench tests/playbooks
+	$(BIN)/pytest -q -n 2 tests/unit tests/engine tests/adapters tests/chart tests/lab tests/bench tests/playbooks
 	$(BIN)/pytest -q tests/contract
 	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.

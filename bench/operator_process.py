@@ -22,6 +22,8 @@ from lab import lifecycle
 from lab.cluster import Lab
 
 READY_SECONDS = 60
+AS_IN_THE_IMAGE = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2"}
+"""How the Dockerfile lets memory be given back."""
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -63,7 +65,9 @@ def running(lab: Lab, settings: dict[str, Any]) -> Iterator[Operator]:
         command = [str(program), "run", "--config", str(config)]
         command += ["--kubeconfig", str(lab.kubeconfig)]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                command, stdout=output, stderr=output, env={**os.environ, **AS_IN_THE_IMAGE}
+            )
         try:
             _wait_ready(process, port, log)
             yield Operator(process, port)

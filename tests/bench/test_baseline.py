@@ -302,3 +302,17 @@ def test_wrong_parameters_are_refused(fields: dict[str, object], message: str) -
     """The error says what is wrong."""
     with pytest.raises(pydantic.ValidationError, match=message):
         baseline.Params.model_validate(fields)
+
+
+def test_the_end_of_an_incident_that_is_too_common_is_not_a_shift() -> None:
+    """What comes again and again is learned; when it ends, the target is not sick for a day."""
+    chance = np.random.default_rng(1)
+    moments = np.arange(0.0, 14 * 86_400, 300.0)
+    values = 50 + chance.normal(0, 1, len(moments))
+    high = np.zeros(len(moments), dtype=bool)
+    for start in chance.integers(640, 13 * 288, 8):
+        high[start : start + 24] = True
+    values[high] += 8.0
+    unhealthy = column(baseline.run(DEFAULT, moments, values[:, None]), "unhealthy").astype(bool)
+    assert unhealthy[high].any()
+    assert (unhealthy & ~high).sum() < high.sum()

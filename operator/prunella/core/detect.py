@@ -122,7 +122,9 @@ def _believed(
 ) -> model.Finding:
     """The judgement, unless what it rests on is stale. A doubt of its own says more."""
     judgement = found.judgement
-    if judgement.verdict is not model.Verdict.UNKNOWN:
+    # What rules recorded is asked for no longer than one evaluation: its query knows its age.
+    bounded = signal.recorded and signal.spec.baseline is not None
+    if judgement.verdict is not model.Verdict.UNKNOWN and not bounded:
         stale = _stale(signal, reading, age)
         if stale is not None:
             return _unknown(signal, target, reasons.Doubt.STALE, stale)

@@ -191,7 +191,10 @@ class Level(_rows.Rows):
         returns = active & (np.abs(rest) < np.abs(self.short))
         twice = 2.0 * self.step
         rates[0] = passed / np.maximum(np.where(returns, _RETURN, _SHORT), twice)
-        rates[1] = dt / np.maximum(_LONG, 2.0 * twice)
+        # An incident too common to trigger was learned: its end must not look like a shift down.
+        fades = active & (np.abs(rest) < np.abs(self.long))
+        slow = dt / np.maximum(_LONG, 2.0 * twice)
+        rates[1] = np.where(fades, passed / np.maximum(_SHORT, twice), slow)
         rates[2] = dt / np.minimum(np.maximum(self.age, self.step), _LEVEL)
         np.negative(rates, out=rates)
         np.expm1(rates, out=rates)

@@ -207,7 +207,12 @@ class Observer:
 
 
 def _asked_for_age(signal: compiled.Signal) -> tuple[str, ...]:
-    """The queries whose data must be fresh: what is absent has no age."""
+    """The queries whose data must be fresh: what is absent has no age.
+
+    A recorded baseline is written seldom, and its queries look back no further than that.
+    """
+    if signal.recorded and signal.spec.baseline is not None:
+        return ()
     if signal.spec.absent is not None:
         return (signal.queries[compiled.CANARY],)
     return tuple(signal.queries.values())

@@ -15,7 +15,7 @@ import yaml
 
 from prunella.cli import main
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[2]
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 PLAYBOOK = ROOT / "playbooks" / "error-ratio-after-release"

@@ -9,9 +9,9 @@ import pytest
 from prunella import ports
 from prunella.adapters.kubernetes import client, owners
 from prunella.core import model
-from tests.unit.adapters.kubernetes import builders
-from tests.unit.adapters.kubernetes.builders import Raw
-from tests.unit.adapters.kubernetes.fake_server import Answer, FakeServer
+from tests.adapters.kubernetes import builders
+from tests.adapters.kubernetes.builders import Raw
+from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
 PATH = "/api/v1/namespaces/shop/pods"
 SET = builders.owned_by("ReplicaSet", "web-5d9c7b")

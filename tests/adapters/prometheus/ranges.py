@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.server
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.unit.adapters.prometheus import faultserver
+from tests.adapters.prometheus import faultserver
 
 Form = Mapping[str, str]
 Labels = Mapping[str, str]

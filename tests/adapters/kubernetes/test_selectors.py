@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prunella.adapters.kubernetes import kinds, selectors
-from tests.unit.adapters.kubernetes.builders import Raw
+from tests.adapters.kubernetes.builders import Raw
 
 LABELS = {"app": "web", "tier": "front"}
 

@@ -15,7 +15,7 @@ from prunella.api import policy as policy_api
 from prunella.api import remediation
 from prunella.core import model, objects
 
-SHOP = pathlib.Path(__file__).parents[4] / "lab/manifests/demo.yaml"
+SHOP = pathlib.Path(__file__).parents[3] / "lab/manifests/demo.yaml"
 CHECKOUT = model.Ref("Deployment", "shop", "checkout")
 POLICY: dict[str, Any] = {
     "apiVersion": "prunella.dev/v1alpha1",

@@ -15,7 +15,7 @@ import pytest
 from prunella import settings
 from prunella.adapters.prometheus import client, session
 from prunella.api import reasons
-from tests.unit.adapters.prometheus import faultserver
+from tests.adapters.prometheus import faultserver
 
 ONE = faultserver.vector(({"pod": "a"}, "1"))
 BODY = json.dumps(faultserver.success("vector", [])).encode()

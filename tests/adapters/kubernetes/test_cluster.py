@@ -9,8 +9,8 @@ import pytest
 from prunella import ports
 from prunella.adapters.kubernetes import client, cluster, store
 from prunella.core import model, objects
-from tests.unit.adapters.kubernetes import builders, fake_server
-from tests.unit.adapters.kubernetes.fake_server import Answer, FakeServer
+from tests.adapters.kubernetes import builders, fake_server
+from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
 WEB = model.Ref("Deployment", "shop", "web")
 WEB_PATH = "/apis/apps/v1/namespaces/shop/deployments/web"

@@ -18,7 +18,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import telemetry as telemetries
 from prunella.api import reasons
 from prunella.core import model
-from tests.unit.adapters.prometheus import faultserver
+from tests.adapters.prometheus import faultserver
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 Doubt = reasons.Doubt

@@ -11,7 +11,7 @@ import requests
 from prunella import settings
 from prunella.adapters.prometheus import auth_aws, client, cloud_auth, session
 from prunella.api import reasons
-from tests.unit.adapters.prometheus import faultserver, sigv4
+from tests.adapters.prometheus import faultserver, sigv4
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 ROLE = "arn:aws:iam::123456789012:role/prunella"

@@ -9,8 +9,8 @@ import pytest
 
 from prunella.adapters.kubernetes import store
 from prunella.core import objects
-from tests.unit.adapters.kubernetes import builders
-from tests.unit.adapters.kubernetes.builders import Raw
+from tests.adapters.kubernetes import builders
+from tests.adapters.kubernetes.builders import Raw
 
 Changes = list[tuple[str, str, str]]
 

@@ -9,8 +9,8 @@ import pytest
 from prunella import ports
 from prunella.adapters.kubernetes import client, notifier, parse
 from prunella.core import model, objects
-from tests.unit.adapters.kubernetes import builders
-from tests.unit.adapters.kubernetes.fake_server import Answer, FakeServer
+from tests.adapters.kubernetes import builders
+from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
 START = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 PATH = "/apis/events.k8s.io/v1/namespaces/shop/events"

@@ -31,7 +31,7 @@ from prunella.adapters.prometheus import (
     session,
 )
 from prunella.api import reasons
-from tests.unit.adapters.prometheus import faultserver
+from tests.adapters.prometheus import faultserver
 
 ONE = faultserver.vector(({"pod": "a"}, "1"))
 ENTRA, GOOGLE = settings.Entra(), settings.Google()

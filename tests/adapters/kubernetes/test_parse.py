@@ -10,8 +10,8 @@ import pytest
 from prunella.adapters.kubernetes import parse
 from prunella.api import reasons
 from prunella.core import model
-from tests.unit.adapters.kubernetes import builders
-from tests.unit.adapters.kubernetes.builders import Raw
+from tests.adapters.kubernetes import builders
+from tests.adapters.kubernetes.builders import Raw
 
 COUNTS: dict[str, tuple[str, Raw, Raw, tuple[int, int, int, int], bool]] = {
     "Deployment, done": (

@@ -11,8 +11,8 @@ from prunella.adapters.kubernetes import client, kinds, ledger, parse, policies,
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import objects
-from tests.unit.adapters.kubernetes import builders
-from tests.unit.adapters.kubernetes.fake_server import Answer, FakeServer
+from tests.adapters.kubernetes import builders
+from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
 RECORDS = "/apis/prunella.dev/v1alpha1/namespaces/shop/remediations"
 POLICIES = "/apis/prunella.dev/v1alpha1/namespaces/shop/remediationpolicies"

@@ -11,8 +11,8 @@ import pytest
 import prunella
 from prunella import ports
 from prunella.adapters.kubernetes import client, credentials
-from tests.unit.adapters.kubernetes import builders, fake_server
-from tests.unit.adapters.kubernetes.fake_server import Answer, FakeServer
+from tests.adapters.kubernetes import builders, fake_server
+from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
 PATH = "/api/v1/namespaces/shop/pods/web-0"
 

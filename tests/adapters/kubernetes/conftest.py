@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from prunella.adapters.kubernetes import client
-from tests.unit.adapters.kubernetes import fake_server
+from tests.adapters.kubernetes import fake_server
 
 
 @pytest.fixture

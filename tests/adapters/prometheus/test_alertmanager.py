@@ -16,7 +16,7 @@ from prunella import ports, settings
 from prunella.adapters.prometheus import alertmanager
 from prunella.adapters.simulated import clock as clocks
 from prunella.core import model, objects
-from tests.unit.adapters.prometheus import faultserver
+from tests.adapters.prometheus import faultserver
 
 START = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 ESCALATION = ports.Escalation(
