@@ -36,11 +36,15 @@ def two_weeks(namespace: str, peaks: dict[str, float], now: float) -> str:
 
 
 def unusual() -> Document:
-    """Load that is too high for the hour."""
+    """Load that is too high for the hour.
+
+    The series that was loaded ends as the live one begins: for five minutes it looks stale.
+    """
     return {
         "name": "load",
         "prometheus": {"query": "max by (namespace, deployment) (app_load)"},
         "baseline": {"direction": "Above"},
+        "staleAfter": "6m",
         "for": "10s",
     }
 
