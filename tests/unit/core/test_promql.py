@@ -207,7 +207,7 @@ def without_namespace(query: str) -> str:
 
 
 @given(VECTOR)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_confined_queries_parse_and_are_confined(query: str) -> None:
     """Whatever the query: each alternative of each selector has the matcher, the rest is equal."""
     assume(query.count("(") < 20)
