@@ -23,8 +23,6 @@ from prunella.detectors import learning as memories
 
 Ask = Callable[[str, history.Span], Awaitable[history.Matrix]]
 """Asks a query at each point of a span."""
-Tick = tuple[baseline.Tick, int]
-"""What was said of all targets at a point, and the place of one of them in it."""
 _BEFORE: Final = 0.01
 """Seconds before a moment that is not included."""
 
@@ -34,7 +32,7 @@ class Ticks(memories.BaselineLearner):
 
     def __init__(self, params: detectors_api.Baseline, lookback: compiled.Lookback) -> None:
         super().__init__(params, lookback)
-        self.kept: dict[float, dict[model.Ref, Tick]] = {}
+        self.kept: dict[float, dict[model.Ref, memories.Tick]] = {}
         self.values: dict[float, dict[model.Ref, float]] = {}
 
     def follow(self, targets: Collection[model.Ref], lesson: learning.Lesson) -> None:
@@ -106,15 +104,8 @@ class Remembered:
         rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
     ) -> learning.Judged | None:
         """As of the newest point."""
-        row = self._rows.get(target)
-        if row is None:
-            return None
-        doubt = memories.unbelieved(row)
-        value = float(row.values[-1]) if len(row.values) else math.nan
-        if doubt is None:
-            tick, place = self._ticks.kept[self._last][target]
-            doubt = tick.judgement(place, value)
-        return learning.Judged(doubt, value, row.mapped_by, row.pod)
+        kept = self._ticks.kept
+        return memories.judged(self._rows.get(target), lambda: kept[self._last][target])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,8 @@ from prunella.core import compiled, history, learning, model
 from prunella.detectors import baseline, change, drift, forecast
 
 Floats = history.Floats
+Tick = tuple[baseline.Tick, int]
+"""What was said of all targets at a point, and the place of one of them in it."""
 TICKS_AT_A_TIME: Final = 64
 """So many ticks take some 70 ms: others may run between them."""
 _SIDES: Final = {
@@ -65,6 +67,18 @@ def unbelieved(row: learning.Row) -> model.Judgement | None:
     return None
 
 
+def judged(row: learning.Row | None, tick: Callable[[], Tick]) -> learning.Judged | None:
+    """A baseline's judgement of a row's newest value; ``tick`` is asked only if it is believed."""
+    if row is None:
+        return None
+    doubt = unbelieved(row)
+    value = float(row.values[-1]) if len(row.values) else math.nan
+    if doubt is None:
+        made, place = tick()
+        doubt = made.judgement(place, value)
+    return learning.Judged(doubt, value, row.mapped_by, row.pod)
+
+
 @dataclasses.dataclass(slots=True)
 class _Cohort:
     """Targets that have been learned together, up to the same point."""
@@ -83,7 +97,7 @@ class BaselineLearner:
         self._lookback = lookback
         self._cohorts: list[_Cohort] = []
         self._rows: dict[model.Ref, learning.Row] = {}
-        self._ticks: dict[model.Ref, tuple[baseline.Tick, int]] = {}
+        self._ticks: dict[model.Ref, Tick] = {}
 
     def wanted(self, targets: Collection[model.Ref], now: float) -> history.Span | None:
         """All that follows the newest sample that was learned, or the whole history."""
@@ -145,15 +159,7 @@ class BaselineLearner:
         rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
     ) -> learning.Judged | None:
         """As of the newest point."""
-        row = self._rows.get(target)
-        if row is None:
-            return None
-        doubt = unbelieved(row)
-        value = float(row.values[-1]) if len(row.values) else math.nan
-        if doubt is None:
-            tick, place = self._ticks[target]
-            doubt = tick.judgement(place, value)
-        return learning.Judged(doubt, value, row.mapped_by, row.pod)
+        return judged(self._rows.get(target), lambda: self._ticks[target])
 
 
 def _has(lesson: learning.Lesson) -> bool:

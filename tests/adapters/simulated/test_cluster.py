@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,8 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as clusters
 from prunella.adapters.simulated import server
 from prunella.core import model, objects
+from tests.adapters.simulated import planning
 
-START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 RESTART = {
     "op": "add",
     "path": "/spec/template/metadata/annotations",
@@ -24,42 +23,9 @@ IMAGE_PATH = "/spec/template/spec/containers/0/image"
 SCALE = {"op": "replace", "path": "/spec/replicas", "value": 5}
 
 
-@pytest.fixture
-def clock() -> clocks.VirtualClock:
-    """A clock that stands."""
-    return clocks.VirtualClock(START)
-
-
-@pytest.fixture
-def cluster(clock: clocks.VirtualClock) -> clusters.SimulatedCluster:
-    """An empty cluster."""
-    return clusters.SimulatedCluster(clock)
-
-
-@pytest.fixture
-def shop(cluster: clusters.SimulatedCluster) -> model.Ref:
-    """A Deployment of 3."""
-    return cluster.add_deployment("shop", "checkout", "shop/checkout:v1")
-
-
-async def looked(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.Look:
-    """A look at a workload that is there."""
-    look = await cluster.look(ref)
-    assert look is not None
-    return look
-
-
-async def effect(
-    cluster: clusters.SimulatedCluster, ref: model.Ref, *patch: Mapping[str, object]
-) -> model.Effect:
-    """A patch as planned on what is there now."""
-    workload = (await looked(cluster, ref)).workload
-    return model.Effect(model.Verb.PATCH, ref, workload.uid, "a change", workload.generation, patch)
-
-
 async def eviction(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.Effect:
     """An eviction of the first pod."""
-    pod = (await looked(cluster, ref)).pods[0]
+    pod = (await planning.looked(cluster, ref)).pods[0]
     target = model.Ref("Pod", ref.namespace, pod.name)
     return model.Effect(model.Verb.EVICT, target, pod.uid, "evict a pod")
 
@@ -68,7 +34,9 @@ async def test_a_patch_is_carried_out_and_marked(
     cluster: clusters.SimulatedCluster, shop: model.Ref
 ) -> None:
     """The receipt shows the workload with its new generation, the mark, and a rollout begun."""
-    receipt = await cluster.send(await effect(cluster, shop, RESTART), "rem-1", dry_run=False)
+    receipt = await cluster.send(
+        await planning.effect(cluster, shop, RESTART), "rem-1", dry_run=False
+    )
     assert (ports.Outcome.EFFECTIVE, 200) == (receipt.outcome, receipt.status)
     workload = receipt.workload
     assert workload is not None
@@ -86,7 +54,7 @@ async def test_a_repeated_patch_is_refused(
     cluster: clusters.SimulatedCluster, shop: model.Ref, patch: Mapping[str, object]
 ) -> None:
     """The same effect once more is answered 422 and changes nothing."""
-    change = await effect(cluster, shop, patch)
+    change = await planning.effect(cluster, shop, patch)
     await cluster.send(change, "rem-1", dry_run=False)
     before = await cluster.look(shop)
     receipt = await cluster.send(change, "rem-1", dry_run=False)
@@ -100,7 +68,7 @@ async def test_a_mark_alone_already_makes_a_deployment_new(
 ) -> None:
     """As on a real API server, an annotation raises the generation of a Deployment."""
     same = {"op": "replace", "path": "/spec/replicas", "value": 3}
-    receipt = await cluster.send(await effect(cluster, shop, same), "rem-1", dry_run=False)
+    receipt = await cluster.send(await planning.effect(cluster, shop, same), "rem-1", dry_run=False)
     assert receipt.workload is not None
     assert 2 == receipt.workload.generation
 
@@ -132,7 +100,9 @@ async def test_invalid_changes_are_refused(
     """What the API server's validation refuses is answered 422, in a dry run too."""
     before = await cluster.look(shop)
     for dry_run in (True, False):
-        receipt = await cluster.send(await effect(cluster, shop, patch), "m", dry_run=dry_run)
+        receipt = await cluster.send(
+            await planning.effect(cluster, shop, patch), "m", dry_run=dry_run
+        )
         assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
         assert words in receipt.message
     assert before == await cluster.look(shop)
@@ -142,7 +112,7 @@ async def test_preconditions_are_those_of_the_plan(
     cluster: clusters.SimulatedCluster, shop: model.Ref
 ) -> None:
     """A workload that was made anew, or edited, since the plan is not touched."""
-    planned = await effect(cluster, shop, SCALE)
+    planned = await planning.effect(cluster, shop, SCALE)
     cluster.set_image(shop, "shop/checkout:v2")
     edited = await cluster.send(planned, "m", dry_run=False)
     cluster.delete(shop)
@@ -161,7 +131,7 @@ async def test_a_dry_run_changes_nothing(
 ) -> None:
     """A dry run tells what would be, and nothing comes of it."""
     before = await cluster.look(shop)
-    change = await effect(cluster, shop, SCALE)
+    change = await planning.effect(cluster, shop, SCALE)
     change = change if verb is model.Verb.PATCH else await eviction(cluster, shop)
     receipt = await cluster.send(change, "m", dry_run=True)
     await clock.advance(60)
@@ -186,7 +156,7 @@ async def test_rights_are_per_action(
     cluster.forbid(forbidden)
     statuses = {}
     for action, patch in FORBIDDEN.items():
-        receipt = await cluster.send(await effect(cluster, shop, patch), "m", dry_run=True)
+        receipt = await cluster.send(await planning.effect(cluster, shop, patch), "m", dry_run=True)
         statuses[action] = receipt.status
     receipt = await cluster.send(await eviction(cluster, shop), "m", dry_run=True)
     statuses["evictPod"] = receipt.status
@@ -218,7 +188,7 @@ async def test_evictions_honour_disruption_budgets(
     for dry_run in (True, False):
         receipt = await cluster.send(await eviction(cluster, shop), "m", dry_run=dry_run)
         assert status == receipt.status
-    assert len(budgets) == len((await looked(cluster, shop)).budgets)
+    assert len(budgets) == len((await planning.looked(cluster, shop)).budgets)
 
 
 async def test_a_second_eviction_waits_for_the_replacement(
@@ -232,7 +202,7 @@ async def test_a_second_eviction_waits_for_the_replacement(
     gone = await cluster.send(first, "m", dry_run=False)
     second = await eviction(cluster, shop)
     early = await cluster.send(second, "m", dry_run=False)
-    look = await looked(cluster, shop)
+    look = await planning.looked(cluster, shop)
     assert (404, 429, 0) == (gone.status, early.status, look.budgets[0].disruptions_allowed)
     await clock.advance(10)
     later = await cluster.send(second, "m", dry_run=False)
@@ -247,7 +217,7 @@ async def test_an_eviction_is_of_one_uid(
     change = await eviction(cluster, ref)
     assert 201 == (await cluster.send(change, "m", dry_run=False)).status
     await clock.advance(10)
-    pods = (await looked(cluster, ref)).pods
+    pods = (await planning.looked(cluster, ref)).pods
     assert {"db-0", "db-1", "db-2"} == {pod.name for pod in pods}
     assert 409 == (await cluster.send(change, "m", dry_run=False)).status
 
@@ -257,10 +227,10 @@ async def test_empty_maps_are_not_kept(
 ) -> None:
     """A template that differs by empty annotations only is the same template."""
     empty = {"op": "add", "path": "/spec/template/metadata/annotations", "value": {}}
-    before = (await looked(cluster, shop)).workload.template
-    await cluster.send(await effect(cluster, shop, empty), "m", dry_run=False)
+    before = (await planning.looked(cluster, shop)).workload.template
+    await cluster.send(await planning.effect(cluster, shop, empty), "m", dry_run=False)
     await clock.advance(5)
-    look = await looked(cluster, shop)
+    look = await planning.looked(cluster, shop)
     assert (before, 1) == (look.workload.template, len(look.revisions))
 
 
@@ -269,7 +239,7 @@ async def test_owners_of_pods(
 ) -> None:
     """Pods are tied to workloads of their namespace; one that was known is so after its end."""
     cluster.add_deployment("other", "checkout", "x:v1")
-    names = [pod.name for pod in (await looked(cluster, shop)).pods]
+    names = [pod.name for pod in (await planning.looked(cluster, shop)).pods]
     expected = dict.fromkeys(names, shop)
     assert expected == await cluster.owners("shop", [*names, "nobody"])
     assert {} == await cluster.owners("empty", names)
@@ -284,8 +254,8 @@ async def test_field_owners_follow_the_writers(
     """The last writer owns the replicas; the template has everybody who wrote a part of it."""
     cluster.scale(shop, 4, manager="argocd-controller")
     cluster.set_image(shop, "shop/checkout:v2", manager="kubectl-set")
-    await cluster.send(await effect(cluster, shop, RESTART), "m", dry_run=False)
-    owners = (await looked(cluster, shop)).workload.field_owners
+    await cluster.send(await planning.effect(cluster, shop, RESTART), "m", dry_run=False)
+    owners = (await planning.looked(cluster, shop)).workload.field_owners
     assert {"argocd-controller"} == owners["spec.replicas"]
     assert {"kubectl-create", "kubectl-set", server.OPERATOR} == owners["spec.template"]
 
@@ -296,7 +266,7 @@ async def test_autoscalers_are_seen(cluster: clusters.SimulatedCluster, shop: mo
     cluster.add_autoscaler(shop, "ScaledObject")
     cluster.add_autoscaler(model.Ref("Deployment", "shop", "cart"))
     expected = ("HorizontalPodAutoscaler/checkout", "ScaledObject/checkout")
-    assert expected == (await looked(cluster, shop)).autoscalers
+    assert expected == (await planning.looked(cluster, shop)).autoscalers
 
 
 def test_a_budget_has_one_limit(cluster: clusters.SimulatedCluster) -> None:

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
-
 import pytest
 
 from prunella import ports
-from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as clusters
 from prunella.adapters.simulated import faults
 from prunella.core import model, objects
+from tests.adapters.simulated import planning
 
-START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 SCALE = {"op": "replace", "path": "/spec/replicas", "value": 5}
-
-
-@pytest.fixture
-def clock() -> clocks.VirtualClock:
-    """A clock that stands."""
-    return clocks.VirtualClock(START)
-
-
-@pytest.fixture
-def cluster(clock: clocks.VirtualClock) -> clusters.SimulatedCluster:
-    """An empty cluster."""
-    return clusters.SimulatedCluster(clock)
-
-
-@pytest.fixture
-def shop(cluster: clusters.SimulatedCluster) -> model.Ref:
-    """A Deployment of 3."""
-    return cluster.add_deployment("shop", "checkout", "shop/checkout:v1")
-
-
-async def looked(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.Look:
-    """A look at a workload that is there."""
-    look = await cluster.look(ref)
-    assert look is not None
-    return look
-
-
-async def effect(
-    cluster: clusters.SimulatedCluster, ref: model.Ref, *patch: Mapping[str, object]
-) -> model.Effect:
-    """A patch as planned on what is there now."""
-    workload = (await looked(cluster, ref)).workload
-    return model.Effect(model.Verb.PATCH, ref, workload.uid, "a change", workload.generation, patch)
 
 
 FAULTS: dict[str, tuple[str, ports.Outcome, int | None, int]] = {
@@ -67,12 +30,14 @@ async def test_lost_requests(
 ) -> None:
     """Only a lost answer is Unknown; the effect is there then, and not otherwise."""
     getattr(cluster, fault)()
-    receipt = await cluster.send(await effect(cluster, shop, SCALE), "rem-1", dry_run=False)
-    look = await looked(cluster, shop)
+    receipt = await cluster.send(
+        await planning.effect(cluster, shop, SCALE), "rem-1", dry_run=False
+    )
+    look = await planning.looked(cluster, shop)
     marks = [look.workload.annotations.get(objects.MARK)]
     assert (outcome, status) == (receipt.outcome, receipt.status)
     assert (["rem-1"] if sent else [None]) == marks
-    again = await cluster.send(await effect(cluster, shop, SCALE), "rem-2", dry_run=False)
+    again = await cluster.send(await planning.effect(cluster, shop, SCALE), "rem-2", dry_run=False)
     assert ports.Outcome.EFFECTIVE == again.outcome
 
 
@@ -81,7 +46,7 @@ async def test_a_lost_answer_to_a_dry_run_is_a_refusal(
 ) -> None:
     """Nothing can have happened, so nothing is in doubt."""
     cluster.lose_answer_once()
-    receipt = await cluster.send(await effect(cluster, shop, SCALE), "m", dry_run=True)
+    receipt = await cluster.send(await planning.effect(cluster, shop, SCALE), "m", dry_run=True)
     assert ports.Outcome.REFUSED == receipt.outcome
 
 
@@ -92,7 +57,7 @@ async def test_a_crash_passes_all_handlers(
     cluster: clusters.SimulatedCluster, shop: model.Ref, hook: str, sent: int
 ) -> None:
     """A crash ends the operator on the right side of the effect."""
-    change = await effect(cluster, shop, SCALE)
+    change = await planning.effect(cluster, shop, SCALE)
     getattr(cluster, hook)()
     with pytest.raises(faults.Crash):
         await cluster.send(change, "m", dry_run=False)
@@ -113,7 +78,7 @@ async def test_a_crash_can_be_at_any_point(
 
 async def test_an_unreachable_server(cluster: clusters.SimulatedCluster, shop: model.Ref) -> None:
     """Reads raise, the pause switch counts as on, sends are refused, until it is healed."""
-    change = await effect(cluster, shop, SCALE)
+    change = await planning.effect(cluster, shop, SCALE)
     cluster.faults.unreachable()
     with pytest.raises(ports.ClusterError):
         await cluster.look(shop)
@@ -141,7 +106,7 @@ async def test_a_broken_watch_shows_the_past(
     cluster.set_image(shop, "shop/checkout:v2")
     cluster.add_deployment("shop", "cart", "shop/cart:v1")
     assert [1] == [each.generation for each in cluster.workloads("shop")]
-    assert 2 == (await looked(cluster, shop)).workload.generation
+    assert 2 == (await planning.looked(cluster, shop)).workload.generation
     cluster.relist()
     assert [2, 1] == [each.generation for each in cluster.workloads("shop")]
     cluster.delete(shop)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,26 +13,6 @@ from tests.contract import metric_worlds
 
 Doubt = reasons.Doubt
 NAN = math.nan
-
-
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[metric_worlds.World]:
-    """A Prometheus of our own."""
-    with metric_worlds.prometheus(tmp_path_factory.mktemp("prometheus")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def simulated() -> metric_worlds.World:
-    """A store with the same samples."""
-    return metric_worlds.simulated()
-
-
-@pytest.fixture(params=["simulated", "prometheus"])
-def world(request: pytest.FixtureRequest) -> metric_worlds.World:
-    """Every test runs on both."""
-    found: metric_worlds.World = request.getfixturevalue(request.param)
-    return found
 
 
 def rows(answer: history.Answer) -> dict[frozenset[tuple[str, str]], list[float]]:
