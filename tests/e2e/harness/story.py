@@ -290,21 +290,23 @@ class Story:
 
     def refused(self, policy: str, reason: str, timeout: float = 90.0) -> str:
         """Wait until a policy's status refuses its target for a reason; returns its words."""
-        self.wait(
-            lambda: self.sick(policy).get("refused") == reason,
-            f"{policy} is refused: {reason}",
-            timeout,
-        )
-        return str(self.sick(policy)["refusal"])
+
+        def told() -> Document | None:
+            sick = self.sick(policy)
+            return sick if sick.get("refused") == reason else None
+
+        found: Document = self.wait(told, f"{policy} is refused: {reason}", timeout)
+        return str(found["refusal"])
 
     def becomes(self, policy: str, reason: str, kind: str = "Ready", timeout: float = 90.0) -> str:
         """Wait until a condition of a policy has a reason; returns its message."""
-        self.wait(
-            lambda: self.condition(policy, kind).get("reason") == reason,
-            f"{kind} of {policy} has the reason {reason}",
-            timeout,
-        )
-        return str(self.condition(policy, kind).get("message", ""))
+
+        def told() -> Document | None:
+            condition = self.condition(policy, kind)
+            return condition if condition.get("reason") == reason else None
+
+        found: Document = self.wait(told, f"{kind} of {policy} has the reason {reason}", timeout)
+        return str(found.get("message", ""))
 
     def tell(self) -> str:
         """Everything about policies, records and operators, for who must find out what failed."""

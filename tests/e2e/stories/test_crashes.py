@@ -89,7 +89,7 @@ def test_policy_deleted_during_a_broken_watch_does_nothing_after_one_relist(
     def _metrics() -> str:
         return operator.probe("metrics")[1]
 
-    assert watched()
+    story.wait(watched, "its targets are counted")
     story.delete_policy("checkout")
     story.annotate_pods("checkout", errors="0.5")
     story.wait(lambda: "lost: a policy was deleted" in operator.log.read_text(), "it was lost")
@@ -109,7 +109,8 @@ def test_probes_and_metrics_answer_and_sigterm_ends_it_within_seconds(story: Sto
     assert (200, "ok") == operator.probe("healthz")
     assert (200, "ok") == operator.probe("readyz")
     labels = f'namespace="{story.namespace}",policy="checkout",verdict="Healthy"'
-    assert f"prunella_targets{{{labels}}} 1.0" in operator.probe("metrics")[1]
+    shown = f"prunella_targets{{{labels}}} 1.0"
+    story.wait(lambda: shown in operator.probe("metrics")[1], "its target is counted")
 
     code, seconds = operator.stop()
 

@@ -137,6 +137,7 @@ def test_action_that_does_not_help_is_undone_and_a_person_is_called(story: Story
     story.wait(lambda: story.condition("checkout", "Escalated").get("status") == "True", "told")
     alert = story.wait(story.alerts, "an alert is in Alertmanager")[0]
 
+    story.phase("checkout", "Succeeded")
     assert ["Unhelpful", "Succeeded"] == story.phases("checkout")
     scaled, revert = story.records("checkout")
     assert ["scale", "revert"] == [scaled["spec"]["action"], revert["spec"]["action"]]
@@ -146,8 +147,13 @@ def test_action_that_does_not_help_is_undone_and_a_person_is_called(story: Story
         alert["labels"]["target_kind"],
     ) == ("checkout", "Deployment")
     assert scaled["metadata"]["name"] == alert["annotations"]["remediation"]
-    warnings = [each["note"] for each in story.events() if each["reason"] == "Escalated"]
-    assert any("scale on Deployment/checkout" in note for note in warnings), warnings
+    story.wait(
+        lambda: any(
+            each["reason"] == "Escalated" and "scale on Deployment/checkout" in each["note"]
+            for each in story.events()
+        ),
+        "an Event tells of it",
+    )
     assert "all 1 steps were tried" in story.refused("checkout", "NoStepLeft")
 
 

@@ -73,7 +73,7 @@ def test_the_nightly_peak_is_usual_and_the_same_load_at_noon_is_acted_on(story: 
 
     story.wait(lambda: story.replicas("noon") == 3, "the load at noon is acted on", 200)
     assert "usual" in story.records("noon")[0]["spec"]["evidence"][0]["message"]
-    assert "Healthy" == story.condition("night")["reason"]
+    story.becomes("night", "Healthy")
     assert [] == story.records("night")
 
     operator.kill()
