@@ -57,6 +57,51 @@ async def test_a_policy_deleted_in_mid_flight_does_and_undoes_nothing_more(
     assert (sent, image, []) == (len(story.sent()), story.image(), story.pages())
 
 
+BROKEN = harness.spec(
+    signals=[{**harness.errors(), "prometheus": {"query": "sum("}, "ratio": None}]
+)
+"""A policy whose query nobody can parse."""
+UNJUDGED = {
+    "PENDING": (Phase.PENDING, Point.LOOK, Phase.NOT_SENT, "PolicyInvalid"),
+    "ACTING, not sent": (Phase.ACTING, Point.BEFORE_SEND, Phase.NOT_SENT, "NotSent"),
+    "ACTING, sent": (Phase.ACTING, Point.AFTER_SEND, Phase.UNPROVEN, "PolicyInvalid"),
+    "VERIFYING": (Phase.VERIFYING, Point.BEFORE_POLICY_STATUS, Phase.UNPROVEN, "PolicyInvalid"),
+}
+
+
+@pytest.mark.parametrize(("phase", "point", "closed", "reason"), UNJUDGED.values(), ids=UNJUDGED)
+async def test_a_policy_that_cant_be_evaluated_any_more_leaves_no_record_unfinished(
+    story: Story, phase: Phase, point: Point, closed: Phase, reason: str
+) -> None:
+    """Given an unfinished record, when its policy is broken, then it ends; unproven pages once."""
+    crash_when(story, phase, point)
+    await harness.bad_release(story)
+    await story.until(lambda: story.deaths == 1)
+    assert [phase] == [record.phase for record in story.records()]
+    story.apply(BROKEN)
+    story.start()
+    await story.run(1500)
+
+    assert [("rollback", closed)] == story.phases()
+    assert reason == story.records()[0].status.reason
+    assert ("False", "InvalidSpec") == story.condition("Ready")
+    assert (1 if closed is Phase.UNPROVEN else 0) == len(story.pages())
+
+
+async def test_a_policy_that_is_mended_in_time_proves_what_it_has_done(story: Story) -> None:
+    """Given a policy broken while it verifies, when it is mended, then its action is proved."""
+    await harness.bad_release(story)
+    await story.until(lambda: [Phase.VERIFYING] == [each.phase for each in story.records()])
+    story.apply(BROKEN)
+    await story.run(10)
+    assert [("rollback", Phase.VERIFYING)] == story.phases()
+    story.apply(harness.spec())
+    await story.run(60)
+
+    assert [("rollback", Phase.SUCCEEDED)] == story.phases()
+    assert [] == story.pages()
+
+
 async def test_a_policy_deleted_behind_a_broken_watch_is_read_before_an_action(
     story: Story,
 ) -> None:

@@ -219,6 +219,17 @@ def _finish(
     )
 
 
+def until(record: objects.Record, patience: datetime.timedelta) -> datetime.datetime:
+    """When a record in Verifying is given up, whatever is seen.
+
+    ``patience`` is how long a rollout may take: before it is complete there is no deadline.
+    """
+    verification = record.status.verification
+    if verification is not None and verification.deadline is not None:
+        return verification.deadline
+    return (record.sent_at or record.spec.decided_at) + patience
+
+
 def healthy_in_a_row(record: objects.Record, scene: Scene, before: int) -> int:
     """How many counted samples in a row were Healthy, this one included."""
     verification = record.status.verification

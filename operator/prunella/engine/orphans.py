@@ -1,12 +1,13 @@
-"""Records whose policy was deleted while they were unfinished."""
+"""Unfinished records whose policy was deleted, or can't be evaluated any more."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 
 from prunella import ports
 from prunella.api import reasons
-from prunella.core import objects
+from prunella.core import objects, verify
 from prunella.engine import attempt
 from prunella.engine import world as worlds
 
@@ -18,18 +19,52 @@ async def close_orphans(
 ) -> None:
     """End the unfinished records of deleted policies: nothing more is done or undone."""
     known = set(alive)
+    message = "the policy was deleted; nothing more is done, nothing is undone"
     for record in tuple(world.ledger.records()):
         if record.phase.final or record.policy in known:
             continue
         if await world.policies.read(record.policy) is not None:
             continue
-        message = "the policy was deleted; nothing more is done, nothing is undone"
         try:
-            if record.phase is Phase.ACTING:
-                record = await executor.settle(record)  # noqa: PLW2901 - the record as settled
-            if record.phase in {Phase.PENDING, Phase.VERIFYING}:
-                sent = record.phase is Phase.VERIFYING
-                phase = Phase.UNPROVEN if sent else Phase.NOT_SENT
-                await executor.close(record, phase, "PolicyDeleted", message)
+            await _end(executor, await _settled(executor, record), "PolicyDeleted", message)
         except ports.ClusterError:
             continue
+
+
+async def close_unjudged(
+    world: worlds.World,
+    executor: attempt.Executor,
+    policy: objects.Policy,
+    problem: str,
+    patience: datetime.timedelta,
+) -> None:
+    """End what a policy has begun and can't judge any more, and call a person.
+
+    What was sent is given the time that it had: a policy that is mended meanwhile proves it.
+    ``patience`` is how long a rollout may take.
+    """
+    now = world.clock.now()
+    message = f"nothing proves that it helped: the policy can't be evaluated: {problem}"
+    for record in tuple(world.ledger.records()):
+        if record.phase.final or record.policy != policy.key:
+            continue
+        settled = await _settled(executor, record)
+        if settled.phase is Phase.VERIFYING and now < verify.until(settled, patience):
+            continue
+        ended = await _end(executor, settled, "PolicyInvalid", message)
+        if ended.phase is Phase.UNPROVEN:
+            await executor.escalate(ended)
+
+
+async def _settled(executor: attempt.Executor, record: objects.Record) -> objects.Record:
+    return await executor.settle(record) if record.phase is Phase.ACTING else record
+
+
+async def _end(
+    executor: attempt.Executor, record: objects.Record, reason: str, message: str
+) -> objects.Record:
+    """End a record that is not under way: without proof if it was sent."""
+    ends = {Phase.PENDING: Phase.NOT_SENT, Phase.VERIFYING: Phase.UNPROVEN}
+    if record.phase not in ends:
+        return record
+    return await executor.close(record, ends[record.phase], reason, message)

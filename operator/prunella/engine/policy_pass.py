@@ -22,7 +22,7 @@ from prunella.core import (
     verify,
 )
 from prunella.core.recording import reading as recording
-from prunella.engine import attempt, observe, report
+from prunella.engine import attempt, observe, orphans, report
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -51,6 +51,10 @@ class Passes:
         self._compile(policy, memory)
         if memory.compiled is None:
             memory.verdicts = {}
+            patience = datetime.timedelta(seconds=self._options.rules.rollout_seconds)
+            await orphans.close_unjudged(
+                self._world, self._executor, policy, memory.problem, patience
+            )
             await self._reporter.invalid(policy, memory, memory.problem, now)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
