@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from prunella import ports
+from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import metrics as metrics_module
 from prunella.api import reasons
 from prunella.core import model
@@ -237,6 +239,39 @@ async def test_a_dry_run_that_the_server_refuses_is_told(story: Story) -> None:
         "forbidden" in story.sick().refusal,
     ) == (reasons.Refused.FORBIDDEN, True)
     assert story.condition("Ready") == ("False", reasons.Refused.FORBIDDEN)
+
+
+SERVER_SAID = {
+    "a precondition fails": (422, Phase.NOT_SENT, reasons.Refused.PLAN_CHANGED),
+    "somebody else was first": (409, Phase.NOT_SENT, reasons.Refused.PLAN_CHANGED),
+    "the target is gone": (404, Phase.NOT_SENT, reasons.Refused.TARGET_GONE),
+    "too many requests": (429, Phase.NOT_SENT, reasons.Refused.REFUSED_BY_SERVER),
+    "the right was taken away": (403, Phase.FAILED, reasons.Refused.FORBIDDEN),
+}
+
+
+@pytest.mark.parametrize(("code", "phase", "reason"), SERVER_SAID.values(), ids=SERVER_SAID)
+async def test_an_effect_that_the_server_refuses_after_the_rehearsal_says_why(
+    story: Story, code: int, phase: Phase, reason: reasons.Refused
+) -> None:
+    """Given a server that allowed the dry run, when it refuses the effect, then its reason is kept.
+
+    Only a missing right is a failure that needs a person; the rest is planned anew.
+    """
+    refusal = ports.ClusterError("no", status=code)
+
+    def watch(point: faults_module.Point) -> None:
+        rehearsed = [each for each in story.faults.passed if each is point]
+        if point is faults_module.Point.BEFORE_SEND and rehearsed:
+            story.faults.watch = lambda _: None
+            raise refusal
+
+    story.faults.watch = watch
+    await harness.bad_release(story)
+    await story.until(lambda: any(each.phase.final for each in story.records()))
+
+    first = story.records()[0]
+    assert (first.phase, first.status.reason, first.status.message) == (phase, reason, "no")
 
 
 OWNED: dict[str, tuple[dict[str, Any], reasons.Refused | None]] = {

@@ -40,6 +40,7 @@ class Refused(enum.StrEnum):
     NO_PODS = "NoPods"
     CHANGED_BY_OTHERS = "ChangedByOthers"
     SERVER_DRY_RUN = "RefusedInDryRun"
+    REFUSED_BY_SERVER = "RefusedByServer"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"
     PLAN_TOO_LARGE = "PlanTooLarge"

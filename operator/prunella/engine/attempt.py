@@ -27,6 +27,13 @@ _FIRST_PHASE = {
     policy_api.Mode.DRY_RUN: Phase.DRY_RUN,
     policy_api.Mode.LIVE: Phase.PENDING,
 }
+_REFUSED = {
+    403: reasons.Refused.FORBIDDEN,
+    404: reasons.Refused.TARGET_GONE,
+    409: reasons.Refused.PLAN_CHANGED,
+    422: reasons.Refused.PLAN_CHANGED,
+}
+"""Why the API server refused an effect, by its HTTP status: a precondition that fails is a 422."""
 
 
 class Executor:
@@ -104,10 +111,9 @@ class Executor:
         status = _with_effect(record, index, done, Phase.ACTING)
         if receipt.outcome is ports.Outcome.UNKNOWN:
             return status
-        nothing_done = index == 0 and receipt.status != 403
+        reason = _REFUSED.get(receipt.status or 0, reasons.Refused.REFUSED_BY_SERVER)
+        nothing_done = index == 0 and reason is not reasons.Refused.FORBIDDEN
         phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
-        forbidden = receipt.status == 403
-        reason = reasons.Refused.FORBIDDEN if forbidden else reasons.Refused.PLAN_CHANGED
         return status.model_copy(
             update={
                 "phase": phase,
