@@ -53,6 +53,7 @@ class _Shape:
     what: str
 
     def check(self, value: str) -> str:
+        """The value, or a refusal that says what it should be."""
         if len(value) > self.max_length or not re.fullmatch(self.pattern, value):
             raise _refuse("text_shape", self.what, value)
         return value

@@ -110,10 +110,12 @@ class _Chain:
 
     @property
     def every(self) -> int:
+        """Seconds between samples."""
         return round(self.params.every.total_seconds())
 
     @property
     def history(self) -> str:
+        """How far the sizes of the past reach, as PromQL writes it."""
         return rules.span(self.params.history.total_seconds())
 
     @property
@@ -122,9 +124,11 @@ class _Chain:
         return math.log10(5 * MINUTE / self.every)
 
     def rule(self, record: str, expr: str, **labels: str) -> rules.Rule:
+        """A rule that writes a record of this signal."""
         return self.names.rule(PREFIX + record, expr, **labels)
 
     def at(self, record: str, **labels: str) -> str:
+        """A record's series, as they are now."""
         return self.names.series(PREFIX + record, **labels)
 
     def slowly(self, record: str) -> str:
@@ -132,6 +136,7 @@ class _Chain:
         return f"last_over_time({self.at(record)}[{rules.span(2.5 * SLOW)}])"
 
     def season(self) -> tuple[rules.Rule, ...]:
+        """What this time of the day usually adds, shrunk while few days are known."""
         value, center, season = self.at("value"), self.slowly("center"), self.at("season")
         days = f"clamp_max(count_over_time({value}[10d]) * {self.every / DAY:.6g}, 10)"
         return (
@@ -156,6 +161,7 @@ class _Chain:
         return f"quantile without ({rules.PART}) (0.5, {marked})"
 
     def level(self) -> tuple[rules.Rule, ...]:
+        """The level without the season, and what this hour of the week adds to it."""
         flat, gap = self.at("flat"), self.at("gap")
         weeks = min(_MOST_WEEKS, max(round(self.params.history.total_seconds() / WEEK), 1))
         past = f"avg_over_time({gap}[1h])"
@@ -168,6 +174,7 @@ class _Chain:
         )
 
     def rest(self) -> tuple[rules.Rule, ...]:
+        """What the expected range leaves over, and the noise of this time of the day."""
         value, usual = self.at("value"), self.at("usual")
         base = f"{self.slowly('level')} + {self.at('week')}"
         noise, away = self.slowly("noise"), self.at("away")
@@ -187,6 +194,7 @@ class _Chain:
         )
 
     def means(self) -> tuple[rules.Rule, ...]:
+        """The short and the long mean that a sample is held against."""
         rest, noise = self.at("rest"), self.slowly("noise")
         hour, quarter = self.at("hour"), self.at("quarter")
         swift = f"abs({hour}) > 3 * {noise} and abs({quarter}) < abs({hour})"
@@ -200,6 +208,7 @@ class _Chain:
         )
 
     def sizes(self) -> tuple[rules.Rule, ...]:
+        """The deviations in units of the noise, by kind and side, and how far beyond the edge."""
         rest, scale, noise = self.at("rest"), self.at("scale"), self.slowly("noise")
         ago = rules.span(self.every)
         short, long = f"({self.at('short')} offset {ago})", f"({self.at('long')} offset {ago})"
@@ -235,6 +244,7 @@ class _Chain:
         return (*rows, self.rule("excess", excess))
 
     def verdict(self) -> tuple[rules.Rule, ...]:
+        """How rare the sizes are, and whether the series is sick: triggered and not yet calm."""
         params, size = self.params, self.at("size")
         share = math.log10(tail_share(self.params))
         beyond = f"log2({size} / {self.slowly('edge')}) / {self.slowly('index')}"
@@ -261,6 +271,7 @@ class _Chain:
         )
 
     def slow(self) -> tuple[rules.Rule, ...]:
+        """What changes over days, evaluated seldom: level, noise, and the tail of the sizes."""
         size, excess, edge = self.at("size"), self.at("excess"), self.at("edge")
         value, season, away = self.at("value"), self.at("season"), self.at("away")
         error = f"quantile_over_time({_SPREAD}, {self.at('error')}[7d])"

@@ -60,6 +60,7 @@ class _Drawn:
 
     @property
     def every(self) -> int:
+        """Seconds between samples."""
         return round(self.params.every.total_seconds())
 
     @property
