@@ -112,8 +112,10 @@ verify: generate ## Fail when what is generated differs from what is committed
 .PHONY: picture
 picture: venv ## Draw the README's picture from a run of the demo
 	$(BIN)/python -m prunella.demo.picture docs/demo.svg
+.PHONY: bench-tools
+bench-tools: $(VENV)/.bench ## Install what the benchmarks compare with into .venv
 .PHONY: bench
-bench: $(VENV)/.bench ## Measure speed and size; prints a table
+bench: bench-tools ## Measure speed and size; prints a table
 	$(BIN)/python -m bench
 
 ##@ Lab: a real control plane on this machine, without containers

@@ -18,9 +18,10 @@ from typing import Any
 
 import yaml
 
-from lab import lifecycle
+from lab import binaries, lifecycle
 from lab.cluster import Lab
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 READY_SECONDS = 60
 AS_IN_THE_IMAGE = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2"}
 """How the Dockerfile lets memory be given back."""
@@ -108,11 +109,19 @@ def own_lab(name: str) -> Iterator[Lab]:
     lifecycle.up(name)
     lab = Lab.load(name)
     try:
-        for each in sorted(pathlib.Path("crds").glob("*.yaml")):
+        for each in sorted((ROOT / "crds").glob("*.yaml")):
             lab.kubectl("apply", "--server-side", "-f", str(each))
         yield lab
     finally:
         lifecycle.down(name)
+
+
+def build_lab() -> None:
+    """Build those of the lab's programs that are missing; ends with a line when that can't be."""
+    try:
+        binaries.build_all(lambda line: print(line, file=sys.stderr))
+    except binaries.LabError as error:
+        raise SystemExit(str(error)) from None
 
 
 def machine() -> str:

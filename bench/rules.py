@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench import backfill, rule_series
+from bench import backfill, operator_process, rule_series
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.core import compiled, objects
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--days", type=int, default=16)
     chosen = parser.parse_args()
+    operator_process.build_lab()
     series = rule_series.batch(range(chosen.seeds), chosen.days)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

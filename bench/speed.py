@@ -21,8 +21,10 @@ import argparse
 import dataclasses
 import functools
 import importlib
+import importlib.util
 import json
 import pathlib
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -78,16 +80,22 @@ def _feed(detector: baseline.Baseline, values: Floats, begin: int, end: int) -> 
         detector.tick(START + row * float(STEP), values[row])
 
 
-def stl(values: Floats, count: int = 6) -> Speed:
+def others(values: Floats) -> Iterator[Speed]:
+    """What is installed of what is compared with; on stderr, what is not."""
+    for name, measured in (("river", rivers), ("statsmodels", stl)):
+        if importlib.util.find_spec(name) is None:
+            print(f"left out: {name} is not installed. Run: make bench-tools", file=sys.stderr)
+        else:
+            yield from measured(values)
+
+
+def stl(values: Floats, count: int = 6) -> Iterator[Speed]:
     """Decompositions of one week."""
     weeks = [values[-7 * DAY :, number % values.shape[1]] for number in range(count)]
     kind = _module("statsmodels.tsa.seasonal").STL
     spent = _cpu(lambda: [kind(week, period=DAY).fit() for week in weeks])
-    return Speed(
-        f"statsmodels {metadata.version('statsmodels')} STL({DAY})",
-        count / spent,
-        count * 7 * DAY / spent,
-    )
+    name = f"statsmodels {metadata.version('statsmodels')} STL({DAY})"
+    yield Speed(name, count / spent, count * 7 * DAY / spent)
 
 
 def rivers(values: Floats) -> Iterator[Speed]:
@@ -185,10 +193,11 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
+    operator_process.build_lab()
     values = samples(args.series)
     own = ours(values)
     chain, parts = prometheus(values)
-    found = [own, chain, *rivers(values), stl(values)]
+    found = [own, chain, *others(values)]
     ratio = own.ticks / chain.ticks
     machine = operator_process.machine()
     if args.json:

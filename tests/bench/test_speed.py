@@ -9,7 +9,8 @@ import numpy as np
 import promql_parser
 import pytest
 
-from bench import prometheus_chain, speed
+from bench import operator_process, prometheus_chain, speed
+from lab import binaries
 
 
 @pytest.mark.parametrize("expression", prometheus_chain.CHAIN.values(), ids=prometheus_chain.CHAIN)
@@ -75,3 +76,28 @@ def test_samples_have_a_daily_season_and_the_length_of_history_and_ticks() -> No
     assert (15 * 288, 4) == values.shape
     across_days = np.corrcoef(values[: 7 * 288, 0], values[288 : 8 * 288, 0])[0, 1]
     assert across_days > 0.8
+
+
+def test_what_is_not_installed_is_left_out_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given neither river nor statsmodels, then nothing is compared and one line tells of each."""
+    monkeypatch.setattr(speed.importlib.util, "find_spec", lambda _name: None)
+
+    assert [] == list(speed.others(np.zeros((1, 1))))
+    said = capsys.readouterr().err.splitlines()
+    assert ["river", "statsmodels"] == [line.split()[2] for line in said]
+    assert all(line.endswith("Run: make bench-tools") for line in said)
+
+
+def test_a_lab_that_cannot_be_built_ends_a_benchmark_with_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given no Go, then the line that says what to install is all that is shown."""
+
+    def fail(_say: object) -> None:
+        raise binaries.LabError("install Go")
+
+    monkeypatch.setattr(binaries, "build_all", fail)
+    with pytest.raises(SystemExit, match="install Go"):
+        operator_process.build_lab()
