@@ -93,7 +93,7 @@ class Server:
 
     def __init__(self, process: subprocess.Popen[bytes], url: str) -> None:
         self._process = process
-        self._url = url
+        self.url = url
 
     def cpu_seconds(self) -> float:
         """CPU time used so far, user and system."""
@@ -103,7 +103,7 @@ class Server:
         """How many series the expression gives at that time."""
         form = {"query": f"count({expression})", "time": str(at), "timeout": "60s"}
         body = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(f"{self._url}/api/v1/query", body, timeout=90) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/query", body, timeout=90) as answer:
             result = json.load(answer)["data"]["result"]
         return int(result[0]["value"][1]) if result else 0
 

@@ -82,7 +82,7 @@ def test_what_is_not_installed_is_left_out_and_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Given neither river nor statsmodels, then nothing is compared and one line tells of each."""
-    monkeypatch.setattr(speed.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
 
     assert [] == list(speed.others(np.zeros((1, 1))))
     said = capsys.readouterr().err.splitlines()
