@@ -14,6 +14,7 @@ import signal
 from prunella import ports, wiring
 from prunella import settings as settings_module
 from prunella.adapters import health as health_module
+from prunella.adapters import heap
 from prunella.adapters.kubernetes import kinds
 from prunella.core import objects
 
@@ -73,6 +74,7 @@ async def _operate(
     LOG.info("watching %s", ", ".join(live.namespaces) or "all namespaces")
     engine = asyncio.create_task(live.engine.run(relist, relist_seconds))
     waking = asyncio.create_task(live.wake(changed))
+    settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait({engine, watching, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,9 +85,10 @@ async def _operate(
     live.engine.stop()
     live.watch.stop()
     _, late = await asyncio.wait({engine}, timeout=STOP_SECONDS)
-    for task in (*late, waking, watching, asked):
+    for task in (*late, waking, settling, watching, asked):
         task.cancel()
-    results = await asyncio.gather(engine, waking, watching, asked, return_exceptions=True)
+    chores = (waking, settling, watching, asked)
+    results = await asyncio.gather(engine, *chores, return_exceptions=True)
     if isinstance(results[0], Exception):
         LOG.error("the engine ended with an error", exc_info=results[0])
         return 1

@@ -153,6 +153,15 @@ def test_workload_fields() -> None:
     assert builders.template() == found.template
 
 
+def test_annotations_are_kept_without_a_copy_of_the_whole_object() -> None:
+    """Nobody reads it, and it is as large as all the rest."""
+    notes = {parse.LAST_APPLIED: "{}", "team": "checkout"}
+
+    found = parse.workload("Deployment", builders.workload(annotations=notes))
+
+    assert {"team": "checkout"} == found.annotations
+
+
 def managed(manager: str, spec: Raw | None, **entry: Any) -> Raw:
     """An entry of managedFields."""
     fields = {"f:metadata": {}} if spec is None else {"f:spec": spec}

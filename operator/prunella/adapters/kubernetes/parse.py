@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from prunella.core import model, objects
 
 Raw = Mapping[str, Any]
 OWNED_FIELDS = {"spec.replicas": "f:replicas", "spec.template": "f:template"}
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 REVISION = "deployment.kubernetes.io/revision"
 TEMPLATE_HASH = "pod-template-hash"
 
@@ -37,7 +39,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         available=available,
         total=total,
         labels=meta.get("labels") or model.NO_LABELS,
-        annotations=meta.get("annotations") or model.NO_LABELS,
+        annotations=_annotations(meta),
         selector=(spec.get("selector") or {}).get("matchLabels") or model.NO_LABELS,
         template=spec["template"],
         field_owners=field_owners(meta.get("managedFields") or ()),
@@ -46,6 +48,12 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         stuck=_is_stuck(status),
         settled_at=_settled_at(status),
     )
+
+
+def _annotations(meta: Raw) -> Mapping[str, str]:
+    """The annotations, without kubectl's copy of the whole object."""
+    told = meta.get("annotations") or model.NO_LABELS
+    return {key: v for key, v in told.items() if key != LAST_APPLIED} or model.NO_LABELS
 
 
 def _settled_at(status: Raw) -> datetime.datetime | None:
@@ -114,15 +122,22 @@ _COUNTS = {
 }
 
 
-def field_owners(managed: Iterable[Raw]) -> dict[str, frozenset[str]]:
+def field_owners(managed: Iterable[Raw]) -> Mapping[str, frozenset[str]]:
     """Who last wrote the replicas and who the template, by managedFields."""
-    owners: dict[str, set[str]] = {field: set() for field in OWNED_FIELDS}
+    written = set()
     for entry in managed:
         spec = (entry.get("fieldsV1") or {}).get("f:spec") or {}
         for field, key in OWNED_FIELDS.items():
             if key in spec:
-                owners[field].add(entry.get("manager", ""))
-    return {field: frozenset(names) for field, names in owners.items() if names}
+                written.add((field, entry.get("manager", "")))
+    return _by_field(frozenset(written))
+
+
+@functools.lru_cache(maxsize=1024)
+def _by_field(written: frozenset[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
+    """One mapping for all objects that the same managers have written: there are few of those."""
+    fields = {field for field, _ in written}
+    return {each: frozenset(name for field, name in written if field == each) for each in fields}
 
 
 def pod(raw: Raw) -> model.Pod:

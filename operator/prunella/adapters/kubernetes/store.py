@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, parse
+from prunella.adapters.kubernetes import kinds, packed, parse
 from prunella.core import model, objects
 
 T = TypeVar("T")
@@ -200,6 +200,7 @@ class Stores:
 
 def _workload_store(kind: str, on_change: OnChange) -> Store[model.Workload]:
     def parse_one(raw: Raw) -> model.Workload:
-        return parse.workload(kind, raw)
+        workload = parse.workload(kind, raw)
+        return dataclasses.replace(workload, template=packed.Packed(workload.template))
 
     return Store(kind, parse_one, on_change, lambda workload: workload.resource_version)
