@@ -58,6 +58,9 @@ def settings() -> kopf.OperatorSettings:
     watching.connect_timeout, watching.reconnect_backoff = 10, 1.0
     watching.inactivity_timeout = 70.0
     watching.chunk_size = 500
+    # A worker keeps the object that it was made for until it has been idle for so long: with the
+    # default of 5 s all of a big cluster's are held at once.
+    chosen.queueing.idle_timeout = 0.1
     networking = chosen.networking
     networking.request_timeout, networking.connect_timeout = 30, 5
     networking.error_backoffs = (0.5, 1, 2, 4, 8)

@@ -81,4 +81,4 @@ def test_settings_bound_every_wait() -> None:
         found.posting.enabled,
         found.networking.trust_env,
     )
-    assert found.queueing.worker_limit is None
+    assert (None, 0.1) == (found.queueing.worker_limit, found.queueing.idle_timeout)
