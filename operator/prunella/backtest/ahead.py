@@ -27,47 +27,78 @@ _BEFORE: Final = 0.01
 """Seconds before a moment that is not included."""
 
 
+class _Places(dict[model.Ref, int]):
+    """The place of each target among those that are judged together."""
+
+    def __init__(self, targets: Sequence[model.Ref], refs: Sequence[model.Ref]) -> None:
+        """``refs`` are those of the states, whose rows are looked for."""
+        super().__init__((target, place) for place, target in enumerate(targets))
+        self.targets = tuple(targets)
+        self.rows = np.array([row for row, ref in enumerate(refs) if ref in self], dtype=np.int64)
+        self.of_rows = np.array([self[refs[row]] for row in self.rows], dtype=np.int64)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """One tick of targets that were judged together, with their values."""
+
+    places: _Places
+    tick: baseline.Tick
+    values: history.Floats
+
+
 class Ticks(memories.BaselineLearner):
     """The live memory, which keeps what it says of every point."""
 
     def __init__(self, params: detectors_api.Baseline, lookback: compiled.Lookback) -> None:
         super().__init__(params, lookback)
-        self.kept: dict[float, dict[model.Ref, memories.Tick]] = {}
-        self.values: dict[float, dict[model.Ref, float]] = {}
+        self.kept: dict[float, list[_Kept]] = {}
+        self.since = -math.inf
+        """Points before it are learned, and what is said of them is not kept."""
+        self._refs: Sequence[model.Ref] = ()
+        self._places: list[_Places] = []
 
-    def follow(self, targets: Collection[model.Ref], lesson: learning.Lesson) -> None:
-        """Learn point by point, and keep each."""
-        for point in range(len(lesson.times)):
-            for _ in self.learn(targets, _single(lesson, point)):
-                pass
-            self.keep(float(lesson.times[point]))
-
-    def keep(self, when: float) -> None:
-        """Keep what is said of the newest point."""
-        self.kept[when] = dict(self._ticks)
-        self.values[when] = {
-            target: float(row.values[-1]) for target, row in self._rows.items() if len(row.values)
+    def begin(self, since: float, refs: Sequence[model.Ref]) -> None:
+        """Drop what was said before ``since``; ``refs`` are all that the next stretch may show."""
+        if refs != self._refs:
+            self._refs, self._places = refs, []
+        self.since = since
+        self.kept = {
+            when: [
+                _Kept(self._placed(each.places.targets), each.tick, each.values) for each in all_
+            ]
+            for when, all_ in self.kept.items()
+            if when >= since
         }
 
-    def forget(self, before: float) -> None:
-        """Drop what was said of earlier points."""
-        for when in [each for each in self.kept if each < before]:
-            del self.kept[when], self.values[when]
+    def follow(self, targets: Collection[model.Ref], lesson: learning.Lesson) -> None:
+        """Learn all points."""
+        for _ in self.learn(targets, lesson):
+            pass
 
+    def tick_of(self, when: float, target: model.Ref) -> memories.Tick:
+        """What was said of a target at a point that is kept."""
+        kept = next(each for each in self.kept[when] if target in each.places)
+        return kept.tick, kept.places[target]
 
-def _single(lesson: learning.Lesson, point: int) -> learning.Lesson:
-    here = slice(point, point + 1)
-    return learning.Lesson(
-        lesson.times[here],
-        {
-            role: {
-                target: dataclasses.replace(row, values=row.values[here])
-                for target, row in rows.items()
-            }
-            for role, rows in lesson.rows.items()
-        },
-        {role: values[here] for role, values in lesson.common.items()},
-    )
+    def _note(
+        self,
+        when: float,
+        targets: Sequence[model.Ref],
+        values: history.Floats,
+        tick: baseline.Tick,
+    ) -> None:
+        if when >= self.since:
+            kept = _Kept(self._placed(tuple(targets)), tick, values)
+            self.kept.setdefault(when, []).append(kept)
+
+    def _placed(self, targets: tuple[model.Ref, ...]) -> _Places:
+        """The same places for the same targets: they seldom change."""
+        known = next((each for each in self._places if each.targets == targets), None)
+        if known is None:
+            known = _Places(targets, self._refs)
+            self._places.append(known)
+        return known
 
 
 class Remembered:
@@ -104,8 +135,8 @@ class Remembered:
         rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
     ) -> learning.Judged | None:
         """As of the newest point."""
-        kept = self._ticks.kept
-        return memories.judged(self._rows.get(target), lambda: kept[self._last][target])
+        row = self._rows.get(target)
+        return memories.judged(row, lambda: self._ticks.tick_of(self._last, target))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +167,14 @@ class Ahead:
     async def judge(self, states: workloads.States, interval: float) -> Usual:
         """All verdicts of a stretch, stale data not yet regarded; ``interval`` of the passes."""
         step, times = self._lookback.step, states.times
-        self._ticks.forget(history.last_point(float(times[0]), step))
+        self._ticks.begin(history.last_point(float(times[0]), step), states.refs)
         for first, end in self._parts(states):
             there = np.flatnonzero(states.exists[:, first]).tolist()
             targets = [states.refs[row] for row in there]
             if not targets:
                 continue
             begin = float(times[first])
+            self._ticks.since = history.last_point(begin, step)
             await self._catch_up(targets, states.refs, begin)
             # A pass beside the grid may come until just before the next part.
             last = float(times[end - 1]) + interval - _BEFORE
@@ -176,10 +208,7 @@ class Ahead:
         span = self._ticks.wanted(targets, now)
         for piece in span.pieces(compiled.PIECE_POINTS) if span is not None else ():
             lesson = await self._lesson(targets, refs, piece)
-            for _ in self._ticks.learn(targets, lesson):
-                pass
-        if span is not None:
-            self._ticks.keep(history.last_point(now, self._lookback.step))
+            self._ticks.follow(targets, lesson)
 
     async def _lesson(
         self, targets: Sequence[model.Ref], refs: Sequence[model.Ref], span: history.Span
@@ -204,19 +233,16 @@ class Ahead:
         starts = np.flatnonzero(np.diff(points, prepend=-np.inf)).tolist()
         for first, end in zip(starts, [*starts[1:], len(points)], strict=True):
             when = float(points[first])
-            ticks, seen = self._ticks.kept.get(when, {}), self._ticks.values.get(when, {})
-            for row, ref in enumerate(states.refs):
-                if ref not in ticks or ref not in seen:
-                    continue
-                tick, place = ticks[ref]
-                codes[row, first:end] = _code(tick, place)
-                values[row, first:end] = seen[ref]
-                lower[row, first:end] = tick.lower[place]
-                upper[row, first:end] = tick.upper[place]
+            for kept in self._ticks.kept.get(when, ()):
+                here = kept.places.rows, slice(first, end)
+                places, tick = kept.places.of_rows, kept.tick
+                codes[here] = _codes(tick)[places, None]
+                values[here] = kept.values[places, None]
+                lower[here] = tick.lower[places, None]
+                upper[here] = tick.upper[places, None]
         return Usual(verdicts.Judged(codes, values), lower, upper)
 
 
-def _code(tick: baseline.Tick, place: int) -> int:
-    if tick.learning[place] or tick.unknown[place]:
-        return verdicts.UNKNOWN
-    return verdicts.UNHEALTHY if tick.unhealthy[place] else verdicts.HEALTHY
+def _codes(tick: baseline.Tick) -> verdicts.Codes:
+    known = np.where(tick.unhealthy, verdicts.UNHEALTHY, verdicts.HEALTHY)
+    return np.where(tick.learning | tick.unknown, verdicts.UNKNOWN, known).astype(np.int8)

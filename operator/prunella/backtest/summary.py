@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from prunella.api import reasons
 from prunella.backtest import judged, labels, recorder, run, track
-from prunella.core import objects
+from prunella.core import model, objects
 
 Phase = reasons.Phase
 OUTCOMES: Final = {
@@ -280,6 +280,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, model.Ref):
+        value = value._asdict()
     if isinstance(value, dict):
         return {_camel(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

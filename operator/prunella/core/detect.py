@@ -280,11 +280,17 @@ def _ages(
         return {}
     named: list[model.Sample] = []
     common: list[model.Sample] = []
+    single = signal.spec.mapping is not None and signal.spec.mapping.single
+    name_labels = signal.name_labels
     for sample in reading.ages.samples:
-        labels = {k: v for k, v in sample.labels.items() if k != promql.LEAF_LABEL}
-        age = math.inf if math.isnan(sample.value) else sample.value
-        names_target = any(label in labels for label in signal.name_labels)
-        (named if names_target else common).append(model.Sample(labels, age))
+        each = sample
+        if single or math.isnan(sample.value):
+            # Only a mapping that wants no labels at all is disturbed by the leaf's.
+            labels = {k: v for k, v in sample.labels.items() if k != promql.LEAF_LABEL}
+            age = math.inf if math.isnan(sample.value) else sample.value
+            each = model.Sample(labels, age)
+        names_target = any(label in each.labels for label in name_labels)
+        (named if names_target else common).append(each)
     everywhere = max((sample.value for sample in common), default=-math.inf)
     ages = dict.fromkeys(targets, everywhere)
     found = mapping.map_samples(signal, named, targets, owners).series

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prunella.api import reasons
 from prunella.core import compiled, model
@@ -46,9 +46,10 @@ def map_samples(
     keys: collections.Counter[tuple[model.Ref, str]] = collections.Counter()
     by_name = {target.name: target for target in targets}
     namespaces = {target.namespace for target in targets}
+    namespace_labels = signal.namespace_labels
     ignored = 0
     for sample in samples:
-        if _is_foreign(signal, sample.labels, namespaces):
+        if _is_foreign(namespace_labels, sample.labels, namespaces):
             ignored += 1
             continue
         place = _place(signal, sample.labels, by_name, owners)
@@ -70,14 +71,28 @@ def map_samples(
 
 
 def _is_foreign(
-    signal: compiled.Signal, labels: Mapping[str, str], namespaces: Collection[str]
+    namespace_labels: Sequence[str], labels: Mapping[str, str], namespaces: Collection[str]
 ) -> bool:
     """True when a series says that it is about another namespace; it is not even shown."""
-    said = [labels[each] for each in signal.namespace_labels if labels.get(each)]
-    return bool(said) and not any(each in namespaces for each in said)
+    foreign = False
+    for label in namespace_labels:
+        said = labels.get(label)
+        if said and said in namespaces:
+            return False
+        foreign = foreign or bool(said)
+    return foreign
 
 
 _Place = tuple[model.Ref, str, str]
+_WORKLOAD_LABELS = tuple(compiled.WORKLOAD_LABELS.values())
+
+
+def _first(wanted: Sequence[str], labels: Mapping[str, str]) -> str | None:
+    """The first of the wanted labels that has a value."""
+    for each in wanted:
+        if labels.get(each):
+            return each
+    return None
 
 
 def _place(
@@ -91,10 +106,9 @@ def _place(
         return _single(labels, by_name)
     if mapping is not None and mapping.name is not None:
         return _by_label(signal, mapping.name, labels, by_name)
-    pod_label = next((each for each in compiled.POD_LABELS if labels.get(each)), None)
-    named = [each for each in compiled.WORKLOAD_LABELS.values() if labels.get(each)]
-    if named:
-        own = next((each for each in named if each in signal.labels), None)
+    pod_label = _first(compiled.POD_LABELS, labels)
+    if _first(_WORKLOAD_LABELS, labels) is not None:
+        own = _first([each for each in _WORKLOAD_LABELS if each in signal.labels], labels)
         target = by_name.get(labels[own]) if own is not None else None
         pod = labels[pod_label] if pod_label is not None else ""
         return None if target is None or own is None else (target, pod, own)

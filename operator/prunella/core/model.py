@@ -11,6 +11,7 @@ import datetime
 import enum
 import types
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from prunella.api import reasons
 
@@ -25,9 +26,8 @@ class Verdict(enum.StrEnum):
     UNKNOWN = "Unknown"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """An object in a namespace, by kind and name."""
+class Ref(NamedTuple):
+    """An object in a namespace, by kind and name: a key of most that is kept, so quick to hash."""
 
     kind: str
     namespace: str

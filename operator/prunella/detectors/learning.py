@@ -148,10 +148,16 @@ class BaselineLearner:
             beside = None if given is None else given[:, point]
             tick = cohort.detector.tick(times[point], values[:, point], beside)
             cohort.last = float(times[point])
+            self._note(cohort.last, cohort.targets, values[:, point], tick)
             if point == len(times) - 1:
                 self._ticks.update((t, (tick, row)) for row, t in enumerate(cohort.targets))
             elif done % TICKS_AT_A_TIME == TICKS_AT_A_TIME - 1:
                 yield
+
+    def _note(
+        self, when: float, targets: Sequence[model.Ref], values: Floats, tick: baseline.Tick
+    ) -> None:
+        """For who keeps more than the newest tick; ``values`` are those of the targets."""
 
     def judge(
         self,
