@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 import time
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "operator")]
 
-from bench import nab_score
-from prunella.detectors import baseline
+import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
+from numpy.typing import NDArray  # noqa: E402
+
+from bench import nab_score  # noqa: E402
+from prunella.detectors import baseline  # noqa: E402
 
 Floats = NDArray[np.float64]
 

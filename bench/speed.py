@@ -31,11 +31,13 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("", "operator")]
 
-from bench import operator_process, prometheus_chain
-from prunella.detectors import baseline
+import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
+from numpy.typing import NDArray  # noqa: E402
+
+from bench import operator_process, prometheus_chain  # noqa: E402
+from prunella.detectors import baseline  # noqa: E402
 
 Floats = NDArray[np.float64]
 STEP, DAY = 300, 288
