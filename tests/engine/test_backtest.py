@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 
 from prunella import wiring
@@ -121,10 +122,20 @@ def _drift(story: Story) -> policy_api.RemediationPolicySpec:
     return recorded.spec(recorded.threshold(), signal)
 
 
-def _baseline(story: Story) -> policy_api.RemediationPolicySpec:
+def _baseline_of_pods(story: Story) -> policy_api.RemediationPolicySpec:
     for name in NAMES[:3]:
         for letter in "bc":
             story.wave("app_load", 0.4, 1.7, pod=f"{name}-6d4cf56db6-{letter * 5}")
+    return _unusual()
+
+
+def _baseline(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    return _unusual()
+
+
+def _unusual() -> policy_api.RemediationPolicySpec:
     signal = {
         "name": "unusual",
         "prometheus": {"query": "app_load"},
@@ -150,6 +161,7 @@ STORIES: dict[str, Make] = {
     "absent": _absent,
     "drift": _drift,
     "baseline": _baseline,
+    "baseline of pods": _baseline_of_pods,
 }
 
 
@@ -175,7 +187,7 @@ async def test_what_is_left_out_would_have_told_nothing_new(make: Make, seed: in
     assert recorded.told(slow) == recorded.told(fast)
 
 
-AHEAD = {name: make for name, make in STORIES.items() if name != "baseline"}
+AHEAD = {name: make for name, make in STORIES.items() if not name.startswith("baseline")}
 
 
 @pytest.mark.parametrize("make", AHEAD.values(), ids=AHEAD.keys())
@@ -215,7 +227,9 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
     assert compared >= done.points - 1
 
 
-@pytest.mark.parametrize("name", ["by deployment", "ratio", "two series of one target"])
+@pytest.mark.parametrize(
+    "name", ["by deployment", "ratio", "two series of one target", "baseline", "drift"]
+)
 async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
     """Given the same samples, then the live engine and the backtest judge alike at each moment."""
     story = Story(11, hours=0.7)
@@ -236,6 +250,20 @@ async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
     assert {"Healthy", "Unhealthy", "Unknown"} <= {
         v for seen in live.values() for v in seen.values()
     }
+
+
+async def test_what_is_usual_is_drawn_from_when_it_was_learned() -> None:
+    """Given 20 minutes to learn, then at first no band is drawn, and later one for each target."""
+    story = Story(7)
+    done = await recorded.backtest(story, _baseline(story))
+    since = done.tracker.bucket_times() - done.request.first.timestamp()
+    learning, learned = since < 5 * 60, since > 20 * 60
+
+    assert list(NAMES[:3]) == sorted(ref.name for _, ref in done.tracker.bands)
+    for band in done.tracker.bands.values():
+        assert not np.isfinite(band.high[learning]).any()
+        assert np.isfinite(band.high[learned]).mean() > 0.5
+        assert (band.low[learned] <= band.high[learned]).any()
 
 
 async def _live(

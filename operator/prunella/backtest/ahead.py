@@ -238,8 +238,10 @@ class Ahead:
                 places, tick = kept.places.of_rows, kept.tick
                 codes[here] = _codes(tick)[places, None]
                 values[here] = kept.values[places, None]
-                lower[here] = tick.lower[places, None]
-                upper[here] = tick.upper[places, None]
+                # While it learns it takes nothing for usual; what it guesses is not drawn.
+                known = np.where(tick.learning, np.nan, 1.0)[places, None]
+                lower[here] = tick.lower[places, None] * known
+                upper[here] = tick.upper[places, None] * known
         return Usual(verdicts.Judged(codes, values), lower, upper)
 
 
