@@ -80,8 +80,8 @@ lock: ## Resolve the dependencies anew and write the locks, with hashes
 
 ##@ Check
 .PHONY: unit
-unit: dev ## Run the unit and engine tests: virtual time, no network
-	$(BIN)/pytest -q -n 2 tests/unit tests/engine
+unit: dev ## Run the unit, command and engine tests: virtual time, no network
+	$(BIN)/pytest -q -n 2 tests/unit tests/cli tests/engine
 .PHONY: contract
 contract: dev lab-tools ## Run the same cases on the simulator and on the lab
 	$(BIN)/pytest -q tests/contract
@@ -163,11 +163,11 @@ demo-kind: kind-up
 .PHONY: test-lab test-kind test-current
 test-lab: lab-tools
 	@$(BIN)/python -m lab build
-	$(BIN)/pytest -q -n 2 tests/unit tests/engine tests/adapters tests/chart tests/lab tests/bench tests/playbooks
+	$(BIN)/pytest -q -n 2 tests/unit tests/cli tests/engine tests/adapters tests/chart tests/lab tests/bench tests/playbooks
 	$(BIN)/pytest -q tests/contract
 	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.
-SMOKE := tests/unit tests/engine tests/e2e/demo
+SMOKE := tests/unit tests/cli tests/engine tests/e2e/demo
 test-kind: kind-up
 	@$(call need,kubectl,kubectl)
 	KUBECONFIG=$(KIND_KUBECONFIG) PRUNELLA_CLUSTER=kind $(BIN)/pytest -q $(SMOKE)

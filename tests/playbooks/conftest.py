@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.cli.conftest import run, zone
+from tests.cli.conftest import run, zone
 
 __all__ = ["run", "zone"]

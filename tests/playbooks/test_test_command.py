@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from tests.unit.cli import conftest
+from tests.cli import conftest
 from tests.unit.policytest import stories
 
 GOOD = {"name": "it scales", "expect": {"effects": [stories.SCALED]}}

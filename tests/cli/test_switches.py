@@ -5,7 +5,7 @@ from __future__ import annotations
 from prunella.adapters.kubernetes import parse
 from prunella.cli import kube
 from prunella.core import guards, objects
-from tests.unit.cli import conftest, fakes
+from tests.cli import conftest, fakes
 
 MAPS = "/api/v1/namespaces/prunella-system/configmaps"
 PAUSE = f"{MAPS}/prunella-pause"

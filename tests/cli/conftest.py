@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from prunella.cli import kube, main, options, terminal
-from tests.unit.cli import fakes
+from tests.cli import fakes
 
 
 @dataclasses.dataclass(frozen=True)

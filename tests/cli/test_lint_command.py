@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from tests.unit.cli import conftest
-from tests.unit.cli.test_lint_policies import GOOD
+from tests.cli import conftest
+from tests.cli.test_lint_policies import GOOD
 
 WARNED = GOOD.replace("sum by (deployment)", "sum")
 REFUSED = GOOD.replace("for: 1m", "for: 60")
@@ -151,7 +151,7 @@ def test_what_can_not_be_checked_is_one_line(
     assert conftest.Result(2, "", f"error: {message}\n") == run("lint", file)
 
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_every_rule_is_documented() -> None:

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import yaml
 
-from tests.unit.cli.conftest import Run
+from tests.cli.conftest import Run
 
 POLICY = """\
 apiVersion: prunella.dev/v1alpha1

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from prunella.demo import real
-from tests.unit.cli import conftest
+from tests.cli import conftest
 
 
 def kubeconfig(folder: pathlib.Path, context: str) -> str:

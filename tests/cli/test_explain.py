@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from prunella.cli import explain_record
-from tests.unit.cli import conftest, fakes
+from tests.cli import conftest, fakes
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 INVERSE = '[{"op":"replace","path":"/spec/replicas","value":3}]'

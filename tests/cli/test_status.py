@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from prunella.cli import kube
-from tests.unit.cli import conftest, fakes
+from tests.cli import conftest, fakes
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 PAUSE = "/api/v1/namespaces/prunella-system/configmaps/prunella-pause"

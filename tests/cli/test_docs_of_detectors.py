@@ -12,7 +12,7 @@ from prunella.api import reasons
 from prunella.api import signals as signals_api
 from prunella.cli.lint import check
 
-TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "detectors.md").read_text()
+TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "detectors.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
 POLICY = """\
 apiVersion: prunella.dev/v1alpha1

@@ -14,9 +14,9 @@ import yaml
 
 import prunella
 from prunella.cli import main, options, page, terminal
-from tests.unit.cli import conftest, fakes
+from tests.cli import conftest, fakes
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[2]
 COMMANDS = [each.__name__ for each in main.COMMANDS]
 
 
