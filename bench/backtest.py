@@ -23,13 +23,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from bench import operator_process, prometheus_chain
+from bench import operator_process, prometheus_chain, rule_series
 
-START = 1_767_571_200
-"""Monday, 2026-01-05 00:00 UTC."""
 STEP, DAY = 60, 1440
 GOAL, FLOOR = 60.0, 120.0
-METRIC = "app_load"
 DETECTORS: dict[str, dict[str, dict[str, object]]] = {
     "baseline": {"baseline": {"direction": "Above"}},
     "threshold": {"threshold": {"above": 0.9}},
@@ -53,7 +50,7 @@ def policy(detector: str) -> dict[str, object]:
     """A policy on all series, looked at each minute."""
     signal: dict[str, object] = {
         "name": "load",
-        "prometheus": {"query": METRIC},
+        "prometheus": {"query": prometheus_chain.METRIC},
         "for": "5m",
         **DETECTORS[detector],
     }
@@ -86,14 +83,11 @@ def samples(series: int, days: int) -> NDArray[np.float64]:
 def load(folder: pathlib.Path, values: NDArray[np.float64]) -> None:
     """Fill a Prometheus storage, a block for each day: a month of text would not fit in memory."""
     text = folder / "day.om"
-    for day in range(values.shape[1] // DAY):
-        minutes = range(day * DAY, (day + 1) * DAY)
-        with text.open("w") as file:
-            file.write(f"# TYPE {METRIC} gauge\n")
-            for number, row in enumerate(values):
-                head = f'{METRIC}{{namespace="shop",deployment="app-{number}"}}'
-                file.writelines(f"{head} {row[m]:.3f} {START + m * STEP}\n" for m in minutes)
-            file.write("# EOF\n")
+    labels = 'namespace="shop",deployment="app-{}"'.format
+    for first in range(0, values.shape[1], DAY):
+        day = values[:, first : first + DAY].T
+        times = rule_series.START + STEP * np.arange(first, first + len(day))
+        prometheus_chain.write_openmetrics(text, times, day, labels, digits=3)
         prometheus_chain.load(text, folder / "data")
     text.unlink()
 
@@ -103,7 +97,8 @@ def measure(folder: pathlib.Path, server: prometheus_chain.Server, days: int) ->
     program = pathlib.Path(sys.executable).with_name("prunella")
     report, answer = folder / "report.html", folder / "answer.json"
     command = [str(program), "backtest", str(folder / "policy.yaml")]
-    command += ["--prometheus", server.url, "--from", str(START), "--to", str(START + days * 86400)]
+    start, end = rule_series.START, rule_series.START + days * DAY * STEP
+    command += ["--prometheus", server.url, "--from", str(start), "--to", str(end)]
     command += ["--output", "json", "--report", str(report)]
     spent, begun = server.cpu_seconds(), time.monotonic()
     with answer.open("wb") as output:
@@ -148,11 +143,8 @@ def main() -> None:
         (folder / "policy.yaml").write_text(yaml.safe_dump(policy(chosen.detector)))
         with prometheus_chain.running(folder / "data") as server:
             run = measure(folder, server, chosen.days)
-    print(
-        f"{operator_process.machine()}; {chosen.detector}, {chosen.series} series at 1 minute, ",
-        end="",
-    )
-    print(f"{chosen.days} days")
+    what = f"{chosen.detector}, {chosen.series} series at 1 minute, {chosen.days} days"
+    print(f"{operator_process.machine()}; {what}")
     print(tell(run))
 
 

@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,16 +68,23 @@ CHAIN = {
 
 
 def write_openmetrics(
-    path: pathlib.Path, times: NDArray[np.int64], values: NDArray[np.float64]
+    path: pathlib.Path,
+    times: NDArray[np.int64],
+    values: NDArray[np.float64],
+    labels: Callable[[int], str] = 'series="{:04}"'.format,
+    digits: int = 2,
 ) -> None:
-    """Series of shape (ticks, n) as OpenMetrics text, one after the other."""
+    """Series of shape (ticks, n) as OpenMetrics text, one after the other.
+
+    ``labels`` are those of a series by its number, ``digits`` the decimals of its values.
+    """
     stamps = [str(each) for each in times.tolist()]
     with path.open("w") as file:
         file.write(f"# TYPE {METRIC} gauge\n")
         for number in range(values.shape[1]):
-            name = f'{METRIC}{{series="{number:04}"}}'
+            name = f"{METRIC}{{{labels(number)}}}"
             column = zip(values[:, number].tolist(), stamps, strict=True)
-            file.writelines(f"{name} {value:.2f} {stamp}\n" for value, stamp in column)
+            file.writelines(f"{name} {value:.{digits}f} {stamp}\n" for value, stamp in column)
         file.write("# EOF\n")
 
 

@@ -36,14 +36,12 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("", "
 import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
 from numpy.typing import NDArray  # noqa: E402
 
-from bench import operator_process, prometheus_chain  # noqa: E402
+from bench import operator_process, prometheus_chain, rule_series  # noqa: E402
 from prunella.detectors import baseline  # noqa: E402
 
 Floats = NDArray[np.float64]
 STEP, DAY = 300, 288
 HISTORY, TICKED = 14 * DAY, DAY
-START = 1_767_571_200
-"""Monday, 2026-01-05 00:00 UTC."""
 GOAL, FLOOR = 25.0, 10.0
 MOMENTS = 24
 REMARK = "without fetching and storing, which Prometheus does in part: it favours what is in memory"
@@ -79,7 +77,7 @@ def ours(values: Floats) -> Speed:
 
 def _feed(detector: baseline.Baseline, values: Floats, begin: int, end: int) -> None:
     for row in range(begin, end):
-        detector.tick(START + row * float(STEP), values[row])
+        detector.tick(rule_series.START + row * float(STEP), values[row])
 
 
 def others(values: Floats) -> Iterator[Speed]:
@@ -149,7 +147,7 @@ def _trees(column: list[float]) -> None:
 
 def prometheus(values: Floats) -> tuple[Speed, dict[str, float]]:
     """The chain on the same samples, with the CPU seconds of each of its expressions."""
-    times = START + np.arange(len(values)) * STEP
+    times = rule_series.START + np.arange(len(values)) * STEP
     with tempfile.TemporaryDirectory() as folder:
         text, storage = pathlib.Path(folder) / "samples.txt", pathlib.Path(folder) / "data"
         prometheus_chain.write_openmetrics(text, times, values)

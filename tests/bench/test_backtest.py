@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from bench import backtest, prometheus_chain
+from bench import backtest, prometheus_chain, rule_series
 from prunella.api import policy as policy_api
 from prunella.core import compiled, objects
 
@@ -39,7 +39,7 @@ def test_each_day_is_written_with_its_own_times(
 
     assert [backtest.DAY + 2, backtest.DAY + 2] == [len(each) for each in texts]
     stamps = [int(line.split()[-1]) for text in texts for line in text[1:-1]]
-    wanted = range(backtest.START, backtest.START + 2 * 86_400, backtest.STEP)
+    wanted = range(rule_series.START, rule_series.START + 2 * 86_400, backtest.STEP)
     assert list(wanted) == stamps
 
 
