@@ -18,8 +18,8 @@ Point = faults_module.Point
 KEY = objects.Key(NAMESPACE, "checkout")
 
 
-def crash_when(story: Story, phase: Phase, point: Point) -> None:
-    """Let the operator die when it reaches ``point`` while a record is in ``phase``."""
+async def die_in(story: Story, phase: Phase, point: Point) -> None:
+    """Given a bad release, when the operator reaches ``point`` in ``phase``, then it has died."""
 
     def watch(reached: Point) -> None:
         if reached is point and any(record.phase is phase for record in story.records()):
@@ -27,6 +27,8 @@ def crash_when(story: Story, phase: Phase, point: Point) -> None:
             story.faults.once(point, faults_module.Crash(f"in {phase}"))
 
     story.faults.watch = watch
+    await harness.bad_release(story)
+    await story.until(lambda: story.deaths == 1)
 
 
 MOMENTS = {
@@ -44,9 +46,7 @@ async def test_a_policy_deleted_in_mid_flight_does_and_undoes_nothing_more(
     story: Story, phase: Phase, point: Point, closed: Phase, image: str
 ) -> None:
     """Given an unfinished record, when its policy is deleted, then it is closed and that is all."""
-    crash_when(story, phase, point)
-    await harness.bad_release(story)
-    await story.until(lambda: story.deaths == 1)
+    await die_in(story, phase, point)
     assert [phase] == [record.phase for record in story.records()]
     story.delete()
     sent = len(story.sent())
@@ -74,9 +74,7 @@ async def test_a_policy_that_cant_be_evaluated_any_more_leaves_no_record_unfinis
     story: Story, phase: Phase, point: Point, closed: Phase, reason: str
 ) -> None:
     """Given an unfinished record, when its policy is broken, then it ends; unproven pages once."""
-    crash_when(story, phase, point)
-    await harness.bad_release(story)
-    await story.until(lambda: story.deaths == 1)
+    await die_in(story, phase, point)
     assert [phase] == [record.phase for record in story.records()]
     story.apply(BROKEN)
     story.start()
@@ -161,9 +159,7 @@ async def test_a_policy_edited_between_decision_and_action_is_not_carried_out(
 
 async def test_a_pending_record_of_an_edited_policy_is_closed(story: Story) -> None:
     """Given an intent and no effect, when the policy is edited meanwhile, then it is not sent."""
-    crash_when(story, Phase.PENDING, Point.LOOK)
-    await harness.bad_release(story)
-    await story.until(lambda: story.deaths == 1)
+    await die_in(story, Phase.PENDING, Point.LOOK)
     story.apply(harness.spec(suspend=True))
     story.start()
     await story.run(60)
@@ -175,9 +171,7 @@ async def test_a_pending_record_of_an_edited_policy_is_closed(story: Story) -> N
 
 async def test_a_pending_record_of_a_target_that_recovered_is_closed(story: Story) -> None:
     """Given an intent and no effect, when the target is well meanwhile, then it is not sent."""
-    crash_when(story, Phase.PENDING, Point.LOOK)
-    await harness.bad_release(story)
-    await story.until(lambda: story.deaths == 1)
+    await die_in(story, Phase.PENDING, Point.LOOK)
     story.world.apps.surge(CHECKOUT, errors=0.0)
     await story.run(30)
     story.start()

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults
 from prunella.adapters.simulated import ledger as ledgers
-from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
+from tests.adapters.simulated.planning import SPEC, START
 
-START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 PENDING = remediation.RemediationStatus()
 ACTING = remediation.RemediationStatus(phase=reasons.Phase.ACTING)
-SPEC = remediation.RemediationSpec(
-    policy=remediation.PolicyReference(name="p", namespace="shop", uid="p-1", generation=1),
-    target=remediation.TargetReference(
-        kind="Deployment", namespace="shop", name="checkout", uid="uid-1"
-    ),
-    attempt=1,
-    mode=policy_api.Mode.LIVE,
-    step=0,
-    action="restart",
-    decided_at=START,
-    reason="errors",
-)
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import yaml
 
 from prunella.adapters.simulated import faults
 from prunella.adapters.simulated import world as worlds
-from prunella.api import policy as policy_api
-from prunella.api import remediation
 from prunella.core import model, objects
+from tests.adapters.simulated.planning import SPEC
 
 SHOP = pathlib.Path(__file__).parents[3] / "lab/manifests/demo.yaml"
 CHECKOUT = model.Ref("Deployment", "shop", "checkout")
@@ -34,18 +33,6 @@ BUDGET: dict[str, Any] = {
     "metadata": {"namespace": "shop", "name": "checkout"},
     "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "checkout"}}},
 }
-SPEC = remediation.RemediationSpec(
-    policy=remediation.PolicyReference(name="p", namespace="shop", uid="p-1", generation=1),
-    target=remediation.TargetReference(
-        kind="Deployment", namespace="shop", name="checkout", uid="uid-1"
-    ),
-    attempt=1,
-    mode=policy_api.Mode.LIVE,
-    step=0,
-    action="restart",
-    decided_at=worlds.START,
-    reason="errors",
-)
 
 
 async def test_the_labs_shop_comes_to_life() -> None:
