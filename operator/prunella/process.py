@@ -85,9 +85,9 @@ async def _operate(
     live.engine.stop()
     live.watch.stop()
     _, late = await asyncio.wait({engine}, timeout=STOP_SECONDS)
-    for task in (*late, waking, settling, watching, asked):
-        task.cancel()
     chores = (waking, settling, watching, asked)
+    for task in (*late, *chores):
+        task.cancel()
     results = await asyncio.gather(engine, *chores, return_exceptions=True)
     if isinstance(results[0], Exception):
         LOG.error("the engine ended with an error", exc_info=results[0])

@@ -76,10 +76,10 @@ class Ticks(memories.BaselineLearner):
         for _ in self.learn(targets, lesson):
             pass
 
-    def tick_of(self, when: float, target: model.Ref) -> memories.Tick:
-        """What was said of a target at a point that is kept."""
+    def judgement(self, when: float, target: model.Ref, value: float) -> model.Judgement:
+        """What was said of a target's value at a point that is kept."""
         kept = next(each for each in self.kept[when] if target in each.places)
-        return kept.tick, kept.places[target]
+        return kept.tick.judgement(kept.places[target], value)
 
     def _note(
         self,
@@ -135,8 +135,10 @@ class Remembered:
         rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
     ) -> learning.Judged | None:
         """As of the newest point."""
-        row = self._rows.get(target)
-        return memories.judged(row, lambda: self._ticks.tick_of(self._last, target))
+        ticks = self._ticks
+        return memories.judged(
+            self._rows.get(target), lambda value: ticks.judgement(self._last, target, value)
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -239,9 +241,8 @@ class Ahead:
                 codes[here] = _codes(tick)[places, None]
                 values[here] = kept.values[places, None]
                 # While it learns it takes nothing for usual; what it guesses is not drawn.
-                known = np.where(tick.learning, np.nan, 1.0)[places, None]
-                lower[here] = tick.lower[places, None] * known
-                upper[here] = tick.upper[places, None] * known
+                lower[here] = np.where(tick.learning, np.nan, tick.lower)[places, None]
+                upper[here] = np.where(tick.learning, np.nan, tick.upper)[places, None]
         return Usual(verdicts.Judged(codes, values), lower, upper)
 
 

@@ -87,7 +87,7 @@ _Place = tuple[model.Ref, str, str]
 _WORKLOAD_LABELS = tuple(compiled.WORKLOAD_LABELS.values())
 
 
-def _first(wanted: Sequence[str], labels: Mapping[str, str]) -> str | None:
+def _first(wanted: Iterable[str], labels: Mapping[str, str]) -> str | None:
     """The first of the wanted labels that has a value."""
     for each in wanted:
         if labels.get(each):
@@ -108,7 +108,8 @@ def _place(
         return _by_label(signal, mapping.name, labels, by_name)
     pod_label = _first(compiled.POD_LABELS, labels)
     if _first(_WORKLOAD_LABELS, labels) is not None:
-        own = _first([each for each in _WORKLOAD_LABELS if each in signal.labels], labels)
+        usable = (each for each in _WORKLOAD_LABELS if each in signal.labels)
+        own = _first(usable, labels)
         target = by_name.get(labels[own]) if own is not None else None
         pod = labels[pod_label] if pod_label is not None else ""
         return None if target is None or own is None else (target, pod, own)
@@ -160,10 +161,9 @@ def _show(labels: Mapping[str, str]) -> str:
 
 def pod_names(samples: Iterable[model.Sample]) -> frozenset[str]:
     """Names of the pods that samples speak of without naming their workload."""
-    workload_labels = tuple(compiled.WORKLOAD_LABELS.values())
-    return frozenset(
-        next(sample.labels[each] for each in compiled.POD_LABELS if sample.labels.get(each))
+    pod_labels = (
+        (sample.labels, _first(compiled.POD_LABELS, sample.labels))
         for sample in samples
-        if any(sample.labels.get(each) for each in compiled.POD_LABELS)
-        and not any(sample.labels.get(each) for each in workload_labels)
+        if _first(_WORKLOAD_LABELS, sample.labels) is None
     )
+    return frozenset(labels[label] for labels, label in pod_labels if label is not None)

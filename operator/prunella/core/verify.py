@@ -219,14 +219,15 @@ def _finish(
     )
 
 
-def until(record: objects.Record, patience: datetime.timedelta) -> datetime.datetime:
+def until(record: objects.Record, rules: Rules) -> datetime.datetime:
     """When a record in Verifying is given up, whatever is seen.
 
-    ``patience`` is how long a rollout may take: before it is complete there is no deadline.
+    Before its rollout is complete there is no deadline but how long that may take.
     """
     verification = record.status.verification
     if verification is not None and verification.deadline is not None:
         return verification.deadline
+    patience = datetime.timedelta(seconds=rules.rollout_seconds)
     return (record.sent_at or record.spec.decided_at) + patience
 
 

@@ -18,8 +18,6 @@ from prunella.core import compiled, history, learning, model
 from prunella.detectors import baseline, change, drift, forecast
 
 Floats = history.Floats
-Tick = tuple[baseline.Tick, int]
-"""What was said of all targets at a point, and the place of one of them in it."""
 TICKS_AT_A_TIME: Final = 64
 """So many ticks take some 70 ms: others may run between them."""
 _SIDES: Final = {
@@ -67,16 +65,14 @@ def unbelieved(row: learning.Row) -> model.Judgement | None:
     return None
 
 
-def judged(row: learning.Row | None, tick: Callable[[], Tick]) -> learning.Judged | None:
-    """A baseline's judgement of a row's newest value; ``tick`` is asked only if it is believed."""
+def judged(
+    row: learning.Row | None, judge: Callable[[float], model.Judgement]
+) -> learning.Judged | None:
+    """What is said of a row's newest value; ``judge`` is asked only if the value is believed."""
     if row is None:
         return None
-    doubt = unbelieved(row)
     value = float(row.values[-1]) if len(row.values) else math.nan
-    if doubt is None:
-        made, place = tick()
-        doubt = made.judgement(place, value)
-    return learning.Judged(doubt, value, row.mapped_by, row.pod)
+    return learning.Judged(unbelieved(row) or judge(value), value, row.mapped_by, row.pod)
 
 
 @dataclasses.dataclass(slots=True)
@@ -97,7 +93,8 @@ class BaselineLearner:
         self._lookback = lookback
         self._cohorts: list[_Cohort] = []
         self._rows: dict[model.Ref, learning.Row] = {}
-        self._ticks: dict[model.Ref, Tick] = {}
+        self._ticks: dict[model.Ref, tuple[baseline.Tick, int]] = {}
+        """The newest tick of each target, and its place in it."""
 
     def wanted(self, targets: Collection[model.Ref], now: float) -> history.Span | None:
         """All that follows the newest sample that was learned, or the whole history."""
@@ -165,7 +162,11 @@ class BaselineLearner:
         rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
     ) -> learning.Judged | None:
         """As of the newest point."""
-        return judged(self._rows.get(target), lambda: self._ticks[target])
+        return judged(self._rows.get(target), lambda value: self._said(target, value))
+
+    def _said(self, target: model.Ref, value: float) -> model.Judgement:
+        tick, place = self._ticks[target]
+        return tick.judgement(place, value)
 
 
 def _has(lesson: learning.Lesson) -> bool:
@@ -266,12 +267,7 @@ class WindowLearner:
 
     def judge(self, target: model.Ref, rollout: learning.Rollout | None) -> learning.Judged | None:
         """As of the newest point."""
-        row = self._rows.get(target)
-        if row is None:
-            return None
-        judgement = unbelieved(row) or self._of(target, rollout)
-        value = float(row.values[-1]) if len(row.values) else math.nan
-        return learning.Judged(judgement, value, row.mapped_by, row.pod)
+        return judged(self._rows.get(target), lambda _: self._of(target, rollout))
 
     def _of(
         self,

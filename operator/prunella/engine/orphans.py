@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 
 from prunella import ports
 from prunella.api import reasons
-from prunella.core import objects, verify
+from prunella.core import objects, rules, verify
 from prunella.engine import attempt
 from prunella.engine import world as worlds
 
@@ -36,12 +35,11 @@ async def close_unjudged(
     executor: attempt.Executor,
     policy: objects.Policy,
     problem: str,
-    patience: datetime.timedelta,
+    limits: rules.Rules,
 ) -> None:
     """End what a policy has begun and can't judge any more, and call a person.
 
     What was sent is given the time that it had: a policy that is mended meanwhile proves it.
-    ``patience`` is how long a rollout may take.
     """
     now = world.clock.now()
     message = f"nothing proves that it helped: the policy can't be evaluated: {problem}"
@@ -49,7 +47,7 @@ async def close_unjudged(
         if record.phase.final or record.policy != policy.key:
             continue
         settled = await _settled(executor, record)
-        if settled.phase is Phase.VERIFYING and now < verify.until(settled, patience):
+        if settled.phase is Phase.VERIFYING and now < verify.until(settled, limits):
             continue
         ended = await _end(executor, settled, "PolicyInvalid", message)
         if ended.phase is Phase.UNPROVEN:

@@ -51,9 +51,9 @@ class Passes:
         self._compile(policy, memory)
         if memory.compiled is None:
             memory.verdicts = {}
-            patience = datetime.timedelta(seconds=self._options.rules.rollout_seconds)
+            limits = self._options.rules
             await orphans.close_unjudged(
-                self._world, self._executor, policy, memory.problem, patience
+                self._world, self._executor, policy, memory.problem, limits
             )
             await self._reporter.invalid(policy, memory, memory.problem, now)
             return None
