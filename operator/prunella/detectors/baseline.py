@@ -6,11 +6,11 @@ For a sample x at time t:
 1. *Given.* With a second series g (traffic, say), ``x - slope * (g - mean g)`` takes the place
    of x, so that load which the traffic explains is no anomaly.  The slope is a least-squares one
    with a memory of 7 days.
-2. *Residual.* ``e`` is what x leaves of level and season (`_season`), 0 within the season's band.
+2. *Residual.* ``e`` is what x leaves of level and season (`season`), 0 within the season's band.
 3. *Three scales.* The sample ``e``, the jump ``e - e_1h`` away from what is expected, both in
    units of the noise usual at this hour, and the shift ``e_1h - e_4h`` in units of the noise of all
    hours; e_1h and e_4h are exponential means.  Upward and downward sizes are apart: six in all.
-4. *Rarity.* Each size becomes ``-log10 p`` in the series' own tail (`_tail`); the score is the
+4. *Rarity.* Each size becomes ``-log10 p`` in the series' own tail (`tail`); the score is the
    largest of those in the directions asked for.  It has the same meaning for CPU, latency,
    traffic and ratios: 3 is what this series shows once in 1,000 samples.  Where samples are
    denser than 5 minutes, it is what it shows once in 1,000 times 5 minutes.
@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors import _calendar, _events, _level, _season, _tail
+from prunella.detectors._baseline import calendar, events, level, season, tail
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -90,17 +90,17 @@ class Baseline:
     def __init__(self, params: Params, n: int) -> None:
         self._params = params
         self._learn = params.learn.total_seconds()
-        self._limits = _events.Limits(
+        self._limits = events.Limits(
             params.trigger,
             params.recover,
             params.cooldown.total_seconds(),
             params.adapt.total_seconds(),
         )
-        self._calendar = _calendar.Calendar(params.time_zone, params.exceptions)
-        self._level = _level.Level(n)
-        self._season = _season.Season(n)
-        self._tail = _tail.Tail(n, 6)
-        self._events = _events.Events(n)
+        self._calendar = calendar.Calendar(params.time_zone, params.exceptions)
+        self._level = level.Level(n)
+        self._season = season.Season(n)
+        self._tail = tail.Tail(n, 6)
+        self._events = events.Events(n)
         self._n = n
 
     def tick(self, times: ArrayLike, values: ArrayLike, given: ArrayLike | None = None) -> Tick:
@@ -118,13 +118,13 @@ class Baseline:
         y = x - explained
         sampled = np.isfinite(y) & judged
         dt = self._level.advance(t, sampled)
-        now = _season.place(local)
+        now = season.place(local)
         residual = self._level.residual(self._season, now, y, sampled)
-        sizes = _tail.place(self._level.sizes(residual))
+        sizes = tail.place(self._level.sizes(residual))
         score = self._score(sizes, sampled)
         change = self._events.follow(t, score, sampled, self._limits)
         tick = self._tick(score, change, sampled, self._band(residual, explained))
-        counted = change.counted & (self._level.seen > _level.FEWEST)
+        counted = change.counted & (self._level.seen > level.FEWEST)
         self._tail.count(sizes, counted, self._level.memory)
         learned = np.where(change.frozen, 0.0, dt)
         self._season.learn(now, residual.season, residual.raw, residual.limit, learned)
@@ -157,14 +157,13 @@ class Baseline:
             return np.zeros(self._n)
         return self._level.explained(np.asarray(given, np.float64))
 
-    def _score(self, sizes: _tail.Place, sampled: Bools) -> Floats:
+    def _score(self, sizes: tail.Place, sampled: Bools) -> Floats:
         """The rarest size in the directions asked for; 0 while there is nothing to compare."""
-        level = self._level
         rarity = self._tail.rarity(sizes, _KINDS[self._params.direction])
-        ready = sampled & (level.seen > _level.FEWEST) & (level.age >= self._learn)
-        return np.where(ready, np.maximum(rarity - level.density, 0.0), 0.0)
+        ready = sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
+        return np.where(ready, np.maximum(rarity - self._level.density, 0.0), 0.0)
 
-    def _band(self, residual: _level.Residual, explained: Floats) -> tuple[Floats, Floats, Floats]:
+    def _band(self, residual: level.Residual, explained: Floats) -> tuple[Floats, Floats, Floats]:
         """Expected value, and the two beyond which a sample by itself would trigger."""
         season, rarity = residual.season, self._params.trigger + self._level.density
         base = self._level.level + season.week + explained
@@ -174,7 +173,7 @@ class Baseline:
     def _tick(
         self,
         score: Floats,
-        change: _events.Change,
+        change: events.Change,
         sampled: Bools,
         band: tuple[Floats, Floats, Floats],
     ) -> Tick:

@@ -27,7 +27,7 @@ import numpy as np
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors import ranks, trend
+from prunella.detectors._trends import ranks, trend
 
 Params = detectors_api.Change
 Worse = detectors_api.Worse

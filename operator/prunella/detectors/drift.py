@@ -14,7 +14,7 @@ import numpy as np
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors import ranks, teeth, trend
+from prunella.detectors._trends import ranks, sawtooth, trend
 
 Params = detectors_api.Drift
 Direction = detectors_api.Trend
@@ -29,8 +29,8 @@ def detect(values: trend.Floats, step: float, params: Params) -> list[model.Judg
     if filled.shape[1] < trend.MIN_SAMPLES:
         return [_short(filled.shape[1])] * len(filled)
     cleaned = trend.without_spikes(filled)
-    for row in np.flatnonzero(teeth.has_steps(cleaned)):
-        cleaned[row] = teeth.smooth(cleaned[row], filled[row], np.inf)
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
+        cleaned[row] = sawtooth.smooth(cleaned[row], filled[row], np.inf)
     width = trend.bin_width(filled.shape[1], step)
     columns = trend.condense(cleaned, width)
     season, period = trend.season(columns, width * step)

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors import teeth, trend
+from prunella.detectors._trends import sawtooth, trend
 
 Params = detectors_api.Forecast
 Direction = detectors_api.Direction
@@ -111,8 +111,8 @@ def project(
     if gap.shape[1] < trend.MIN_SAMPLES or not len(gap):
         return _nothing(len(gap))
     cleaned = trend.without_spikes(gap)
-    for row in np.flatnonzero(teeth.has_steps(cleaned)):
-        cleaned[row] = teeth.smooth(cleaned[row], gap[row], 0.0)
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
+        cleaned[row] = sawtooth.smooth(cleaned[row], gap[row], 0.0)
     width = trend.bin_width(gap.shape[1], step)
     columns = trend.condense(cleaned, width)
     season, period = trend.season(columns, width * step)

@@ -7,7 +7,8 @@ import pytest
 
 from bench import canary
 from prunella.core import model
-from prunella.detectors import change, trend
+from prunella.detectors import change
+from prunella.detectors._trends import trend
 
 STEP, N = 15, 240
 HOURS = np.arange(N) * STEP / 3600

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from prunella.core import model
-from prunella.detectors import drift, trend
+from prunella.detectors import drift
+from prunella.detectors._trends import trend
 
 N, STEP = 864, 300
 T = np.arange(N)

@@ -8,7 +8,8 @@ import pytest
 
 from prunella.api import types
 from prunella.core import model
-from prunella.detectors import forecast, trend
+from prunella.detectors import forecast
+from prunella.detectors._trends import trend
 
 STEP, DAY = 300, 288
 N = 4 * DAY

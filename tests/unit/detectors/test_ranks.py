@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prunella.detectors import ranks, trend
+from prunella.detectors._trends import ranks, trend
 
 FIRST = np.array([1.0, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 1, 1])
 SECOND = np.array([3.0, 3, 4, 3, 1, 2, 3, 1, 1, 5, 4])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prunella.api import quantities
-from prunella.detectors import teeth, trend
+from prunella.detectors._trends import sawtooth, trend
 
 T = np.arange(480)
 RNG = np.random.default_rng(3)
@@ -72,25 +72,25 @@ def test_a_bend_is_dated_and_its_slowing_is_seen() -> None:
 def test_repeated_falls_become_the_line_through_the_peaks() -> None:
     """Teeth of 30 samples over a slope of 0.1."""
     saw = 0.1 * T + 12 * ((T % 30) / 30)
-    top = teeth.smooth(saw, saw, np.inf)
+    top = sawtooth.smooth(saw, saw, np.inf)
     assert (0.1 * T + 11.6)[30:] == pytest.approx(top[30:], abs=0.1)
 
 
 def test_teeth_that_reach_the_limit_are_judged_by_the_newest() -> None:
     """A leak that is killed at its limit again and again will be killed again."""
     saw = 100.0 * (T % 100) / 100
-    assert teeth.smooth(saw, saw, 95.0)[-1] == 79.0
+    assert sawtooth.smooth(saw, saw, 95.0)[-1] == 79.0
 
 
 def test_a_fall_and_a_single_jump_are_taken_out() -> None:
     """The newest value stays and the slope is that of both parts."""
     fell = np.where(T < 200, 0.1 * T, 0.1 * T - 40)
     assert np.full(479, 0.1) == pytest.approx(
-        np.diff(teeth.smooth(fell, fell, np.inf))[:], abs=0.11
+        np.diff(sawtooth.smooth(fell, fell, np.inf))[:], abs=0.11
     )
-    assert fell[-1] == teeth.smooth(fell, fell, np.inf)[-1]
+    assert fell[-1] == sawtooth.smooth(fell, fell, np.inf)[-1]
     jumped = np.where(T < 200, 0.01 * T, 0.01 * T + 40)
-    assert pytest.approx(np.ptp(teeth.smooth(jumped, jumped, np.inf)), abs=0.1) == 4.79
+    assert pytest.approx(np.ptp(sawtooth.smooth(jumped, jumped, np.inf)), abs=0.1) == 4.79
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors import _rows
+from prunella.detectors._baseline import rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -55,7 +55,7 @@ class Place:
     classes: Ints
 
 
-class Tail(_rows.Rows):
+class Tail(rows.Rows):
     """Survival counts of ``kinds`` sizes of each of ``n`` series: 292 bytes per size.
 
     Where the tail begins is kept beside the counts and moved on with them.

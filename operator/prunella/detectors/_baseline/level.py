@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors import _rows, _season
+from prunella.detectors._baseline import rows, season
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -28,7 +28,7 @@ _TINY = 1e-300
 class Residual:
     """What a sample leaves of what was expected: shape (n,) each."""
 
-    season: _season.Expected
+    season: season.Expected
     raw: Floats
     """Against the middle of the season's band: what is learned."""
     rest: Floats
@@ -39,7 +39,7 @@ class Residual:
     """Learning clips here."""
 
 
-class Level(_rows.Rows):
+class Level(rows.Rows):
     """Scalars of ``n`` series: 16 numbers, 128 bytes each."""
 
     __slots__ = (
@@ -133,7 +133,7 @@ class Level(_rows.Rows):
         self.square += rate * ((1.0 - rate) * dg * dg - self.square)
 
     def residual(
-        self, season: _season.Season, now: _season.Now, x: Floats, sampled: Bools
+        self, season: season.Season, now: season.Now, x: Floats, sampled: Bools
     ) -> Residual:
         """Compare with level and season; a first sample is the level.
 

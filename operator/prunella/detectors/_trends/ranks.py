@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from prunella.detectors import trend
+from prunella.detectors._trends import trend
 
 _NORMAL: Final = statistics.NormalDist()
 

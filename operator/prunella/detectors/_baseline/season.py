@@ -21,7 +21,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors import _rows
+from prunella.detectors._baseline import rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -77,7 +77,7 @@ class Expected:
     """Their visits."""
 
 
-class Season(_rows.Rows):
+class Season(rows.Rows):
     """The tables of ``n`` series: 2.3 kB each, in single precision.
 
     The first slots are the quarters of the day, then come the hours of the week, then the noise

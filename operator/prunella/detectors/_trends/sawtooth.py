@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from prunella.detectors import trend
+from prunella.detectors._trends import trend
 
 _NOISES: Final = 8.0
 _OF_RANGE: Final = 0.15

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors import _rows
+from prunella.detectors._baseline import rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -40,7 +40,7 @@ class Change:
     """The tail counts the sizes."""
 
 
-class Events(_rows.Rows):
+class Events(rows.Rows):
     """The anomaly of each of ``n`` series: 4 numbers, 25 bytes each."""
 
     __slots__ = ("active", "peak", "reported", "since")

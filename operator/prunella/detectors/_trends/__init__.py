@@ -1,0 +1,1 @@
+"""What the detectors of trends share: trends, sawteeth and rank tests."""
