@@ -123,6 +123,8 @@ class Limits(Model):
     actions_per_namespace_per_hour: Annotated[int, pydantic.Field(ge=1)] = 5
     actions_per_cluster_per_hour: Annotated[int, pydantic.Field(ge=1)] = 10
     unhelpful_before_latch: Annotated[int, pydantic.Field(ge=1)] = 3
+    rollout_seconds: Annotated[float, pydantic.Field(ge=30, le=86_400, allow_inf_nan=False)] = 600.0
+    """How long a rollout may make no progress before it counts as stuck: half a minute to a day."""
 
 
 class Alertmanager(Model):

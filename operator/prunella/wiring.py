@@ -80,6 +80,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         actions_per_namespace_per_hour=settings.limits.actions_per_namespace_per_hour,
         actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
+        rollout_seconds=settings.limits.rollout_seconds,
     )
 
 

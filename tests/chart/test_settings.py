@@ -88,6 +88,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
         "unhelpfulBeforeLatch": 1,
+        "rolloutSeconds": 1200,
     }
     operator = {
         "gitopsManagers": ["argocd-controller"],

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import yaml
 
-from prunella import settings
+from prunella import settings, wiring
 
 ONE_OF = "give at most one of bearerTokenFile, basicAuth, sigV4, entra, google"
 CREDENTIALS: dict[str, object] = {
@@ -72,3 +72,31 @@ def test_defaults_of_the_clouds() -> None:
     assert settings.SigV4(region="eu-central-1").service == "aps"
     assert settings.Entra().scope == "https://prometheus.monitor.azure.com/.default"
     assert settings.Google().scopes == ("https://www.googleapis.com/auth/monitoring.read",)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (29, "greater than or equal to 30"),
+        (90_000, "less than or equal to 86400"),
+        ("ten", "number"),
+    ],
+)
+def test_a_patience_that_can_not_be_meant_is_refused(
+    tmp_path: pathlib.Path, seconds: object, words: str
+) -> None:
+    """A rollout of a few seconds is not stuck, and nobody waits for days."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"limits": {"rolloutSeconds": seconds}}))
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load(path)
+    assert "limits.rolloutSeconds: Input should be" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_the_patience_with_rollouts_reaches_the_rules(tmp_path: pathlib.Path) -> None:
+    """What is set is what decisions are made by; the default is Kubernetes's own."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"limits": {"rolloutSeconds": 1200}}))
+    assert wiring.rules_of(settings.load(path)).rollout_seconds == 1200
+    assert wiring.rules_of(settings.Settings()).rollout_seconds == 600

@@ -19,4 +19,5 @@ class Rules:
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
     rollout_seconds: float = 600.0
-    """How long a rollout may take before it counts as stuck, Kubernetes's own default."""
+    """How long a rollout may make no progress before it counts as stuck, and how long a
+    verification waits for one to be complete; Kubernetes's own default."""
