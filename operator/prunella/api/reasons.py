@@ -21,6 +21,10 @@ class Refused(enum.StrEnum):
     NOT_HELD = "NotHeldLongEnough"
     IN_FLIGHT = "InFlight"
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
+    ROLLOUT_PAUSED = "RolloutPaused"
+    ROLLOUT_BLOCKED = "RolloutBlocked"
+    UPDATE_STRATEGY = "UpdateStrategy"
+    SCALED_TO_ZERO = "ScaledToZero"
     OWNED_BY_AUTOSCALER = "OwnedByAutoscaler"
     OWNED_BY_GITOPS = "OwnedByGitOps"
     COOLDOWN = "Cooldown"
@@ -81,6 +85,7 @@ class Doubt(enum.StrEnum):
     NO_ROLLOUT_SEEN = "NoRolloutSeen"
     CANARY_ABSENT = "CanaryAbsent"
     UNDECIDED = "Undecided"
+    SCALED_TO_ZERO = "ScaledToZero"
 
 
 class Phase(enum.StrEnum):

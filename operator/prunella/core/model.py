@@ -79,6 +79,29 @@ class Finding:
     """For pod signals: the pod with the worst value."""
 
 
+class Replacement(enum.StrEnum):
+    """How pods follow a new pod template (``spec.strategy`` or ``spec.updateStrategy``)."""
+
+    ROLLING_UPDATE = "RollingUpdate"
+    RECREATE = "Recreate"
+    """All old pods end before the first new one begins; Deployments only."""
+    ON_DELETE = "OnDelete"
+    """A pod follows when somebody deletes it; StatefulSets and DaemonSets only."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Strategy:
+    """A workload's update strategy, its percentages resolved to pods."""
+
+    replacement: Replacement = Replacement.ROLLING_UPDATE
+    most_down: int = 1
+    """Pods that a rollout may take down at once; 0 when a new pod always comes first."""
+    partition: int = 0
+    """StatefulSets: pods with a lower ordinal keep the template that they have."""
+    ordered: bool = False
+    """StatefulSets of ``OrderedReady``: a pod that is not ready holds up all others."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Workload:
     """A Deployment, StatefulSet or DaemonSet as the API server shows it."""
@@ -104,20 +127,32 @@ class Workload:
     """The rollout has made no progress within its deadline (``ProgressDeadlineExceeded``)."""
     settled_at: datetime.datetime | None = None
     """When the newest rollout was complete, by the object's own word; Deployments only."""
+    strategy: Strategy = Strategy()
+    paused: bool = False
+    """A person has paused the rollout (``spec.paused``); Deployments only."""
 
     @property
     def rolling(self) -> bool:
         """Pods of the newest spec are still to be made, or old ones to be removed."""
-        return (
-            self.observed_generation < self.generation
-            or self.updated < self.replicas
-            or self.total > self.updated
-        )
+        return self._moving(missing=0)
 
     @property
     def rolled_out(self) -> bool:
         """All replicas are of the newest spec and available, and no old one is left."""
-        return not self.rolling and self.available >= self.replicas
+        return self.complete()
+
+    def complete(self, missing: int = 0) -> bool:
+        """Whether the rollout is over for all replicas but ``missing``, which can't run."""
+        return not self._moving(missing) and self.available >= self.replicas - missing
+
+    def _moving(self, missing: int) -> bool:
+        if self.observed_generation < self.generation:
+            return True
+        wanted = self.replicas - missing
+        if self.paused or self.strategy.replacement is Replacement.ON_DELETE:
+            # Old pods stay by intent: only pods that are not there are still to come.
+            return self.total < wanted
+        return self.updated < wanted or self.total - self.updated > missing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,6 +164,8 @@ class Pod:
     labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
     ready: bool = True
     deleting: bool = False
+    stranded: str = ""
+    """Why the pod can't run, whatever its template is: its node is lost, or none takes it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,6 +177,8 @@ class Revision:
     created: datetime.datetime
     template: Mapping[str, object]
     current: bool = False
+    released: datetime.datetime | None = None
+    """When it was rolled out for the last time, at the latest; None: when it was created."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

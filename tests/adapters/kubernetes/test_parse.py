@@ -375,3 +375,56 @@ def test_record_of_somebody_else() -> None:
     """A spec that is none of ours is an error that names the field."""
     with pytest.raises(parse.Unreadable, match=r"spec\.policy: Field required"):
         parse.record({**builders.record(), "spec": {}})
+
+
+ROLLOUTS: dict[str, tuple[str, Raw, model.Strategy, bool]] = {
+    "as the server fills it in": (
+        "Deployment",
+        {"strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}},
+        model.Strategy(most_down=0),
+        False,
+    ),
+    "paused, Recreate": (
+        "Deployment",
+        {"paused": True, "strategy": {"type": "Recreate"}},
+        model.Strategy(model.Replacement.RECREATE, 3),
+        True,
+    ),
+    "StatefulSet": (
+        "StatefulSet",
+        {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
+        model.Strategy(most_down=1, partition=1, ordered=True),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ROLLOUTS)
+def test_how_a_rollout_would_go(case: str) -> None:
+    """The update strategy in pods, and whether a person has paused it."""
+    kind, spec, strategy, paused = ROLLOUTS[case]
+    found = parse.workload(kind, builders.workload(spec=spec))
+    assert (strategy, paused) == (found.strategy, found.paused)
+
+
+STRANDED: dict[str, tuple[dict[str, str], bool, str]] = {
+    "ready": ({"Ready": "True", "ContainersReady": "True"}, False, ""),
+    "starting": ({"Ready": "False", "ContainersReady": "False"}, False, ""),
+    "of a lost node": (
+        {"Ready": "False", "ContainersReady": "True"},
+        False,
+        "its node does not answer",
+    ),
+    "behind a readiness gate": ({"Ready": "False", "ContainersReady": "True"}, True, ""),
+    "on no node": ({"PodScheduled": "False"}, False, "no node takes it"),
+}
+
+
+@pytest.mark.parametrize("case", STRANDED)
+def test_pods_that_can_not_run(case: str) -> None:
+    """Told by conditions that only the node controller or the scheduler writes."""
+    conditions, gated, expected = STRANDED[case]
+    raw = builders.pod("web-1", [])
+    raw["status"]["conditions"] = [{"type": k, "status": v} for k, v in conditions.items()]
+    raw["spec"] = {"readinessGates": [{"conditionType": "example.com/lb"}]} if gated else {}
+    assert expected == parse.pod(raw).stranded

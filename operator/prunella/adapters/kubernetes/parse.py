@@ -13,6 +13,7 @@ from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
+from prunella.core.decisions import strategies
 
 Raw = Mapping[str, Any]
 OWNED_FIELDS = {"spec.replicas": "f:replicas", "spec.template": "f:template"}
@@ -47,6 +48,8 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         resource_version=meta.get("resourceVersion", ""),
         stuck=_is_stuck(status),
         settled_at=_settled_at(status),
+        strategy=strategies.of(kind, spec, replicas),
+        paused=bool(spec.get("paused")),
     )
 
 
@@ -150,7 +153,21 @@ def pod(raw: Raw) -> model.Pod:
         labels=meta.get("labels") or model.NO_LABELS,
         ready=conditions.get("Ready") == "True",
         deleting="deletionTimestamp" in meta,
+        stranded=_stranded(raw, conditions),
     )
+
+
+def _stranded(raw: Raw, conditions: Mapping[str, str]) -> str:
+    """Why a pod can't run whatever its template is; empty when nothing says so.
+
+    When a node is lost, the node controller alone turns Ready to False; what the kubelet reported
+    last, ContainersReady, stays.  A readiness gate looks the same, so such pods are left out.
+    """
+    if conditions.get("PodScheduled") == "False":
+        return "no node takes it"
+    gates = (raw.get("spec") or {}).get("readinessGates")
+    lost = conditions.get("Ready") == "False" and conditions.get("ContainersReady") == "True"
+    return "its node does not answer" if lost and not gates else ""
 
 
 def finished(raw: Raw) -> bool:

@@ -1,8 +1,9 @@
 """What kube-controller-manager does to workloads, much simplified, in virtual time.
 
-Kept: revisions are reused when a template comes back, rolling updates surge and spare as the
-defaults of each kind say, StatefulSets go one ordinal at a time, evicted pods are replaced, and
-status lags behind the spec.  Left out: scheduling, quotas, probes, other strategies.
+Kept: revisions are reused when a template comes back, update strategies with their limits and
+partitions, StatefulSets that wait for a pod that is not ready, evicted pods are replaced, pods of a
+lost node stay, and status lags behind the spec.  An image whose tag contains ``broken`` never
+becomes ready.  Left out: scheduling, quotas, probes, progress deadlines.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import copy
 import datetime
 import itertools
-import math
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import state
+from prunella.core import model
+from prunella.core.decisions import strategies
 
 REACTION_SECONDS: Final = 0.2
 """Time from a change of a spec until its controller has seen it."""
 TERMINATION_SECONDS: Final = 1.0
-NODES: Final = ("node-0", "node-1", "node-2")
+LOST: Final = "its node does not answer"
+_BROKEN: Final = re.compile(r":[^/]*broken")
 
 
 class Controllers:
@@ -29,6 +34,7 @@ class Controllers:
         self._clock = clock
         self._serial = itertools.count(1)
         self._versions = itertools.count(1)
+        self._lost: set[str] = set()
 
     def version(self) -> str:
         """A new resourceVersion."""
@@ -55,7 +61,7 @@ class Controllers:
     def start_settled(self, workload: state.WorkloadState, age: datetime.timedelta) -> None:
         """Bring a new workload to its goal at once, as if it had been there for ``age``."""
         self.reconcile(workload)
-        while waiting := [pod for pod in workload.pods if not pod.ready]:
+        while waiting := [pod for pod in workload.pods if not (pod.ready or _broken(pod))]:
             for pod in waiting:
                 pod.ready = True
             self.reconcile(workload)
@@ -69,6 +75,15 @@ class Controllers:
         self._terminate(workload, pod)
         self.notice(workload)
 
+    def lose_node(self, node: str, workloads: Iterable[state.WorkloadState]) -> None:
+        """Let a node be silent: its pods are not ready, and deleted ones never go."""
+        self._lost.add(node)
+        for workload in workloads:
+            for pod in workload.pods:
+                if pod.node == node:
+                    pod.ready, pod.stranded = False, LOST
+            self.reconcile(workload)
+
     def remove(self, workload: state.WorkloadState) -> None:
         """Delete a workload with all its pods."""
         workload.deleted = True
@@ -76,15 +91,18 @@ class Controllers:
             self._terminate(workload, pod)
 
     def _revision(self, workload: state.WorkloadState) -> state.RevisionState:
-        newest = max((each.number for each in workload.revisions), default=0)
+        newest = max(workload.revisions, key=lambda each: each.number, default=None)
+        if workload.manifest["spec"].get("paused") and newest is not None:
+            return newest
+        number = newest.number if newest is not None else 0
         found = workload.current()
         if found is None:
             template = copy.deepcopy(workload.template)
             name = f"{workload.ref.name}-{state.digest(template)}"
-            found = state.RevisionState(newest + 1, name, self._clock.now(), template)
+            found = state.RevisionState(number + 1, name, self._clock.now(), template)
             workload.revisions.append(found)
-        elif found.number < newest:
-            found.number = newest + 1
+        elif found.number < number:
+            found.number, found.released = number + 1, self._clock.now()
         if workload.ref.kind == "Deployment":
             annotations = workload.manifest["metadata"].setdefault("annotations", {})
             annotations[state.REVISION] = str(found.number)
@@ -92,7 +110,8 @@ class Controllers:
 
     def _deployment(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
         wanted = int(workload.manifest["spec"]["replicas"])
-        surge, spare = math.ceil(wanted / 4), wanted // 4
+        recreate = workload.strategy.replacement is model.Replacement.RECREATE
+        surge, spare = (0, wanted) if recreate else (_surge(workload), workload.strategy.most_down)
         new = [pod for pod in workload.active if pod.revision == revision.name]
         old = [pod for pod in workload.active if pod.revision != revision.name]
         for pod in sorted(new, key=lambda each: each.ready)[: max(0, len(new) - wanted)]:
@@ -104,43 +123,61 @@ class Controllers:
             elif available > wanted - spare:
                 self._terminate(workload, pod)
                 available -= 1
+        if recreate and any(pod.revision != revision.name for pod in workload.pods):
+            return
         room = wanted if not old else wanted + surge - len(workload.active)
         for _ in range(min(wanted - len(new), room)):
             self._start(workload, revision, self._random_name(revision.name))
 
     def _stateful_set(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
         """From the first ordinal to the last when pods are missing, backwards when outdated."""
-        wanted = int(workload.manifest["spec"]["replicas"])
+        wanted, strategy = int(workload.manifest["spec"]["replicas"]), workload.strategy
         pods = {pod.ordinal: pod for pod in workload.pods}
         surplus = [pod for pod in workload.active if pod.ordinal >= wanted]
         for ordinal in range(wanted):
             if ordinal not in pods:
                 name = f"{workload.ref.name}-{ordinal}"
-                self._start(workload, revision, name, ordinal=ordinal)
+                kept = ordinal < strategy.partition
+                made = self._kept_revision(workload, revision) if kept else revision
+                self._start(workload, made, name, ordinal=ordinal)
                 return
-            if pods[ordinal].deleting or not (
-                pods[ordinal].ready or pods[ordinal].revision != revision.name
-            ):
+            if strategy.ordered and not pods[ordinal].ready:
                 return
         if surplus:
             self._terminate(workload, max(surplus, key=lambda pod: pod.ordinal))
             return
-        for ordinal in reversed(range(wanted)):
-            if pods[ordinal].revision != revision.name:
+        if strategy.replacement is model.Replacement.ON_DELETE:
+            return
+        for ordinal in reversed(range(strategy.partition, wanted)):
+            outdated = pods[ordinal].revision != revision.name
+            if outdated and not pods[ordinal].deleting:
                 self._terminate(workload, pods[ordinal])
+            if outdated or not pods[ordinal].ready:
                 return
 
+    def _kept_revision(
+        self, workload: state.WorkloadState, newest: state.RevisionState
+    ) -> state.RevisionState:
+        """What a pod below the partition is made of: the revision before the newest."""
+        older = [each for each in workload.revisions if each is not newest]
+        return max(older, key=lambda each: each.number, default=newest)
+
     def _daemon_set(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
-        """One pod on each node; one at a time is replaced."""
+        """One pod on each node; as many are replaced at once as may be unavailable."""
         nodes = {pod.node for pod in workload.pods}
-        for node in NODES:
+        for node in state.NODES:
             if node not in nodes:
                 self._start(workload, revision, self._random_name(workload.ref.name), node=node)
+        if workload.strategy.replacement is model.Replacement.ON_DELETE:
+            return
         outdated = [pod for pod in workload.active if pod.revision != revision.name]
+        down = len(state.NODES) - sum(each.ready for each in workload.active)
         for pod in sorted(outdated, key=lambda each: each.ready):
-            ready = sum(each.ready for each in workload.active)
-            if not pod.ready or ready == len(NODES):
+            if not pod.ready:
                 self._terminate(workload, pod)
+            elif down < workload.strategy.most_down:
+                self._terminate(workload, pod)
+                down += 1
 
     def _random_name(self, stem: str) -> str:
         return f"{stem}-{state.digest('pod', next(self._serial), length=5)}"
@@ -170,19 +207,31 @@ class Controllers:
             created=self._clock.now(),
             template=revision.template,
             labels={**revision.template["metadata"]["labels"], **mark},
-            node=node or NODES[serial % len(NODES)],
+            node=node or self._node(serial),
             ordinal=ordinal,
         )
         workload.pods.append(pod)
+        if _broken(pod):
+            return
+        if pod.node in self._lost:
+            pod.stranded = LOST
+            return
         self._clock.call_later(workload.startup_seconds, lambda: self._become_ready(workload, pod))
 
+    def _node(self, serial: int) -> str:
+        """A node that answers."""
+        alive = [node for node in state.NODES if node not in self._lost]
+        return alive[serial % len(alive)]
+
     def _become_ready(self, workload: state.WorkloadState, pod: state.PodState) -> None:
-        if not (pod.ready or pod.deleting):
+        if not (pod.ready or pod.deleting or pod.node in self._lost):
             pod.ready = True
             self.reconcile(workload)
 
     def _terminate(self, workload: state.WorkloadState, pod: state.PodState) -> None:
         pod.ready, pod.deleting = False, True
+        if pod.node in self._lost:
+            return
 
         def gone() -> None:
             workload.pods.remove(pod)
@@ -193,13 +242,30 @@ class Controllers:
     def _write_status(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
         active = workload.active
         metadata = workload.manifest["metadata"]
+        desired = int(workload.manifest["spec"].get("replicas", len(state.NODES)))
+        shown = revision if revision.template == workload.template else None
+        updated = sum(shown is not None and pod.revision == shown.name for pod in active)
+        if workload.strategy.partition and updated >= desired - workload.strategy.partition:
+            updated = len(active)
         status = {
             "observedGeneration": metadata["generation"],
-            "desired": int(workload.manifest["spec"].get("replicas", len(NODES))),
-            "updated": sum(pod.revision == revision.name for pod in active),
+            "desired": desired,
+            "updated": updated,
             "available": sum(pod.ready for pod in active),
             "total": len(active),
         }
         if workload.manifest["status"] != status:
             workload.manifest["status"] = status
             metadata["resourceVersion"] = self.version()
+
+
+def _surge(workload: state.WorkloadState) -> int:
+    """How many pods a Deployment may have above its replicas during a rollout."""
+    spec = workload.manifest["spec"]
+    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
+    limit = rolling.get("maxSurge", "25%")
+    return strategies.resolve(limit, int(spec["replicas"]), up=True)
+
+
+def _broken(pod: state.PodState) -> bool:
+    return _BROKEN.search(pod.image) is not None

@@ -224,6 +224,10 @@ class Server:
         """Change the number of replicas."""
         self.edit(ref, lambda manifest: manifest["spec"].update(replicas=replicas), manager)
 
+    def lose_node(self, node: str) -> None:
+        """Let a node stop answering, with all pods on it."""
+        self._controllers.lose_node(node, self.states())
+
     def delete(self, ref: model.Ref) -> None:
         """Delete a workload and its pods."""
         self._controllers.remove(self._workloads.pop(ref))

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from prunella.core import model
+from prunella.core.decisions import strategies
 
 Manifest = dict[str, Any]
 
@@ -22,6 +23,7 @@ REPLICAS, TEMPLATE = "spec.replicas", "spec.template"
 """Keys of `WorkloadState.owners` and of ``Workload.field_owners``."""
 FIELDS: Final = (REPLICAS, TEMPLATE)
 REVISION: Final = "deployment.kubernetes.io/revision"
+NODES: Final = ("node-0", "node-1", "node-2")
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -38,6 +40,8 @@ class PodState:
     ordinal: int = 0
     ready: bool = False
     deleting: bool = False
+    stranded: str = ""
+    """Why it can't run, as when its node is lost."""
 
     @property
     def image(self) -> str:
@@ -51,7 +55,9 @@ class PodState:
 
     def view(self) -> model.Pod:
         """The pod as the core sees it."""
-        return model.Pod(self.name, self.uid, dict(self.labels), self.ready, self.deleting)
+        return model.Pod(
+            self.name, self.uid, dict(self.labels), self.ready, self.deleting, self.stranded
+        )
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -62,6 +68,8 @@ class RevisionState:
     name: str
     created: datetime.datetime
     template: Manifest
+    released: datetime.datetime | None = None
+    """When it last became the newest again; None for one that never came back."""
 
     def view(self, current: Manifest) -> model.Revision:
         """The revision as the core sees it."""
@@ -71,6 +79,7 @@ class RevisionState:
             self.created,
             copy.deepcopy(self.template),
             current=self.template == current,
+            released=self.released,
         )
 
 
@@ -120,7 +129,15 @@ class WorkloadState:
             template=spec["template"],
             field_owners={field: frozenset(names) for field, names in self.owners.items()},
             resource_version=metadata["resourceVersion"],
+            strategy=strategies.of(self.ref.kind, spec, spec.get("replicas", status["desired"])),
+            paused=bool(spec.get("paused")),
         )
+
+    @property
+    def strategy(self) -> model.Strategy:
+        """The update strategy of the spec as it is now."""
+        spec = self.manifest["spec"]
+        return strategies.of(self.ref.kind, spec, int(spec.get("replicas", len(NODES))))
 
 
 @dataclasses.dataclass(slots=True, eq=False)

@@ -240,18 +240,31 @@ def _ready(
     if forbidden:
         message = _first_message(policy, forbidden[0].reason, forbidden[0].message)
         return False, forbidden[0].reason, message
-    unknown = verdicts.count(model.Verdict.UNKNOWN)
-    if unknown == len(verdicts):
-        doubt = next(f for f in outcome.findings if f.verdict is model.Verdict.UNKNOWN)
-        message = f"no target can be judged: {doubt.signal}: {doubt.message}"
-        return False, doubt.reason, _first_message(policy, doubt.reason, message)
+    unknown = [f for f in outcome.findings if outcome.verdicts[f.target] is model.Verdict.UNKNOWN]
+    doubts = [
+        finding
+        for finding in unknown
+        if finding.verdict is model.Verdict.UNKNOWN
+        and finding.reason != reasons.Doubt.SCALED_TO_ZERO
+    ]
+    if {f.target for f in unknown} == outcome.verdicts.keys():
+        return _all_unknown(policy, doubts)
     if refused:
         message = _first_message(policy, refused[0].reason, refused[0].message)
         return True, refused[0].reason, message
     sick = verdicts.count(model.Verdict.UNHEALTHY)
-    if sick or unknown:
+    if sick or doubts:
         return True, "TargetsUnhealthy" if sick else "TargetsUnknown", ""
     return True, "Healthy", ""
+
+
+def _all_unknown(policy: objects.Policy, doubts: Sequence[model.Finding]) -> tuple[bool, str, str]:
+    """Ready when no target can be judged: that none is wanted to run is as it should be."""
+    if not doubts:
+        return True, reasons.Doubt.SCALED_TO_ZERO, "0 replicas are wanted of each target"
+    doubt = doubts[0]
+    message = f"no target can be judged: {doubt.signal}: {doubt.message}"
+    return False, doubt.reason, _first_message(policy, doubt.reason, message)
 
 
 def _no_targets(policy: objects.Policy) -> tuple[str, str]:

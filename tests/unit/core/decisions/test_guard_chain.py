@@ -28,7 +28,11 @@ ORDER = (
     "not_latched",
     "held_for_long_enough",
     "nothing_in_flight",
+    "wants_pods",
+    "rollout_not_paused",
     "no_rollout_in_progress",
+    "strategy_replaces_pods",
+    "rollout_is_not_held_up",
     "not_owned_by_others",
     "cooled_down",
     "within_hourly_limits",
@@ -36,6 +40,7 @@ ORDER = (
     "not_too_many_unhealthy",
     "not_too_many_unknown",
     "disruption_budgets_allow",
+    "rollout_respects_budgets",
     "unchanged_by_others",
 )
 REVERT_ORDER = (
@@ -77,6 +82,11 @@ def _act(case: guards.Case, action: str) -> guards.Case:
     return dataclasses.replace(case, action=registry.all_actions()[action])
 
 
+def _workload(case: guards.Case, **changes: object) -> guards.Case:
+    workload = dataclasses.replace(case.workload, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(_act(case, "restart"), workload=workload)
+
+
 def _more(case: guards.Case, record: objects.Record) -> guards.Case:
     return dataclasses.replace(case, records=(*case.records, record))
 
@@ -90,6 +100,7 @@ OTHER = objects.Key("shop", "other")
 CART = builders.workload("cart")
 NO_LABELS = policy_api.Target(selector=api_types.LabelSelector())
 AGAINST_AN_OLD_ONE = builders.record(phase=Phase.UNHELPFUL, target=builders.workload(uid="old"))
+ON_DELETE = model.Strategy(model.Replacement.ON_DELETE)
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -116,12 +127,28 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         Refused.NOT_HELD,
     ),
     "nothing_in_flight": (
-        lambda case: _more(case, builders.record("f", Phase.ACTING, key=OTHER, ago=LONG_AGO)),
+        lambda case: _more(
+            case,
+            builders.record("f", Phase.ACTING, key=OTHER, ago=LONG_AGO, target=case.workload),
+        ),
         Refused.IN_FLIGHT,
     ),
+    "wants_pods": (lambda case: _workload(case, replicas=0), Refused.SCALED_TO_ZERO),
+    "rollout_not_paused": (lambda case: _workload(case, paused=True), Refused.ROLLOUT_PAUSED),
     "no_rollout_in_progress": (
         lambda case: dataclasses.replace(case, workload=builders.workload(updated=2)),
         Refused.ROLLOUT_IN_PROGRESS,
+    ),
+    "strategy_replaces_pods": (
+        lambda case: _workload(case, strategy=ON_DELETE),
+        Refused.UPDATE_STRATEGY,
+    ),
+    "rollout_is_not_held_up": (
+        lambda case: _look(
+            _workload(case, ref=builders.ref(kind="DaemonSet")),
+            pods=(model.Pod("a", "a-uid", ready=False, stranded="no node takes it"),),
+        ),
+        Refused.ROLLOUT_BLOCKED,
     ),
     "not_owned_by_others": (
         lambda case: _look(_act(case, "scale"), autoscalers=("HorizontalPodAutoscaler/a",)),
@@ -149,6 +176,10 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     ),
     "disruption_budgets_allow": (
         lambda case: _look(_act(case, "evictPod"), budgets=(model.Budget("b", {}, 0, 1, 1),)),
+        Refused.DISRUPTION_BUDGET,
+    ),
+    "rollout_respects_budgets": (
+        lambda case: _look(_act(case, "restart"), budgets=(model.Budget("b", {}, 0, 1, 1),)),
         Refused.DISRUPTION_BUDGET,
     ),
     "unchanged_by_others": (

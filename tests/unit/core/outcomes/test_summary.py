@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -61,6 +62,16 @@ def refuse(reason: reasons.Refused, message: str = "numbers") -> decide.Decision
     return decide.Decision(refusal=model.Refusal(reason, message))
 
 
+def idle(*names: str, **others: model.Verdict) -> step.Outcome:
+    """What was found when some targets are scaled to nothing."""
+    found = outcome({**dict.fromkeys(names, UNKNOWN), **others})
+    findings = [
+        dataclasses.replace(each, reason="ScaledToZero") if each.target.name in names else each
+        for each in found.findings
+    ]
+    return dataclasses.replace(found, findings=tuple(findings))
+
+
 SICK = {"checkout": UNHEALTHY}
 Row = tuple[step.Outcome, tuple[objects.Record, ...], dict[str, Any], tuple[str, str]]
 READY: dict[str, Row] = {
@@ -80,6 +91,9 @@ READY: dict[str, Row] = {
         ("True", "TargetsUnhealthy"),
     ),
     "all unknown": (outcome({"a": UNKNOWN, "b": UNKNOWN}), (), {}, ("False", "NoData")),
+    "scaled to nothing": (idle("a", "b"), (), {}, ("True", "ScaledToZero")),
+    "one scaled to nothing": (idle("a", b=HEALTHY), (), {}, ("True", "Healthy")),
+    "one scaled to nothing, one unknown": (idle("a", b=UNKNOWN), (), {}, ("False", "NoData")),
     "refused": (
         outcome(SICK, {"checkout": refuse(Refused.COOLDOWN)}),
         (),

@@ -19,6 +19,13 @@ from prunella.core.decisions.guards.blast_radius import (
 from prunella.core.decisions.guards.case import Case, Guard
 from prunella.core.decisions.guards.limits import within_hourly_limits
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
+from prunella.core.decisions.guards.rollouts import (
+    rollout_is_not_held_up,
+    rollout_not_paused,
+    rollout_respects_budgets,
+    strategy_replaces_pods,
+    wants_pods,
+)
 from prunella.core.decisions.guards.scope import (
     not_in_system_namespace,
     not_the_operator,
@@ -41,7 +48,11 @@ GUARDS: tuple[Guard, ...] = (
     not_latched,  # Make sure that what did not help three times is not tried again
     held_for_long_enough,  # Make sure that it is a fault and not a flicker
     nothing_in_flight,  # Make sure that nobody is already at work on the target
+    wants_pods,  # Make sure that what was scaled to nothing stays so
+    rollout_not_paused,  # Make sure that a rollout that a person paused stays so
     no_rollout_in_progress,  # Make sure that the target is not just being changed
+    strategy_replaces_pods,  # Make sure that a new template reaches pods at all
+    rollout_is_not_held_up,  # Make sure that the rollout would not wait for a lost node
     not_owned_by_others,  # Make sure that no other controller would undo it
     cooled_down,  # Make sure that the last action had time to show
     within_hourly_limits,  # Make sure that a loop of actions ends by itself
@@ -49,6 +60,7 @@ GUARDS: tuple[Guard, ...] = (
     not_too_many_unhealthy,  # Make sure that it is this target and not everything
     not_too_many_unknown,  # Make sure that enough can be seen to judge
     disruption_budgets_allow,  # Make sure that the owner's budget allows it
+    rollout_respects_budgets,  # Make sure that it allows what the rollout takes down, too
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
 )
 STANDING_GUARDS = GUARDS[:6]
