@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.decisions import action
+from prunella.core.decisions import action, strategies
+
+MOST_EVICTIONS = 31
+"""As many as a record has room for beside the patch that they follow."""
 
 
 class EvictPod:
@@ -28,10 +31,26 @@ class EvictPod:
         if pod is None or pod.deleting:
             state = "is gone" if pod is None else "is already being deleted"
             return model.Refusal(reasons.Refused.NO_PODS, f"pod {worst} of {workload.ref} {state}")
-        effect = model.Effect(
-            verb=model.Verb.EVICT,
-            target=model.Ref("Pod", workload.ref.namespace, pod.name),
-            uid=pod.uid,
-            summary=f"evict pod {pod.name} of {workload.ref}",
-        )
-        return action.Plan((effect,))
+        summary = f"evict pod {pod.name} of {workload.ref}"
+        return action.Plan((eviction(workload.ref, pod, summary),))
+
+
+def eviction(owner: model.Ref, pod: model.Pod, summary: str) -> model.Effect:
+    """The eviction of one pod, which no pod of the same name after it can be hit by."""
+    target = model.Ref("Pod", owner.namespace, pod.name)
+    return model.Effect(verb=model.Verb.EVICT, target=target, uid=pod.uid, summary=summary)
+
+
+def unblock(live_state: model.LiveState, healthy_revision: str = "") -> tuple[model.Effect, ...]:
+    """Evictions of the pods for which a StatefulSet would wait before it replaces any other.
+
+    They are not ready, so nothing that serves is taken down.  Evicted and not deleted, so that the
+    API server asks their PodDisruptionBudget: the owner may have said that even a pod that is not
+    ready must stay while too few others are (``unhealthyPodEvictionPolicy``).
+    """
+    ref = live_state.workload.ref
+    waiting = strategies.blocking(live_state, healthy_revision)[:MOST_EVICTIONS]
+    return tuple(
+        eviction(ref, pod, f"evict pod {pod.name}, which is not ready and blocks the rollout")
+        for pod in waiting
+    )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from prunella.actions import evict_pod
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.decisions import action
+from prunella.core.decisions import action, strategies
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
@@ -23,7 +24,7 @@ class Restart:
     owned_field = None
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
-        """One patch of the pod template's annotations."""
+        """One patch of the pod template's annotations, and what must go for it to work."""
         workload = request.live_state.workload
         if workload.replicas == 0:
             message = f"{workload.ref} has 0 replicas: there is no pod to restart"
@@ -35,9 +36,9 @@ class Restart:
             uid=workload.uid,
             generation=workload.generation,
             patch=(_annotate(workload.template, when),),
-            summary=f"restart {workload.ref}, pod by pod ({workload.replicas} replicas)",
+            summary=f"restart {workload.ref}, {strategies.in_words(workload)}",
         )
-        return action.Plan((effect,))
+        return action.Plan((effect, *evict_pod.unblock(request.live_state)))
 
 
 def _annotate(template: Mapping[str, object], when: str) -> model.PatchOperation:

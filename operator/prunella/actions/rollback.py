@@ -10,11 +10,11 @@ import datetime
 import itertools
 from collections.abc import Mapping, Sequence
 
-from prunella.actions import restart
+from prunella.actions import evict_pod, restart
 from prunella.api import reasons
 from prunella.api import steps as steps_api
 from prunella.core import model
-from prunella.core.decisions import action
+from prunella.core.decisions import action, strategies
 
 MOMENT_BEFORE = datetime.timedelta(seconds=1)
 MOST_REVISIONS_ASKED = 5
@@ -27,7 +27,10 @@ class Rollback:
     owned_field = "spec.template"
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
-        """One patch of the pod template, once a healthy revision is known."""
+        """One patch of the pod template, once a healthy revision is known.
+
+        Pods that would hold it up are evicted after it.
+        """
         if not isinstance(request.params, steps_api.Rollback):
             raise TypeError("rollback is planned from the parameters of a rollback step")
         revisions = sorted(request.live_state.revisions, key=lambda revision: -revision.number)
@@ -120,6 +123,7 @@ def _effect(
     if chosen is None:
         message = f"{workload.ref} has no earlier revision with another template"
         return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+    how = "" if strategies.pod_by_pod(workload) else f", {strategies.in_words(workload)}"
     effect = model.Effect(
         verb=model.Verb.PATCH,
         target=workload.ref,
@@ -127,9 +131,10 @@ def _effect(
         generation=workload.generation,
         patch=({"op": "replace", "path": "/spec/template", "value": dict(chosen.template)},),
         summary=(
-            f"roll {workload.ref} back from revision {current.number} to {chosen.number} ({why}); "
-            f"forward again: kubectl rollout undo {workload.ref.kind.lower()}/{workload.ref.name} "
-            f"-n {workload.ref.namespace} --to-revision={current.number}"
+            f"roll {workload.ref} back from revision {current.number} to {chosen.number} "
+            f"({why}){how}; forward again: kubectl rollout undo "
+            f"{workload.ref.kind.lower()}/{workload.ref.name} -n {workload.ref.namespace} "
+            f"--to-revision={current.number}"
         ),
     )
-    return action.Plan((effect,))
+    return action.Plan((effect, *evict_pod.unblock(request.live_state, chosen.name)))

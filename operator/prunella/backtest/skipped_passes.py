@@ -207,4 +207,4 @@ def moments(
     patience = datetime.timedelta(seconds=rollout_seconds)
     for release in memory.releases.values():
         if release.settled is None:
-            yield from (release.seen + patience, release.seen + patience + spec.interval)
+            yield from (release.moved + patience, release.moved + patience + spec.interval)

@@ -87,6 +87,8 @@ class Executor:
         The caller has planned again on fresh state and found the same plan.
         """
         for index, effect in enumerate(ledger.effects_of(record)):
+            if record.status.effects[index].sent_at is not None:
+                continue  # Sent before a restart; the record was settled since.
             sent = record.status.effects[index].model_copy(
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
@@ -94,7 +96,7 @@ class Executor:
             receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
             done = sent.model_copy(update=_received(effect, receipt))
             record = await self._write(record, self._after(record, index, done, receipt))
-            if receipt.outcome is not ports.Outcome.EFFECTIVE:
+            if receipt.outcome is not ports.Outcome.EFFECTIVE and not _needless(index, receipt):
                 break
         self._count(record, record.phase)
         await self._tell_progress(record)
@@ -108,7 +110,7 @@ class Executor:
         receipt: ports.Receipt,
     ) -> remediation.RemediationStatus:
         last = index + 1 == len(record.spec.effects)
-        if receipt.outcome is ports.Outcome.EFFECTIVE:
+        if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(index, receipt):
             return _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
         status = _with_effect(record, index, done, Phase.ACTING)
         if receipt.outcome is ports.Outcome.UNKNOWN:
@@ -116,22 +118,30 @@ class Executor:
         reason = _REFUSED.get(receipt.status or 0, reasons.Refused.REFUSED_BY_SERVER)
         nothing_done = index == 0 and reason is not reasons.Refused.FORBIDDEN
         phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
+        before = f"after {index} of {len(record.spec.effects)} effects: " if index else ""
         return status.model_copy(
             update={
                 "phase": phase,
                 "reason": reason,
-                "message": receipt.message[: records.MESSAGE],
+                "message": f"{before}{receipt.message}"[: records.MESSAGE],
                 "finished_at": self._world.clock.now(),
             }
         )
 
-    async def settle(self, record: objects.Record) -> objects.Record:
-        """Settle a record that was sent and has no outcome, once its request must be over."""
+    async def settle(self, record: objects.Record, *, may_send: bool = False) -> objects.Record:
+        """Settle a record that was sent and has no outcome, once its request must be over.
+
+        Effects that were never sent follow the settled ones if they are still right and
+        ``may_send``: a crash between the two must not leave half an action.
+        """
         now = self._world.clock.now()
         if record.sent_at is not None and now - record.sent_at < SETTLE_AFTER:
             return record
         live_state = await self._world.cluster.live_state(record.target)
         status = verification.settle(record, live_state, now)
+        if may_send and verification.half_done(record, status, live_state):
+            acting = status.model_copy(update={"phase": Phase.ACTING, "finished_at": None})
+            return await self.carry_out(await self._write(record, acting))
         record = await self._write(record, status)
         self._count(record, record.phase)
         await self._tell_progress(record)
@@ -252,6 +262,11 @@ def _with_effect(
     return record.status.model_copy(
         update={"effects": effects, "phase": phase, "reason": phase.value}
     )
+
+
+def _needless(index: int, receipt: ports.Receipt) -> bool:
+    """Whether a later effect was refused because its pod has gone by itself (404, 409)."""
+    return index > 0 and receipt.outcome is ports.Outcome.REFUSED and receipt.status in {404, 409}
 
 
 def _received(effect: model.Effect, receipt: ports.Receipt) -> dict[str, object]:

@@ -224,7 +224,7 @@ class Passes:
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             scene = step.make_scene(snapshot, policy, config, outcome.verdicts, now)
-            workload = next((w for w in snapshot.workloads if w.ref == record.target), None)
+            workload = outcome.workloads.get(record.target)
             if workload is None or workload.uid != record.spec.target.uid:
                 return model.Refusal(reasons.Refused.TARGET_GONE, f"{record.target} is gone")
             if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
@@ -257,13 +257,22 @@ class Passes:
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
-                await self._executor.settle(record)
+                await self._settle(record, policy)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, outcome, now)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
         for record in escalation.to_call(policy, records, outcome.decisions, limit):
             await self._executor.escalate(record)
+
+    async def _settle(self, record: objects.Record, policy: objects.Policy) -> None:
+        """Settle what was sent; the effects after it follow, unless somebody said stop."""
+        async with self._deciding:
+            current = await self._world.policies.read(policy.key)
+            pause = await self._world.cluster.paused()
+            spec = current.spec if current is not None else None
+            may_send = spec is not None and not spec.suspend and not pause.paused
+            await self._executor.settle(record, may_send=may_send)
 
     async def _resume(
         self,

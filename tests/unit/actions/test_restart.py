@@ -9,6 +9,7 @@ import pytest
 from prunella.actions import restart
 from prunella.api import reasons
 from prunella.core import model
+from prunella.core.decisions import action
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 
@@ -57,3 +58,38 @@ def test_refuses_a_workload_without_pods_and_lets_the_next_step_try() -> None:
         )
         == refusal
     )
+
+
+DOWN = model.Strategy(most_down=3)
+HOW: dict[str, tuple[model.Strategy, str]] = {
+    "as usual": (model.Strategy(), "restart Deployment/checkout, pod by pod (3 replicas)"),
+    "Recreate": (
+        model.Strategy(model.Replacement.RECREATE, 3),
+        (
+            "restart Deployment/checkout, all 3 pods at once (Recreate): "
+            "none serves until new ones are ready"
+        ),
+    ),
+    "high maxUnavailable": (DOWN, "restart Deployment/checkout, up to 3 of 3 pods down at once"),
+}
+
+
+@pytest.mark.parametrize(("strategy", "words"), HOW.values(), ids=HOW)
+def test_says_what_the_strategy_will_do(strategy: model.Strategy, words: str) -> None:
+    """Pod by pod is told only where it is true."""
+    workload = manifests.workload(manifests.deployment(), strategy=strategy)
+    effect = manifests.planned(restart.Restart().plan(manifests.request(model.LiveState(workload))))
+    assert words == effect.summary
+
+
+def test_evicts_what_an_ordered_set_would_wait_for() -> None:
+    """A pod that is not ready is evicted after the patch; a ready one is left to the rollout."""
+    workload = builders.workload("db", kind="StatefulSet", strategy=model.Strategy(ordered=True))
+    pods = (model.Pod("db-0", "a"), model.Pod("db-1", "b", ready=False))
+    plan = restart.Restart().plan(manifests.request(model.LiveState(workload, pods=pods)))
+    assert isinstance(plan, action.Plan)
+    assert [(model.Verb.PATCH, "db"), (model.Verb.EVICT, "db-1")] == [
+        (effect.verb, effect.target.name) for effect in plan.effects
+    ]
+    assert plan.effects[1].uid == "b"
+    assert plan.effects[1].summary == "evict pod db-1, which is not ready and blocks the rollout"

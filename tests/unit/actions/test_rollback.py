@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from prunella.actions import restart, rollback
 from prunella.api import reasons
 from prunella.core import model
+from prunella.core.decisions import action, strategies
 from tests.unit.actions import manifests
+from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes, seconds
 
 Refused = reasons.Refused
@@ -222,3 +225,34 @@ def test_refuses_when_no_revision_is_current() -> None:
         Refused.NO_KNOWN_GOOD_REVISION,
         "Deployment/checkout has no current revision among the 1 known",
     )
+
+
+def test_a_rollback_frees_an_ordered_set_from_its_broken_pods() -> None:
+    """Pods of other revisions that are not ready go; those of the chosen one may get ready."""
+    revisions = history(*THREE)
+    template = revisions[-1].template
+    ordered = model.Strategy(ordered=True)
+    workload = manifests.workload(manifests.deployment(), template=template, strategy=ordered)
+    workload = dataclasses.replace(workload, ref=builders.ref(kind="StatefulSet"))
+    pods = tuple(
+        model.Pod(name, name, {strategies.REVISION_HASH: revision}, ready=False)
+        for name, revision in (("checkout-2", "checkout-3"), ("checkout-1", "checkout-2"))
+    )
+    look = model.LiveState(workload, pods=pods, revisions=tuple(revisions))
+    request = manifests.request(look, {"rollback": {}}, verdicts_at={before(5): HEALTHY})
+    found = rollback.Rollback().plan(request)
+    assert isinstance(found, action.Plan)
+    assert ["checkout", "checkout-2"] == [effect.target.name for effect in found.effects]
+
+
+def test_a_rollback_that_is_not_pod_by_pod_says_so() -> None:
+    """What the reader would not expect stands in the summary."""
+    revisions = history(*THREE)
+    recreate = model.Strategy(model.Replacement.RECREATE, 3)
+    workload = manifests.workload(
+        manifests.deployment(), template=revisions[-1].template, strategy=recreate
+    )
+    look = model.LiveState(workload, revisions=tuple(revisions))
+    request = manifests.request(look, {"rollback": {"to": "Previous"}})
+    summary = manifests.planned(rollback.Rollback().plan(request)).summary
+    assert "(unseen, as the policy asks), all 3 pods at once (Recreate): none serves" in summary

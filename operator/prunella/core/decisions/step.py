@@ -13,6 +13,7 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import policy as policy_api
+from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import action, decide, episode, guards
 from prunella.core.decisions.rules import Rules
@@ -65,6 +66,8 @@ class Outcome:
     command: decide.Command | None
     to_clear: tuple[objects.Record, ...]
     next_check: datetime.datetime
+    workloads: Mapping[model.Ref, model.Workload] = dataclasses.field(default_factory=dict)
+    """The targets as they were judged: marked as stuck where their rollout is."""
 
 
 def step(
@@ -80,8 +83,10 @@ def step(
     findings = find(workloads, snapshot, config)
     verdicts = judge_targets(workloads, findings, config.compiled.when)
     scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
-    remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
     patience = config.rules.rollout_seconds
+    remembered = onsets.remember(
+        memory, config.compiled, workloads, findings, scrapes, now, patience
+    )
     workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]
     scene = make_scene(snapshot, policy, config, verdicts, now)
     sick = [
@@ -108,6 +113,7 @@ def step(
         command=command,
         to_clear=cleared,
         next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
+        workloads={workload.ref: workload for workload in workloads},
     )
 
 
@@ -143,8 +149,9 @@ def find(
 ) -> list[model.Finding]:
     """All findings: each signal for each workload."""
     targets = [workload.ref for workload in workloads]
+    idle = {workload.ref for workload in workloads if workload.replicas == 0}
     return [
-        finding
+        _of_idle(finding) if finding.target in idle else finding
         for signal in config.compiled.signals
         for finding in detect.detect(
             signal,
@@ -154,6 +161,23 @@ def find(
             config.detectors,
         )
     ]
+
+
+def _of_idle(finding: model.Finding) -> model.Finding:
+    """A finding about a workload of which no replica is wanted: it can't be sick.
+
+    What is measured Healthy stays so, as after a step that scales to 0.
+    """
+    if finding.verdict is model.Verdict.HEALTHY:
+        return finding
+    message = f"0 replicas are wanted, nothing is expected of it ({finding.message})"
+    return dataclasses.replace(
+        finding,
+        verdict=model.Verdict.UNKNOWN,
+        reason=reasons.Doubt.SCALED_TO_ZERO,
+        message=message,
+        pod="",
+    )
 
 
 def judge_targets(
@@ -190,7 +214,12 @@ def make_scene(
     verdicts: Mapping[model.Ref, model.Verdict],
     now: datetime.datetime,
 ) -> decide.Scene:
-    """What all decisions of this pass share."""
+    """What all decisions of this pass share.
+
+    Targets of which no replica is wanted are neither sick nor a reason to doubt the others.
+    """
+    idle = {workload.ref for workload in snapshot.workloads if workload.replicas == 0}
+    verdicts = {ref: verdict for ref, verdict in verdicts.items() if ref not in idle}
     return decide.Scene(
         policy=policy,
         spec=valid_spec(policy),

@@ -63,6 +63,8 @@ def settle(
     ]
     statuses = [
         status.model_copy(update={"outcome": outcome, **_written(effect, outcome, live_state)})
+        if status.outcome == ""
+        else status
         for effect, status, outcome in zip(effects, record.status.effects, outcomes, strict=True)
     ]
     if "Unknown" in outcomes:
@@ -81,6 +83,33 @@ def settle(
             "finished_at": now if phase.final else None,
         }
     )
+
+
+def half_done(
+    record: objects.Record,
+    settled: remediation.RemediationStatus,
+    live_state: model.LiveState | None,
+) -> bool:
+    """Whether effects of a settled record were never sent and are still right to send.
+
+    Only evictions follow another effect.  They are right while the target is as that effect left
+    it, and while their pods are there and not ready.
+    """
+    halves = list(zip(ledger.effects_of(record), settled.effects, strict=True))
+    unsent = [effect for effect, status in halves if status.sent_at is None]
+    sent = [(effect, status) for effect, status in halves if status.sent_at is not None]
+    if not unsent or live_state is None or {each.outcome for _, each in sent} != {"Effective"}:
+        return False
+    workload = live_state.workload
+    # One patch is one generation: with any later one somebody else has written, too.
+    as_left = all(
+        workload.annotations.get(objects.MARK) == record.name
+        and effect.generation is not None
+        and workload.generation == effect.generation + 1
+        for effect, _ in sent
+    )
+    waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
+    return as_left and all(e.verb is model.Verb.EVICT and e.uid in waiting for e in unsent)
 
 
 def _settle_effect(

@@ -18,6 +18,10 @@ from prunella.core.signals import compiled, learning
 
 DEFAULT_SCRAPE_SECONDS = 30.0
 """For waiting, until it is known: what the Prometheus Operator scrapes by."""
+ROLLOUT_SECONDS = 600.0
+"""How long a rollout may make no progress before it counts as stuck, Kubernetes's own default."""
+FLAG_BELIEVED_AFTER = datetime.timedelta(seconds=60)
+"""Until then ``ProgressDeadlineExceeded`` may still tell of the rollout before this one."""
 LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 SignalOf = tuple[str, model.Ref]
 
@@ -30,8 +34,12 @@ class Release:
     template: Mapping[str, object]
     since: datetime.datetime
     settled: datetime.datetime | None
-    seen: datetime.datetime
-    """When this process first saw it; `since` is long ago for one that was there at the start."""
+    moved: datetime.datetime
+    """When this process first saw it, or last saw its rollout begin or make progress."""
+    reached: tuple[int, int] = (0, 0)
+    """The most pods that were updated and, of as many, available in this rollout."""
+    stuck: datetime.datetime | None = None
+    """Since when its rollout is seen to be stuck, if it is."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,9 +60,13 @@ def remember(
     findings: Iterable[model.Finding],
     scrape_seconds: Mapping[str, float | None],
     now: datetime.datetime,
+    rollout_seconds: float = ROLLOUT_SECONDS,
 ) -> Memory:
     """The memory after a pass. Doubt ends an onset as health does."""
-    releases = {each.ref: _release(before.releases.get(each.ref), each, now) for each in workloads}
+    patience = datetime.timedelta(seconds=rollout_seconds)
+    releases = {
+        each.ref: _release(before.releases.get(each.ref), each, now, patience) for each in workloads
+    }
     waits = {each.name: _wait(each, scrape_seconds[each.name]) for each in signals.signals}
     onsets: dict[SignalOf, datetime.datetime] = {}
     tainted: set[SignalOf] = set()
@@ -65,8 +77,10 @@ def remember(
         release = releases[finding.target]
         onset = before.onsets.get(key, now)
         if key in before.tainted or onset < release.since:
-            onset = (release.settled or now) + waits[finding.signal]
-            if release.settled is None:
+            # A rollout that is stuck gives no other samples: what it has made is judged.
+            over = release.settled or release.stuck
+            onset = (over or now) + waits[finding.signal]
+            if over is None:
                 tainted.add(key)
         onsets[key] = onset
     return Memory(onsets, releases, frozenset(tainted))
@@ -79,21 +93,30 @@ def _wait(signal: compiled.Signal, scrape_seconds: float | None) -> datetime.tim
     return datetime.timedelta(seconds=seconds)
 
 
-def _release(before: Release | None, workload: model.Workload, now: datetime.datetime) -> Release:
+def _release(
+    before: Release | None,
+    workload: model.Workload,
+    now: datetime.datetime,
+    patience: datetime.timedelta,
+) -> Release:
     """The release as of now. At first sight it is taken to have been there for ever."""
     settled = None if workload.rolling else now
+    reached = (workload.updated, workload.available)
     if before is None:
-        return Release(workload.generation, workload.template, LONG_AGO, settled, now)
+        return Release(workload.generation, workload.template, LONG_AGO, settled, now, reached)
     same = before.generation == workload.generation or before.template == workload.template
     if not same:
-        return Release(workload.generation, workload.template, now, settled, now)
-    return Release(
-        workload.generation,
-        before.template,
-        before.since,
-        before.settled if settled is not None and before.settled is not None else settled,
-        before.seen,
-    )
+        return Release(workload.generation, workload.template, now, settled, now, reached)
+    begins = before.settled is not None and settled is None
+    kept = dataclasses.replace(before, generation=workload.generation)
+    if begins or reached > before.reached:
+        kept = dataclasses.replace(kept, moved=now, reached=reached)
+    if settled is not None:
+        return dataclasses.replace(kept, settled=before.settled or settled, stuck=None)
+    idle = now - kept.moved
+    flagged = workload.stuck and idle > FLAG_BELIEVED_AFTER
+    stuck = (before.stuck or now) if flagged or idle > patience else None
+    return dataclasses.replace(kept, settled=None, stuck=stuck)
 
 
 def rollout(memory: Memory, workload: model.Workload) -> learning.Rollout | None:
@@ -108,12 +131,12 @@ def rollout(memory: Memory, workload: model.Workload) -> learning.Rollout | None
 def with_stuck(
     workload: model.Workload, memory: Memory, now: datetime.datetime, rollout_seconds: float
 ) -> model.Workload:
-    """The workload, marked as stuck when it has been rolling for longer than a rollout may take.
+    """The workload, marked as stuck when its rollout has made no progress for too long.
 
-    A Deployment says so itself; a StatefulSet or DaemonSet never does.
+    A Deployment says so itself, by its own deadline; a StatefulSet or DaemonSet never does.
     """
     release = memory.releases[workload.ref]
-    late = now - release.seen > datetime.timedelta(seconds=rollout_seconds)
+    late = now - release.moved > datetime.timedelta(seconds=rollout_seconds)
     if workload.stuck or release.settled is not None or not late:
         return workload
     return dataclasses.replace(workload, stuck=True)

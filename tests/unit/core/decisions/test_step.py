@@ -193,3 +193,36 @@ def test_the_next_look_is_the_regular_one() -> None:
     for value, memory in ((0.0, passes.START), (0.5, passes.since(minutes(2)))):
         outcome = passes.run(passes.snapshot({"checkout": value}), memory, policy)
         assert NOW + seconds(45) == outcome.next_check
+
+
+IDLE: dict[str, tuple[int, float, tuple[model.Verdict, str]]] = {
+    # replicas wanted, value, verdict and reason
+    "sick and wanted": (3, 0.5, (UNHEALTHY, "OverLimit")),
+    "sick and not wanted": (0, 0.5, (UNKNOWN, "ScaledToZero")),
+    "healthy and not wanted": (0, 0.01, (HEALTHY, "InLimit")),
+}
+
+
+@pytest.mark.parametrize(("replicas", "value", "expected"), IDLE.values(), ids=IDLE)
+def test_what_is_scaled_to_nothing_is_not_sick(
+    replicas: int, value: float, expected: tuple[model.Verdict, str]
+) -> None:
+    """Nothing is expected of it; what is measured Healthy stays so."""
+    snapshot = passes.snapshot(
+        {"checkout": value}, workloads=(builders.workload(replicas=replicas),)
+    )
+    outcome = passes.run(snapshot, passes.since(builders.minutes(5)))
+    (found,) = outcome.findings
+    assert expected[0] is outcome.verdicts[builders.ref()] is found.verdict
+    assert expected[1] == found.reason
+
+
+def test_idle_targets_do_not_hold_up_the_others() -> None:
+    """Three of five are scaled to nothing: they are not the half that can't be seen."""
+    workloads = [builders.workload(f"app-{n}", replicas=0) for n in range(3)]
+    workloads += [builders.workload("checkout"), builders.workload("cart")]
+    values = {each.ref.name: 0.5 for each in workloads} | {"cart": 0.01}
+    snapshot = passes.snapshot(values, workloads=tuple(workloads), looked=["checkout"])
+    outcome = passes.run(snapshot, passes.since(builders.minutes(5)))
+    assert outcome.command is not None
+    assert outcome.command.workload.ref == builders.ref()

@@ -159,3 +159,61 @@ def test_settling_twice_changes_nothing() -> None:
     once = verification.settle(record, live_state(**MARKED), NOW)
     again = verification.settle(dataclasses.replace(record, status=once), live_state(**MARKED), NOW)
     assert once.effects == again.effects
+
+
+ROLLBACK = builders.effect(patch=({"op": "replace", "path": "/spec/template", "value": {}},))
+DONE = remediation.EffectStatus(sent_at=NOW - minutes(1), outcome="Effective")
+UNSENT = remediation.EffectStatus()
+BROKEN = model.Pod("pod-a", "pod-uid", ready=False)
+MINE: dict[str, Any] = {"annotations": {objects.MARK: "R"}, "generation": 5}
+HALVES: dict[str, tuple[list[remediation.EffectStatus], model.LiveState | None, bool]] = {
+    "the pod still blocks": ([DONE, UNSENT], live_state(BROKEN, **MINE), True),
+    "the patch was not noted": ([SENT, UNSENT], live_state(BROKEN, **MINE), True),
+    "the eviction may be under way": ([DONE, SENT], live_state(BROKEN, **MINE), False),
+    "all was sent": ([DONE, DONE], live_state(BROKEN, **MINE), False),
+    "the patch was not carried out": ([SENT, UNSENT], live_state(BROKEN), False),
+    "the pod is ready": (
+        [DONE, UNSENT],
+        live_state(dataclasses.replace(BROKEN, ready=True), **MINE),
+        False,
+    ),
+    "the pod goes": (
+        [DONE, UNSENT],
+        live_state(dataclasses.replace(BROKEN, deleting=True), **MINE),
+        False,
+    ),
+    "another pod has its name": (
+        [DONE, UNSENT],
+        live_state(dataclasses.replace(BROKEN, uid="another"), **MINE),
+        False,
+    ),
+    "a later remediation changed it": (
+        [DONE, UNSENT],
+        live_state(BROKEN, annotations={objects.MARK: "later"}, generation=6),
+        False,
+    ),
+    "a person has changed it": (
+        [DONE, UNSENT],
+        live_state(BROKEN, **{**MINE, "generation": 6}),
+        False,
+    ),
+    "the target is gone": ([DONE, UNSENT], None, False),
+}
+
+
+@pytest.mark.parametrize(("statuses", "seen", "expected"), HALVES.values(), ids=HALVES)
+def test_half_an_action_goes_on_while_it_is_still_right(
+    statuses: list[remediation.EffectStatus], seen: model.LiveState | None, expected: bool
+) -> None:
+    """Only what was never sent, and only while the target is as the first effect left it."""
+    record = acting(ROLLBACK, EVICT, statuses=statuses)
+    settled = verification.settle(record, seen, NOW)
+    assert expected is verification.half_done(record, settled, seen)
+
+
+def test_an_outcome_that_is_known_is_not_written_anew() -> None:
+    """A person's edit between the effect and the settlement must still be seen."""
+    noted = DONE.model_copy(update={"fingerprint": "ours", "generation": 5})
+    seen = live_state(BROKEN, **MINE, template={"spec": {"image": "theirs"}})
+    settled = verification.settle(acting(ROLLBACK, EVICT, statuses=[noted, UNSENT]), seen, NOW)
+    assert noted == settled.effects[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
+import pytest
+
 from prunella.core import model
 from prunella.core.signals import compiled, onsets
 from tests.unit.core import builders, fixtures
@@ -106,3 +108,45 @@ def test_a_rollout_that_is_over_is_not_stuck() -> None:
     """However long ago it was first seen."""
     memory = run((0, OLD, HEALTHY), (5, NEW, HEALTHY))
     assert not onsets.with_stuck(NEW, memory, at(10_000), 600.0).stuck
+
+
+def progressing(updated: int, available: int) -> model.Workload:
+    """The newer template, so far rolled out."""
+    return dataclasses.replace(NEW, updated=updated, available=available)
+
+
+def test_progress_of_a_rollout_starts_its_time_anew() -> None:
+    """More updated pods, or more available ones of as many, are progress; fewer are not."""
+    memory = run(
+        (0, OLD, HEALTHY),
+        (5, progressing(1, 2), HEALTHY),
+        (300, progressing(1, 3), HEALTHY),
+        (500, progressing(2, 2), HEALTHY),
+        (700, progressing(2, 1), HEALTHY),
+    )
+    shown = [onsets.with_stuck(ROLLING, memory, at(t), 600.0).stuck for t in (1100, 1101)]
+    assert [False, True] == shown
+
+
+def test_a_rollout_that_begins_after_a_long_time_is_not_stuck_at_once() -> None:
+    """A pod that is replaced, or a change of scale, has its own time."""
+    memory = run((0, OLD, HEALTHY), (9_000, dataclasses.replace(OLD, updated=2), HEALTHY))
+    shown = [onsets.with_stuck(ROLLING, memory, at(t), 600.0).stuck for t in (9_600, 9_601)]
+    assert [False, True] == shown
+
+
+STUCK: dict[str, tuple[model.Workload, float]] = {
+    # workload, seconds after which it is believed to be stuck
+    "by time": (ROLLING, 605),
+    "by its own word": (dataclasses.replace(ROLLING, stuck=True), 70),
+}
+
+
+@pytest.mark.parametrize(("workload", "after"), STUCK.values(), ids=STUCK)
+def test_what_a_stuck_rollout_has_made_is_judged(workload: model.Workload, after: float) -> None:
+    """Sick before the release: its samples count once the rollout is stuck, plus the wait."""
+    passes = ((0, OLD, UNHEALTHY), (5, workload, UNHEALTHY))
+    before = run(*passes, (after - 5, workload, UNHEALTHY))
+    assert at(after - 5) + WAIT == before.onsets[KEY]
+    memory = run(*passes, (after + 1, workload, UNHEALTHY), (after + 100, workload, UNHEALTHY))
+    assert at(after + 1) + WAIT == memory.onsets[KEY]
