@@ -155,6 +155,13 @@ class Workload:
         return self.updated < wanted or self.total - self.updated > missing
 
 
+class Stranded(enum.StrEnum):
+    """Why a pod can't run though nothing is wrong with its containers."""
+
+    LOST = "its node does not answer"
+    NOT_PLACED = "no node takes it"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pod:
     """A pod of a workload, with what an eviction needs to know."""
@@ -164,8 +171,8 @@ class Pod:
     labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
     ready: bool = True
     deleting: bool = False
-    stranded: str = ""
-    """Why the pod can't run, whatever its template is: its node is lost, or none takes it."""
+    stranded: Stranded | None = None
+    """Why the pod can't run, if something beside its containers says so."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

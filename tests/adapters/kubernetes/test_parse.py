@@ -407,16 +407,16 @@ def test_how_a_rollout_would_go(case: str) -> None:
     assert (strategy, paused) == (found.strategy, found.paused)
 
 
-STRANDED: dict[str, tuple[dict[str, str], bool, str]] = {
-    "ready": ({"Ready": "True", "ContainersReady": "True"}, False, ""),
-    "starting": ({"Ready": "False", "ContainersReady": "False"}, False, ""),
+STRANDED: dict[str, tuple[dict[str, str], bool, model.Stranded | None]] = {
+    "ready": ({"Ready": "True", "ContainersReady": "True"}, False, None),
+    "starting": ({"Ready": "False", "ContainersReady": "False"}, False, None),
     "of a lost node": (
         {"Ready": "False", "ContainersReady": "True"},
         False,
-        "its node does not answer",
+        model.Stranded.LOST,
     ),
-    "behind a readiness gate": ({"Ready": "False", "ContainersReady": "True"}, True, ""),
-    "on no node": ({"PodScheduled": "False"}, False, "no node takes it"),
+    "behind a readiness gate": ({"Ready": "False", "ContainersReady": "True"}, True, None),
+    "on no node": ({"PodScheduled": "False"}, False, model.Stranded.NOT_PLACED),
 }
 
 

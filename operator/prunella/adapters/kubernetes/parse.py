@@ -157,17 +157,17 @@ def pod(raw: Raw) -> model.Pod:
     )
 
 
-def _stranded(raw: Raw, conditions: Mapping[str, str]) -> str:
-    """Why a pod can't run whatever its template is; empty when nothing says so.
+def _stranded(raw: Raw, conditions: Mapping[str, str]) -> model.Stranded | None:
+    """Why a pod can't run, as told by others than its containers.
 
     When a node is lost, the node controller alone turns Ready to False; what the kubelet reported
     last, ContainersReady, stays.  A readiness gate looks the same, so such pods are left out.
     """
     if conditions.get("PodScheduled") == "False":
-        return "no node takes it"
+        return model.Stranded.NOT_PLACED
     gates = (raw.get("spec") or {}).get("readinessGates")
     lost = conditions.get("Ready") == "False" and conditions.get("ContainersReady") == "True"
-    return "its node does not answer" if lost and not gates else ""
+    return model.Stranded.LOST if lost and not gates else None
 
 
 def finished(raw: Raw) -> bool:

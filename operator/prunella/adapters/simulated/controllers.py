@@ -23,7 +23,6 @@ from prunella.core.decisions import strategies
 REACTION_SECONDS: Final = 0.2
 """Time from a change of a spec until its controller has seen it."""
 TERMINATION_SECONDS: Final = 1.0
-LOST: Final = "its node does not answer"
 _BROKEN: Final = re.compile(r":[^/]*broken")
 
 
@@ -81,7 +80,7 @@ class Controllers:
         for workload in workloads:
             for pod in workload.pods:
                 if pod.node == node:
-                    pod.ready, pod.stranded = False, LOST
+                    pod.ready, pod.stranded = False, model.Stranded.LOST
             self.reconcile(workload)
 
     def remove(self, workload: state.WorkloadState) -> None:
@@ -214,7 +213,7 @@ class Controllers:
         if _broken(pod):
             return
         if pod.node in self._lost:
-            pod.stranded = LOST
+            pod.stranded = model.Stranded.LOST
             return
         self._clock.call_later(workload.startup_seconds, lambda: self._become_ready(workload, pod))
 

@@ -40,8 +40,7 @@ class PodState:
     ordinal: int = 0
     ready: bool = False
     deleting: bool = False
-    stranded: str = ""
-    """Why it can't run, as when its node is lost."""
+    stranded: model.Stranded | None = None
 
     @property
     def image(self) -> str:

@@ -146,7 +146,7 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "rollout_is_not_held_up": (
         lambda case: _look(
             _workload(case, ref=builders.ref(kind="DaemonSet")),
-            pods=(model.Pod("a", "a-uid", ready=False, stranded="no node takes it"),),
+            pods=(model.Pod("a", "a-uid", ready=False, stranded=model.Stranded.LOST),),
         ),
         Refused.ROLLOUT_BLOCKED,
     ),

@@ -18,7 +18,8 @@ Replacement = model.Replacement
 ON_DELETE = model.Strategy(Replacement.ON_DELETE, most_down=0)
 RECREATE = model.Strategy(Replacement.RECREATE, most_down=3)
 DAEMON_SET: dict[str, Any] = {"kind": "DaemonSet"}
-LOST = model.Pod("logs-a", "a", ready=False, stranded="its node does not answer")
+LOST = model.Pod("logs-a", "a", ready=False, stranded=model.Stranded.LOST)
+NOT_PLACED = model.Pod("logs-c", "c", ready=False, stranded=model.Stranded.NOT_PLACED)
 CRASHING = model.Pod("logs-b", "b", ready=False)
 
 
@@ -132,24 +133,32 @@ def test_a_refusal_says_what_to_do() -> None:
     assert "restart would replace no pod; evictPod does" in on_delete.message
 
 
-HELD_UP: dict[str, tuple[str, tuple[model.Pod, ...], int, bool]] = {
-    # kind, pods, most down at once, refused
-    "one lost node": ("DaemonSet", (LOST,), 1, True),
-    "two may be down": ("DaemonSet", (LOST,), 2, False),
-    "two lost, two may be down": ("DaemonSet", (LOST, LOST), 2, True),
-    "a crashing pod is replaced at once": ("DaemonSet", (CRASHING,), 1, False),
-    "new pods come first": ("DaemonSet", (LOST,), 0, False),
-    "a Deployment takes another node": ("Deployment", (LOST,), 1, False),
+HELD_UP: dict[str, tuple[str, str, tuple[model.Pod, ...], int, bool]] = {
+    # action, kind, pods, most down at once, refused
+    "one lost node": ("restart", "DaemonSet", (LOST,), 1, True),
+    "two may be down": ("restart", "DaemonSet", (LOST,), 2, False),
+    "two lost, two may be down": ("restart", "DaemonSet", (LOST, LOST), 2, True),
+    "a crashing pod is replaced at once": ("restart", "DaemonSet", (CRASHING,), 1, False),
+    "new pods come first": ("restart", "DaemonSet", (LOST,), 0, False),
+    "a rollback does not wait less": ("rollback", "DaemonSet", (LOST,), 1, True),
+    "a restart fits no better": ("restart", "DaemonSet", (NOT_PLACED,), 1, True),
+    "an earlier template may fit": ("rollback", "DaemonSet", (NOT_PLACED,), 1, False),
+    "an eviction is no rollout": ("evictPod", "DaemonSet", (LOST,), 1, False),
+    "a Deployment takes another node": ("restart", "Deployment", (LOST,), 1, False),
 }
 
 
-@pytest.mark.parametrize(("kind", "pods", "down", "held"), HELD_UP.values(), ids=HELD_UP.keys())
+@pytest.mark.parametrize(
+    ("action", "kind", "pods", "down", "held"), HELD_UP.values(), ids=HELD_UP.keys()
+)
 def test_a_daemon_set_waits_for_lost_nodes(
-    kind: str, pods: tuple[model.Pod, ...], down: int, held: bool
+    action: str, kind: str, pods: tuple[model.Pod, ...], down: int, held: bool
 ) -> None:
     """Its rollout stops when as many pods can't run as may be unavailable."""
     workload = builders.workload("logs", kind=kind, strategy=model.Strategy(most_down=down))
-    case = builders.case(target=workload, live_state=model.LiveState(workload, pods=pods))
+    case = builders.case(
+        action=action, target=workload, live_state=model.LiveState(workload, pods=pods)
+    )
     expected = (Refused.ROLLOUT_BLOCKED, True) if held else None
     assert expected == refused(rollouts.rollout_is_not_held_up, case)
 

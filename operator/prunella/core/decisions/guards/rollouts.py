@@ -62,7 +62,11 @@ def rollout_is_not_held_up(case: Case) -> Answer:
         return f"{case.action.name} of a {case.target.kind} does not wait for lost nodes"
     if case.live_state is None:
         return "not looked at yet"
-    stranded = [pod for pod in case.live_state.pods if pod.stranded]
+    # Another template may fit a node where this one does not; a lost node takes none.
+    hopeless = {model.Stranded.LOST}
+    if case.action.name == "restart":
+        hopeless.add(model.Stranded.NOT_PLACED)
+    stranded = [pod for pod in case.live_state.pods if pod.stranded in hopeless]
     limit = case.workload.strategy.most_down
     counted = f"{len(stranded)} of {case.workload.replicas} pods can't run, maxUnavailable is"
     if len(stranded) >= limit > 0:
