@@ -12,9 +12,9 @@ from typing import Any, cast
 from prunella.actions import evict_pod
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.decisions import action, strategies
+from prunella.core.decisions import action, releases, strategies
 
-RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+RESTARTED_AT = releases.RESTARTED_AT
 
 
 class Restart:

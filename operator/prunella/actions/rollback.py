@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from prunella.actions import evict_pod, restart
+from prunella.actions import evict_pod
 from prunella.api import reasons
 from prunella.api import steps as steps_api
 from prunella.core import model
-from prunella.core.decisions import action, strategies
+from prunella.core.decisions import action, releases, strategies
 
 MOMENT_BEFORE = datetime.timedelta(seconds=1)
 MOST_REVISIONS_ASKED = 5
@@ -43,18 +43,8 @@ class Rollback:
         if refusal := _too_old(current, earlier, request.params, request.now):
             return refusal
         if request.params.to is steps_api.RollbackTo.PREVIOUS:
-            chosen = next((r for r in earlier if _release(r) != _release(current)), None)
-            return _effect(request, current, chosen, "unseen, as the policy asks")
+            return _previous(request, current, earlier)
         return _last_healthy(request, current, earlier)
-
-
-def _release(revision: model.Revision) -> dict[str, object]:
-    """The template without what a restart writes: a restarted release is still the same."""
-    metadata = revision.template.get("metadata")
-    kept = dict(metadata) if isinstance(metadata, Mapping) else {}
-    annotations = dict(kept.pop("annotations", None) or {})
-    annotations.pop(restart.RESTARTED_AT, None)
-    return {**revision.template, "metadata": kept, "annotations": annotations}
 
 
 def _too_old(
@@ -63,17 +53,43 @@ def _too_old(
     params: steps_api.Rollback,
     now: datetime.datetime,
 ) -> model.Refusal | None:
-    """Refuse a release that is older than the step allows; its restarts do not make it younger."""
+    """Refuse a release that is older than the step allows.
+
+    It is as old as its newest rollout: its restarts do not make it younger, and one that came back
+    is not as old as the object that Kubernetes kept of it.
+    """
     if params.when_changed_within is None:
         return None
     limit = params.when_changed_within.total_seconds()
     same = itertools.takewhile(lambda each: _release(each) == _release(current), earlier)
-    changed = min([current.created, *(each.created for each in same)])
+    changed = min(each.released or each.created for each in (current, *same))
     age = (now - changed).total_seconds()
     if age <= limit:
         return None
     message = f"revision {current.number} is {age:.0f} s old, the limit is {limit:.0f} s"
     return model.Refusal(reasons.Refused.NOT_CHANGED_RECENTLY, message, skip_step=True)
+
+
+def _previous(
+    request: action.Request, current: model.Revision, earlier: Sequence[model.Revision]
+) -> action.Plan | model.Refusal:
+    """The newest other release, unseen, but for those that were proved bad."""
+    others = [r for r in earlier if _release(r) != _release(current)]
+    chosen = next((r for r in others if not _condemned(request, r)), None)
+    if others and chosen is None:
+        message = "; ".join(f"revision {r.number} {_condemned(request, r)}" for r in others)
+        return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+    return _effect(request, current, chosen, "unseen, as the policy asks")
+
+
+def _release(revision: model.Revision) -> dict[str, object]:
+    return releases.release(revision.template)
+
+
+def _condemned(request: action.Request, revision: model.Revision) -> str:
+    """How a release was proved bad, or nothing."""
+    record = request.condemned.get(releases.release_hash(revision.template))
+    return f"was proved bad by {record}" if record is not None else ""
 
 
 def _last_healthy(
@@ -86,6 +102,9 @@ def _last_healthy(
         at = successor.created - MOMENT_BEFORE
         why = _not_judged(revision, successor, current)
         successor = revision
+        if proved := _condemned(request, revision):
+            seen.append(f"revision {revision.number} {proved}")
+            continue
         if why:
             seen.append(f"revision {revision.number} is not judged: {why}")
             continue
@@ -137,4 +156,5 @@ def _effect(
             f"--to-revision={current.number}"
         ),
     )
-    return action.Plan((effect, *evict_pod.unblock(request.live_state, chosen.name)))
+    effects = (effect, *evict_pod.unblock(request.live_state, chosen.name))
+    return action.Plan(effects, leaves=releases.release_hash(current.template))

@@ -11,6 +11,8 @@ import pydantic
 from prunella.api import base, types
 
 READY, RECONCILING, STALLED, ESCALATED = "Ready", "Reconciling", "Stalled", "Escalated"
+CONDEMNED = "CondemnedRelease"
+"""There only while a target runs a release that was proved bad before."""
 
 
 class Condition(base.ApiModel):

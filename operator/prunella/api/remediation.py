@@ -91,6 +91,14 @@ class EffectSpec(base.ApiModel):
     )
 
 
+class PodsBefore(base.ApiModel):
+    """The target's pods at the time of the decision, to compare with after the action."""
+
+    wanted: int = pydantic.Field(0, description="Pods that there should be.")
+    available: int = pydantic.Field(0, description="Pods that were available.")
+    lost: int = pydantic.Field(0, description="Pods whose node did not answer.")
+
+
 class RemediationSpec(base.ApiModel):
     """What was seen, what was decided, which effects follow. Frozen."""
 
@@ -114,6 +122,16 @@ class RemediationSpec(base.ApiModel):
     )
     plan_hash: ShortText = pydantic.Field(
         "", description="Hash of target, action and effects; a plan is made again before it runs."
+    )
+    leaves: ShortText = pydantic.Field(
+        "",
+        description=(
+            "Hash of the release that a rollback leaves: the pod template without the annotation "
+            "of a restart. Once the phase is Succeeded, that release is condemned."
+        ),
+    )
+    before: PodsBefore | None = pydantic.Field(
+        None, description="The target's pods when it was decided."
     )
 
 

@@ -127,6 +127,8 @@ class Workload:
     """The rollout has made no progress within its deadline (``ProgressDeadlineExceeded``)."""
     settled_at: datetime.datetime | None = None
     """When the newest rollout was complete, by the object's own word; Deployments only."""
+    progressed_at: datetime.datetime | None = None
+    """When the newest rollout last made progress, by the object's own word; Deployments only."""
     strategy: Strategy = Strategy()
     paused: bool = False
     """A person has paused the rollout (``spec.paused``); Deployments only."""

@@ -9,7 +9,7 @@ import datetime
 import logging
 
 from prunella import ports
-from prunella.api import policy_status
+from prunella.api import conditions, policy_status
 from prunella.core import model, objects
 from prunella.core.decisions import decide, step
 from prunella.core.decisions.rules import Rules
@@ -38,6 +38,7 @@ class Reporter:
         seen = self._with_last_written(policy, memory)
         records = tuple(self._world.ledger.records())
         status = summary.summarize(seen, outcome, records, self._rules, now)
+        await self._tell_condemned(seen, status)
         await self._write(seen, memory, status)
         await self._tell_refusals(policy, memory, outcome)
         self._gauges(policy, outcome, status)
@@ -105,6 +106,17 @@ class Reporter:
             if memory.told.get(ref) != refusal.reason:
                 await self._tell_refusal(policy, ref, refusal)
         memory.told = told
+
+    async def _tell_condemned(
+        self, policy: objects.Policy, status: policy_status.RemediationPolicyStatus
+    ) -> None:
+        """An Event, when a release that was proved bad comes again."""
+        before = {each.type: each.message for each in policy.status.conditions}
+        for each in status.conditions:
+            if each.type == conditions.CONDEMNED and before.get(each.type) != each.message:
+                LOG.warning("%s: %s", policy.key, each.message, extra={"policy": str(policy.key)})
+                notice = ports.Notice(policy, ports.Severity.WARNING, each.type, each.message)
+                await self._world.notifier.event(notice)
 
     async def _tell_refusal(
         self, policy: objects.Policy, ref: model.Ref, refusal: model.Refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ Raw = Mapping[str, Any]
 OWNED_FIELDS = {"spec.replicas": "f:replicas", "spec.template": "f:template"}
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 REVISION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
+"""Earlier numbers of a ReplicaSet that was returned to."""
 TEMPLATE_HASH = "pod-template-hash"
 
 
@@ -48,6 +51,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         resource_version=meta.get("resourceVersion", ""),
         stuck=_is_stuck(status),
         settled_at=_settled_at(status),
+        progressed_at=_progressed_at(status),
         strategy=strategies.of(kind, spec, replicas),
         paused=bool(spec.get("paused")),
     )
@@ -59,25 +63,29 @@ def _annotations(meta: Raw) -> Mapping[str, str]:
     return {key: v for key, v in told.items() if key != LAST_APPLIED} or model.NO_LABELS
 
 
+def _progressing(status: Raw) -> Raw:
+    """A Deployment's condition Progressing; empty where there is none, as without a deadline."""
+    conditions = status.get("conditions") or ()
+    return next((each for each in conditions if each.get("type") == "Progressing"), {})
+
+
+def _progressed_at(status: Raw) -> datetime.datetime | None:
+    """When a Deployment's newest rollout last made progress; its controller writes it down."""
+    written = _progressing(status).get("lastUpdateTime")
+    return datetime.datetime.fromisoformat(written) if written else None
+
+
 def _settled_at(status: Raw) -> datetime.datetime | None:
-    """When a Deployment's newest rollout was complete; its controller writes it down."""
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "Progressing" and (
-            condition.get("reason") == "NewReplicaSetAvailable"
-        ):
-            written = condition.get("lastUpdateTime")
-            return datetime.datetime.fromisoformat(written) if written else None
-    return None
+    """When a Deployment's newest rollout was complete."""
+    complete = _progressing(status).get("reason") == "NewReplicaSetAvailable"
+    return _progressed_at(status) if complete else None
 
 
 def _is_stuck(status: Raw) -> bool:
     """Whether a Deployment has given up on its rollout; other kinds never say so."""
-    return any(
-        condition.get("type") == "Progressing"
-        and condition.get("status") == "False"
-        and condition.get("reason") == "ProgressDeadlineExceeded"
-        for condition in status.get("conditions") or ()
-    )
+    found = _progressing(status)
+    gave_up = found.get("reason") == "ProgressDeadlineExceeded"
+    return gave_up and found.get("status") == "False"
 
 
 Counts = tuple[int, int, int, int]
@@ -185,12 +193,33 @@ def deployment_revisions(
     sets: Iterable[Raw], deployment: model.Workload
 ) -> tuple[model.Revision, ...]:
     """The revisions of a Deployment, newest first: its ReplicaSets."""
-    found = []
+    found: list[model.Revision] = []
+    returned: set[int] = set()
     for raw in sets:
         number = (raw["metadata"].get("annotations") or {}).get(REVISION, "")
         if controller_uid(raw) == deployment.uid and number.isdecimal():
             found.append(_revision(raw, int(number), _without_hash(raw["spec"]["template"])))
-    return _mark_current(found, deployment)
+            if (raw["metadata"].get("annotations") or {}).get(REVISION_HISTORY):
+                returned.add(int(number))
+    return _mark_current(_released(found, returned, deployment), deployment)
+
+
+def _released(
+    found: list[model.Revision], returned: set[int], deployment: model.Workload
+) -> list[model.Revision]:
+    """The revisions, those that were returned to with the latest time at which that can have been.
+
+    A ReplicaSet that comes back keeps its age.  The newest one came no later than the Deployment's
+    rollout last made progress, any other no later than the one after it.
+    """
+    found.sort(key=lambda revision: -revision.number)
+    dated: list[model.Revision] = []
+    latest = deployment.progressed_at
+    for revision in found:
+        released = latest if revision.number in returned else None
+        dated.append(dataclasses.replace(revision, released=released))
+        latest = released or revision.created
+    return dated
 
 
 def controller_revisions(
@@ -202,8 +231,19 @@ def controller_revisions(
         if controller_uid(raw) == owner.uid:
             template = dict(raw["data"]["spec"]["template"])
             template.pop("$patch", None)
-            found.append(_revision(raw, raw["revision"], template))
+            revision = _revision(raw, raw["revision"], template)
+            found.append(dataclasses.replace(revision, released=_renumbered_at(raw)))
     return _mark_current(found, owner)
+
+
+def _renumbered_at(raw: Raw) -> datetime.datetime | None:
+    """When a ControllerRevision got its number: nothing else of it ever changes."""
+    times = [
+        datetime.datetime.fromisoformat(entry["time"])
+        for entry in raw["metadata"].get("managedFields") or ()
+        if "f:revision" in (entry.get("fieldsV1") or {}) and entry.get("time")
+    ]
+    return max(times, default=None)
 
 
 def _revision(raw: Raw, number: int, template: Mapping[str, object]) -> model.Revision:
@@ -231,10 +271,7 @@ def _mark_current(found: list[model.Revision], owner: model.Workload) -> tuple[m
         same = [found[0].number]
     if not same:
         return tuple(found)
-    return tuple(
-        model.Revision(r.number, r.name, r.created, r.template, current=r.number == same[0])
-        for r in found
-    )
+    return tuple(dataclasses.replace(r, current=r.number == same[0]) for r in found)
 
 
 def comparable(template: Mapping[str, object]) -> dict[str, object]:

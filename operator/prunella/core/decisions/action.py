@@ -24,6 +24,8 @@ class Request:
     decided_at: datetime.datetime
     now: datetime.datetime
     follows: objects.Record | None = None
+    condemned: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
+    """Releases that were proved bad, by their hash, each with the record that proved it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Plan:
     """What would be done, in order."""
 
     effects: tuple[model.Effect, ...]
+    leaves: str = ""
+    """Hash of the release that a rollback leaves."""
 
 
 class Action(Protocol):

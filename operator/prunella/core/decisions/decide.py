@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import action, episode, guards, ledger
+from prunella.core.decisions import action, episode, guards, ledger, releases
 from prunella.core.decisions.rules import Rules
 
 
@@ -58,6 +58,10 @@ class Command:
     held_since: datetime.datetime | None
     answers: tuple[model.GuardAnswer, ...]
     follows: objects.Record | None = None
+    leaves: str = ""
+    """Hash of the release that a rollback leaves."""
+    lost: int = 0
+    """Pods of the target whose node did not answer."""
 
     @property
     def summary(self) -> str:
@@ -174,6 +178,7 @@ def _plan(
         decided_at=decided_at,
         now=scene.now,
         follows=attempt.follows,
+        condemned=_condemned(scene, live_state.workload),
     )
     planned = case.action.plan(request)
     if isinstance(planned, model.Refusal):
@@ -200,8 +205,17 @@ def _plan(
             held_since=sick.held_since,
             answers=answers,
             follows=attempt.follows,
+            leaves=planned.leaves,
+            lost=sum(pod.stranded is model.Stranded.LOST for pod in live_state.pods),
         )
     )
+
+
+def _condemned(scene: Scene, workload: model.Workload) -> dict[str, str]:
+    """The workload's condemned releases, each with the name of the record."""
+    resumed = ledger.resumed_at(scene.policy)
+    found = releases.condemned(scene.records, workload.uid, resumed, scene.now)
+    return {release: record.name for release, record in found.items()}
 
 
 def _too_large(plan: action.Plan) -> model.Refusal | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from prunella.api import reasons
 from prunella.core import model, objects
+from prunella.core.decisions import releases
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -134,6 +135,7 @@ def expired(
 
     Never a target's newest one, never an unfinished one, none younger than the longest window
     by which any limit in force counts, and none by which a latch is counted: time clears none.
+    What condemned a release is kept for as long as that counts.
     """
     keep_for = max(retention, longest_window, HOUR)
     holding = {
@@ -152,6 +154,7 @@ def expired(
         and record.spec.attempt < highest[record.spec.target.uid]
         and (record.namespace, record.name) not in holding
         and now - _finished(record) > keep_for
+        and not (releases.condemns(record) and now - _finished(record) <= releases.CONDEMNED_FOR)
     ]
 
 

@@ -38,6 +38,12 @@ def to_spec(
         guards=[_guard(answer) for answer in command.answers],
         effects=[objects.effect_to_spec(effect) for effect in command.effects],
         plan_hash=command.plan_hash,
+        leaves=command.leaves,
+        before=remediation.PodsBefore(
+            wanted=command.workload.replicas,
+            available=command.workload.available,
+            lost=command.lost,
+        ),
     )
 
 

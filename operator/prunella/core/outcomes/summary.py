@@ -12,7 +12,7 @@ from typing import Literal
 
 from prunella.api import conditions, policy_status, reasons
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, ledger, step
+from prunella.core.decisions import decide, episode, ledger, releases, step
 from prunella.core.decisions.rules import Rules
 from prunella.core.outcomes import verification
 
@@ -199,6 +199,9 @@ def _conditions(
             f"{escalated.name}: {escalated.status.message}" if escalated is not None else "",
         ),
     )
+    again = condemned_releases(policy, outcome, own, now)
+    if again:
+        rows = (*rows, (conditions.CONDEMNED, True, "ReleasedAgain", "; ".join(again)))
     return [
         conditions.condition(
             kind,
@@ -210,6 +213,25 @@ def _conditions(
         )
         for kind, holds, reason, message in rows
     ]
+
+
+def condemned_releases(
+    policy: objects.Policy,
+    outcome: step.Outcome,
+    own: Sequence[objects.Record],
+    now: datetime.datetime,
+) -> list[str]:
+    """The targets that run a release which was rolled back and proved bad, in words."""
+    resumed = ledger.resumed_at(policy)
+    told = []
+    for ref, workload in outcome.workloads.items():
+        record = releases.released_again(workload, own, resumed, now)
+        if record is not None and not record.in_flight:
+            told.append(
+                f"{ref} runs a release that {record.name} rolled back and proved bad at "
+                f"{releases.finished(record):%Y-%m-%dT%H:%M:%SZ}"
+            )
+    return told
 
 
 def _escalated(policy: objects.Policy, own: Sequence[objects.Record]) -> objects.Record | None:

@@ -192,7 +192,13 @@ def _await_rollout(
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
     if evicted and waited < EVICTION_SEEN_AFTER:
         return status
-    if workload.rolled_out:
+    stuck = (workload.stuck and waited > STUCK_BELIEVED_AFTER) or (
+        waited > scene.rules.rollout_seconds
+    )
+    missing = _missing_before(record, stuck=stuck)
+    if workload.complete(missing):
+        left = workload.replicas - workload.available
+        but = f" but for {left} pods that did not run before either" if left > 0 else ""
         wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
@@ -200,17 +206,31 @@ def _await_rollout(
             rollout_complete_at=scene.now,
             counts_from=counts_from,
             deadline=counts_from + within,
-            message=f"rolled out; samples count after {wait:.0f} s",
+            message=f"rolled out{but}; samples count after {wait:.0f} s",
         )
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
-    stuck = workload.stuck and waited > STUCK_BELIEVED_AFTER
-    if stuck or waited > scene.rules.rollout_seconds:
+    if stuck:
         message = (
             f"the rollout is stuck after {waited:.0f} s: {workload.updated} of "
             f"{workload.replicas} replicas updated, {workload.available} available"
         )
         return _finish(status, scene, Phase.UNHELPFUL, "RolloutStuck", message)
     return status
+
+
+def _missing_before(record: objects.Record, *, stuck: bool) -> int:
+    """How many pods an action need not bring to run, since they did not run before it.
+
+    A DaemonSet's pod of a lost node can't be made to run by anybody: it is never waited for.
+    Others may have been what the action is to heal, so they are waited for until nothing moves.
+    """
+    before = record.spec.before
+    if before is None:
+        return 0
+    lost = before.lost if record.target.kind == "DaemonSet" else 0
+    if not stuck or before.available == 0:
+        return lost
+    return max(lost, before.wanted - before.available)
 
 
 def _count(

@@ -6,7 +6,7 @@ import datetime
 
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, releases
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 VERIFICATION_LASTS = datetime.timedelta(minutes=10)
@@ -19,11 +19,25 @@ def held_for_long_enough(case: Case) -> Answer:
     """A single bad sample is no fault. A follow-up rests on a verification instead."""
     if case.follows is not None and _just_finished(case.follows, case.now):
         return f"follows {case.follows.name}, whose verification found it Unhealthy"
-    needed = case.held_for.total_seconds()
+    needed, why = _needed(case)
     held = (case.now - case.held_since).total_seconds() if case.held_since else 0.0
     if case.held_since is None or held < needed:
-        return model.Refusal(Refused.NOT_HELD, f"Unhealthy for {held:.0f} s of {needed:.0f} s")
-    return f"Unhealthy for {held:.0f} s, {needed:.0f} s are needed"
+        message = f"Unhealthy for {held:.0f} s of {needed:.0f} s{why}"
+        return model.Refusal(Refused.NOT_HELD, message)
+    return f"Unhealthy for {held:.0f} s, {needed:.0f} s are needed{why}"
+
+
+def _needed(case: Case) -> tuple[float, str]:
+    """Seconds that it must have held, and why they are fewer than ``for`` if they are."""
+    if case.action.name == "rollback":
+        resumed = ledger.resumed_at(case.policy)
+        proof = releases.released_again(case.workload, case.others, resumed, case.now)
+        if proof is not None:
+            needed = releases.hold(case.held_for, case.spec.interval).total_seconds()
+            full = case.held_for.total_seconds()
+            why = f", not {full:.0f} s: {proof.name} proved this release bad"
+            return needed, why if needed < full else ""
+    return case.held_for.total_seconds(), ""
 
 
 def _just_finished(record: objects.Record, now: datetime.datetime) -> bool:
