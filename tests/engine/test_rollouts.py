@@ -277,3 +277,104 @@ async def test_scaled_to_nothing_is_not_sick(
     assert (story.sent(), story.phases()) == ([], [])
     assert (story.sick().verdict, story.sick().reason) == ("Unknown", "ScaledToZero")
     assert story.condition("Ready") == ("True", "ScaledToZero")
+
+
+async def test_a_lost_node_does_not_make_an_eviction_unhelpful(story: Story) -> None:
+    """Given one node of three lost, when a pod on another is evicted, then it is proved."""
+    story.world.cluster.add_workload(LOGS, "shop/logs:v1")
+    story.world.cluster.lose_node("node-0")
+    await story.run(20)
+    found = story.world.cluster.states(NAMESPACE)[0]
+    worst = next(pod for pod in found.pods if pod.node == "node-2")
+    worst.template = {
+        **worst.template,
+        "metadata": {"annotations": {"lab.prunella.dev/errors": "0.9"}},
+    }
+    story.apply(policy(LOGS, {"evictPod": {}}, signals=[errors_by("pod")]), "logs")
+    await story.until(lambda: story.phases() == [("evictPod", Phase.SUCCEEDED)])
+
+    record = story.records()[0]
+    assert record.spec.before is not None
+    assert (3, 2, 1) == (
+        record.spec.before.wanted,
+        record.spec.before.available,
+        record.spec.before.lost,
+    )
+    assert record.status.verification is not None
+
+
+async def test_a_daemon_set_that_waits_for_a_lost_node_is_not_restarted(story: Story) -> None:
+    """Given maxUnavailable 1 and a lost node, when it is sick, then nothing is done in vain."""
+    story.world.cluster.add_workload(LOGS, "shop/logs:v1-bad")
+    story.world.cluster.lose_node("node-0")
+    await story.run(20)
+    story.apply(policy(LOGS, {"restart": {}}, signals=[errors_by("daemonset")]), "logs")
+    await story.run(60)
+
+    assert (story.sent(), story.sick("logs").refused) == ([], Refused.ROLLOUT_BLOCKED)
+    assert "its node does not answer" in story.sick("logs").refusal
+
+
+async def test_more_than_one_may_be_down_and_a_lost_node_is_no_hindrance(story: Story) -> None:
+    """Given maxUnavailable 2 and a lost node, when it is rolled back, then that is proved."""
+    story.world.cluster.add_workload(LOGS, "shop/logs:v1")
+    two = {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}}
+    story.world.cluster.edit(LOGS, lambda each: each["spec"].update(two))
+    story.apply(policy(LOGS, signals=[errors_by("daemonset")]), "logs")
+    await story.run(harness.QUIET)
+    story.release("shop/logs:v2-bad", LOGS)
+    await story.run(15)
+    story.world.cluster.lose_node("node-0")
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)])
+    assert (story.image(LOGS), story.workload(LOGS).available) == ("shop/logs:v1", 2)
+
+
+def errors_by(label: str) -> dict[str, Any]:
+    """The error ratio by another label."""
+    signal = harness.errors()
+    ratio = {key: query.replace("deployment", label) for key, query in signal["ratio"].items()}
+    return {**signal, "ratio": ratio}
+
+
+async def test_a_condemned_release_is_told_at_once_and_acted_on_sooner(story: Story) -> None:
+    """Given a release that was rolled back, when it comes again, then it is known."""
+    document = harness.spec(
+        {"rollback": {"whenChangedWithin": "10m"}}, signals=[harness.errors(hold="2m")]
+    )
+    await harness.bad_release(story, document)
+    first = story.world.clock.now()
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)])
+    took = story.records()[0].spec.decided_at - first
+    await story.run(1200)
+    story.kill()
+    story.start()
+    await story.run(20)
+    assert not [each for each in story.status().conditions if each.type == "CondemnedRelease"]
+
+    again = story.world.clock.now()
+    story.release(harness.BAD)
+    await story.run(6)
+    assert story.condition("CondemnedRelease") == ("True", "ReleasedAgain")
+    assert "CondemnedRelease" in [each.reason for each in story.world.notifier.events]
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)] * 2)
+
+    second = story.records()[1].spec
+    assert (second.decided_at - again) * 2 < took
+    assert "proved this release bad" in " ".join(each.message for each in second.guards)
+    assert story.image() == harness.GOOD
+
+
+async def test_a_condemned_release_is_never_rolled_back_to(story: Story) -> None:
+    """Given v2 proved bad, when v3 is bad too and v2 was back before it, then v1 is chosen."""
+    previous = harness.spec({"rollback": {"to": "Previous"}})
+    await harness.bad_release(story, previous)
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)])
+    await story.run(70)
+    story.world.apps.surge(CHECKOUT, errors=0.0)
+    story.release(harness.BAD)
+    await story.run(60)
+    story.release("shop/checkout:v3")
+    await story.run(60)
+    story.world.apps.surge(CHECKOUT, errors=0.9)
+    await story.until(lambda: len(story.phases()) == 2)
+    assert story.image() == harness.GOOD

@@ -428,3 +428,59 @@ def test_pods_that_can_not_run(case: str) -> None:
     raw["status"]["conditions"] = [{"type": k, "status": v} for k, v in conditions.items()]
     raw["spec"] = {"readinessGates": [{"conditionType": "example.com/lb"}]} if gated else {}
     assert expected == parse.pod(raw).stranded
+
+
+def returned(number: str, image: str, *before: str, created: str = builders.CREATED) -> Raw:
+    """A ReplicaSet with its earlier numbers."""
+    found = builders.replica_set(number, image)
+    found["metadata"]["creationTimestamp"] = created
+    if before:
+        found["metadata"]["annotations"][parse.REVISION_HISTORY] = ",".join(before)
+    return found
+
+
+PROGRESSED = "2026-01-05T10:00:00Z"
+RELEASED: dict[str, tuple[list[Raw], list[str | None]]] = {
+    "never came back": (
+        [returned("2", "shop/web:v2"), returned("1", "shop/web:v1")],
+        [None, None],
+    ),
+    "the newest came back": (
+        [returned("3", "shop/web:v1", "1"), returned("2", "shop/web:v2")],
+        [PROGRESSED, None],
+    ),
+    "came back, and was restarted": (
+        [
+            returned("4", "shop/web:v1r", created="2026-01-05T09:30:00Z"),
+            returned("3", "shop/web:v1", "1"),
+        ],
+        [None, "2026-01-05T09:30:00Z"],
+    ),
+    "both came back": (
+        [returned("4", "shop/web:v2", "2"), returned("3", "shop/web:v1", "1")],
+        [PROGRESSED, PROGRESSED],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RELEASED)
+def test_when_a_release_came_back(case: str) -> None:
+    """The latest time that is sure: the rollout's last progress, or the release after it."""
+    sets, expected = RELEASED[case]
+    status = {"conditions": [{"type": "Progressing", "lastUpdateTime": PROGRESSED}]}
+    owner = parse.workload("Deployment", builders.workload(status))
+    found = parse.deployment_revisions(reversed(sets), owner)
+    times = [None if each is None else datetime.datetime.fromisoformat(each) for each in expected]
+    assert times == [revision.released for revision in found]
+
+
+def test_a_controller_revision_is_as_old_as_its_number() -> None:
+    """Its controller changes nothing else of it, and the server notes when."""
+    raw = builders.controller_revision(3, "shop/web:v1")
+    raw["metadata"]["managedFields"] = [
+        {"fieldsV1": {"f:revision": {}, "f:data": {}}, "time": PROGRESSED},
+        {"fieldsV1": {"f:metadata": {}}, "time": "2026-01-05T11:00:00Z"},
+    ]
+    owner = parse.workload("StatefulSet", builders.workload())
+    (found,) = parse.controller_revisions([raw], owner)
+    assert datetime.datetime.fromisoformat(PROGRESSED) == found.released

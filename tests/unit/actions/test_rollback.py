@@ -12,7 +12,7 @@ import pytest
 from prunella.actions import restart, rollback
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.decisions import action, strategies
+from prunella.core.decisions import action, releases, strategies
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes, seconds
@@ -256,3 +256,77 @@ def test_a_rollback_that_is_not_pod_by_pod_says_so() -> None:
     request = manifests.request(look, {"rollback": {"to": "Previous"}})
     summary = manifests.planned(rollback.Rollback().plan(request)).summary
     assert "(unseen, as the policy asks), all 3 pods at once (Recreate): none serves" in summary
+
+
+def condemned_plan(revisions: Sequence[model.Revision], *bad: str, **params: Any) -> object:
+    """What is planned when some releases were proved bad; all were Healthy when asked."""
+    hashes = {
+        releases.release_hash(manifests.deployment(each)["spec"]["template"]): f"proof-{each}"
+        for each in bad
+    }
+    template = next(r.template for r in revisions if r.current)
+    workload = manifests.workload(manifests.deployment(), template=template)
+    look = model.LiveState(workload, revisions=tuple(revisions))
+    verdicts = {before(ago): HEALTHY for ago in (5, 60, 300)}
+    request = manifests.request(look, {"rollback": params}, verdicts_at=verdicts, condemned=hashes)
+    return rollback.Rollback().plan(request)
+
+
+CONDEMNED: dict[str, tuple[tuple[str, ...], str]] = {
+    "none": ((), "2"),
+    "the one before": (("2",), "1"),
+    "the current one": (("3",), "2"),
+    "all": (("1", "2"), ""),
+}
+
+
+@pytest.mark.parametrize("to", ["LastHealthy", "Previous"])
+@pytest.mark.parametrize(("bad", "release"), CONDEMNED.values(), ids=CONDEMNED)
+def test_never_back_to_what_was_proved_bad(bad: tuple[str, ...], release: str, to: str) -> None:
+    """Though it was Healthy for a while, or is the one before."""
+    found = condemned_plan(history(*THREE), *bad, to=to)
+    if not release:
+        assert isinstance(found, model.Refusal)
+        assert Refused.NO_KNOWN_GOOD_REVISION is found.reason
+        assert "revision 2 was proved bad by proof-2" in found.message
+        return
+    assert release == image(manifests.planned(found))
+
+
+def test_a_plan_tells_which_release_it_leaves() -> None:
+    """So that it can be condemned once the rollback is proved; restarts make no difference."""
+    revisions = history((1, 300, "1"), (2, 60, "2"), (3, 5, "2+restart"))
+    found = condemned_plan(revisions)
+    assert isinstance(found, action.Plan)
+    left = manifests.deployment("2")["spec"]["template"]
+    assert releases.release_hash(left) == found.leaves
+
+
+RETURNED: dict[str, tuple[list[tuple[int, float, float | None, str]], bool]] = {
+    # (number, minutes since created, minutes since it came back, image), young enough for 30m
+    "came back lately": ([(3, 300, None, "1"), (4, 200, 5, "2")], True),
+    "came back long ago": ([(3, 300, None, "1"), (4, 200, 90, "2")], False),
+    "came back lately, restarted": (
+        [(3, 300, None, "1"), (4, 200, 20, "2"), (5, 1, None, "2+r")],
+        True,
+    ),
+    "came back long ago, restarted": (
+        [(3, 300, None, "1"), (4, 200, 90, "2"), (5, 1, None, "2+r")],
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "young"), RETURNED.values(), ids=RETURNED)
+def test_it_is_the_release_that_counts_not_the_object(
+    rows: list[tuple[int, float, float | None, str]], young: bool
+) -> None:
+    """Kubernetes keeps the ReplicaSet of a release, with its age, and takes it again."""
+    revisions = [
+        dataclasses.replace(found, released=None if back is None else NOW - minutes(back))
+        for found, (_, _, back, _) in zip(
+            history(*((number, ago, name) for number, ago, _, name in rows)), rows, strict=True
+        )
+    ]
+    found = plan(revisions, to="Previous", whenChangedWithin="30m")
+    assert young is not isinstance(found, model.Refusal)

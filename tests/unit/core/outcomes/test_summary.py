@@ -14,6 +14,7 @@ from prunella.core.decisions.rules import Rules
 from prunella.core.outcomes import summary
 from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes, seconds
+from tests.unit.core.decisions import test_releases
 from tests.unit.core.outcomes import test_records
 
 Phase = reasons.Phase
@@ -410,3 +411,18 @@ def test_a_spec_that_can_t_be_used_is_not_ready_and_stalled() -> None:
         objects.with_status(policy, found), "signals[0].threshold: give one limit", NOW + minutes(1)
     )
     assert found.model_dump_json() == again.model_dump_json()
+
+
+def test_a_condemned_release_is_told_while_it_is_there() -> None:
+    """At once, whatever its verdict, with the record that proved it bad."""
+    bad = test_releases.BAD
+    found = dataclasses.replace(outcome(), workloads={bad.ref: bad})
+    told = condition(status(found, test_releases.rolled_back()), conditions.CONDEMNED)
+    assert ("True", "ReleasedAgain") == (told.status, told.reason)
+    assert told.message == (
+        "Deployment/checkout runs a release that proof rolled back and proved bad at "
+        "2026-01-05T08:00:00Z"
+    )
+    good = dataclasses.replace(outcome(), workloads={bad.ref: builders.workload()})
+    kinds = [each.type for each in status(good, test_releases.rolled_back()).conditions]
+    assert conditions.CONDEMNED not in kinds

@@ -388,3 +388,71 @@ def test_a_person_is_called_when_nothing_more_is_tried(
     """Doubt always calls; what did not help calls when no step is left or the policy says so."""
     rules = policy_api.Verify.model_validate({"otherwise": otherwise})
     assert expected == verification.must_escalate(builders.record(phase=phase, step=step), rules, 2)
+
+
+def before(wanted: int, available: int, lost: int = 0, kind: str = "DaemonSet") -> objects.Record:
+    """A record that was waiting for its rollout, with the pods as they were before it."""
+    record = verifying(sent_at=NOW - seconds(600))
+    pods = remediation.PodsBefore(wanted=wanted, available=available, lost=lost)
+    target = record.spec.target.model_copy(update={"kind": kind})
+    spec = record.spec.model_copy(update={"before": pods, "target": target})
+    return dataclasses.replace(record, spec=spec)
+
+
+PATIENT, OVER = NOW, NOW + seconds(1)
+MISSING: dict[str, tuple[objects.Record, dict[str, int], Any, tuple[str, str]]] = {
+    # the pods before, the pods now, when it is looked at
+    "a lost node's pod is not waited for": (before(5, 4, 1), {"available": 4}, NOW, MEASURING),
+    "it is not even updated": (before(5, 4, 1), {"updated": 4, "available": 4}, NOW, MEASURING),
+    "one more is missing": (before(5, 4, 1), {"available": 3}, NOW, STILL),
+    "a Deployment takes another node": (
+        before(5, 4, 1, "Deployment"),
+        {"available": 4},
+        NOW,
+        STILL,
+    ),
+    "sick before, waited for": (before(5, 4), {"available": 4}, PATIENT, STILL),
+    "sick before, as much as before when time is up": (
+        before(5, 4),
+        {"available": 4},
+        OVER,
+        MEASURING,
+    ),
+    "less than before when time is up": (
+        before(5, 4),
+        {"available": 3},
+        OVER,
+        ("Unhelpful", "RolloutStuck"),
+    ),
+    "nothing was available before": (
+        before(5, 0),
+        {"available": 0},
+        OVER,
+        ("Unhelpful", "RolloutStuck"),
+    ),
+    "the rollout was blocked": (
+        before(5, 4),
+        {"updated": 0, "available": 4},
+        OVER,
+        ("Unhelpful", "RolloutStuck"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("record", "pods", "now", "expected"), MISSING.values(), ids=MISSING)
+def test_a_rollout_is_compared_with_what_ran_before(
+    record: objects.Record, pods: dict[str, int], now: datetime.datetime, expected: tuple[str, str]
+) -> None:
+    """Pods that could not run before the action prove nothing against it."""
+    workload = dataclasses.replace(ROLLED_OUT, **pods)  # type: ignore[arg-type]
+    status = verification.progress(record, scene(workload=workload, now=now), 0)
+    assert expected == (status.phase, status.reason)
+
+
+def test_pods_that_did_not_run_before_either_are_told() -> None:
+    """The reader sees that the rollout is not whole, and why it counts."""
+    workload = dataclasses.replace(ROLLED_OUT, available=4)
+    status = verification.progress(before(5, 4, 1), scene(workload=workload), 0)
+    assert status.verification is not None
+    words = "rolled out but for 1 pods that did not run before either; samples count after"
+    assert status.verification.message.startswith(words)
