@@ -11,7 +11,7 @@ from prunella.api import base, types
 
 
 class Restart(base.ApiModel):
-    """Restart the workload pod by pod, as `kubectl rollout restart` does."""
+    """Restart the workload as `kubectl rollout restart` does: by its own update strategy."""
 
 
 class EvictPod(base.ApiModel):
@@ -63,7 +63,11 @@ class Rollback(base.ApiModel):
         ),
     )
     when_changed_within: types.Duration | None = pydantic.Field(
-        None, description="Only when the current revision is younger than this."
+        None,
+        description=(
+            "Only when the current release is younger than this. It is as old as its newest "
+            "rollout: a release that came back is young again, a restarted one is not."
+        ),
     )
 
 

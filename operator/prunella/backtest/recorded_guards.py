@@ -12,7 +12,13 @@ from typing import Final
 
 from prunella.core import model
 from prunella.core.decisions import action, guards
-from prunella.core.decisions.guards import blast_radius, ownership, switches, timing
+from prunella.core.decisions.guards import (
+    blast_radius,
+    ownership,
+    rollouts,
+    switches,
+    timing,
+)
 
 NOT_JUDGED: Final = "not judged: "
 
@@ -55,15 +61,36 @@ def _budgets(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
     return "history does not tell which pods a PodDisruptionBudget selected"
 
 
+def _replicas(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    return None if facts.workloads else "no kube-state-metrics tell of replicas"
+
+
+def _strategy(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    if case.action.name not in rollouts.TEMPLATE_ACTIONS:
+        return None
+    return "history does not tell of update strategies, pauses and lost nodes"
+
+
+def _rollout_budgets(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    if case.action.name not in rollouts.TEMPLATE_ACTIONS:
+        return None
+    return "history does not tell which pods a PodDisruptionBudget selected"
+
+
 def _edits(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
     return None if case.follows is None else "history does not tell who changed what"
 
 
 DOUBTS: Final[Mapping[guards.Guard, _Doubt]] = {
     switches.not_paused: _pause,
+    rollouts.wants_pods: _replicas,
+    rollouts.rollout_not_paused: _strategy,
     timing.no_rollout_in_progress: _rollout,
+    rollouts.strategy_replaces_pods: _strategy,
+    rollouts.rollout_is_not_held_up: _strategy,
     ownership.not_owned_by_others: _owners,
     blast_radius.disruption_budgets_allow: _budgets,
+    rollouts.rollout_respects_budgets: _rollout_budgets,
     ownership.unchanged_by_others: _edits,
 }
 """Guards that rest on objects."""

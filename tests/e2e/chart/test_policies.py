@@ -47,6 +47,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"restart": {}}, {"evictPod": {}}]},
         "lets the operator evict pods",
     ),
+    "rollback of a StatefulSet, which may evict, without that right": (
+        ("patch:statefulsets.apps",),
+        "Live",
+        {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"rollback": {}}]},
+        "lets the operator evict pods",
+    ),
+    "rollback of a StatefulSet with both rights": (
+        (EVICT, "patch:statefulsets.apps"),
+        "Live",
+        {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"rollback": {}}]},
+        "",
+    ),
     "eviction with the right": ((EVICT,), "Live", {"steps": [{"evictPod": {}}]}, ""),
     "all with all rights": (
         (EVICT, PATCH_DEPLOYMENTS),

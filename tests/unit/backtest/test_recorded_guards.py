@@ -34,9 +34,19 @@ def test_the_chain_is_the_live_one() -> None:
     assert [guard.__name__ for guard in guards.GUARDS] == names
 
 
+STRATEGIES = {
+    "rollout_not_paused",
+    "strategy_replaces_pods",
+    "rollout_is_not_held_up",
+    "rollout_respects_budgets",
+}
 CASES = {
-    "a restart, nothing known": ("restart", NOTHING, {"not_paused", "no_rollout_in_progress"}),
-    "a restart, workloads known": ("restart", ALL, {"not_paused"}),
+    "a restart, nothing known": (
+        "restart",
+        NOTHING,
+        {"not_paused", "no_rollout_in_progress", "wants_pods", *STRATEGIES},
+    ),
+    "a restart, workloads known": ("restart", ALL, {"not_paused", *STRATEGIES}),
     "a scaling": ("scale", ALL, {"not_paused", "not_owned_by_others"}),
     "an eviction": ("evictPod", ALL, {"not_paused", "disruption_budgets_allow"}),
 }
