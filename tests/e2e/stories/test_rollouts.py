@@ -192,3 +192,78 @@ def test_scaled_to_nothing_is_not_sick(story: Story) -> None:
     )
     assert [] == story.records("checkout")
     assert 0 == story.replicas("checkout")
+
+
+def lose(story: Story, pod: Document) -> None:
+    """Let a pod look as the node controller leaves it when its node is silent."""
+    path = f"/api/v1/namespaces/{story.namespace}/pods/{pod['metadata']['name']}/status"
+    conditions = [
+        {"type": "Ready", "status": "False"},
+        {"type": "ContainersReady", "status": "True"},
+    ]
+    story.patch(path, {"status": {"conditions": conditions}}, STRATEGIC)
+
+
+def test_a_lost_node_does_not_make_an_eviction_unhelpful(story: Story) -> None:
+    """Given a DaemonSet with a lost node, when another pod is evicted, then it is proved.
+
+    A restart, for which its controller would wait for the lost node, is not even begun.
+    """
+    story.run(manifests.workload("logs", "v1", kind="DaemonSet"))
+    story.reported("logs", below=0.01, kind="daemonset")
+    lost, sick, *_ = story.pods("logs")
+    lose(story, lost)
+    story.wait(
+        lambda: story.workload("logs", "DaemonSet")["status"].get("numberUnavailable") == 1,
+        "one pod is unavailable",
+    )
+    path = f"/api/v1/namespaces/{story.namespace}/pods/{sick['metadata']['name']}"
+    story.patch(path, {"metadata": {"annotations": {f"{manifests.LAB}/errors": "0.9"}}})
+    target = {"kind": "DaemonSet", "name": "logs"}
+    signal = manifests.errors(by="pod")
+    steps = ({"restart": {}}, {"evictPod": {}})
+    story.apply(manifests.policy("logs", *steps, target=target, signal=signal))
+    story.start_operator()
+
+    record = story.phase("logs", "Succeeded")
+
+    assert ("evictPod", sick["metadata"]["name"]) == (
+        record["spec"]["action"],
+        record["spec"]["effects"][0]["name"],
+    )
+    assert {"wanted": 3, "available": 2, "lost": 1} == record["spec"]["before"]
+    assert [] == story.writes("logs")
+    assert 1 == story.workload("logs", "DaemonSet")["status"]["numberUnavailable"]
+    assert ["Succeeded"] == story.phases("logs")
+
+
+def test_a_release_that_was_proved_bad_is_known_when_it_comes_again(story: Story) -> None:
+    """Given a release that was rolled back, when it comes again, then it is told and acted on.
+
+    Told at once, after a restart of the operator; acted on after a quarter of the time, though
+    Kubernetes kept its ReplicaSet; and never rolled back to.
+    """
+    story.run(manifests.workload("checkout", "v1"))
+    story.reported("checkout", below=0.01)
+    signal = manifests.errors(held="40s")
+    step = {"rollback": {"to": "Previous", "whenChangedWithin": "30s"}}
+    story.apply(manifests.policy("checkout", step, signal=signal))
+    operator = story.start_operator()
+    story.release("checkout", "v2-bad")
+    first = story.phase("checkout", "Succeeded")
+    operator.kill()
+    story.reported("checkout", below=0.01)
+    time.sleep(30)
+    operator.start()
+
+    story.release("checkout", "v2-bad")
+    words = story.becomes("checkout", "ReleasedAgain", "CondemnedRelease", 20)
+    assert first["metadata"]["name"] in words
+    story.wait(lambda: story.phases("checkout") == ["Succeeded"] * 2, "rolled back again", 150)
+
+    second = story.records("checkout")[1]
+    held = next(g for g in second["spec"]["guards"] if g["guard"] == "held_for_long_enough")
+    assert "10 s are needed, not 40 s" in held["message"]
+    assert "v1" == story.image("checkout")
+    assert any(each["reason"] == "CondemnedRelease" for each in story.events())
+    assert {} == story.condition("checkout", "CondemnedRelease")
