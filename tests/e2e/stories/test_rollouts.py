@@ -168,12 +168,12 @@ def test_recreate_is_told_and_held_to_the_budget(story: Story) -> None:
 
 def test_scaled_to_nothing_is_not_sick(story: Story) -> None:
     """Given a person who scaled it to 0, when a signal of absence cries, then it stays so."""
-    story.run(manifests.workload("checkout", "v1"))
+    story.run(manifests.workload("checkout", "v1"), manifests.workload("search", "v1"))
     story.reported("checkout", below=0.01)
     signal = {
         "name": "up",
         "prometheus": {"query": "count by (namespace, deployment) (app_up)"},
-        "absent": {},
+        "absent": {"canary": "count(app_up)"},
         "for": "5s",
     }
     story.apply(manifests.policy("checkout", {"scale": {"to": 2}}, signal=signal))
@@ -246,7 +246,7 @@ def test_a_release_that_was_proved_bad_is_known_when_it_comes_again(story: Story
     story.run(manifests.workload("checkout", "v1"))
     story.reported("checkout", below=0.01)
     signal = manifests.errors(held="40s")
-    step = {"rollback": {"to": "Previous", "whenChangedWithin": "30s"}}
+    step = {"rollback": {"to": "Previous", "whenChangedWithin": "90s"}}
     story.apply(manifests.policy("checkout", step, signal=signal))
     operator = story.start_operator()
     story.release("checkout", "v2-bad")
