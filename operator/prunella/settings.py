@@ -13,7 +13,8 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-GITOPS_MANAGERS = ("argocd-controller", "kustomize-controller", "helm-controller")
+from prunella.core.decisions import rules
+
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
 
@@ -145,7 +146,10 @@ class Settings(Model):
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     limits: Limits = Limits()
-    gitops_managers: tuple[str, ...] = GITOPS_MANAGERS
+    gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
+    """Field managers of tools that deploy; ``*`` stands for any characters."""
+    gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS
+    """Labels or annotations of objects that such tools own: ``name`` or ``name=value``."""
     system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
     relist_seconds: float = 120.0
     """Time between two full lists that repair what a broken watch lost."""

@@ -23,6 +23,7 @@ class Refused(enum.StrEnum):
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
     OWNED_BY_AUTOSCALER = "OwnedByAutoscaler"
     OWNED_BY_GITOPS = "OwnedByGitOps"
+    OWNED_BY_CONTROLLER = "OwnedByController"
     COOLDOWN = "Cooldown"
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
@@ -41,6 +42,7 @@ class Refused(enum.StrEnum):
     CHANGED_BY_OTHERS = "ChangedByOthers"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"
+    REFUSED_BY_ADMISSION = "RefusedByAdmission"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"
     PLAN_TOO_LARGE = "PlanTooLarge"
@@ -81,6 +83,8 @@ class Doubt(enum.StrEnum):
     NO_ROLLOUT_SEEN = "NoRolloutSeen"
     CANARY_ABSENT = "CanaryAbsent"
     UNDECIDED = "Undecided"
+    PODS_GONE = "PodsGone"
+    MANY_CLUSTERS = "ManyClusters"
 
 
 class Phase(enum.StrEnum):

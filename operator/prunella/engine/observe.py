@@ -71,7 +71,8 @@ class Observer:
             *(self._reading(scene, each, learners, now, None) for each in policy.signals)
         )
         pods = mapping.pod_names(sample for each in readings for sample in each.samples())
-        owners = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        known = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        owners = {pod: owner for pod, owner in known.items() if owner is not None}
         names = [signal.name for signal in policy.signals]
         return dict(zip(names, readings, strict=True)), owners
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from prunella.api import policy as policy_api
 from prunella.api import types
 from prunella.core import model
-from prunella.core.signals import compiled, history
+from prunella.core.signals import compiled, history, lineage
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -49,11 +49,7 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The metrics of kube-state-metrics that tell ``FIELDS``, by kind of workload."""
 AUTOSCALERS: Final = "kube_horizontalpodautoscaler_info"
-_POD: Final = {
-    "Deployment": re.compile(r"(.+)-[a-z0-9]{4,10}-[a-z0-9]{5}"),
-    "StatefulSet": re.compile(r"(.+)-[0-9]{1,6}"),
-    "DaemonSet": re.compile(r"(.+)-[a-z0-9]{5}"),
-}
+_POD: Final = {kind: re.compile(f"(.+){ending}") for kind, ending in lineage.ENDINGS.items()}
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 

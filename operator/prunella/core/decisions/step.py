@@ -77,7 +77,7 @@ def step(
     """One pass over one policy. The policy's spec must be valid."""
     spec = valid_spec(policy)
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
-    findings = find(workloads, snapshot, config)
+    findings = find(workloads, snapshot, config, now)
     verdicts = judge_targets(workloads, findings, config.compiled.when)
     scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
     remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
@@ -139,7 +139,10 @@ def select(
 
 
 def find(
-    workloads: Sequence[model.Workload], snapshot: Snapshot, config: Config
+    workloads: Sequence[model.Workload],
+    snapshot: Snapshot,
+    config: Config,
+    now: datetime.datetime,
 ) -> list[model.Finding]:
     """All findings: each signal for each workload."""
     targets = [workload.ref for workload in workloads]
@@ -152,8 +155,31 @@ def find(
             targets,
             snapshot.owners,
             config.detectors,
+            _living(snapshot, signal, now),
         )
     ]
+
+
+def _living(
+    snapshot: Snapshot, signal: compiled.Signal, now: datetime.datetime
+) -> dict[model.Ref, frozenset[str]]:
+    """The pods that can be evidence, of each target that was looked at closely.
+
+    Not one that is being deleted.  A StatefulSet's pod bears the name of the one before it, so
+    its series say nothing of it until they no longer reach back before it was there.
+    """
+    scrape = snapshot.readings[signal.name].scrape_seconds or onsets.DEFAULT_SCRAPE_SECONDS
+    wait = datetime.timedelta(seconds=compiled.wait_after_rollout(signal.longest_range, scrape))
+    return {
+        ref: frozenset(
+            pod.name
+            for pod in looked.pods
+            if not pod.deleting
+            and (ref.kind != "StatefulSet" or pod.created is None or now - pod.created >= wait)
+        )
+        for ref, looked in snapshot.live_states.items()
+        if looked is not None and looked.pods_known
+    }
 
 
 def judge_targets(

@@ -153,7 +153,7 @@ def test_a_policy_without_anything_to_record_is_refused() -> None:
 
 def test_pods_end_as_the_operator_reads_them() -> None:
     """One rule about pods' names, in two languages."""
-    found = {kind.lower(): pattern.pattern for kind, pattern in lineage._ENDINGS.items()}
+    found = {kind.lower(): ending for kind, ending in lineage.ENDINGS.items()}
 
     assert found == joined.ENDINGS
 

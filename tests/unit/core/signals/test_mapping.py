@@ -85,6 +85,20 @@ MAPPED = {
 }
 
 
+def test_a_guess_is_told_as_such() -> None:
+    """Whose a pod is that the API server does not know says how it was told."""
+    guess = model.GuessedRef(*builders.ref())
+    found = mapping.map_samples(
+        fixtures.signal(),
+        [fixtures.sample(1.0, pod="checkout-x")],
+        [builders.ref()],
+        {"checkout-x": guess},
+    )
+    assert "pod of Deployment/checkout, guessed by its name" == (
+        found.series[builders.ref()][0].mapped_by
+    )
+
+
 @pytest.mark.parametrize(("fields", "labels", "pod", "mapped_by"), MAPPED.values(), ids=MAPPED)
 def test_a_series_finds_its_target(
     fields: dict[str, Any], labels: dict[str, str], pod: str, mapped_by: str
