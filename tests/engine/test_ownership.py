@@ -67,6 +67,38 @@ def _sicken(story: Story, ref: model.Ref = CHECKOUT) -> str:
     return pod.name
 
 
+@pytest.mark.parametrize("window", ["2m", "30s"])
+async def test_a_mended_pod_is_no_reason_in_a_sum_over_all_pods_either(
+    story: Story, window: str
+) -> None:
+    """Given a ratio of the whole Deployment, when its sick pod is deleted, then nothing is done."""
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    held = harness.errors(hold="20s")
+    for role, query in held["ratio"].items():
+        held["ratio"][role] = query.replace("15s", window)
+    story.apply(harness.spec({"restart": {}}, signals=[held]))
+    await story.run(150)
+    pod = _sicken(story)
+    await story.until(lambda: bool(story.status().sick))
+    story.world.cluster.delete_pod(NAMESPACE, pod)
+    await story.run(240)
+
+    assert (story.sent(), story.status().sick) == ([], [])
+
+
+async def test_a_sum_over_all_pods_is_a_reason_while_one_that_lives_is_sick(story: Story) -> None:
+    """Given two sick pods, when one is deleted, then the sum without it tells of the other."""
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    story.apply(harness.spec({"restart": {}}, signals=[harness.errors(hold="20s")]))
+    await story.run(60)
+    pod = _sicken(story)
+    state = next(iter(story.world.cluster.states()))
+    state.active[1].template = state.active[0].template
+    await story.until(lambda: bool(story.status().sick))
+    story.world.cluster.delete_pod(NAMESPACE, pod)
+    await story.until(lambda: bool(story.sent()), 60)
+
+
 STATEFUL = model.Ref("StatefulSet", NAMESPACE, "checkout")
 
 

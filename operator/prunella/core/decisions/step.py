@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prunella.api import policy as policy_api
+from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import action, decide, episode, guards
 from prunella.core.decisions.rules import Rules
@@ -33,6 +34,15 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class LivingOnly:
+    """What a target's signals say without the pods that are gone, by signal."""
+
+    readings: Mapping[str, detect.Reading]
+    gone: tuple[str, ...]
+    """Names of the pods that were left out."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
     """The world as one pass sees it."""
 
@@ -45,6 +55,8 @@ class Snapshot:
     live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
         default_factory=dict
     )
+    living_only: Mapping[model.Ref, LivingOnly] = dataclasses.field(default_factory=dict)
+    """Of targets that were looked at, where pods that are gone were among the evidence."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
@@ -149,37 +161,58 @@ def find(
     return [
         finding
         for signal in config.compiled.signals
-        for finding in detect.detect(
-            signal,
-            snapshot.readings[signal.name],
-            targets,
-            snapshot.owners,
-            config.detectors,
-            _living(snapshot, signal, now),
-        )
+        for finding in _find_signal(signal, targets, snapshot, config, now)
     ]
 
 
-def _living(
-    snapshot: Snapshot, signal: compiled.Signal, now: datetime.datetime
-) -> dict[model.Ref, frozenset[str]]:
-    """The pods that can be evidence, of each target that was looked at closely.
-
-    Not one that is being deleted.  A StatefulSet's pod bears the name of the one before it, so
-    its series say nothing of it until they no longer reach back before it was there.
-    """
-    scrape = snapshot.readings[signal.name].scrape_seconds or onsets.DEFAULT_SCRAPE_SECONDS
-    wait = datetime.timedelta(seconds=compiled.wait_after_rollout(signal.longest_range, scrape))
-    return {
-        ref: frozenset(
-            pod.name
-            for pod in looked.pods
-            if not pod.deleting
-            and (ref.kind != "StatefulSet" or pod.created is None or now - pod.created >= wait)
-        )
+def _find_signal(
+    signal: compiled.Signal,
+    targets: Sequence[model.Ref],
+    snapshot: Snapshot,
+    config: Config,
+    now: datetime.datetime,
+) -> Iterator[model.Finding]:
+    """One signal for each workload, by what lives where that was looked at."""
+    reading = snapshot.readings[signal.name]
+    living = {
+        ref: living_pods(looked, signal, reading, now)
         for ref, looked in snapshot.live_states.items()
         if looked is not None and looked.pods_known
     }
+    owners, detectors = snapshot.owners, config.detectors
+    for finding in detect.detect(signal, reading, targets, owners, detectors, living):
+        only = snapshot.living_only.get(finding.target)
+        if only is None or signal.name not in only.readings:
+            yield finding
+            continue
+        target = finding.target
+        asked = only.readings[signal.name]
+        (found,) = detect.detect(signal, asked, [target], owners, detectors, living)
+        yield detect.of_gone(found, only.gone) if found.reason in _EMPTY else found
+
+
+_EMPTY = {reasons.Doubt.NO_DATA, reasons.Doubt.TOO_FEW_EVENTS}
+
+
+def living_pods(
+    looked: model.LiveState,
+    signal: compiled.Signal,
+    reading: detect.Reading,
+    now: datetime.datetime,
+) -> frozenset[str]:
+    """The pods of a target that can be evidence: not one that is being deleted.
+
+    A StatefulSet's pod bears the name of the one before it, so its series say nothing of it until
+    they no longer reach back before it was there.
+    """
+    inherits = looked.workload.ref.kind == "StatefulSet"
+    scrape = reading.scrape_seconds or onsets.DEFAULT_SCRAPE_SECONDS
+    wait = datetime.timedelta(seconds=compiled.wait_after_rollout(signal.longest_range, scrape))
+    return frozenset(
+        pod.name
+        for pod in looked.pods
+        if not pod.deleting and (not inherits or pod.created is None or now - pod.created >= wait)
+    )
 
 
 def judge_targets(

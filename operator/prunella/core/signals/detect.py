@@ -133,6 +133,14 @@ def _of_living(
     return _unknown(signal, target, reasons.Doubt.PODS_GONE, _gone_text(target, [finding.pod]))
 
 
+def of_gone(finding: model.Finding, pods: Sequence[str]) -> model.Finding:
+    """The finding about a target of which nothing is left when ``pods`` are left out."""
+    target = finding.target
+    return dataclasses.replace(
+        finding, reason=reasons.Doubt.PODS_GONE, message=_gone_text(target, pods)
+    )
+
+
 def _gone_text(target: model.Ref, pods: Sequence[str]) -> str:
     shown = ", ".join(sorted(set(pods))[:3])
     return f"the series are of pods that {target} has no more ({shown}): no reason to act on it"

@@ -53,6 +53,11 @@ def fits(pod: str, workload: model.Ref) -> bool:
     return pod.startswith(name) and bool(_PATTERNS[workload.kind].fullmatch(pod, len(name)))
 
 
+def pattern(workload: model.Ref) -> str:
+    """A regular expression for the names of a workload's pods, as Prometheus reads it."""
+    return workload.name.replace(".", "[.]") + ENDINGS[workload.kind]
+
+
 def _guess(pod: str, by_name: Mapping[str, list[model.Ref]]) -> model.GuessedRef | None:
     end = len(pod)
     while (end := pod.rfind("-", 0, end)) > 0:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import promql_parser
@@ -80,21 +80,68 @@ def validate(query: str) -> None:
         raise PromqlError("the query reads no series: name a metric in it", query)
 
 
-def confine(query: str, label: str, namespace: str) -> str:
+def confine(
+    query: str, label: str, namespace: str, matchers: Mapping[str, str] | None = None
+) -> str:
     """The same query, every selector of which has ``label="namespace"``; on one line.
 
-    A matcher on that label that is there already is kept beside it, so that nothing is
+    ``matchers`` are further labels with the value that each must have, such as the cluster's.
+    A matcher on such a label that is there already is kept beside it, so that nothing is
     ever widened.  The text is parsed again and looked through before it is returned.
     Raises PromqlError.
     """
     if not label or not namespace:
         raise PromqlError("no label or no namespace to confine the query to", query)
-    own = promql_parser.Matcher(promql_parser.MatchOp.Equal, label, namespace)
+    own = [promql_parser.Matcher(promql_parser.MatchOp.Equal, label, namespace)]
+    own += [
+        promql_parser.Matcher(promql_parser.MatchOp.Equal, name, value)
+        for name, value in (matchers or {}).items()
+    ]
+    return _with_matchers(query, own, f"confined to {namespace}")
+
+
+def without(query: str, names: Mapping[str, Iterable[str]]) -> str:
+    """The same query over all series but those whose label has one of the names.
+
+    ``names`` is by label.  Series without the label stay.  Raises PromqlError.
+    """
+    own = [
+        promql_parser.Matcher(promql_parser.MatchOp.NotRe, label, _either(values))
+        for label, values in names.items()
+    ]
+    return _with_matchers(query, own, "asked without some of its series")
+
+
+def contributors_query(
+    confined_query: str, labels: Sequence[str], pattern: str, seconds: float
+) -> str:
+    """One query for the values of ``labels`` that the query's value may rest on.
+
+    Of each leaf, the series of the last ``seconds`` whose label matches the regular expression; a
+    sample bears one of the labels.  Raises PromqlError.
+    """
+    branches = []
+    for label in labels:
+        own = promql_parser.Matcher(promql_parser.MatchOp.Re, label, pattern)
+        for node in _selectors(_parse(confined_query)):
+            leaf = _selector_text(node.name, [[*group, own] for group in _groups(node)])
+            reached = f"last_over_time({leaf}[{seconds:.0f}s])" if seconds >= 1 else leaf
+            branches.append(f"group by ({_name_text(label)}) ({reached})")
+    return " or ".join(dict.fromkeys(branches))
+
+
+def _either(values: Iterable[str]) -> str:
+    """A regular expression for any of some names of Kubernetes."""
+    return "|".join(value.replace(".", "[.]") for value in sorted(values))
+
+
+def _with_matchers(query: str, own: Sequence[promql_parser.Matcher], purpose: str) -> str:
+    """The query with matchers added to each selector, parsed again and looked through."""
 
     def add(node: promql_parser.Expr) -> promql_parser.Expr | None:
         if not isinstance(node, promql_parser.VectorSelector):
             return None
-        groups = [g if _has(g, own) else [*g, own] for g in _groups(node)]
+        groups = [[*g, *(m for m in own if not _has(g, m))] for g in _groups(node)]
         text = _selector_text(node.name, groups) + _modifiers_text(node)
         return promql_parser.parse(text)
 
@@ -105,9 +152,9 @@ def confine(query: str, label: str, namespace: str) -> str:
         text = " ".join(line.strip() for line in changed.prettify().split("\n"))
         groups = [group for node in _selectors(_parse(text)) for group in _groups(node)]
     except ValueError as error:
-        raise PromqlError(f"the query can't be confined to {namespace}: {error}", query) from error
-    if not all(_has(group, own) for group in groups):
-        raise PromqlError(f"the query can't be confined to {namespace}", query)
+        raise PromqlError(f"the query can't be {purpose}: {error}", query) from error
+    if not all(_has(group, each) for group in groups for each in own):
+        raise PromqlError(f"the query can't be {purpose}", query)
     return text
 
 
