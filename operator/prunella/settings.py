@@ -97,6 +97,8 @@ class Source(Model):
     tls: Tls = Tls()
     namespace_label: str = "namespace"
     """Label that confines a policy's queries to its own namespace."""
+    matchers: dict[Annotated[str, pydantic.Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = {}
+    """Labels that every selector gets with their values, as ``{cluster: eu-1}``."""
     allowed_namespaces: tuple[str, ...] = ("*",)
     connect_timeout_seconds: float = 3.0
     read_timeout_seconds: float = 10.0
@@ -106,6 +108,16 @@ class Source(Model):
     """Distinct queries that one namespace may have answered in a round."""
     max_seconds_per_namespace: float = 30.0
     """Time that one namespace's queries may take in a round."""
+
+    @pydantic.model_validator(mode="after")
+    def _matchers_say_something(self) -> Self:
+        """Make sure that a matcher chooses a value, and leaves the namespace to its own label."""
+        for label, value in self.matchers.items():
+            if not value:
+                raise ValueError(f"matchers: {label} has no value: an empty one would match all")
+            if label == self.namespace_label:
+                raise ValueError(f"matchers: {label} is the namespaceLabel, set for each policy")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _one_kind_of_credentials(self) -> Self:

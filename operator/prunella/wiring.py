@@ -17,7 +17,7 @@ from prunella import handlers
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import heap, telemetry
+from prunella.adapters import heap, sources, telemetry
 from prunella.adapters.kubernetes import (
     client,
     cluster,
@@ -90,9 +90,7 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
         rules=rules_of(settings),
         actions=registry.all_actions(),
         detectors=DETECTORS,
-        namespace_labels={
-            name: source.namespace_label for name, source in settings.sources.items()
-        },
+        confinements=sources.confinements(settings.sources),
         retention=datetime.timedelta(seconds=settings.record_retention_seconds),
     )
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from prunella import settings
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import server
 from prunella.api import reasons
 from prunella.core import model, objects
+from prunella.promql import series_store
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 
@@ -280,3 +282,66 @@ async def test_what_was_not_given_back_is_given_back_later(story: Story) -> None
 
     assert server.OPERATOR not in _owners(story)
     assert objects.FIELD_MANAGER == server.OPERATOR
+
+
+def _cluster_series(story: Story, cluster: str, errors: float) -> None:
+    """Let a source hold checkout's series of a cluster, and that its pods are scraped there."""
+    labels = {"namespace": NAMESPACE, "cluster": cluster}
+    own = {**labels, "deployment": "checkout", "pod": f"checkout-{cluster}"}
+    name = series_store.NAME
+    up = story.world.store.series({name: "up", **labels, "instance": f"{cluster}:80"})
+    good = story.world.store.series({name: "app_http_requests_total", **own, "code": "200"})
+    bad = story.world.store.series({name: "app_http_requests_total", **own, "code": "500"})
+    counted = [0.0, 0.0]
+
+    def scrape() -> None:
+        now = story.world.clock.now().timestamp()
+        up.append(now, 1.0)
+        counted[0] += 50 * (1 - errors)
+        counted[1] += 50 * errors
+        good.append(now, counted[0])
+        bad.append(now, counted[1])
+
+    story.world.clock.every(5.0, scrape)
+
+
+async def _tell_of_two_clusters(story: Story, query: str = "") -> None:
+    """Given a healthy checkout here, and one that fails in another cluster of the same source."""
+    story.world.cluster.add_deployment(
+        NAMESPACE, "checkout", harness.GOOD, pod_annotations={"lab.prunella.dev/metrics": "none"}
+    )
+    _cluster_series(story, "eu-1", 0.0)
+    _cluster_series(story, "us-1", 0.9)
+    signal = harness.errors()
+    for role, text in signal["ratio"].items():
+        chosen = text.replace("total{", f"total{{{query},").replace("total[", f"total{{{query}}}[")
+        signal["ratio"][role] = chosen if query else text
+    story.apply(harness.spec({"restart": {}}, signals=[signal]))
+    await story.run(120)
+
+
+async def test_another_clusters_errors_are_no_reason_to_act(story: Story) -> None:
+    """Given a source with two clusters and no matchers, then nothing is done and it is said why."""
+    await _tell_of_two_clusters(story)
+
+    assert story.sent() == []
+    assert ("False", reasons.Doubt.MANY_CLUSTERS) == story.condition("Ready")
+    assert "2 clusters for namespace shop (cluster: eu-1, us-1)" in story.sick().message
+    assert "matchers in the operator's settings, as {cluster: eu-1}" in story.sick().message
+
+
+@pytest.mark.parametrize(("cluster", "acted"), [("eu-1", False), ("us-1", True)])
+async def test_a_source_with_matchers_is_read_for_one_cluster(cluster: str, *, acted: bool) -> None:
+    """Given matchers, then that cluster's series alone decide."""
+    source = settings.Source(matchers={"cluster": cluster})
+    async with harness.telling(settings.Settings(sources={"default": source})) as story:
+        await _tell_of_two_clusters(story)
+        assert acted == bool(story.records())
+        assert acted == bool(story.status().sick)
+
+
+async def test_a_query_that_chooses_its_cluster_needs_no_matchers(story: Story) -> None:
+    """Given ``cluster="eu-1"`` in every selector of the policy, then it is believed."""
+    await _tell_of_two_clusters(story, 'cluster="eu-1"')
+
+    assert ("True", "Healthy") == story.condition("Ready")

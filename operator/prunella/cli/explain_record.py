@@ -15,7 +15,7 @@ from prunella.api import reasons
 from prunella.api import remediation as remediation_api
 from prunella.cli import kube, page, read, terminal
 from prunella.cli.errors import CliError
-from prunella.core import objects
+from prunella.core import model, objects
 
 MOST_LINES = 24
 """Lines of one changed value; the whole is in the JSON output."""
@@ -58,6 +58,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     _why(written, record.spec)
     _guards(written, record.spec.guards)
     _effects(written, record)
+    _fields(written, record)
     _verification(written, record)
     _follow_ups(written, record, _following(cluster, name))
     written.print(out)
@@ -157,6 +158,23 @@ def _outcome(written: page.Page, status: remediation_api.EffectStatus | None) ->
     after = f" (generation {status.generation})" if status.generation is not None else ""
     told = status.outcome or "no answer is recorded"
     written.fact("outcome", f"{told}{said}{after}", indent=5, column=10)
+
+
+def _fields(written: page.Page, record: objects.Record) -> None:
+    """Whose the fields are that were written: what server-side apply would report."""
+    patched = [e for e in record.spec.effects if e.verb == model.Verb.PATCH.value]
+    if not patched or record.sent_at is None:
+        return
+    manager = objects.FIELD_MANAGER
+    written.section("Fields")
+    if record.phase.final:
+        words = f"given back: the field manager {manager} owns nothing of {record.target} any more"
+    else:
+        words = (
+            f"the field manager {manager} owns what was written until this ends; until then "
+            f'`kubectl apply --server-side` of another value is a conflict with "{manager}"'
+        )
+    written.say(words)
 
 
 def patch_lines(patch: str) -> list[str]:

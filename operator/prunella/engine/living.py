@@ -14,32 +14,40 @@ from collections.abc import Mapping, Sequence
 from prunella.core import model
 from prunella.core.decisions import step
 from prunella.core.signals import compiled, detect, lineage, mapping, query_analysis
+from prunella.engine import clusters
 from prunella.engine import world as worlds
 
 
 async def living_only(
     world: worlds.World,
+    known: clusters.Clusters,
     signals: Sequence[compiled.Signal],
     looked: model.LiveState,
     snapshot: step.Snapshot,
     findings: Sequence[model.Finding],
     now: datetime.datetime,
 ) -> step.LivingOnly | None:
-    """The readings without pods that are gone; None where no evidence rests on such a pod."""
+    """The readings without pods that are gone; None where no evidence rests on such a pod.
+
+    What adds up several clusters is found out here too, before it can be a reason to act.
+    """
     target = looked.workload.ref
-    without_pod = {
-        each.signal
+    pods = {
+        each.signal: each.pod
         for each in findings
-        if each.target == target and each.verdict is model.Verdict.UNHEALTHY and not each.pod
+        if each.target == target and each.verdict is model.Verdict.UNHEALTHY
     }
     readings: dict[str, detect.Reading] = {}
+    found: model.Failure | frozenset[str] | None
     gone: set[str] = set()
     for signal in signals:
-        if signal.name not in without_pod or not _is_of_the_moment(signal):
+        if signal.name not in pods:
             continue
         reading = snapshot.readings[signal.name]
-        living = step.living_pods(looked, signal, reading, now)
-        found = await _gone(world, signal, target, living)
+        found = await known.mixed(signal, target.namespace, now, clusters.BEFORE_ACTING)
+        if found is None and not pods[signal.name] and _is_of_the_moment(signal):
+            living = step.living_pods(looked, signal, reading, now)
+            found = await _gone(world, signal, target, living)
         if isinstance(found, model.Failure):
             answers: Mapping[str, model.Answer] = dict.fromkeys(signal.queries, found)
         elif found:

@@ -83,7 +83,7 @@ class Passes:
         if policy.spec is not None:
             try:
                 fresh.compiled = recording.compile_policy(
-                    policy.key, policy.spec, self._options.namespace_labels
+                    policy.key, policy.spec, self._options.confinements
                 )
             except compiled.PolicyError as error:
                 fresh.problem = str(error)
@@ -203,8 +203,9 @@ class Passes:
         )
         if looked is None or not looked.pods_known:
             return snapshot
+        known, signals = self._observer.clusters, config.compiled.signals
         only = await living.living_only(
-            self._world, config.compiled.signals, looked, snapshot, outcome.findings, now
+            self._world, known, signals, looked, snapshot, outcome.findings, now
         )
         if only is None:
             return snapshot

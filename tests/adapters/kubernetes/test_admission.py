@@ -21,8 +21,7 @@ SAID = {
         "admission webhook images.policy.example",
     ),
     "a webhook that does not answer": (
-        'Internal error occurred: failed calling webhook "images.policy.example": failed to call '
-        'webhook: Post "https://policy.shop.svc:443/?timeout=10s": connection refused',
+        'Internal error occurred: failed calling webhook "images.policy.example": no connection',
         "admission webhook images.policy.example",
     ),
     "a policy": (

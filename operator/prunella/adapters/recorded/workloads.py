@@ -136,7 +136,7 @@ def name_of(signal: compiled.Signal, kind: str, labels: Mapping[str, str]) -> st
         return labels[own]
     if any(labels.get(each) for each in compiled.WORKLOAD_LABELS.values()):
         return None
-    pod = next((labels[each] for each in compiled.POD_LABELS if labels.get(each)), "")
+    pod = next((labels[each] for each in signal.confinement.pod_labels if labels.get(each)), "")
     found = _POD[kind].fullmatch(pod)
     return found[1] if found is not None else None
 

@@ -50,7 +50,7 @@ def _owned(signal: compiled.Signal, query: str) -> str:
     workload = next((each for each in signal.labels if each in ENDINGS), None)
     if workload is None or signal.spec.mapping is not None:
         return query
-    first, second = compiled.POD_LABELS
+    first, second = signal.confinement.pod_labels
     name = f"([^;]+){ENDINGS[workload]}"
     who = f'label_join({query}, "{_WHO}", ";", "{workload}", "{first}", "{second}")'
     return f'label_replace({who}, "{workload}", "$1$2", "{_WHO}", ";{name};.*|;;{name}")'

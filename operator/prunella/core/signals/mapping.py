@@ -129,7 +129,7 @@ def _place(
         return _single(labels, by_name)
     if mapping is not None and mapping.name is not None:
         return _by_label(signal, mapping.name, labels, by_name)
-    pod_label = _first(compiled.POD_LABELS, labels)
+    pod_label = _first(signal.confinement.pod_labels, labels)
     if _first(_WORKLOAD_LABELS, labels) is not None:
         usable = (each for each in _WORKLOAD_LABELS if each in signal.labels)
         own = _first(usable, labels)
@@ -183,10 +183,15 @@ def _show(labels: Mapping[str, str]) -> str:
     return "{" + inner[:200] + "}"
 
 
-def pod_names(samples: Iterable[model.Sample]) -> frozenset[str]:
-    """Names of the pods that samples speak of without naming their workload."""
+def pod_names(
+    samples: Iterable[model.Sample], labels: Sequence[str] = compiled.POD_LABELS
+) -> frozenset[str]:
+    """Names of the pods that samples speak of without naming their workload.
+
+    ``labels`` are those that hold a pod's name, the one that counts first.
+    """
     pod_labels = (
-        (sample.labels, _first(compiled.POD_LABELS, sample.labels))
+        (sample.labels, _first(labels, sample.labels))
         for sample in samples
         if _first(_WORKLOAD_LABELS, sample.labels) is None
     )

@@ -112,6 +112,18 @@ def without(query: str, names: Mapping[str, Iterable[str]]) -> str:
     return _with_matchers(query, own, "asked without some of its series")
 
 
+def chooses(query: str, label: str) -> bool:
+    """Whether each selector of a query says which value of a label it wants.
+
+    Raises PromqlError.
+    """
+    return all(
+        any(m.name == label and m.op == promql_parser.MatchOp.Equal and m.value for m in group)
+        for node in _selectors(_parse(query))
+        for group in _groups(node)
+    )
+
+
 def contributors_query(
     confined_query: str, labels: Sequence[str], pattern: str, seconds: float
 ) -> str:
