@@ -161,20 +161,16 @@ def _outcome(written: page.Page, status: remediation_api.EffectStatus | None) ->
 
 
 def _fields(written: page.Page, record: objects.Record) -> None:
-    """Whose the fields are that were written: what server-side apply would report."""
-    patched = [e for e in record.spec.effects if e.verb == model.Verb.PATCH.value]
-    if not patched or record.sent_at is None:
+    """Whose the fields are meanwhile: what server-side apply would report."""
+    patched = any(effect.verb == model.Verb.PATCH.value for effect in record.spec.effects)
+    if not patched or record.sent_at is None or record.phase.final:
         return
     manager = objects.FIELD_MANAGER
     written.section("Fields")
-    if record.phase.final:
-        words = f"given back: the field manager {manager} owns nothing of {record.target} any more"
-    else:
-        words = (
-            f"the field manager {manager} owns what was written until this ends; until then "
-            f'`kubectl apply --server-side` of another value is a conflict with "{manager}"'
-        )
-    written.say(words)
+    written.say(
+        f"the field manager {manager} owns what was written until this ends; until then "
+        f'`kubectl apply --server-side` of another value is a conflict with "{manager}"'
+    )
 
 
 def patch_lines(patch: str) -> list[str]:

@@ -187,7 +187,7 @@ def denied(story: Story) -> Any:
 def test_a_refusal_by_admission_is_told_and_asked_ever_more_seldom(
     story: Story, denied: str
 ) -> None:
-    """Given a policy that denies the change, then its words are told, and it is not asked always."""
+    """Given a policy that denies a change, then its words are told, and it is asked seldom."""
     story.run(manifests.workload("checkout", "v1"))
     story.annotate_pods("checkout", errors="0.5")
     story.apply(manifests.policy("checkout", {"restart": {}}))
