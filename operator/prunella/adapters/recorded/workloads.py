@@ -53,11 +53,11 @@ _POD: Final = {kind: re.compile(f"(.+){ending}") for kind, ending in lineage.END
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
-def queries(kind: str, label: str, namespace: str) -> list[str]:
+def queries(kind: str, confinement: compiled.Confinement, namespace: str) -> list[str]:
     """The queries for ``FIELDS``, labels and autoscalers, in this order."""
-    where = f'{{{label}="{namespace}"}}'
     labels = f"kube_{kind.lower()}_labels"
-    return [f"{name}{where}" for name in (*METRICS[kind], labels, AUTOSCALERS)]
+    names = (*METRICS[kind], labels, AUTOSCALERS)
+    return [confinement.apply(name, namespace) for name in names]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
