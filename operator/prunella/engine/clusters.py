@@ -49,7 +49,7 @@ class Clusters:
         """
         key = signal.spec.source, namespace
         known = self._seen.get(key)
-        if known is None or abs(now - known.when) >= every:
+        if known is None or now - known.when >= every:
             # Noted at once: all signals of a round are read at the same time.
             self._seen[key] = _Seen(now, known.by_label if known is not None else {})
             known = self._seen[key] = await self._ask(signal, namespace, now)

@@ -109,7 +109,9 @@ class Observer:
         now: datetime.datetime,
         at: datetime.datetime | None,
     ) -> detect.Reading:
-        mixed = await self.clusters.mixed(signal, scene.namespace, now)
+        mixed = None
+        if at is None:
+            mixed = await self.clusters.mixed(signal, scene.namespace, now)
         if mixed is not None:
             return detect.Reading(dict.fromkeys(signal.queries, mixed), mixed, None)
         asked = _asked_for_age(signal)
