@@ -14,7 +14,7 @@ import datetime
 from prunella import ports
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import compiled, query_analysis
+from prunella.core.signals import compiled, series_filter
 
 ASK_EVERY = datetime.timedelta(minutes=10)
 BEFORE_ACTING = datetime.timedelta(seconds=15)
@@ -54,7 +54,7 @@ class Clusters:
             self._seen[key] = _Seen(now, known.by_label if known is not None else {})
             known = self._seen[key] = await self._ask(signal, namespace, now)
         for label, found in known.by_label.items():
-            if not all(query_analysis.chooses(each, label) for each in signal.queries.values()):
+            if not all(series_filter.chooses(each, label) for each in signal.queries.values()):
                 return _failure(signal.spec.source, namespace, label, found)
         return None
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from prunella.core import model
 from prunella.core.decisions import step
-from prunella.core.signals import compiled, detect, lineage, mapping, query_analysis
+from prunella.core.signals import compiled, detect, lineage, mapping, series_filter
 from prunella.engine import clusters
 from prunella.engine import world as worlds
 
@@ -71,7 +71,7 @@ async def _gone(
     pattern = lineage.pattern(target)
     names: set[str] = set()
     for query in signal.queries.values():
-        text = query_analysis.contributors_query(
+        text = series_filter.contributors_query(
             query, compiled.POD_LABELS, pattern, signal.longest_range
         )
         answer = await world.metrics.query(signal.spec.source, target.namespace, text)
@@ -86,7 +86,7 @@ async def _without(
 ) -> dict[str, model.Answer]:
     """The answers to the signal's queries, without the series of some pods."""
     left_out = dict.fromkeys(compiled.POD_LABELS, gone)
-    texts = [query_analysis.without(query, left_out) for query in signal.queries.values()]
+    texts = [series_filter.without(query, left_out) for query in signal.queries.values()]
     source = signal.spec.source
     replies = await asyncio.gather(
         *(world.metrics.query(source, namespace, text) for text in texts)

@@ -97,58 +97,14 @@ def confine(
         promql_parser.Matcher(promql_parser.MatchOp.Equal, name, value)
         for name, value in (matchers or {}).items()
     ]
-    return _with_matchers(query, own, f"confined to {namespace}")
+    return with_matchers(query, own, f"confined to {namespace}")
 
 
-def without(query: str, names: Mapping[str, Iterable[str]]) -> str:
-    """The same query over all series but those whose label has one of the names.
+def with_matchers(query: str, own: Sequence[promql_parser.Matcher], purpose: str) -> str:
+    """The query with matchers added to each selector, parsed again and looked through.
 
-    ``names`` is by label.  Series without the label stay.  Raises PromqlError.
+    ``purpose`` says in an error what can't be done.  Raises PromqlError.
     """
-    own = [
-        promql_parser.Matcher(promql_parser.MatchOp.NotRe, label, _either(values))
-        for label, values in names.items()
-    ]
-    return _with_matchers(query, own, "asked without some of its series")
-
-
-def chooses(query: str, label: str) -> bool:
-    """Whether each selector of a query says which value of a label it wants.
-
-    Raises PromqlError.
-    """
-    return all(
-        any(m.name == label and m.op == promql_parser.MatchOp.Equal and m.value for m in group)
-        for node in _selectors(_parse(query))
-        for group in _groups(node)
-    )
-
-
-def contributors_query(
-    confined_query: str, labels: Sequence[str], pattern: str, seconds: float
-) -> str:
-    """One query for the values of ``labels`` that the query's value may rest on.
-
-    Of each leaf, the series of the last ``seconds`` whose label matches the regular expression; a
-    sample bears one of the labels.  Raises PromqlError.
-    """
-    branches = []
-    for label in labels:
-        own = promql_parser.Matcher(promql_parser.MatchOp.Re, label, pattern)
-        for node in _selectors(_parse(confined_query)):
-            leaf = _selector_text(node.name, [[*group, own] for group in _groups(node)])
-            reached = f"last_over_time({leaf}[{seconds:.0f}s])" if seconds >= 1 else leaf
-            branches.append(f"group by ({_name_text(label)}) ({reached})")
-    return " or ".join(dict.fromkeys(branches))
-
-
-def _either(values: Iterable[str]) -> str:
-    """A regular expression for any of some names of Kubernetes."""
-    return "|".join(value.replace(".", "[.]") for value in sorted(values))
-
-
-def _with_matchers(query: str, own: Sequence[promql_parser.Matcher], purpose: str) -> str:
-    """The query with matchers added to each selector, parsed again and looked through."""
 
     def add(node: promql_parser.Expr) -> promql_parser.Expr | None:
         if not isinstance(node, promql_parser.VectorSelector):
@@ -168,6 +124,11 @@ def _with_matchers(query: str, own: Sequence[promql_parser.Matcher], purpose: st
     if not all(_has(group, each) for group in groups for each in own):
         raise PromqlError(f"the query can't be {purpose}", query)
     return text
+
+
+def matcher_groups(query: str) -> list[list[promql_parser.Matcher]]:
+    """The matchers of each selector, and of each alternative of one. Raises PromqlError."""
+    return [group for node in _selectors(_parse(query)) for group in _groups(node)]
 
 
 def leaves(query: str) -> tuple[str, ...]:

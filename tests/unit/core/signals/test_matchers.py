@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from prunella.core.signals import compiled, query_analysis
+from prunella.core.signals import compiled, query_analysis, series_filter
 from tests.unit.core import builders
 
 EU = {"cluster": "eu-1"}
@@ -63,12 +63,12 @@ CHOOSES = {
 @pytest.mark.parametrize(("query", "expected"), CHOOSES.values(), ids=CHOOSES)
 def test_which_queries_choose_a_cluster(query: str, *, expected: bool) -> None:
     """Only an equal matcher in every selector leaves no doubt."""
-    assert expected == query_analysis.chooses(query, "cluster")
+    assert expected == series_filter.chooses(query, "cluster")
 
 
 def test_pods_can_be_left_out() -> None:
     """Series without the label stay; the names are no patterns."""
-    found = query_analysis.without("sum(rate(a[1m])) / b", {"pod": ["web-2", "web.1-x"]})
+    found = series_filter.without("sum(rate(a[1m])) / b", {"pod": ["web-2", "web.1-x"]})
     left_out = '{pod!~"web-2|web[.]1-x"}'
     assert f"sum(rate(a{left_out}[1m])) / b{left_out}" == found
 
@@ -77,7 +77,7 @@ CONTRIBUTORS = {
     "over its range": (
         'sum(rate(a{x="y"}[1m]))',
         60.0,
-        'group by (pod) (last_over_time(a{x="y", pod=~"web-.*"}[60s]))',
+        'group by (pod) (last_over_time(a{pod=~"web-.*", x="y"}[60s]))',
     ),
     "an instant query": ("sum(a)", 0.0, 'group by (pod) (a{pod=~"web-.*"})'),
     "the same leaf once": ("a / a", 0.0, 'group by (pod) (a{pod=~"web-.*"})'),
@@ -92,7 +92,7 @@ CONTRIBUTORS = {
 @pytest.mark.parametrize(("query", "seconds", "expected"), CONTRIBUTORS.values(), ids=CONTRIBUTORS)
 def test_the_pods_that_a_value_rests_on(query: str, seconds: float, expected: str) -> None:
     """Each leaf is asked for as long as the query looks back."""
-    found = query_analysis.contributors_query(query, ("pod",), "web-.*", seconds)
+    found = series_filter.contributors_query(query, ("pod",), "web-.*", seconds)
     assert expected == found
     query_analysis.validate(found)
 
