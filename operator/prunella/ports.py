@@ -58,6 +58,8 @@ class Receipt:
     """The target as the API server returned it after a patch; None for pods and refusals."""
     status: int | None = None
     """HTTP status of the answer; None when none came."""
+    refused_by: str = ""
+    """The admission webhook or policy that refused; empty when it was the API server itself."""
 
 
 class Clock(Protocol):
@@ -97,8 +99,11 @@ class Cluster(Protocol):
     def workloads(self, namespace: str) -> Collection[model.Workload]:
         """The watched workloads of a namespace; costs no request."""
 
-    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
-        """The workload of each named pod; unknown pods are left out. Cached by pod name."""
+    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
+        """The workload of each named pod, None for one that belongs to no workload.
+
+        Names that no pod has are left out.  Cached by pod name.
+        """
 
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
@@ -108,6 +113,13 @@ class Cluster(Protocol):
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises."""
+
+    async def give_back(self, target: model.Ref, uid: str) -> None:
+        """Leave the fields of a workload that are the operator's to whoever writes them next.
+
+        Its values stay as they are.  Without this, server-side apply reports a conflict with the
+        operator.  Nothing is done to an object that is gone.  Raises ClusterError.
+        """
 
 
 class Policies(Protocol):

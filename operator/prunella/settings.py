@@ -13,7 +13,8 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-GITOPS_MANAGERS = ("argocd-controller", "kustomize-controller", "helm-controller")
+from prunella.core.decisions import rules
+
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
 
@@ -96,6 +97,8 @@ class Source(Model):
     tls: Tls = Tls()
     namespace_label: str = "namespace"
     """Label that confines a policy's queries to its own namespace."""
+    matchers: dict[Annotated[str, pydantic.Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str] = {}
+    """Labels that every selector gets with their values, as ``{cluster: eu-1}``."""
     allowed_namespaces: tuple[str, ...] = ("*",)
     connect_timeout_seconds: float = 3.0
     read_timeout_seconds: float = 10.0
@@ -105,6 +108,16 @@ class Source(Model):
     """Distinct queries that one namespace may have answered in a round."""
     max_seconds_per_namespace: float = 30.0
     """Time that one namespace's queries may take in a round."""
+
+    @pydantic.model_validator(mode="after")
+    def _matchers_say_something(self) -> Self:
+        """Make sure that a matcher chooses a value, and leaves the namespace to its own label."""
+        for label, value in self.matchers.items():
+            if not value:
+                raise ValueError(f"matchers: {label} has no value: an empty one would match all")
+            if label == self.namespace_label:
+                raise ValueError(f"matchers: {label} is the namespaceLabel, set for each policy")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _one_kind_of_credentials(self) -> Self:
@@ -147,7 +160,10 @@ class Settings(Model):
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     limits: Limits = Limits()
-    gitops_managers: tuple[str, ...] = GITOPS_MANAGERS
+    gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
+    """Field managers of tools that deploy; ``*`` stands for any characters."""
+    gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS
+    """Labels or annotations of objects that such tools own: ``name`` or ``name=value``."""
     system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
     relist_seconds: float = 120.0
     """Time between two full lists that repair what a broken watch lost."""

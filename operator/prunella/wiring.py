@@ -17,7 +17,7 @@ from prunella import handlers
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import heap, telemetry
+from prunella.adapters import heap, sources, telemetry
 from prunella.adapters.kubernetes import (
     client,
     cluster,
@@ -76,7 +76,8 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         operator_namespace=settings.operator_namespace,
         operator_name=settings.operator_name,
         system_namespaces=frozenset(settings.system_namespaces),
-        gitops_managers=frozenset(settings.gitops_managers),
+        gitops_managers=settings.gitops_managers,
+        gitops_labels=settings.gitops_labels,
         actions_per_namespace_per_hour=settings.limits.actions_per_namespace_per_hour,
         actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
@@ -90,9 +91,7 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
         rules=rules_of(settings),
         actions=registry.all_actions(),
         detectors=DETECTORS,
-        namespace_labels={
-            name: source.namespace_label for name, source in settings.sources.items()
-        },
+        confinements=sources.confinements(settings.sources),
         retention=datetime.timedelta(seconds=settings.record_retention_seconds),
     )
 

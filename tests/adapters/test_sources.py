@@ -8,6 +8,7 @@ from prunella import settings
 from prunella.adapters import sources
 from prunella.api import reasons
 from prunella.core import model
+from prunella.core.signals import compiled
 
 TENANTS = settings.Source(allowed_namespaces=("shop", "team-*"))
 SOURCES = {"default": settings.Source(), "tenants": TENANTS, "closed": settings.Source()}
@@ -46,11 +47,38 @@ def test_own_series() -> None:
     vector = model.Vector((own, foreign, aggregate, foreign), ("hint",))
 
     expected = (model.Vector((own, aggregate), ("hint",)), 2)
-    assert expected == sources.own_series(vector, "namespace", "shop")
+    assert expected == sources.own_series(vector, settings.Source(), "shop")
 
 
 def test_the_label_of_the_source_counts() -> None:
     """Elsewhere a namespace is called otherwise."""
     vector = model.Vector((model.Sample({"namespace": "bank", "team": "shop"}, 1.0),))
 
-    assert (vector, 0) == sources.own_series(vector, "team", "shop")
+    assert (vector, 0) == sources.own_series(
+        vector, settings.Source(namespace_label="team"), "shop"
+    )
+
+
+def test_what_bears_another_cluster_is_dropped() -> None:
+    """A query can make up a label: what the source's matchers choose by is looked at again."""
+    own = model.Sample({"namespace": "shop", "cluster": "eu-1"}, 1.0)
+    aggregate = model.Sample({"deployment": "checkout"}, 2.0)
+    other = model.Sample({"namespace": "shop", "cluster": "us-1"}, 3.0)
+    source = settings.Source(matchers={"cluster": "eu-1"})
+
+    found = sources.own_series(model.Vector((own, other, aggregate)), source, "shop")
+
+    assert (model.Vector((own, aggregate)), 1) == found
+
+
+def test_confinements_are_those_of_the_settings() -> None:
+    """Label and matchers of each source, by its name."""
+    both = {
+        "default": settings.Source(),
+        "central": settings.Source(namespace_label="exported_namespace", matchers={"c": "1"}),
+    }
+
+    assert {
+        "default": compiled.Confinement("namespace", {}),
+        "central": compiled.Confinement("exported_namespace", {"c": "1"}),
+    } == sources.confinements(both)

@@ -69,6 +69,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "headers": {"X-Scope-OrgID": "shop"},
         "tls": {"caFile": "/ca.crt", "certFile": "/tls.crt", "keyFile": "/tls.key"},
         "namespaceLabel": "kubernetes_namespace",
+        "matchers": {"cluster": "eu-1"},
         "allowedNamespaces": ["shop"],
         "connectTimeoutSeconds": 1.5,
         "readTimeoutSeconds": 5,
@@ -92,6 +93,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     }
     operator = {
         "gitopsManagers": ["argocd-controller"],
+        "gitopsLabels": ["shop.example/owner=robot"],
         "systemNamespaces": ["kube-system", "cert-manager"],
         "relistSeconds": 60,
         "recordRetentionSeconds": 2592000,

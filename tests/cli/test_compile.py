@@ -77,6 +77,22 @@ def test_the_namespace_label_can_be_given(run: Run, file: pathlib.Path) -> None:
     assert 'app_load{kube_namespace="shop"}' in done.out
 
 
+def test_matchers_can_be_given(run: Run, file: pathlib.Path) -> None:
+    """By source, as in the operator's settings."""
+    done = run("compile", str(file), "--matcher", "default:cluster=eu-1")
+
+    assert 'app_load{cluster="eu-1",namespace="shop"}' in done.out
+
+
+@pytest.mark.parametrize("text", ["cluster=eu-1", "default:cluster", ":a=b"])
+def test_a_matcher_that_is_none_is_refused(run: Run, file: pathlib.Path, text: str) -> None:
+    """It says how one is written."""
+    done = run("compile", str(file), "--matcher", text)
+
+    assert done.code == 2
+    assert "--matcher must be" in done.err
+
+
 REFUSED = {
     "what rules can't do": (
         ("baseline: {}", "baseline: {exceptions: [{date: 2026-12-25}]}"),

@@ -150,6 +150,23 @@ def test_page_is_as_recorded(run: conftest.Run, name: str) -> None:
     assert 100 >= max(len(line) for line in result.out.splitlines())
 
 
+SENT = {"sentAt": "2026-03-01T12:00:06Z", "outcome": "Effective"}
+CONFLICT = 'is a conflict with "prunella"'
+
+
+@pytest.mark.parametrize(("phase", "told"), [("Verifying", True), ("Succeeded", False)])
+def test_a_conflict_of_server_side_apply_is_explained_while_it_can_be(
+    run: conftest.Run, phase: str, *, told: bool
+) -> None:
+    """Whoever applies another value meanwhile is told of a manager called prunella."""
+    status = {"phase": phase, "effects": [SENT]}
+    cluster = fakes.cluster(fakes.record("checkout-1", status=status))
+
+    result = run("explain", "rem/checkout-1", cluster=cluster)
+
+    assert told == (CONFLICT in " ".join(result.out.split()))
+
+
 def test_times_are_local_and_utc(run: conftest.Run, zone: Callable[[str], None]) -> None:
     """A reader in another zone sees his own time and the one of the logs."""
     zone("Asia/Kolkata")

@@ -241,6 +241,47 @@ async def test_owners_of_pods(world: World, kind: str) -> None:
     assert dict.fromkeys(names, ref) == dict(found)
 
 
+async def test_a_pod_of_nobody_is_nobodys(world: World) -> None:
+    """A bare pod is there, and belongs to no workload, whatever its name."""
+    ref = ref_of(world)
+    await started(world, ref)
+    await world.add_bare_pod("web-7d4b9c6f5d-x7k2p")
+
+    found = await world.cluster.owners(world.namespace, ["web-7d4b9c6f5d-x7k2p", "stranger-0"])
+
+    assert {"web-7d4b9c6f5d-x7k2p": None} == dict(found)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+async def test_fields_are_given_back(world: World, kind: str) -> None:
+    """The operator owns what it wrote until it gives it back; values and generation stay."""
+    before = await started(world, ref_of(world, kind))
+    receipt = await world.cluster.send(scaling(before, 3), "record-1", dry_run=False)
+    written = (await seen(world, before.ref)).workload
+    assert objects.FIELD_MANAGER in written.field_owners["spec.replicas"]
+    assert receipt.outcome is ports.Outcome.EFFECTIVE
+
+    await world.cluster.give_back(before.ref, "another-uid")
+    kept = (await seen(world, before.ref)).workload
+    assert objects.FIELD_MANAGER in kept.field_owners["spec.replicas"]
+
+    for _ in range(2):  # The second time there is nothing left to give.
+        await world.cluster.give_back(before.ref, before.uid)
+        after = (await seen(world, before.ref)).workload
+        owners = frozenset().union(*after.field_owners.values())
+        assert objects.FIELD_MANAGER not in owners
+        assert (3, written.generation) == (after.replicas, after.generation)
+        assert "record-1" == after.annotations[objects.MARK]
+
+
+async def test_nothing_is_given_back_to_what_is_gone(world: World) -> None:
+    """A workload that was deleted meanwhile is no error."""
+    before = await started(world, ref_of(world))
+    await world.delete(before.ref)
+
+    await world.cluster.give_back(before.ref, before.uid)
+
+
 async def test_owner_of_a_pod_that_is_gone(world: World) -> None:
     """A pod that was known is remembered: its series outlive it."""
     ref = ref_of(world)

@@ -55,6 +55,9 @@ class World(Protocol):
     async def add_autoscaler(self, ref: model.Ref) -> None:
         """Create a HorizontalPodAutoscaler, named as its target."""
 
+    async def add_bare_pod(self, name: str) -> None:
+        """Create a pod that belongs to no workload."""
+
     async def set_paused(self, *, reason: str | None) -> None:
         """Pause the operator with a reason, or (None) end the pause."""
 
@@ -95,6 +98,9 @@ class SimulatedWorld:
 
     async def add_autoscaler(self, ref: model.Ref) -> None:
         self.cluster.add_autoscaler(ref)
+
+    async def add_bare_pod(self, name: str) -> None:
+        self.cluster.add_bare_pod(self.namespace, name, "shop/job:v1")
 
     async def set_paused(self, *, reason: str | None) -> None:
         if reason is None:
@@ -185,6 +191,17 @@ class LabWorld:
                 "kind": "HorizontalPodAutoscaler",
                 "metadata": {"name": ref.name},
                 "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target},
+            }
+        )
+
+    async def add_bare_pod(self, name: str) -> None:
+        containers = [{"name": "app", "image": "shop/job:v1"}]
+        await self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name},
+                "spec": {"containers": containers},
             }
         )
 

@@ -99,7 +99,7 @@ async def test_a_budget_without_room_keeps_the_blocking_pod(impatient: Story) ->
 
     assert (impatient.sent(), impatient.image(DB)) == ([], BROKEN)
     sick = impatient.sick("db")
-    assert sick.refused == Refused.SERVER_DRY_RUN
+    assert sick.refused == Refused.DISRUPTION_BUDGET
     assert "disruption budget db" in sick.refusal
 
 

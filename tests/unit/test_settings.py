@@ -67,6 +67,24 @@ def test_one_kind_of_credentials_is_taken(tmp_path: pathlib.Path, name: str) -> 
     assert [name == each for each in CREDENTIALS] == [each is not None for each in kinds]
 
 
+MATCHERS = {
+    "an empty value": ({"cluster": ""}, "cluster has no value"),
+    "the namespace": ({"namespace": "shop"}, "namespace is the namespaceLabel"),
+    "no label": ({"a-b": "x"}, "should match pattern"),
+}
+
+
+@pytest.mark.parametrize(("matchers", "words"), MATCHERS.values(), ids=MATCHERS)
+def test_matchers_that_choose_nothing_are_refused(
+    tmp_path: pathlib.Path, matchers: dict[str, str], words: str
+) -> None:
+    """An empty value would match all series without the label."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"sources": {"default": {"matchers": matchers}}}))
+    with pytest.raises(settings.SettingsError, match=words):
+        settings.load(path)
+
+
 def test_defaults_of_the_clouds() -> None:
     """What most people need is not to be written."""
     assert settings.SigV4(region="eu-central-1").service == "aps"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from prunella import settings
 from prunella.api import reasons
 from prunella.core import model
+from prunella.core.signals import compiled
 
 
 def admit(
@@ -29,16 +30,32 @@ def admit(
     )
 
 
-def is_own(labels: Mapping[str, str], label: str, namespace: str) -> bool:
-    """Whether a series is the namespace's own: without the label it is an aggregate of own ones."""
-    return labels.get(label, namespace) == namespace
+def confinements(
+    sources: Mapping[str, settings.Source],
+) -> dict[str, compiled.Confinement]:
+    """What every selector of a source's queries gets, by the source's name."""
+    return {
+        name: compiled.Confinement(source.namespace_label, source.matchers)
+        for name, source in sources.items()
+    }
 
 
-def own_series(vector: model.Vector, label: str, namespace: str) -> tuple[model.Vector, int]:
-    """The vector without series that bear another namespace, and how many those were.
+def is_own(labels: Mapping[str, str], source: settings.Source, namespace: str) -> bool:
+    """Whether a series is the namespace's own: without the label it is an aggregate of own ones.
+
+    The same holds for the labels that the source's matchers choose by.
+    """
+    wanted = {**source.matchers, source.namespace_label: namespace}
+    return all(labels.get(label, value) == value for label, value in wanted.items())
+
+
+def own_series(
+    vector: model.Vector, source: settings.Source, namespace: str
+) -> tuple[model.Vector, int]:
+    """The vector without series that bear another namespace or cluster, and how many those were.
 
     A confined query can bring none, unless it makes them up: they must not be stored or shown.
     """
-    own = tuple(each for each in vector.samples if is_own(each.labels, label, namespace))
+    own = tuple(each for each in vector.samples if is_own(each.labels, source, namespace))
     foreign = len(vector.samples) - len(own)
     return (model.Vector(own, vector.infos), foreign) if foreign else (vector, 0)

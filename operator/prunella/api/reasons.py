@@ -27,6 +27,7 @@ class Refused(enum.StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
     OWNED_BY_AUTOSCALER = "OwnedByAutoscaler"
     OWNED_BY_GITOPS = "OwnedByGitOps"
+    OWNED_BY_CONTROLLER = "OwnedByController"
     COOLDOWN = "Cooldown"
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
@@ -45,6 +46,7 @@ class Refused(enum.StrEnum):
     CHANGED_BY_OTHERS = "ChangedByOthers"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"
+    REFUSED_BY_ADMISSION = "RefusedByAdmission"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"
     PLAN_TOO_LARGE = "PlanTooLarge"
@@ -86,6 +88,8 @@ class Doubt(enum.StrEnum):
     CANARY_ABSENT = "CanaryAbsent"
     UNDECIDED = "Undecided"
     SCALED_TO_ZERO = "ScaledToZero"
+    PODS_GONE = "PodsGone"
+    MANY_CLUSTERS = "ManyClusters"
 
 
 class Phase(enum.StrEnum):

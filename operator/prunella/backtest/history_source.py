@@ -71,8 +71,10 @@ def from_files(
     note: Callable[[str], None],
 ) -> Origin:
     """History of a file, or of the files in a folder. Raises files.FileError."""
-    label = next(iter(settings.sources.values())).namespace_label
-    samples = files.Samples(label, key.namespace, wanted_by(policies))
+    source = next(iter(settings.sources.values()))
+    samples = files.Samples(
+        source.namespace_label, key.namespace, wanted_by(policies), source.matchers
+    )
     files.load(path, samples, note)
     store, first, last = samples.store()
     sources = {

@@ -219,7 +219,8 @@ class LearnedVerdicts:
         answers = {
             role: await self._ask(query, span) for role, query in self._signal.queries.items()
         }
-        owners = lineage.owners(joined.pod_names(list(answers.values())), refs, {})
+        pods = joined.pod_names(list(answers.values()), self._signal.confinement.pod_labels)
+        owners = lineage.owners(pods, refs, {})
         found = joined.lesson(self._signal, answers, targets, owners, self._ticks.bad)
         if isinstance(found, model.Failure):
             # One series that could be about anything: the passes say so at every point.

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from prunella.adapters import sources
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.backtest import recorded_guards
@@ -82,9 +83,9 @@ class Reader:
         self, span: history.Span
     ) -> tuple[recorded.Recording, Sequence[history.Matrix]]:
         source = self._request.spec.signals[0].source
-        label = self._request.settings.sources[source].namespace_label
+        confined = sources.confinements(self._request.settings.sources)[source]
         kind = self._request.spec.target.kind.value
-        texts = workloads.queries(kind, label, self._request.key.namespace)
+        texts = workloads.queries(kind, confined, self._request.key.namespace)
         recording = await self._metrics.fetch(span)
         told = [await self._metrics.ask(source, text, span) for text in texts]
         return recording, told

@@ -78,7 +78,7 @@ class Runner:
         spec = request.spec
         self._facts = recorded_guards.Facts()
         options = wiring.options_of(request.settings)
-        self._compiled = recording.compile_policy(request.key, spec, options.namespace_labels)
+        self._compiled = recording.compile_policy(request.key, spec, options.confinements)
         questions = {signal.name: recorded.questions(signal) for signal in self._compiled.signals}
         self._clock = clocks.VirtualClock(request.first)
         asked = [each for roles in questions.values() for each in roles.values()]

@@ -91,7 +91,7 @@ def _place(
     by_target: dict[model.Ref, list[tuple[int, str]]] = {}
     broken = np.zeros(points, np.bool_)
     labels = answer.matrix.labels
-    owners = _owners(labels, refs)
+    owners = _owners(signal, labels, refs)
     marks = [model.Sample(each, float(row)) for row, each in enumerate(labels)]
     for mapped, row in _mapped(signal, marks, refs, owners):
         if row is not None and mapped.failure is not None:
@@ -120,9 +120,10 @@ def _mapped(
 
 
 def _owners(
-    labels: Sequence[Mapping[str, str]], refs: Sequence[model.Ref]
+    signal: compiled.Signal, labels: Sequence[Mapping[str, str]], refs: Sequence[model.Ref]
 ) -> Mapping[str, model.Ref]:
-    pods = mapping.pod_names(model.Sample(each, 0.0) for each in labels)
+    told = (model.Sample(each, 0.0) for each in labels)
+    pods = mapping.pod_names(told, signal.confinement.pod_labels)
     return lineage.owners(pods, refs, {})
 
 
@@ -145,7 +146,7 @@ def _ages(
     numbers = {ref: number for number, ref in enumerate(refs)}
     for key in {each.fresh_key: None for each in asked.values()}:
         answer = recording.answers[key]
-        owners = _owners(answer.matrix.labels, refs)
+        owners = _owners(signal, answer.matrix.labels, refs)
         marks = []
         for row, marked in enumerate(answer.matrix.labels):
             labels = {k: v for k, v in marked.items() if k != query_analysis.LEAF_LABEL}

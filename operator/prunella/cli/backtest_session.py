@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from rich import progress as bars
 
 from prunella import settings as settings_module
+from prunella.adapters import sources as sources_module
 from prunella.adapters.recorded import files, timestamps
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
@@ -168,9 +169,9 @@ def _open(
 ) -> history_source.Origin:
     if asked.data is None:
         return history_source.from_prometheus(sources)
-    names = {name: source.namespace_label for name, source in sources.sources.items()}
+    confined = sources_module.confinements(sources.sources)
     ready = {
-        name: compiled.compile_policy(each.key, each.spec, names) for name, each in both.items()
+        name: compiled.compile_policy(each.key, each.spec, confined) for name, each in both.items()
     }
     task = bar.add_task("reading", total=None)
     found = history_source.from_files(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prunella.api import policy as policy_api
     from prunella.core import objects
     from prunella.core.recording import rules
+    from prunella.core.signals import compiled
 
     _Policies = Iterator[tuple[objects.Key, policy_api.RemediationPolicySpec]]
 
@@ -45,9 +46,17 @@ NamespaceLabelOption = Annotated[
         help="The label that holds the namespace in a source, if not `namespace`.",
     ),
 ]
+MatcherOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--matcher",
+        metavar="SOURCE:LABEL=VALUE",
+        help="A matcher of a source, as in the operator's settings. Can be repeated.",
+    ),
+]
 
 
-def compile(
+def compile(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     file: Annotated[str, typer.Argument(metavar="FILE", help="A policy, or - for standard input.")],
     format_: Annotated[
         Format, typer.Option("--format", help="rules: a plain file, for a ruler without operator.")
@@ -64,6 +73,7 @@ def compile(
     ] = None,
     label: LabelOption = None,
     namespace_label: NamespaceLabelOption = None,
+    matcher: MatcherOption = None,
 ) -> None:
     """Write recording rules that compute baselines and burn rates of a policy.
 
@@ -72,15 +82,16 @@ def compile(
     """
     from prunella.core.recording import manifests  # noqa: PLC0415 - see main
 
-    labels, sources = _pairs("--label", label), _pairs("--namespace-label", namespace_label)
+    labels = _pairs("--label", label)
+    sources = _confinements(_pairs("--namespace-label", namespace_label), matcher or [])
     if tests is not None and (out is None or format_ is not Format.RULES):
         raise errors.CliError("--tests needs --format rules and --out: promtool reads that file")
     policies = list(_policies(file, namespace))
-    compiled = [(key, _groups(file, key, spec, sources)) for key, spec in policies]
+    found = [(key, _groups(file, key, spec, sources)) for key, spec in policies]
     if format_ is Format.RULES:
-        content = [manifests.rules_file(group for _, groups in compiled for group in groups)]
+        content = [manifests.rules_file(group for _, groups in found for group in groups)]
     else:
-        content = [manifests.prometheus_rule(key, groups, labels) for key, groups in compiled]
+        content = [manifests.prometheus_rule(key, groups, labels) for key, groups in found]
     _write(out, content)
     if tests is not None and out is not None:
         _write(tests, [_tests(policies, sources, out, tests)])
@@ -92,6 +103,27 @@ def _pairs(option: str, values: list[str] | None) -> dict[str, str]:
         if not (name and equals and text):
             raise errors.CliError(f"{option} must be KEY=VALUE, found {name}{equals}{text}")
     return {name: text for name, _, text in pairs}
+
+
+def _confinements(
+    namespace_labels: Mapping[str, str], matchers: list[str]
+) -> dict[str, compiled.Confinement]:
+    """What confines the queries of each source that an option names."""
+    from prunella.core.signals import compiled  # noqa: PLC0415
+
+    chosen: dict[str, dict[str, str]] = {}
+    for text in matchers:
+        source, colon, pair = text.partition(":")
+        if not (source and colon):
+            raise errors.CliError(f"--matcher must be SOURCE:LABEL=VALUE, found {text}")
+        chosen.setdefault(source, {}).update(_pairs("--matcher", [pair]))
+    return {
+        source: compiled.Confinement(
+            namespace_labels.get(source, compiled.DEFAULT_CONFINEMENT.label),
+            chosen.get(source, {}),
+        )
+        for source in namespace_labels.keys() | chosen.keys()
+    }
 
 
 def _policies(file: str, namespace: str | None) -> _Policies:
@@ -124,7 +156,7 @@ def _groups(
     file: str,
     key: objects.Key,
     spec: policy_api.RemediationPolicySpec,
-    sources: Mapping[str, str],
+    sources: Mapping[str, compiled.Confinement],
 ) -> tuple[rules.Group, ...]:
     from prunella.core.recording import compiler, rules  # noqa: PLC0415
     from prunella.core.signals import compiled  # noqa: PLC0415
@@ -137,7 +169,7 @@ def _groups(
 
 def _tests(
     policies: list[tuple[objects.Key, policy_api.RemediationPolicySpec]],
-    sources: Mapping[str, str],
+    sources: Mapping[str, compiled.Confinement],
     rule_file: pathlib.Path,
     tests: pathlib.Path,
 ) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from prunella.api import reasons
 from prunella.api import remediation as remediation_api
 from prunella.cli import kube, page, read, terminal
 from prunella.cli.errors import CliError
-from prunella.core import objects
+from prunella.core import model, objects
 
 MOST_LINES = 24
 """Lines of one changed value; the whole is in the JSON output."""
@@ -58,6 +58,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     _why(written, record.spec)
     _guards(written, record.spec.guards)
     _effects(written, record)
+    _fields(written, record)
     _verification(written, record)
     _follow_ups(written, record, _following(cluster, name))
     written.print(out)
@@ -157,6 +158,19 @@ def _outcome(written: page.Page, status: remediation_api.EffectStatus | None) ->
     after = f" (generation {status.generation})" if status.generation is not None else ""
     told = status.outcome or "no answer is recorded"
     written.fact("outcome", f"{told}{said}{after}", indent=5, column=10)
+
+
+def _fields(written: page.Page, record: objects.Record) -> None:
+    """Whose the fields are meanwhile: what server-side apply would report."""
+    patched = any(effect.verb == model.Verb.PATCH.value for effect in record.spec.effects)
+    if not patched or record.sent_at is None or record.phase.final:
+        return
+    manager = objects.FIELD_MANAGER
+    written.section("Fields")
+    written.say(
+        f"the field manager {manager} owns what was written until this ends; until then "
+        f'`kubectl apply --server-side` of another value is a conflict with "{manager}"'
+    )
 
 
 def patch_lines(patch: str) -> list[str]:

@@ -37,6 +37,12 @@ class Ref(NamedTuple):
         return f"{self.kind}/{self.name}"
 
 
+class GuessedRef(Ref):
+    """The workload of a pod, told by the pod's name alone; equal to the Ref that it names."""
+
+    __slots__ = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sample:
     """One element of an instant vector."""
@@ -121,6 +127,8 @@ class Workload:
     template: Mapping[str, object] = dataclasses.field(default_factory=dict)
     field_owners: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     """Managers of ``spec.replicas`` and ``spec.template`` by managedFields."""
+    controller: str = ""
+    """The object that a controller ownerReference names, as ``Kind/name (apiVersion)``."""
     deleting: bool = False
     resource_version: str = ""
     stuck: bool = False
@@ -175,6 +183,7 @@ class Pod:
     deleting: bool = False
     stranded: Stranded | None = None
     """Why the pod can't run, if something beside its containers says so."""
+    created: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -207,6 +216,8 @@ class LiveState:
 
     workload: Workload
     pods: tuple[Pod, ...] = ()
+    pods_known: bool = True
+    """False where ``pods`` may not be all of them, as in recorded history."""
     revisions: tuple[Revision, ...] = ()
     budgets: tuple[Budget, ...] = ()
     autoscalers: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
 from prunella.core import model
 
+FIELD_MANAGER = "prunella"
+"""The operator's name in managedFields."""
 MARK = "prunella.dev/remediation"
 """Annotation on a target: the newest Remediation that changed it."""
 RESUMED = "prunella.dev/resumed"

@@ -16,8 +16,9 @@ from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, ledger
+from prunella.core.decisions import decide, guards, ledger
 from prunella.core.outcomes import records, verification
+from prunella.engine import refusals
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ _REFUSED = {
     422: reasons.Refused.PLAN_CHANGED,
 }
 """Why the API server refused an effect, by its HTTP status: a precondition that fails is a 422."""
+_FOR_A_PERSON = {reasons.Refused.FORBIDDEN, reasons.Refused.REFUSED_BY_ADMISSION}
+"""Refusals after a rehearsal that went well: planned again, they would only be repeated."""
 
 
 class Executor:
@@ -43,6 +46,7 @@ class Executor:
 
     def __init__(self, world: worlds.World) -> None:
         self._world = world
+        self._refusals = refusals.Refusals()
 
     async def begin(
         self, policy: objects.Policy, command: decide.Command, queries: Mapping[str, str]
@@ -50,7 +54,7 @@ class Executor:
         """Take the lock for a command; a Refusal when the server or somebody else says no."""
         outcomes: list[str] = [""] * len(command.effects)
         if command.mode is not policy_api.Mode.ADVISE:
-            refusal = await self._rehearse(command)
+            refusal = await self._rehearse(policy.key, command)
             if refusal is not None:
                 return refusal
             outcomes = [ports.Outcome.WOULD_SUCCEED.value] * len(command.effects)
@@ -70,16 +74,24 @@ class Executor:
         await self._tell(record, ports.Severity.NORMAL, record.phase, command.summary)
         return record
 
-    async def _rehearse(self, command: decide.Command) -> model.Refusal | None:
-        """Ask the API server, with ``dryRun=All``, whether it would carry the effects out."""
+    async def _rehearse(self, policy: objects.Key, command: decide.Command) -> model.Refusal | None:
+        """Ask the API server, with ``dryRun=All``, whether it would carry the effects out.
+
+        What it has just refused it is not asked in every pass.
+        """
+        now = self._world.clock.now()
+        standing = self._refusals.standing(policy, command, now)
+        if standing is not None:
+            return standing
+        refusal = None
         for effect in command.effects:
             receipt = await self._world.cluster.send(effect, command.name, dry_run=True)
-            if receipt.outcome is ports.Outcome.WOULD_SUCCEED:
-                continue
-            forbidden = receipt.status == 403
-            reason = reasons.Refused.FORBIDDEN if forbidden else reasons.Refused.SERVER_DRY_RUN
-            return model.Refusal(reason, f"{effect.summary}: {receipt.message}")
-        return None
+            if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
+                refusal = _refused_rehearsal(command, effect, receipt)
+                break
+        lasting = refusal is not None and refusal.reason is not reasons.Refused.FORBIDDEN
+        self._refusals.note(policy, command, refusal if lasting else None, now)
+        return refusal
 
     async def carry_out(self, record: objects.Record) -> objects.Record:
         """Send a Pending record's effects, each after its ``sentAt`` was written.
@@ -116,7 +128,9 @@ class Executor:
         if receipt.outcome is ports.Outcome.UNKNOWN:
             return status
         reason = _REFUSED.get(receipt.status or 0, reasons.Refused.REFUSED_BY_SERVER)
-        nothing_done = index == 0 and reason is not reasons.Refused.FORBIDDEN
+        if receipt.refused_by:
+            reason = reasons.Refused.REFUSED_BY_ADMISSION
+        nothing_done = index == 0 and reason not in _FOR_A_PERSON
         phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
         before = f"after {index} of {len(record.spec.effects)} effects: " if index else ""
         return status.model_copy(
@@ -154,17 +168,33 @@ class Executor:
         status = verification.progress(record, scene, healthy)
         if status == record.status:
             return record
+        if status.phase.final:
+            await self.give_back(record)
         record = await self._write(record, status)
         if record.phase.final:
             self._count(record, record.phase)
             await self._tell_progress(record)
         return record
 
+    async def give_back(self, record: objects.Record) -> None:
+        """Leave the fields that a record's effects wrote to whoever writes them next.
+
+        Before the record ends: what fails here is seen by the sweep, and tried again.
+        """
+        if not any(effect.verb == model.Verb.PATCH.value for effect in record.spec.effects):
+            return
+        try:
+            await self._world.cluster.give_back(record.target, record.spec.target.uid)
+        except ports.ClusterError as error:
+            LOG.warning("%s: its fields are not given back yet: %s", record.name, error)
+
     async def close(
         self, record: objects.Record, phase: Phase, reason: str, message: str
     ) -> objects.Record:
         """End a record."""
         now = self._world.clock.now()
+        if record.sent_at is not None:
+            await self.give_back(record)
         record = await self._write(record, records.closed(record, phase, reason, message, now))
         self._count(record, phase)
         await self._tell_progress(record)
@@ -238,6 +268,22 @@ class Executor:
             },
         )
         await self._world.notifier.event(ports.Notice(record, severity, reason, message))
+
+
+def _refused_rehearsal(
+    command: decide.Command, effect: model.Effect, receipt: ports.Receipt
+) -> model.Refusal:
+    """Why the API server would not carry an effect out, in its own words."""
+    message = f"{effect.summary}: {receipt.message}"
+    if receipt.refused_by:
+        return model.Refusal(reasons.Refused.REFUSED_BY_ADMISSION, message)
+    if receipt.status == 403:
+        return model.Refusal(reasons.Refused.FORBIDDEN, message)
+    if effect.verb is model.Verb.EVICT and receipt.status == 429:
+        told = next((a.message for a in command.answers if a.guard == guards.BUDGETS), "")
+        message = f"{told}: {receipt.message}"
+        return model.Refusal(reasons.Refused.DISRUPTION_BUDGET, message)
+    return model.Refusal(reasons.Refused.SERVER_DRY_RUN, message)
 
 
 def _first_status(

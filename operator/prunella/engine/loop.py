@@ -72,6 +72,7 @@ class Engine:
         for key in alive - self._due.keys():
             self.mark_dirty(key)
         await orphans.close_orphans(self._world, self._executor, alive)
+        await orphans.give_back_fields(self._world, self._executor)
         now = self._world.clock.now()
         records = list(self._world.ledger.records())
         for record in ledger.expired(records, now, self._options.retention, ledger.HOUR):

@@ -21,6 +21,7 @@ from prunella.core.signals import (
     onsets,
     query_analysis,
 )
+from prunella.engine import clusters
 from prunella.engine import world as worlds
 
 LEARN_EVERY = datetime.timedelta(minutes=10)
@@ -55,6 +56,7 @@ class Observer:
         self._world = world
         self._detectors = detectors
         self._scrapes: dict[tuple[str, str], _Scrape] = {}
+        self.clusters = clusters.Clusters(world.metrics)
 
     async def read(
         self,
@@ -70,8 +72,11 @@ class Observer:
         readings = await asyncio.gather(
             *(self._reading(scene, each, learners, now, None) for each in policy.signals)
         )
-        pods = mapping.pod_names(sample for each in readings for sample in each.samples())
-        owners = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        pods: set[str] = set()
+        for signal, reading in zip(policy.signals, readings, strict=True):
+            pods |= mapping.pod_names(reading.samples(), signal.confinement.pod_labels)
+        known = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        owners = {pod: owner for pod, owner in known.items() if owner is not None}
         names = [signal.name for signal in policy.signals]
         return dict(zip(names, readings, strict=True)), owners
 
@@ -90,7 +95,8 @@ class Observer:
             if signal.name not in signals:
                 continue
             reading = await self._reading(scene, signal, {}, at, at)
-            owners = _earlier_owners(live_state, mapping.pod_names(reading.samples()))
+            pods = mapping.pod_names(reading.samples(), signal.confinement.pod_labels)
+            owners = _earlier_owners(live_state, pods)
             found = detect.detect(signal, reading, [target], owners, self._detectors)
             verdicts.extend(finding.verdict for finding in found)
         return step.worst(verdicts)
@@ -103,6 +109,11 @@ class Observer:
         now: datetime.datetime,
         at: datetime.datetime | None,
     ) -> detect.Reading:
+        mixed = None
+        if at is None:
+            mixed = await self.clusters.mixed(signal, scene.namespace, now)
+        if mixed is not None:
+            return detect.Reading(dict.fromkeys(signal.queries, mixed), mixed, None)
         asked = _asked_for_age(signal)
         fresh = [self._freshness(scene.namespace, signal, text, now, at) for text in asked]
         judged: Mapping[model.Ref, learning.Judged] | None = None
@@ -159,7 +170,7 @@ class Observer:
             if isinstance(reply, model.Failure):
                 return reply
             answers[role] = reply
-        pods = joined.pod_names(list(answers.values()))
+        pods = joined.pod_names(list(answers.values()), signal.confinement.pod_labels)
         known = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
         owners = lineage.owners(pods, scene.workloads, known)
         return joined.lesson(signal, answers, scene.targets, owners, bad)

@@ -1,4 +1,4 @@
-"""Unfinished records whose policy was deleted, or can't be evaluated any more."""
+"""What nobody else ends: records whose policy is gone or broken, fields that are still ours."""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ async def close_unjudged(
         ended = await _end(executor, settled, "PolicyInvalid", message)
         if ended.phase is Phase.UNPROVEN:
             await executor.escalate(ended)
+
+
+async def give_back_fields(world: worlds.World, executor: attempt.Executor) -> None:
+    """Give back what ended remediations wrote, where that did not succeed as they ended.
+
+    The watched objects tell: nothing is asked where the operator owns no field.
+    """
+    records = tuple(world.ledger.records())
+    busy = {record.target for record in records if record.in_flight}
+    ended = {r.spec.target.uid: r for r in records if r.target not in busy}
+    for namespace in {record.target.namespace for record in ended.values()}:
+        for workload in world.cluster.workloads(namespace):
+            owned = any(objects.FIELD_MANAGER in each for each in workload.field_owners.values())
+            if owned and workload.uid in ended:
+                await executor.give_back(ended[workload.uid])
 
 
 async def _settled(executor: attempt.Executor, record: objects.Record) -> objects.Record:

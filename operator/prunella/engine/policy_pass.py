@@ -14,7 +14,7 @@ from prunella.core.decisions import decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, onsets
-from prunella.engine import attempt, observe, orphans, report
+from prunella.engine import attempt, living, observe, orphans, report
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -83,7 +83,7 @@ class Passes:
         if policy.spec is not None:
             try:
                 fresh.compiled = recording.compile_policy(
-                    policy.key, policy.spec, self._options.namespace_labels
+                    policy.key, policy.spec, self._options.confinements
                 )
             except compiled.PolicyError as error:
                 fresh.problem = str(error)
@@ -144,6 +144,7 @@ class Passes:
             pause=await self._world.cluster.paused(),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             live_states={},
+            living_only={},
         )
 
     async def _answer(
@@ -162,7 +163,7 @@ class Passes:
             if not outcome.needs:
                 return outcome
             for need in outcome.needs:
-                snapshot = await self._observe(need, snapshot, outcome, config)
+                snapshot = await self._observe(need, snapshot, outcome, config, now)
         return outcome
 
     async def _observe(
@@ -171,12 +172,10 @@ class Passes:
         snapshot: step.Snapshot,
         outcome: step.Outcome,
         config: step.Config,
+        now: datetime.datetime,
     ) -> step.Snapshot:
         if need.kind is model.NeedKind.LIVE_STATE:
-            live_state = await self._world.cluster.live_state(need.target)
-            return dataclasses.replace(
-                snapshot, live_states={**snapshot.live_states, need.target: live_state}
-            )
+            return await self._look(need.target, snapshot, outcome, config, now)
         live_state = snapshot.live_states[need.target]
         if live_state is None or need.at is None:
             raise ValueError(f"history of {need.target} is asked without a look at it")
@@ -188,6 +187,30 @@ class Passes:
         verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
         known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
         return dataclasses.replace(snapshot, verdicts_at=known)
+
+    async def _look(
+        self,
+        target: model.Ref,
+        snapshot: step.Snapshot,
+        outcome: step.Outcome,
+        config: step.Config,
+        now: datetime.datetime,
+    ) -> step.Snapshot:
+        """Look at a target closely, and at what its signals say of the pods that it has."""
+        looked = await self._world.cluster.live_state(target)
+        snapshot = dataclasses.replace(
+            snapshot, live_states={**snapshot.live_states, target: looked}
+        )
+        if looked is None or not looked.pods_known:
+            return snapshot
+        known, signals = self._observer.clusters, config.compiled.signals
+        only = await living.living_only(
+            self._world, known, signals, looked, snapshot, outcome.findings, now
+        )
+        if only is None:
+            return snapshot
+        found = {**snapshot.living_only, target: only}
+        return dataclasses.replace(snapshot, living_only=found)
 
     async def _carry_out(
         self,
@@ -239,7 +262,7 @@ class Passes:
             if decision.command is not None:
                 return _same(record, decision.command)
             for need in decision.needs:
-                snapshot = await self._observe(need, snapshot, outcome, config)
+                snapshot = await self._observe(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
 
     async def _take_forward(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prunella import ports
 from prunella.core.decisions import action, guards
 from prunella.core.decisions.rules import Rules
-from prunella.core.signals import detect
+from prunella.core.signals import compiled, detect
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Options:
     rules: Rules
     actions: Mapping[str, action.Action]
     detectors: detect.Detectors
-    namespace_labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Label that confines queries to a namespace, by source."""
+    confinements: Mapping[str, compiled.Confinement] = dataclasses.field(default_factory=dict)
+    """What confines queries to a namespace, by source."""
     retention: datetime.timedelta = datetime.timedelta(days=7)
     guards: Sequence[guards.Guard] = guards.GUARDS
     concurrency: int = 32

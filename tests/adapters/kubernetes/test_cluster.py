@@ -260,3 +260,83 @@ async def test_look_that_sees_only_a_part_is_none(
             await port.live_state(WEB)
     else:
         assert () == (await port.live_state(WEB)).autoscalers
+
+
+def managed(*entries: tuple[str, str]) -> builders.Raw:
+    """A Deployment that these managers have written to, each with a subresource or none."""
+    written = [
+        {"manager": manager, "operation": "Update", **({"subresource": sub} if sub else {})}
+        for manager, sub in entries
+    ]
+    return annotated(managedFields=written)
+
+
+async def test_own_entries_are_taken_out_of_managed_fields(
+    server: FakeServer, api: client.KubeApi
+) -> None:
+    """From the last one on, each only while it is still there; nobody else's are touched."""
+    raw = managed(("prunella", ""), ("kubectl", ""), ("prunella", "status"), ("prunella", ""))
+    server.rules[f"GET {WEB_PATH}"] = Answer(body=raw)
+    server.rules[f"PATCH {WEB_PATH}"] = Answer(body=managed(("kubectl", "")))
+    own, _ = make(api)
+
+    await own.give_back(WEB, "web-uid")
+
+    request = server.requests[-1]
+    assert [
+        TESTS[0],
+        {"op": "test", "path": "/metadata/managedFields/3/manager", "value": "prunella"},
+        {"op": "remove", "path": "/metadata/managedFields/3"},
+        {"op": "test", "path": "/metadata/managedFields/0/manager", "value": "prunella"},
+        {"op": "remove", "path": "/metadata/managedFields/0"},
+    ] == request.body
+    assert {"fieldManager": "prunella"} == request.query
+
+
+NOTHING_TO_GIVE = {
+    "nothing is ours": (Answer(body=managed(("kubectl", ""))), "web-uid"),
+    "the object is gone": (Answer(404, {"kind": "Status"}), "web-uid"),
+    "it was replaced": (Answer(body=managed(("prunella", ""))), "another-uid"),
+    "managedFields are not kept": (Answer(body=annotated()), "web-uid"),
+}
+
+
+@pytest.mark.parametrize(("answer", "uid"), NOTHING_TO_GIVE.values(), ids=NOTHING_TO_GIVE)
+async def test_nothing_is_sent_where_nothing_is_ours(
+    server: FakeServer, api: client.KubeApi, answer: Answer, uid: str
+) -> None:
+    """One read, and no write."""
+    server.rules[f"GET {WEB_PATH}"] = answer
+    own, _ = make(api)
+
+    await own.give_back(WEB, uid)
+
+    assert ["GET"] == [each.method for each in server.requests]
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_fields_that_cannot_be_given_back_are_an_error(
+    server: FakeServer, api: client.KubeApi, method: str
+) -> None:
+    """The caller tries again later."""
+    server.rules[f"GET {WEB_PATH}"] = Answer(body=managed(("prunella", "")))
+    server.rules[f"{method} {WEB_PATH}"] = Answer(422, {"kind": "Status", "message": "no"})
+    own, _ = make(api)
+
+    with pytest.raises(ports.ClusterError, match="no"):
+        await own.give_back(WEB, "web-uid")
+
+
+@pytest.mark.parametrize(("status", "dry_run"), [(403, False), (400, True), (500, True)])
+async def test_a_webhooks_refusal_is_told_as_it_is(
+    server: FakeServer, api: client.KubeApi, status: int, dry_run: bool
+) -> None:
+    """In its own words, with its name, whatever status it chose."""
+    said = 'admission webhook "w.example" denied the request: sign it'
+    server.rules[f"PATCH {WEB_PATH}"] = Answer(status, {"kind": "Status", "message": said})
+    own, _ = make(api, annotated())
+
+    receipt = await own.send(PATCH, "r-1", dry_run=dry_run)
+
+    expected = (ports.Outcome.REFUSED, said, status, "admission webhook w.example")
+    assert expected == (receipt.outcome, receipt.message, receipt.status, receipt.refused_by)

@@ -54,6 +54,19 @@ def test_owner(case: str) -> None:
     assert expected == owners.owner("shop", pod)
 
 
+async def test_a_pod_of_nobody_is_told_from_a_name_that_no_pod_has(
+    server: FakeServer, api: client.KubeApi
+) -> None:
+    """A Job's pod is nobody's by the API's word; a name that is gone may still be guessed at."""
+    job = builders.pod("web-mgrt-x7k2p", builders.owned_by("Job", "web-mgrt", api="batch/v1"))
+    serve(server, builders.pod("web-1", SET, "5d9c7b"), job)
+    cache = owners.Owners(api)
+
+    found = await cache.find("shop", ["web-1", "web-mgrt-x7k2p", "web-gone"])
+
+    assert {"web-1": WEB, "web-mgrt-x7k2p": None} == found
+
+
 class Clock:
     """Seconds that the test moves."""
 

@@ -211,6 +211,22 @@ def test_field_owners(case: str) -> None:
     assert expected == found.field_owners
 
 
+CANARY = builders.owned_by("Canary", "web", api="flagger.app/v1beta1")
+CONTROLLERS = {
+    "none": ([], ""),
+    "one that controls it": (CANARY, "Canary/web (flagger.app/v1beta1)"),
+    "one that does not control it": ([{**CANARY[0], "controller": False}], ""),
+}
+
+
+@pytest.mark.parametrize(("owners", "expected"), CONTROLLERS.values(), ids=CONTROLLERS)
+def test_controller(owners: list[builders.Raw], expected: str) -> None:
+    """Only a controller's reference says that somebody writes the object."""
+    found = parse.workload("Deployment", builders.workload(ownerReferences=owners))
+
+    assert expected == found.controller
+
+
 def deployment(image: str, observed: int = 2) -> model.Workload:
     """Deployment web with an image."""
     raw = builders.workload(

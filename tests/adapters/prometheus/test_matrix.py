@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import strategies
 
+from prunella import settings
 from prunella.adapters.prometheus import client, matrix, session
 from prunella.api import reasons
 
@@ -233,9 +234,9 @@ def test_own_series() -> None:
     labels: tuple[dict[str, str], ...] = ({"namespace": "shop"}, {"namespace": "bank"}, {})
     block = matrix.Block(labels, np.array([[1.0], [2.0], [3.0]]))
 
-    own, foreign = matrix.own_series(block, "namespace", "shop")
+    own, foreign = matrix.own_series(block, settings.Source(), "shop")
 
     assert ({"namespace": "shop"}, {}) == own.labels
     np.testing.assert_array_equal([[1.0], [3.0]], own.values)
     assert foreign == 1
-    assert (own, 0) == matrix.own_series(own, "namespace", "shop")
+    assert (own, 0) == matrix.own_series(own, settings.Source(), "shop")

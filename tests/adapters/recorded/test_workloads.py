@@ -160,3 +160,12 @@ def test_names_are_told_by_labels(labels: Mapping[str, str], expected: str | Non
     signal = compiled.compile_policy(objects.Key("shop", "p"), spec, {}).signals[0]
 
     assert expected == workloads.name_of(signal, "Deployment", labels)
+
+
+def test_facts_are_asked_of_the_sources_own_cluster() -> None:
+    """Each of the queries is confined as those of the signals are."""
+    confined = compiled.Confinement("exported_namespace", {"cluster": "eu-1"})
+    found = workloads.queries("Deployment", confined, "shop")
+    assert len(workloads.METRICS["Deployment"]) + 2 == len(found)
+    where = '{cluster="eu-1",exported_namespace="shop"}'
+    assert all(query.endswith(where) for query in found)

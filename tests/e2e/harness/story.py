@@ -216,11 +216,16 @@ class Story:
         ]
 
     def writes(self, name: str) -> list[Document]:
-        """The operator's successful writes to a workload or pod, no dry runs (audit log)."""
+        """The operator's successful writes to a workload or pod, no dry runs (audit log).
+
+        That it gives its fields back, which changes no value, is not counted.
+        """
         return [
             event
             for event in self.requests(name)
-            if "dryRun=All" not in event["requestURI"] and event["responseStatus"]["code"] < 300
+            if "dryRun=All" not in event["requestURI"]
+            and event["responseStatus"]["code"] < 300
+            and not _gives_back(event)
         ]
 
     def value(self, promql: str, at: float | None = None) -> float | None:
@@ -351,3 +356,12 @@ class Story:
             with path.open() as lines:
                 found += [json.loads(each) for each in lines if wanted in each]
         return found
+
+
+def _gives_back(event: Document) -> bool:
+    """Whether a patch changes nothing but managedFields."""
+    patch = event.get("requestObject")
+    changes = [each for each in patch if each["op"] != "test"] if isinstance(patch, list) else []
+    return bool(changes) and all(
+        each["path"].startswith("/metadata/managedFields/") for each in changes
+    )

@@ -27,7 +27,6 @@ TIMEOUT = (3, 10)
 DEADLINE = 30.0
 """Seconds for a request in all, its wait for a free thread included."""
 PAGE = 500
-FIELD_MANAGER = "prunella"
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"

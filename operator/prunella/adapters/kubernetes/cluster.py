@@ -7,11 +7,11 @@ sees to it that an effect happens at most once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, live_read, parse
+from prunella.adapters.kubernetes import admission, client, kinds, live_read, parse
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import model, objects
@@ -36,8 +36,8 @@ class KubernetesCluster:
         """The watched workloads of a namespace; costs no request."""
         return [found for store in self._stores.workloads.values() for found in store.of(namespace)]
 
-    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
-        """The workload of each named pod; unknown pods are left out. Raises ClusterError."""
+    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
+        """The workload of each named pod, None for one without any. Raises ClusterError."""
         return await self._owners.find(namespace, pods)
 
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
@@ -70,9 +70,35 @@ class KubernetesCluster:
             return await self._patch(effect, mark, dry_run=dry_run)
         except ports.OutcomeUnknown as error:
             outcome = ports.Outcome.REFUSED if dry_run else ports.Outcome.UNKNOWN
-            return ports.Receipt(outcome, str(error), status=error.status)
+            refuser = admission.refuser(str(error))
+            return ports.Receipt(outcome, str(error), status=error.status, refused_by=refuser)
         except ports.ClusterError as error:
-            return ports.Receipt(ports.Outcome.REFUSED, _refusal_text(error), status=error.status)
+            refuser = admission.refuser(str(error))
+            text = str(error) if refuser else _refusal_text(error)
+            return ports.Receipt(
+                ports.Outcome.REFUSED, text, status=error.status, refused_by=refuser
+            )
+
+    async def give_back(self, target: model.Ref, uid: str) -> None:
+        """Take the operator's entries out of managedFields. Raises ClusterError.
+
+        Entries are found by their place, and the patch tests that they are still there: another
+        writer in between is a refusal, and the next sweep tries again.
+        """
+        path = kinds.WORKLOADS[target.kind].path(target.namespace, target.name)
+        reply = await self._api.exchange("GET", path, mutating=False)
+        if reply.status == 404:
+            return
+        if not reply.ok:
+            raise client.refusal(reply, mutating=False)
+        places = own_entries(reply.body)
+        if not places or reply.body["metadata"]["uid"] != uid:
+            return
+        query = _query(dry_run=False)
+        _, raw = await self._api.request(
+            "PATCH", path, query, without_entries(uid, places), client.JSON_PATCH, mutating=True
+        )
+        self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
@@ -133,12 +159,33 @@ def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dic
     return operations + [dict(operation) for operation in effect.patch]
 
 
+def own_entries(raw: Mapping[str, Any]) -> list[int]:
+    """The places in managedFields of what the operator wrote, the last one first."""
+    entries = raw["metadata"].get("managedFields") or ()
+    own = [
+        place
+        for place, entry in enumerate(entries)
+        if entry.get("manager") == objects.FIELD_MANAGER and not entry.get("subresource")
+    ]
+    return own[::-1]
+
+
+def without_entries(uid: str, places: Iterable[int]) -> list[dict[str, object]]:
+    """The JSON patch that takes these entries out of managedFields, the last one first."""
+    operations: list[dict[str, object]] = [_test("/metadata/uid", uid)]
+    for place in places:
+        entry = f"/metadata/managedFields/{place}"
+        operations.append(_test(f"{entry}/manager", objects.FIELD_MANAGER))
+        operations.append({"op": "remove", "path": entry})
+    return operations
+
+
 def _test(path: str, value: object) -> dict[str, object]:
     return {"op": "test", "path": path, "value": value}
 
 
 def _query(*, dry_run: bool) -> dict[str, str | int]:
-    query: dict[str, str | int] = {"fieldManager": client.FIELD_MANAGER}
+    query: dict[str, str | int] = {"fieldManager": objects.FIELD_MANAGER}
     return query | {"dryRun": "All"} if dry_run else query
 
 

@@ -11,7 +11,7 @@ from prunella.adapters.kubernetes import store as store_module
 from prunella.api import remediation as remediation_api
 from prunella.core import objects
 
-FIELD_MANAGER = {"fieldManager": client.FIELD_MANAGER}
+FIELD_MANAGER = {"fieldManager": objects.FIELD_MANAGER}
 
 
 class KubernetesLedger:

@@ -23,6 +23,8 @@ class _Seen:
     owner: model.Ref | None
     """None for a pod without a workload, and for a name that no pod has."""
     until: float
+    exists: bool = True
+    """Whether a pod was seen under the name."""
 
 
 class Owners:
@@ -37,15 +39,18 @@ class Owners:
             asyncio.Lock
         )
 
-    async def find(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
-        """The workload of each named pod; pods without one are left out. Raises ClusterError."""
+    async def find(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
+        """The workload of each named pod, None for one without any. Raises ClusterError.
+
+        A bare pod, or one of a Job, must be told from a name that no pod has: it is nobody's,
+        however much its name is like that of a workload's pods.
+        """
         async with self._locks[namespace]:
             if self._missing(namespace, pods):
                 await self._list(namespace)
                 self._note_unknown(namespace, pods)
         known = self._seen.get(namespace, {})
-        found = {name: known[name].owner for name in pods if name in known}
-        return {name: owner for name, owner in found.items() if owner is not None}
+        return {name: known[name].owner for name in pods if name in known and known[name].exists}
 
     def _missing(self, namespace: str, pods: Collection[str]) -> bool:
         known, now = self._seen.get(namespace, {}), self._clock()
@@ -66,7 +71,7 @@ class Owners:
         known = self._seen[namespace]
         until = self._clock() + UNKNOWN_SECONDS
         for name in pods:
-            known.setdefault(name, _Seen(None, until))
+            known.setdefault(name, _Seen(None, until, exists=False))
 
 
 def owner(namespace: str, pod: Mapping[str, Any]) -> model.Ref | None:

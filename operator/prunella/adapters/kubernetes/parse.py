@@ -47,6 +47,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         selector=(spec.get("selector") or {}).get("matchLabels") or model.NO_LABELS,
         template=spec["template"],
         field_owners=field_owners(meta.get("managedFields") or ()),
+        controller=_controller(meta),
         deleting="deletionTimestamp" in meta,
         resource_version=meta.get("resourceVersion", ""),
         stuck=_is_stuck(status),
@@ -162,6 +163,7 @@ def pod(raw: Raw) -> model.Pod:
         ready=conditions.get("Ready") == "True",
         deleting="deletionTimestamp" in meta,
         stranded=_stranded(raw, conditions),
+        created=_created(meta),
     )
 
 
@@ -178,6 +180,11 @@ def _stranded(raw: Raw, conditions: Mapping[str, str]) -> model.Stranded | None:
     return model.Stranded.LOST if lost and not gates else None
 
 
+def _created(meta: Raw) -> datetime.datetime | None:
+    written = meta.get("creationTimestamp")
+    return datetime.datetime.fromisoformat(written) if written else None
+
+
 def finished(raw: Raw) -> bool:
     """Whether a pod has ended for good: it holds no place of its workload any more."""
     return (raw.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
@@ -187,6 +194,14 @@ def controller_uid(raw: Raw) -> str:
     """UID of the object that controls this one; empty when none does."""
     owners = raw["metadata"].get("ownerReferences") or ()
     return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+
+
+def _controller(meta: Raw) -> str:
+    """The object that controls this one, for people; empty when none does."""
+    for owner in meta.get("ownerReferences") or ():
+        if owner.get("controller"):
+            return f"{owner['kind']}/{owner['name']} ({owner['apiVersion']})"
+    return ""
 
 
 def deployment_revisions(
@@ -347,7 +362,6 @@ def record(raw: Raw) -> objects.Record:
             reason="UnreadableStatus",
             message=f"the status can't be read: {explain(error)}"[:2048],
         )
-    created = meta.get("creationTimestamp")
     return objects.Record(
         name=meta["name"],
         namespace=meta["namespace"],
@@ -355,7 +369,7 @@ def record(raw: Raw) -> objects.Record:
         status=status,
         uid=meta.get("uid", ""),
         resource_version=meta.get("resourceVersion", ""),
-        created=datetime.datetime.fromisoformat(created) if created else None,
+        created=_created(meta),
     )
 
 

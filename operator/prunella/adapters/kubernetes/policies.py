@@ -51,7 +51,7 @@ class KubernetesPolicies:
             "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
         path = kinds.POLICY.path(policy.key.namespace, policy.key.name, "status")
-        query = {"fieldManager": client.FIELD_MANAGER}
+        query = {"fieldManager": objects.FIELD_MANAGER}
         reply = await self._api.exchange("PUT", path, query, body, mutating=True)
         if reply.ok:
             self._stores.policies.put(reply.body)

@@ -20,6 +20,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from prunella import settings
 from prunella.adapters import sources
 from prunella.adapters.prometheus import client, session
 from prunella.api import reasons
@@ -163,9 +164,9 @@ def _numbers(values: list[bytes]) -> Floats:
     return np.array(orjson.loads(b"[%b]" % text.replace(b"NaN", b"null")), np.float64)
 
 
-def own_series(block: Block, label: str, namespace: str) -> tuple[Block, int]:
-    """The block without series that bear another namespace, and how many those were."""
-    own = [row for row, each in enumerate(block.labels) if sources.is_own(each, label, namespace)]
+def own_series(block: Block, source: settings.Source, namespace: str) -> tuple[Block, int]:
+    """The block without series that bear another namespace or cluster, and how many those were."""
+    own = [row for row, each in enumerate(block.labels) if sources.is_own(each, source, namespace)]
     foreign = len(block.labels) - len(own)
     if not foreign:
         return block, 0

@@ -81,7 +81,7 @@ class PrometheusMetrics:
         self._count(source, answer)
         if isinstance(answer, session.AskError):
             return chunked_range.failure(source, answer)
-        own, foreign = sources_.own_series(answer, admitted.namespace_label, namespace)
+        own, foreign = sources_.own_series(answer, admitted, namespace)
         self._count_foreign(source, namespace, foreign)
         return own
 
@@ -135,7 +135,7 @@ class PrometheusMetrics:
             lane.budget.pay(name, namespace, seconds)
             self._count(name, answer)
             if isinstance(answer, matrix.Block):
-                answer, dropped = matrix.own_series(answer, source.namespace_label, namespace)
+                answer, dropped = matrix.own_series(answer, source, namespace)
                 foreign += dropped
             return answer, seconds
 

@@ -64,11 +64,14 @@ class RecordedCluster:
             if owner == target
         )
         scaled = self._states.autoscalers.get(target, ())
-        return model.LiveState(found[0], pods=pods, autoscalers=scaled)
+        return model.LiveState(found[0], pods=pods, pods_known=False, autoscalers=scaled)
 
     async def paused(self) -> model.PauseState:
         """Not paused: whether it was, history does not tell."""
         return model.PauseState(paused=False)
+
+    async def give_back(self, target: model.Ref, uid: str) -> None:
+        """Nobody owns fields in history."""
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Note the effect."""

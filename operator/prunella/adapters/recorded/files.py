@@ -56,9 +56,18 @@ class _Column:
 class Samples:
     """All series of some files, before they are put into a store."""
 
-    def __init__(self, namespace_label: str, namespace: str, wanted: Wanted) -> None:
-        """Series without the label are taken to be of ``namespace``; unwanted ones are left."""
-        self._own = {namespace_label: namespace}
+    def __init__(
+        self,
+        namespace_label: str,
+        namespace: str,
+        wanted: Wanted,
+        matchers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Series without the label are taken to be of ``namespace``; unwanted ones are left.
+
+        The same holds for the labels of ``matchers`` and their values.
+        """
+        self._own = {**(matchers or {}), namespace_label: namespace}
         self._wanted = wanted
         self._columns: dict[str, _Column] = {}
         self._same: dict[frozenset[tuple[str, str]], _Column] = {}

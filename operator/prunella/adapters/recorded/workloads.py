@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from prunella.api import policy as policy_api
 from prunella.api import types
 from prunella.core import model
-from prunella.core.signals import compiled, history
+from prunella.core.signals import compiled, history, lineage
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -49,19 +49,15 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The metrics of kube-state-metrics that tell ``FIELDS``, by kind of workload."""
 AUTOSCALERS: Final = "kube_horizontalpodautoscaler_info"
-_POD: Final = {
-    "Deployment": re.compile(r"(.+)-[a-z0-9]{4,10}-[a-z0-9]{5}"),
-    "StatefulSet": re.compile(r"(.+)-[0-9]{1,6}"),
-    "DaemonSet": re.compile(r"(.+)-[a-z0-9]{5}"),
-}
+_POD: Final = {kind: re.compile(f"(.+){ending}") for kind, ending in lineage.ENDINGS.items()}
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
-def queries(kind: str, label: str, namespace: str) -> list[str]:
+def queries(kind: str, confinement: compiled.Confinement, namespace: str) -> list[str]:
     """The queries for ``FIELDS``, labels and autoscalers, in this order."""
-    where = f'{{{label}="{namespace}"}}'
     labels = f"kube_{kind.lower()}_labels"
-    return [f"{name}{where}" for name in (*METRICS[kind], labels, AUTOSCALERS)]
+    names = (*METRICS[kind], labels, AUTOSCALERS)
+    return [confinement.apply(name, namespace) for name in names]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +136,7 @@ def name_of(signal: compiled.Signal, kind: str, labels: Mapping[str, str]) -> st
         return labels[own]
     if any(labels.get(each) for each in compiled.WORKLOAD_LABELS.values()):
         return None
-    pod = next((labels[each] for each in compiled.POD_LABELS if labels.get(each)), "")
+    pod = next((labels[each] for each in signal.confinement.pod_labels if labels.get(each)), "")
     found = _POD[kind].fullmatch(pod)
     return found[1] if found is not None else None
 

@@ -102,6 +102,12 @@ class Apps:
             labels = {"namespace": namespace, "deployment": name}
             saturation = _saturation(workload.ref, reports)
             self._append(alive, f"{namespace}/{workload.ref}", saturation, labels)
+        for pod in filter(_speaks, self._cluster.bare_pods()):
+            counters[pod.uid] = self._counters.get(pod.uid) or _Counters()
+            age = (now - pod.created).total_seconds()
+            report = _report(pod, counters[pod.uid], age, Surge())
+            labels = {"namespace": pod.namespace, "pod": pod.name, "instance": pod.node}
+            self._append(alive, pod.uid, report, {**labels, "job": "app"})
         self._counters = counters
         self._end(alive)
 

@@ -21,7 +21,7 @@ class SimulatedCluster(server.Server):
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self._views: dict[model.Ref, model.Workload] = {}
-        self._pod_owners: dict[tuple[str, str], model.Ref] = {}
+        self._pod_owners: dict[tuple[str, str], model.Ref | None] = {}
         self._watching = True
         self._pause = model.PauseState(paused=False)
 
@@ -31,14 +31,16 @@ class SimulatedCluster(server.Server):
             self.relist()
         return [view for ref, view in self._views.items() if ref.namespace == namespace]
 
-    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
+    async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
         """The workload of each named pod, of gone ones too if they were ever asked about."""
         self.faults.reach(faults.Point.OWNERS)
         for workload in self.states(namespace):
             for pod in workload.pods:
                 self._pod_owners[namespace, pod.name] = workload.ref
-        found = {pod: self._pod_owners.get((namespace, pod)) for pod in pods}
-        return {pod: ref for pod, ref in found.items() if ref is not None}
+        for bare in self.bare_pods(namespace):
+            self._pod_owners[namespace, bare.name] = None
+        known = self._pod_owners
+        return {pod: known[namespace, pod] for pod in pods if (namespace, pod) in known}
 
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
@@ -65,12 +67,21 @@ class SimulatedCluster(server.Server):
         except ports.OutcomeUnknown as error:
             outcome = ports.Outcome.REFUSED if dry_run else ports.Outcome.UNKNOWN
             return ports.Receipt(outcome, str(error))
+        except server.DeniedError as error:
+            return ports.Receipt(
+                ports.Outcome.REFUSED, str(error), status=error.status, refused_by=error.webhook
+            )
         except ports.ClusterError as error:
             return ports.Receipt(ports.Outcome.REFUSED, str(error), status=error.status)
         outcome = ports.Outcome.WOULD_SUCCEED if dry_run else ports.Outcome.EFFECTIVE
         if effect.verb is model.Verb.EVICT:
             return ports.Receipt(outcome, f"{effect.target} evicted", status=201)
         return ports.Receipt(outcome, f"{effect.target} patched", workload, 200)
+
+    async def give_back(self, target: model.Ref, uid: str) -> None:
+        """Take the operator out of the owners of a workload's fields."""
+        self.faults.reach(faults.Point.GIVE_BACK)
+        self.disown(target, uid)
 
     def _carry_out(
         self, effect: model.Effect, mark: str, *, dry_run: bool

@@ -35,6 +35,10 @@ class Controllers:
         self._versions = itertools.count(1)
         self._lost: set[str] = set()
 
+    def now(self) -> datetime.datetime:
+        """The simulated time."""
+        return self._clock.now()
+
     def version(self) -> str:
         """A new resourceVersion."""
         return str(next(self._versions))
@@ -97,7 +101,7 @@ class Controllers:
         found = workload.current()
         if found is None:
             template = copy.deepcopy(workload.template)
-            name = f"{workload.ref.name}-{state.digest(template)}"
+            name = f"{workload.ref.name}-{state.generated(template, length=10)}"
             found = state.RevisionState(number + 1, name, self._clock.now(), template)
             workload.revisions.append(found)
         elif found.number < number:
@@ -179,7 +183,7 @@ class Controllers:
                 down += 1
 
     def _random_name(self, stem: str) -> str:
-        return f"{stem}-{state.digest('pod', next(self._serial), length=5)}"
+        return f"{stem}-{state.generated('pod', next(self._serial), length=5)}"
 
     def _start(
         self,

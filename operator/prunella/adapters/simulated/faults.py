@@ -25,6 +25,7 @@ class Point(enum.StrEnum):
     PAUSED = "paused"
     BEFORE_SEND = "before send"
     AFTER_SEND = "after send"
+    GIVE_BACK = "give back"
     READ_POLICY = "read policy"
     BEFORE_POLICY_STATUS = "before policy status"
     AFTER_POLICY_STATUS = "after policy status"

@@ -88,7 +88,7 @@ class SimulatedMetrics:
             return answer
         if len(answer.samples) > admitted.max_series:
             return _too_many(admitted)
-        own, _ = sources_.own_series(answer, admitted.namespace_label, namespace)
+        own, _ = sources_.own_series(answer, admitted, namespace)
         return own
 
     async def history(
@@ -106,8 +106,7 @@ class SimulatedMetrics:
             return rows
         if len(rows) > admitted.max_series:
             return _too_many(admitted)
-        label = admitted.namespace_label
-        own = [row for row in rows if sources_.is_own(row.labels, label, namespace)]
+        own = [row for row in rows if sources_.is_own(row.labels, admitted, namespace)]
         values = np.array([row.values for row in own]).reshape(len(own), grid.points)
         return core_history.Matrix(grid.times(), tuple(row.labels for row in own), values)
 

@@ -30,6 +30,14 @@ class Options(TypedDict, total=False):
     manager: str
 
 
+class DeniedError(ports.ClusterError):
+    """An admission webhook said no; ``webhook`` is its name."""
+
+    def __init__(self, webhook: str, message: str) -> None:
+        super().__init__(f'admission webhook "{webhook}" denied the request: {message}', status=403)
+        self.webhook = f"admission webhook {webhook}"
+
+
 class Server:
     """Workloads, pods, budgets and autoscalers, moved by a virtual clock."""
 
@@ -40,6 +48,10 @@ class Server:
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
+        self._bare_pods: list[state.PodState] = []
+        self._denials: dict[tuple[str, bool], str] = {}
+        self.asked = 0
+        """Changes that the operator has asked for, dry runs and refused ones too."""
         self._created = 0
 
     def states(self, namespace: str | None = None) -> list[state.WorkloadState]:
@@ -75,6 +87,7 @@ class Server:
         patched = patches.apply(found.manifest, effect, mark)
         patches.check(found.manifest, patched)
         self._authorize(patches.action(found.manifest, patched), effect.target)
+        self._admit(dry_run=dry_run)
         if dry_run:
             return found.view(patches.next_version(found.ref.kind, found.manifest, patched))
         self._store(found, patched, OPERATOR)
@@ -83,6 +96,7 @@ class Server:
     def evict(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Evict a pod under its UID and its budget. Raises ClusterError."""
         self._authorize("evictPod", effect.target)
+        self._admit(dry_run=dry_run)
         owner, pod = self._find_pod(effect.target)
         if pod.uid != effect.uid:
             message = f"the UID in the precondition ({effect.uid}) is not that of {pod.name}"
@@ -92,6 +106,23 @@ class Server:
         self._ask_budgets(owner, pod)
         if not dry_run:
             self._controllers.delete_pod(owner, pod)
+
+    def disown(self, target: model.Ref, uid: str) -> None:
+        """Take the operator out of managedFields; the values stay."""
+        found = self._workloads.get(target)
+        if found is None or found.manifest["metadata"]["uid"] != uid:
+            return
+        if any(OPERATOR in names for names in found.owners.values()):
+            for names in found.owners.values():
+                names.discard(OPERATOR)
+            found.manifest["metadata"]["resourceVersion"] = self._controllers.version()
+
+    def _admit(self, *, dry_run: bool) -> None:
+        """Ask the admission webhooks. Raises DeniedError."""
+        self.asked += 1
+        for (webhook, dry_runs_too), message in self._denials.items():
+            if dry_runs_too or not dry_run:
+                raise DeniedError(webhook, message)
 
     def _authorize(self, action: str, target: model.Ref) -> None:
         if action in self.forbidden:
@@ -107,6 +138,8 @@ class Server:
     def _ask_budgets(self, owner: state.WorkloadState, pod: state.PodState) -> None:
         """Refuse as the Eviction API does; a sick pod may go while the healthy are enough."""
         found = self._budgets_for(owner.ref.namespace, pod.labels)
+        if pod.pending or (not pod.ready and self._may_always_go(owner.ref.namespace, pod.labels)):
+            return
         if len(found) > 1:
             raise ports.ClusterError("the pod has more than one PodDisruptionBudget", status=500)
         for budget in found:
@@ -124,6 +157,15 @@ class Server:
             for budget in self._budgets
             if budget.namespace == namespace and state.selects(budget.selector, labels)
         ]
+
+    def _may_always_go(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Whether all budgets of a pod let it go when it is not ready."""
+        found = [
+            budget.always_allow
+            for budget in self._budgets
+            if budget.namespace == namespace and state.selects(budget.selector, labels)
+        ]
+        return bool(found) and all(found)
 
     def _budget_view(self, budget: state.BudgetState) -> model.Budget:
         expected = healthy = 0
@@ -232,6 +274,42 @@ class Server:
         """Delete a workload and its pods."""
         self._controllers.remove(self._workloads.pop(ref))
 
+    def deny(self, webhook: str, message: str, *, dry_runs_too: bool = True) -> None:
+        """Let an admission webhook refuse whatever the operator changes."""
+        self._denials[webhook, dry_runs_too] = message
+
+    def add_bare_pod(self, namespace: str, name: str, image: str) -> None:
+        """Create a pod that belongs to no workload, such as a Job's; it is ready at once."""
+        self._created += 1
+        template: state.Manifest = {"spec": {"containers": [{"name": "app", "image": image}]}}
+        self._bare_pods.append(
+            state.PodState(
+                name=name,
+                uid=f"pod-{state.digest(self._created, name, length=20)}",
+                revision="",
+                created=self._controllers.now(),
+                template=template,
+                labels={},
+                node=state.NODES[0],
+                namespace=namespace,
+                ready=True,
+            )
+        )
+
+    def bare_pods(self, namespace: str | None = None) -> list[state.PodState]:
+        """Pods that belong to no workload, of all namespaces or of one."""
+        return [each for each in self._bare_pods if namespace in {None, each.namespace}]
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """Let somebody delete a pod; what controls it makes another."""
+        self._bare_pods = [
+            each for each in self._bare_pods if (each.namespace, each.name) != (namespace, name)
+        ]
+        for workload in self.states(namespace):
+            for pod in workload.active:
+                if pod.name == name:
+                    self._controllers.delete_pod(workload, pod)
+
     def add_budget(
         self,
         namespace: str,
@@ -240,11 +318,16 @@ class Server:
         *,
         min_available: int | None = None,
         max_unavailable: int | None = None,
+        always_allow: bool = False,
     ) -> None:
-        """Create a PodDisruptionBudget; give one of the two limits, in pods."""
+        """Create a PodDisruptionBudget; give one of the two limits, in pods.
+
+        ``always_allow`` is the ``unhealthyPodEvictionPolicy`` AlwaysAllow.
+        """
         if (min_available is None) == (max_unavailable is None):
             raise ValueError("give min_available or max_unavailable, and not both")
         budget = state.BudgetState(name, namespace, dict(selector), min_available, max_unavailable)
+        budget.always_allow = always_allow
         self._budgets.append(budget)
 
     def add_autoscaler(self, target: model.Ref, kind: str = "HorizontalPodAutoscaler") -> None:

@@ -24,6 +24,8 @@ REPLICAS, TEMPLATE = "spec.replicas", "spec.template"
 FIELDS: Final = (REPLICAS, TEMPLATE)
 REVISION: Final = "deployment.kubernetes.io/revision"
 NODES: Final = ("node-0", "node-1", "node-2")
+NAME_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""What Kubernetes makes names of: no vowels, no 0, 1, 3 (k8s.io/apimachinery/pkg/util/rand)."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -38,9 +40,13 @@ class PodState:
     labels: dict[str, str]
     node: str
     ordinal: int = 0
+    namespace: str = ""
+    """Of a pod without a workload; others are in their workload's."""
     ready: bool = False
     deleting: bool = False
     stranded: model.Stranded | None = None
+    pending: bool = False
+    """It has no node yet, or none of its containers has started."""
 
     @property
     def image(self) -> str:
@@ -55,7 +61,13 @@ class PodState:
     def view(self) -> model.Pod:
         """The pod as the core sees it."""
         return model.Pod(
-            self.name, self.uid, dict(self.labels), self.ready, self.deleting, self.stranded
+            self.name,
+            self.uid,
+            dict(self.labels),
+            self.ready,
+            self.deleting,
+            stranded=self.stranded,
+            created=self.created,
         )
 
 
@@ -127,6 +139,7 @@ class WorkloadState:
             selector=spec["selector"]["matchLabels"],
             template=spec["template"],
             field_owners={field: frozenset(names) for field, names in self.owners.items()},
+            controller=_controller(metadata),
             resource_version=metadata["resourceVersion"],
             strategy=strategies.of(self.ref.kind, spec, spec.get("replicas", status["desired"])),
             paused=bool(spec.get("paused")),
@@ -139,6 +152,14 @@ class WorkloadState:
         return strategies.of(self.ref.kind, spec, int(spec.get("replicas", len(NODES))))
 
 
+def _controller(metadata: Manifest) -> str:
+    """The object that a controller ownerReference names, as the core tells it."""
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            return f"{owner['kind']}/{owner['name']} ({owner['apiVersion']})"
+    return ""
+
+
 @dataclasses.dataclass(slots=True, eq=False)
 class BudgetState:
     """A PodDisruptionBudget with one of its two limits, in pods."""
@@ -148,6 +169,7 @@ class BudgetState:
     selector: dict[str, str]
     min_available: int | None = None
     max_unavailable: int | None = None
+    always_allow: bool = False
 
     def view(self, expected: int, healthy: int) -> model.Budget:
         """The budget's status, of ``expected`` pods of which ``healthy`` are ready."""
@@ -170,3 +192,10 @@ def digest(*parts: object, length: int = 10) -> str:
     """A short name that depends on nothing but its parts, so that runs can be compared."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def generated(*parts: object, length: int) -> str:
+    """As `digest`, in the letters of Kubernetes' own generated names."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    whole = hashlib.sha256(text.encode()).digest()[:length]
+    return "".join(NAME_LETTERS[byte % len(NAME_LETTERS)] for byte in whole)

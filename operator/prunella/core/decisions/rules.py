@@ -3,6 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
+
+GITOPS_MANAGERS: Final = (
+    "argocd-controller",
+    "argocd-application-controller",
+    "kustomize-controller",
+    "helm-controller",
+    "configsync",
+    "kapp-server-side-apply",
+    "kapp",
+    "fleetagent",
+    "fleet-agent",
+    "Terraform",
+    "HashiCorp",
+    "pulumi-*",
+    "kluctl",
+    "kluctl-controller",
+    "helm",
+    "Helm",
+)
+"""Field managers of tools that deploy, ``*`` for any characters; sources in docs/ownership.md."""
+GITOPS_LABELS: Final = (
+    "argocd.argoproj.io/tracking-id",
+    "kustomize.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/name",
+    "configsync.gke.io/resource-id",
+    "configmanagement.gke.io/managed=enabled",
+    "kapp.k14s.io/app",
+    "objectset.rio.cattle.io/id",
+    "kluctl.io/discriminator",
+    "app.kubernetes.io/managed-by=pulumi",
+)
+"""Labels or annotations of such tools, as ``name`` or ``name=value``.
+
+Not ``app.kubernetes.io/instance`` and not managed-by Helm: every Helm chart writes both.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -12,9 +48,8 @@ class Rules:
     operator_namespace: str = "prunella-system"
     operator_name: str = "prunella"
     system_namespaces: frozenset[str] = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-    gitops_managers: frozenset[str] = frozenset(
-        {"argocd-controller", "kustomize-controller", "helm-controller"}
-    )
+    gitops_managers: tuple[str, ...] = GITOPS_MANAGERS
+    gitops_labels: tuple[str, ...] = GITOPS_LABELS
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -34,6 +34,15 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class LivingOnly:
+    """What a target's signals say without the pods that are gone, by signal."""
+
+    readings: Mapping[str, detect.Reading]
+    gone: tuple[str, ...]
+    """Names of the pods that were left out."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Snapshot:
     """The world as one pass sees it."""
 
@@ -46,6 +55,8 @@ class Snapshot:
     live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
         default_factory=dict
     )
+    living_only: Mapping[model.Ref, LivingOnly] = dataclasses.field(default_factory=dict)
+    """Of targets that were looked at, where pods that are gone were among the evidence."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
@@ -80,7 +91,7 @@ def step(
     """One pass over one policy. The policy's spec must be valid."""
     spec = valid_spec(policy)
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
-    findings = find(workloads, snapshot, config)
+    findings = find(workloads, snapshot, config, now)
     verdicts = judge_targets(workloads, findings, config.compiled.when)
     scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
     patience = config.rules.rollout_seconds
@@ -145,7 +156,10 @@ def select(
 
 
 def find(
-    workloads: Sequence[model.Workload], snapshot: Snapshot, config: Config
+    workloads: Sequence[model.Workload],
+    snapshot: Snapshot,
+    config: Config,
+    now: datetime.datetime,
 ) -> list[model.Finding]:
     """All findings: each signal for each workload."""
     targets = [workload.ref for workload in workloads]
@@ -153,13 +167,7 @@ def find(
     return [
         _of_idle(finding) if finding.target in idle else finding
         for signal in config.compiled.signals
-        for finding in detect.detect(
-            signal,
-            snapshot.readings[signal.name],
-            targets,
-            snapshot.owners,
-            config.detectors,
-        )
+        for finding in _find_signal(signal, targets, snapshot, config, now)
     ]
 
 
@@ -177,6 +185,56 @@ def _of_idle(finding: model.Finding) -> model.Finding:
         reason=reasons.Doubt.SCALED_TO_ZERO,
         message=message,
         pod="",
+    )
+
+
+def _find_signal(
+    signal: compiled.Signal,
+    targets: Sequence[model.Ref],
+    snapshot: Snapshot,
+    config: Config,
+    now: datetime.datetime,
+) -> Iterator[model.Finding]:
+    """One signal for each workload, by what lives where that was looked at."""
+    reading = snapshot.readings[signal.name]
+    living = {
+        ref: living_pods(looked, signal, reading, now)
+        for ref, looked in snapshot.live_states.items()
+        if looked is not None and looked.pods_known
+    }
+    owners, detectors = snapshot.owners, config.detectors
+    for finding in detect.detect(signal, reading, targets, owners, detectors, living):
+        only = snapshot.living_only.get(finding.target)
+        if only is None or signal.name not in only.readings:
+            yield finding
+            continue
+        target = finding.target
+        asked = only.readings[signal.name]
+        (found,) = detect.detect(signal, asked, [target], owners, detectors, living)
+        yield detect.of_gone(found, only.gone) if found.reason in _EMPTY else found
+
+
+_EMPTY = {reasons.Doubt.NO_DATA, reasons.Doubt.TOO_FEW_EVENTS}
+
+
+def living_pods(
+    looked: model.LiveState,
+    signal: compiled.Signal,
+    reading: detect.Reading,
+    now: datetime.datetime,
+) -> frozenset[str]:
+    """The pods of a target that can be evidence: not one that is being deleted.
+
+    A StatefulSet's pod bears the name of the one before it, so its series say nothing of it until
+    they no longer reach back before it was there.
+    """
+    inherits = looked.workload.ref.kind == "StatefulSet"
+    scrape = reading.scrape_seconds or onsets.DEFAULT_SCRAPE_SECONDS
+    wait = datetime.timedelta(seconds=compiled.wait_after_rollout(signal.longest_range, scrape))
+    return frozenset(
+        pod.name
+        for pod in looked.pods
+        if not pod.deleting and (not inherits or pod.created is None or now - pod.created >= wait)
     )
 
 

@@ -13,15 +13,15 @@ from prunella.core.signals import compiled
 def compile_rules(
     key: objects.Key,
     spec: policy_api.RemediationPolicySpec,
-    namespace_labels: Mapping[str, str],
+    confinements: Mapping[str, compiled.Confinement],
 ) -> tuple[rules.Group, ...]:
     """All groups of a policy; its queries are confined to its namespace.
 
-    ``namespace_labels`` is by source name, as for `compiled.compile_policy`.  Raises
+    ``confinements`` is by source name, as for `compiled.compile_policy`.  Raises
     compiled.PolicyError for a query that can't be confined, UnsupportedError for what
     recording rules can't compute and for a policy that has nothing to record.
     """
-    policy = compiled.compile_policy(key, spec, namespace_labels)
+    policy = compiled.compile_policy(key, spec, confinements)
     groups = [group for signal in policy.signals for group in signal_rules(key, signal)]
     if not groups:
         raise rules.UnsupportedError(
@@ -33,7 +33,7 @@ def compile_rules(
 
 def signal_rules(key: objects.Key, signal: compiled.Signal) -> tuple[rules.Group, ...]:
     """The groups of one signal; none for a detector that is not recorded."""
-    names = rules.Names(key, signal.name)
+    names = rules.Names.of(key, signal)
     if not is_recorded(signal):
         return ()
     rules.check_labels(signal)

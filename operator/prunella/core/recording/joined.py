@@ -10,13 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from prunella.api import detectors as detectors_api
-from prunella.core.signals import compiled
+from prunella.core.signals import compiled, lineage
 
-ENDINGS: Final = {
-    "deployment": "-[a-z0-9]{4,10}-[a-z0-9]{5}",
-    "statefulset": "-[0-9]{1,6}",
-    "daemonset": "-[a-z0-9]{5}",
-}
+ENDINGS: Final = {kind.lower(): ending for kind, ending in lineage.ENDINGS.items()}
 """What follows a workload's name in its pods' names, as in `prunella.core.signals.lineage`."""
 _WHO: Final = "prunella_pod"
 _FINITE: Final = "> -Inf < Inf"
@@ -54,7 +50,7 @@ def _owned(signal: compiled.Signal, query: str) -> str:
     workload = next((each for each in signal.labels if each in ENDINGS), None)
     if workload is None or signal.spec.mapping is not None:
         return query
-    first, second = compiled.POD_LABELS
+    first, second = signal.confinement.pod_labels
     name = f"([^;]+){ENDINGS[workload]}"
     who = f'label_join({query}, "{_WHO}", ";", "{workload}", "{first}", "{second}")'
     return f'label_replace({who}, "{workload}", "$1$2", "{_WHO}", ";{name};.*|;;{name}")'

@@ -29,10 +29,10 @@ _BASELINE: Final = {
 def compile_policy(
     key: objects.Key,
     spec: policy_api.RemediationPolicySpec,
-    namespace_labels: Mapping[str, str],
+    confinements: Mapping[str, compiled.Confinement],
 ) -> compiled.Policy:
     """As `compiled.compile_policy`; with ``evaluation: Rules`` it reads what rules recorded."""
-    policy = compiled.compile_policy(key, spec, namespace_labels)
+    policy = compiled.compile_policy(key, spec, confinements)
     if spec.evaluation is not policy_api.Evaluation.RULES:
         return policy
     try:
@@ -55,7 +55,7 @@ def recorded_queries(key: objects.Key, signal: compiled.Signal) -> dict[str, str
     A baseline has the roles value, lower, upper, rarity and unhealthy, one series for each target;
     a burn rate has those of its windows.  Roles that prove presence are as in ``signal.queries``.
     """
-    names = rules.Names(key, signal.name)
+    names = rules.Names.of(key, signal)
     found = {}
     if compiled.PRESENCE in signal.queries:
         found[compiled.PRESENCE] = signal.queries[compiled.PRESENCE]

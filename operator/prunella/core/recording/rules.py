@@ -48,11 +48,19 @@ class Names:
 
     key: objects.Key
     signal: str
+    matchers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Those of the source: what one cluster records is not read for another one."""
+
+    @classmethod
+    def of(cls, key: objects.Key, signal: compiled.Signal) -> Names:
+        """The names of a signal's records in its source."""
+        return cls(key, signal.name, signal.confinement.matchers)
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels of all its series."""
-        return {POLICY: self.key.name, NAMESPACE: self.key.namespace, SIGNAL: self.signal}
+        own = {POLICY: self.key.name, NAMESPACE: self.key.namespace, SIGNAL: self.signal}
+        return {**self.matchers, **own}
 
     def group(self, part: str = "") -> str:
         """Name of a group; unique in the cluster."""

@@ -34,7 +34,7 @@ def promtool_tests(
     baselines = []
     burn_rates = []
     for key, signal in ((key, signal) for key, signals in policies for signal in signals):
-        names = rules.Names(key, signal.name)
+        names = rules.Names.of(key, signal)
         if signal.spec.baseline is not None:
             baselines.append(_Drawn(names, signal, signal.spec.baseline))
         elif compiler.is_recorded(signal):

@@ -26,6 +26,10 @@ POD_LABELS = ("pod", "exported_pod")
 NAMESPACE_LABELS = ("namespace", "exported_namespace")
 STANDARD_NAMES = frozenset({*WORKLOAD_LABELS.values(), *POD_LABELS})
 
+EXPORTED_NAMESPACE = "exported_namespace"
+CLUSTER_LABELS = ("cluster", "k8s_cluster_name")
+"""Labels by which one source for several clusters tells them apart."""
+
 SCRAPES_TO_WAIT = 2
 
 
@@ -47,6 +51,31 @@ class PolicyError(Exception):
 def windowed(role: str, seconds: int) -> str:
     """The role of a burn rate's query over one of its windows."""
     return f"{role}@{seconds}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Confinement:
+    """What every selector of a source's queries gets: the namespace, and its own matchers."""
+
+    label: str = "namespace"
+    """The label that holds the namespace."""
+    matchers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Labels with the value that each must have, such as the cluster's."""
+
+    @property
+    def pod_labels(self) -> tuple[str, ...]:
+        """The labels that hold a pod's name, the one that counts first.
+
+        Where the namespace is an exported one, ``pod`` is the exporter's own.
+        """
+        return POD_LABELS[::-1] if self.label == EXPORTED_NAMESPACE else POD_LABELS
+
+    def apply(self, query: str, namespace: str) -> str:
+        """The confined query. Raises query_analysis.PromqlError."""
+        return query_analysis.confine(query, self.label, namespace, self.matchers)
+
+
+DEFAULT_CONFINEMENT = Confinement()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +102,7 @@ class Signal:
     """None where the newest samples are enough."""
     recorded: bool = False
     """Recording rules compute what it is judged by; its queries ask for their results."""
+    confinement: Confinement = DEFAULT_CONFINEMENT
 
     @property
     def name(self) -> str:
@@ -117,18 +147,18 @@ class Policy:
 def compile_policy(
     key: objects.Key,
     spec: policy_api.RemediationPolicySpec,
-    namespace_labels: Mapping[str, str],
+    confinements: Mapping[str, Confinement],
 ) -> Policy:
-    """Parse and confine all queries. ``namespace_labels`` is by source name.
+    """Parse and confine all queries. ``confinements`` is by source name.
 
     Raises PolicyError naming the signal when a query can't be parsed or confined, and when the
     expression of `when` can't be used.
     """
     signals = []
     for signal in spec.signals:
-        label = namespace_labels.get(signal.source, "namespace")
+        confinement = confinements.get(signal.source, DEFAULT_CONFINEMENT)
         try:
-            signals.append(_compile_signal(signal, spec.target.kind, label, key.namespace))
+            signals.append(_compile_signal(signal, spec.target.kind, confinement, key.namespace))
         except query_analysis.PromqlError as error:
             raise PolicyError(f"signal {signal.name}: {error}") from error
     if spec.when is None:
@@ -141,7 +171,10 @@ def compile_policy(
 
 
 def _compile_signal(
-    signal: signals_api.Signal, kind: policy_api.TargetKind, label: str, namespace: str
+    signal: signals_api.Signal,
+    kind: policy_api.TargetKind,
+    confinement: Confinement,
+    namespace: str,
 ) -> Signal:
     written = _written_queries(signal)
     lookback = _lookback(signal)
@@ -152,14 +185,15 @@ def _compile_signal(
             raise query_analysis.PromqlError(
                 "@ start() and @ end() have no meaning in a history", query
             )
-        queries[role] = query_analysis.confine(query, label, namespace)
+        queries[role] = confinement.apply(query, namespace)
     return Signal(
         spec=signal,
         queries=queries,
-        labels=_mapping_labels(signal, kind, label),
+        labels=_mapping_labels(signal, kind, confinement.label),
         longest_range=_longest_range(signal, written),
         events_factor=_events_factor(written),
         lookback=lookback,
+        confinement=confinement,
     )
 
 

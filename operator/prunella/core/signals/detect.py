@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from prunella.api import detectors as detectors_api
@@ -16,6 +17,7 @@ from prunella.api import signals as signals_api
 from prunella.core import model
 from prunella.core.signals import compiled, events, learning, mapping, query_analysis, recorded
 
+NOBODY_LOOKED: Mapping[model.Ref, Collection[str]] = types.MappingProxyType({})
 _Judge = Callable[[float], model.Judgement]
 
 MINIMUM_STALE_SECONDS = 30.0
@@ -66,14 +68,21 @@ def detect(
     targets: Sequence[model.Ref],
     owners: Mapping[str, model.Ref],
     detectors: Detectors,
+    living: Mapping[model.Ref, Collection[str]] = NOBODY_LOOKED,
 ) -> list[model.Finding]:
-    """One finding for each target, in the order of ``targets``."""
+    """One finding for each target, in the order of ``targets``.
+
+    ``living`` names the pods of the targets that were looked at closely: there, series of pods
+    that are gone are no evidence.
+    """
     failure = _first_failure(reading)
     mapped: dict[str, mapping.Mapped] = {}
     for role, answer in reading.answers.items():
         if failure is None and isinstance(answer, model.Vector) and role != compiled.CANARY:
             mapped[role] = mapping.map_samples(signal, answer.samples, targets, owners)
             failure = mapped[role].failure
+            if role != compiled.PRESENCE and signal.spec.absent is None:
+                mapped[role] = mapping.of_living(mapped[role], living)
     if failure is not None:
         return [_unknown(signal, target, failure.reason, failure.message) for target in targets]
     ages = _ages(signal, reading, targets, owners)
@@ -82,7 +91,8 @@ def detect(
         told = {each: recorded.judge_target(mapped, each) for each in targets}
         judged = {target: found for target, found in told.items() if found is not None}
     if judged is not None:
-        return [_recalled(signal, reading, judged, ages, each) for each in targets]
+        found = [_recalled(signal, reading, judged, ages, each) for each in targets]
+        return [_of_living(signal, each, living) for each in found]
     if signal.spec.burn_rate is not None:
         return [_burning(signal, reading, mapped, ages, each, detectors) for each in targets]
     if signal.spec.absent is not None:
@@ -111,6 +121,29 @@ def _recalled(
         message = f"no series is mapped to {target}"
         return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
     return _believed(signal, reading, ages.get(target), target, found)
+
+
+def _of_living(
+    signal: compiled.Signal, finding: model.Finding, living: Mapping[model.Ref, Collection[str]]
+) -> model.Finding:
+    """The finding of a memory, unless the pod that it is about is gone."""
+    target = finding.target
+    if target not in living or not mapping.is_gone(finding.pod, target, living[target]):
+        return finding
+    return _unknown(signal, target, reasons.Doubt.PODS_GONE, _gone_text(target, [finding.pod]))
+
+
+def of_gone(finding: model.Finding, pods: Sequence[str]) -> model.Finding:
+    """The finding about a target of which nothing is left when ``pods`` are left out."""
+    target = finding.target
+    return dataclasses.replace(
+        finding, reason=reasons.Doubt.PODS_GONE, message=_gone_text(target, pods)
+    )
+
+
+def _gone_text(target: model.Ref, pods: Sequence[str]) -> str:
+    shown = ", ".join(sorted(set(pods))[:3])
+    return f"the series are of pods that {target} has no more ({shown}): no reason to act on it"
 
 
 def _believed(
@@ -262,6 +295,9 @@ def _empty(
             return _unknown(signal, target, reasons.Doubt.STALE, stale)
         message = "no series, and the presence query shows that it would have been seen"
         return model.Finding(signal.name, target, model.Verdict.HEALTHY, "EmptyIsHealthy", message)
+    gone = [pod for each in mapped.values() for pod in each.gone.get(target, ())]
+    if gone:
+        return _unknown(signal, target, reasons.Doubt.PODS_GONE, _gone_text(target, gone))
     ignored = sum(each.ignored for each in mapped.values())
     other = f" ({ignored} series are about other objects)" if ignored else ""
     return _unknown(

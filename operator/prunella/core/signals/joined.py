@@ -185,8 +185,9 @@ def _place(rule: str, bad: learning.Bad, counts: np.ndarray) -> np.ndarray:
     return np.ceil(share * counts).astype(int) - 1
 
 
-def pod_names(answers: Sequence[history.Matrix]) -> frozenset[str]:
-    """The pods that the answers speak of without naming their workload."""
-    return mapping.pod_names(
-        model.Sample(labels, 0.0) for answer in answers for labels in answer.labels
-    )
+def pod_names(
+    answers: Sequence[history.Matrix], labels: Sequence[str] = compiled.POD_LABELS
+) -> frozenset[str]:
+    """The pods that the answers speak of without naming their workload, see `mapping.pod_names`."""
+    told = (model.Sample(each, 0.0) for answer in answers for each in answer.labels)
+    return mapping.pod_names(told, labels)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import compiled
+from prunella.core.signals import compiled, lineage
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Mapped:
     duplicated: frozenset[model.Ref]
     ignored: int
     failure: model.Failure | None = None
+    gone: Mapping[model.Ref, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Pods whose series were left out because the pods are gone, see `of_living`."""
 
 
 def map_samples(
@@ -69,6 +71,26 @@ def map_samples(
         frozenset(duplicated | mixed),
         ignored,
     )
+
+
+def of_living(mapped: Mapped, living: Mapping[model.Ref, Collection[str]]) -> Mapped:
+    """Without the series of pods that are gone, for targets whose ``living`` pods are known.
+
+    A pod's series outlive it for as long as a query looks back.  Only names that the target's
+    controller would make are judged: beside a workload's label, ``pod`` may be the exporter's.
+    """
+    series = dict(mapped.series)
+    gone: dict[model.Ref, tuple[str, ...]] = {}
+    for target, pods in living.items():
+        if left := [s.pod for s in series.get(target, ()) if is_gone(s.pod, target, pods)]:
+            gone[target] = tuple(left)
+            series[target] = tuple(s for s in series[target] if s.pod not in left)
+    return dataclasses.replace(mapped, series=series, gone=gone) if gone else mapped
+
+
+def is_gone(pod: str, target: model.Ref, living: Collection[str]) -> bool:
+    """Whether a pod was the target's and is not among its living ones."""
+    return bool(pod) and pod not in living and lineage.fits(pod, target)
 
 
 def _is_foreign(
@@ -107,7 +129,7 @@ def _place(
         return _single(labels, by_name)
     if mapping is not None and mapping.name is not None:
         return _by_label(signal, mapping.name, labels, by_name)
-    pod_label = _first(compiled.POD_LABELS, labels)
+    pod_label = _first(signal.confinement.pod_labels, labels)
     if _first(_WORKLOAD_LABELS, labels) is not None:
         usable = (each for each in _WORKLOAD_LABELS if each in signal.labels)
         own = _first(usable, labels)
@@ -120,7 +142,8 @@ def _place(
     target = by_name.get(owner.name) if owner is not None else None
     if target is None or target != owner:
         return None
-    return target, labels[pod_label], f"{pod_label} of {owner}"
+    guessed = ", guessed by its name" if isinstance(owner, model.GuessedRef) else ""
+    return target, labels[pod_label], f"{pod_label} of {owner}{guessed}"
 
 
 def _single(
@@ -160,10 +183,15 @@ def _show(labels: Mapping[str, str]) -> str:
     return "{" + inner[:200] + "}"
 
 
-def pod_names(samples: Iterable[model.Sample]) -> frozenset[str]:
-    """Names of the pods that samples speak of without naming their workload."""
+def pod_names(
+    samples: Iterable[model.Sample], labels: Sequence[str] = compiled.POD_LABELS
+) -> frozenset[str]:
+    """Names of the pods that samples speak of without naming their workload.
+
+    ``labels`` are those that hold a pod's name, the one that counts first.
+    """
     pod_labels = (
-        (sample.labels, _first(compiled.POD_LABELS, sample.labels))
+        (sample.labels, _first(labels, sample.labels))
         for sample in samples
         if _first(_WORKLOAD_LABELS, sample.labels) is None
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import promql_parser
@@ -80,21 +80,36 @@ def validate(query: str) -> None:
         raise PromqlError("the query reads no series: name a metric in it", query)
 
 
-def confine(query: str, label: str, namespace: str) -> str:
+def confine(
+    query: str, label: str, namespace: str, matchers: Mapping[str, str] | None = None
+) -> str:
     """The same query, every selector of which has ``label="namespace"``; on one line.
 
-    A matcher on that label that is there already is kept beside it, so that nothing is
+    ``matchers`` are further labels with the value that each must have, such as the cluster's.
+    A matcher on such a label that is there already is kept beside it, so that nothing is
     ever widened.  The text is parsed again and looked through before it is returned.
     Raises PromqlError.
     """
     if not label or not namespace:
         raise PromqlError("no label or no namespace to confine the query to", query)
-    own = promql_parser.Matcher(promql_parser.MatchOp.Equal, label, namespace)
+    own = [promql_parser.Matcher(promql_parser.MatchOp.Equal, label, namespace)]
+    own += [
+        promql_parser.Matcher(promql_parser.MatchOp.Equal, name, value)
+        for name, value in (matchers or {}).items()
+    ]
+    return with_matchers(query, own, f"confined to {namespace}")
+
+
+def with_matchers(query: str, own: Sequence[promql_parser.Matcher], purpose: str) -> str:
+    """The query with matchers added to each selector, parsed again and looked through.
+
+    ``purpose`` says in an error what can't be done.  Raises PromqlError.
+    """
 
     def add(node: promql_parser.Expr) -> promql_parser.Expr | None:
         if not isinstance(node, promql_parser.VectorSelector):
             return None
-        groups = [g if _has(g, own) else [*g, own] for g in _groups(node)]
+        groups = [[*g, *(m for m in own if not _has(g, m))] for g in _groups(node)]
         text = _selector_text(node.name, groups) + _modifiers_text(node)
         return promql_parser.parse(text)
 
@@ -105,10 +120,15 @@ def confine(query: str, label: str, namespace: str) -> str:
         text = " ".join(line.strip() for line in changed.prettify().split("\n"))
         groups = [group for node in _selectors(_parse(text)) for group in _groups(node)]
     except ValueError as error:
-        raise PromqlError(f"the query can't be confined to {namespace}: {error}", query) from error
-    if not all(_has(group, own) for group in groups):
-        raise PromqlError(f"the query can't be confined to {namespace}", query)
+        raise PromqlError(f"the query can't be {purpose}: {error}", query) from error
+    if not all(_has(group, each) for group in groups for each in own):
+        raise PromqlError(f"the query can't be {purpose}", query)
     return text
+
+
+def matcher_groups(query: str) -> list[list[promql_parser.Matcher]]:
+    """The matchers of each selector, and of each alternative of one. Raises PromqlError."""
+    return [group for node in _selectors(_parse(query)) for group in _groups(node)]
 
 
 def leaves(query: str) -> tuple[str, ...]:

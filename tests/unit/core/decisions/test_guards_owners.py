@@ -11,6 +11,7 @@ from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import guards, ledger
 from prunella.core.decisions.guards import blast_radius, ownership
+from prunella.core.decisions.rules import Rules
 from tests.unit.core import builders
 from tests.unit.core.builders import record
 
@@ -18,13 +19,54 @@ Phase, Refused = reasons.Phase, reasons.Refused
 
 ARGO = {"argocd.argoproj.io/tracking-id": "app:apps/Deployment:shop/checkout"}
 HELM = {"app.kubernetes.io/instance": "checkout", "app.kubernetes.io/managed-by": "Helm"}
+CONFIG_SYNC = "configmanagement.gke.io/managed=enabled"
+CONTROLLED = (
+    "Canary/checkout (flagger.app/v1beta1) controls Deployment/checkout, and its controller would "
+    "undo a change of {field}: change it there instead"
+)
 SCALED_BY = ("HorizontalPodAutoscaler/checkout", "ScaledObject/queue")
 OWNERS: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
-    "an autoscaler": (
-        {},
-        SCALED_BY,
-        Refused.OWNED_BY_AUTOSCALER,
-        f"{', '.join(SCALED_BY)} scales Deployment/checkout: change its bounds instead",
+    "a controller": (
+        {"controller": "Canary/checkout (flagger.app/v1beta1)"},
+        (),
+        Refused.OWNED_BY_CONTROLLER,
+        CONTROLLED,
+    ),
+    "Config Sync": (
+        {"annotations": {"configmanagement.gke.io/managed": "enabled"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        f"Deployment/checkout carries {CONFIG_SYNC}: change it in Git instead",
+    ),
+    "Config Sync, switched off for it": (
+        {"annotations": {"configmanagement.gke.io/managed": "disabled"}},
+        (),
+        "",
+        "nobody else owns {field}",
+    ),
+    "kapp": (
+        {"labels": {"kapp.k14s.io/app": "1700000000000000000"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries kapp.k14s.io/app: change it in Git instead",
+    ),
+    "Fleet": (
+        {"annotations": {"objectset.rio.cattle.io/id": "default-shop"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries objectset.rio.cattle.io/id: change it in Git instead",
+    ),
+    "Pulumi": (
+        {"labels": {"app.kubernetes.io/managed-by": "pulumi"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries app.kubernetes.io/managed-by=pulumi: change it in Git instead",
+    ),
+    "Kluctl": (
+        {"labels": {"kluctl.io/discriminator": "shop-prod"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries kluctl.io/discriminator: change it in Git instead",
     ),
     "Argo CD": (
         {"annotations": ARGO},
@@ -56,7 +98,7 @@ OWNERS: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
 def test_not_owned_by_others(
     changes: dict[str, Any], autoscalers: tuple[str, ...], reason: str, message: str, action: str
 ) -> None:
-    """What an autoscaler or a GitOps tool holds is neither scaled nor rolled back."""
+    """What a controller or a tool that deploys holds is neither scaled nor rolled back."""
     target = builders.workload(**changes)
     case = builders.case(
         action=action, target=target, live_state=model.LiveState(target, autoscalers=autoscalers)
@@ -64,6 +106,24 @@ def test_not_owned_by_others(
     answer = ownership.not_owned_by_others(case)
     expected = message.format(field=case.action.owned_field)
     assert (model.Refusal(Refused(reason), expected) if reason else expected) == answer
+
+
+SCALED = f"{', '.join(SCALED_BY)} scales Deployment/checkout: change its bounds instead"
+WRITTEN: dict[str, guards.Answer] = {
+    "scale": model.Refusal(Refused.OWNED_BY_AUTOSCALER, SCALED),
+    "revert": model.Refusal(Refused.OWNED_BY_AUTOSCALER, SCALED),
+    "rollback": "nobody else owns spec.template",
+    "restart": "restart writes nothing that others own",
+    "evictPod": "evictPod writes nothing that others own",
+}
+
+
+@pytest.mark.parametrize(("action", "expected"), WRITTEN.items(), ids=WRITTEN)
+def test_an_autoscaler_owns_the_replicas_alone(action: str, expected: guards.Answer) -> None:
+    """The pod template is not an autoscaler's business."""
+    live_state = model.LiveState(builders.workload(), autoscalers=SCALED_BY)
+    case = builders.case(action=action, live_state=live_state)
+    assert expected == ownership.not_owned_by_others(case)
 
 
 @pytest.mark.parametrize("action", ["restart", "evictPod"])
@@ -87,6 +147,16 @@ MANAGED: dict[str, tuple[str, str, str, bool]] = {
     "the template": ("rollback", "spec.template", "kustomize-controller", True),
     "another field": ("scale", "spec.template", "argocd-controller", False),
     "a person": ("scale", "spec.replicas", "kubectl-client-side-apply", False),
+    "Helm": ("rollback", "spec.template", "helm", True),
+    "Helm, of another field": ("scale", "spec.template", "helm", False),
+    "Config Sync": ("scale", "spec.replicas", "configsync", True),
+    "kapp": ("rollback", "spec.template", "kapp-server-side-apply", True),
+    "Fleet": ("rollback", "spec.template", "fleetagent", True),
+    "Terraform": ("scale", "spec.replicas", "Terraform", True),
+    "Terraform's typed resources": ("rollback", "spec.template", "HashiCorp", True),
+    "Pulumi, a name for each resource": ("scale", "spec.replicas", "pulumi-kubernetes-1a2b", True),
+    "Kluctl": ("rollback", "spec.template", "kluctl", True),
+    "a name that only begins so": ("scale", "spec.replicas", "helm-dashboard", False),
 }
 
 
@@ -103,6 +173,28 @@ def test_managed_fields_name_the_owner(
     assert owned == isinstance(answer, model.Refusal)
 
 
+def test_labels_and_managers_are_those_of_the_settings() -> None:
+    """Whose tool is no other's is told in the settings."""
+    own = Rules(gitops_managers=("release-*",), gitops_labels=("shop.example/owner=robot",))
+    by_manager = builders.workload(field_owners={"spec.template": frozenset({"release-7"})})
+    by_mark = builders.workload(labels={"shop.example/owner": "robot"})
+    argo = builders.workload(annotations=ARGO)
+    cases = [
+        builders.case(action="rollback", target=each, rules=own)
+        for each in (by_manager, by_mark, argo)
+    ]
+    assert [
+        model.Refusal(
+            Refused.OWNED_BY_GITOPS, "release-7 owns spec.template of Deployment/checkout"
+        ),
+        model.Refusal(
+            Refused.OWNED_BY_GITOPS,
+            "Deployment/checkout carries shop.example/owner=robot: change it in Git instead",
+        ),
+        "nobody else owns spec.template",
+    ] == [ownership.not_owned_by_others(each) for each in cases]
+
+
 # Disruption budgets
 
 POD = model.Pod("checkout-1", "pod-uid", {"app": "checkout", "tier": "web"})
@@ -112,19 +204,18 @@ FOREIGN = model.Budget("cart", {"app": "cart"}, 0, 1, 1)
 EVERY = model.Budget("every", {}, 0, 5, 5)
 
 
-def _refused(budget: model.Budget, numbers: str) -> model.Refusal:
-    message = f"PodDisruptionBudget {budget.name} allows 0 disruptions ({numbers})"
-    return model.Refusal(Refused.DISRUPTION_BUDGET, message)
+def _told(budget: model.Budget, numbers: str) -> str:
+    return f"PodDisruptionBudget {budget.name} allows 0 disruptions ({numbers})"
 
 
 BUDGETS: dict[str, tuple[tuple[model.Budget, ...], guards.Answer]] = {
     "none": ((), "no PodDisruptionBudget selects the pod"),
     "of other pods": ((FOREIGN,), "no PodDisruptionBudget selects the pod"),
     "open": ((OPEN,), "PodDisruptionBudget checkout allows 1 disruptions (3 healthy, 2 needed)"),
-    "closed": ((CLOSED,), _refused(CLOSED, "2 healthy, 2 needed")),
-    "open and closed": ((OPEN, CLOSED), _refused(CLOSED, "2 healthy, 2 needed")),
-    "closed and open": ((CLOSED, OPEN), _refused(CLOSED, "2 healthy, 2 needed")),
-    "of all pods": ((OPEN, EVERY), _refused(EVERY, "5 healthy, 5 needed")),
+    "closed": ((CLOSED,), _told(CLOSED, "2 healthy, 2 needed")),
+    "open and closed": ((OPEN, CLOSED), _told(CLOSED, "2 healthy, 2 needed")),
+    "closed and open": ((CLOSED, OPEN), _told(CLOSED, "2 healthy, 2 needed")),
+    "of all pods": ((OPEN, EVERY), _told(EVERY, "5 healthy, 5 needed")),
 }
 
 
@@ -132,7 +223,7 @@ BUDGETS: dict[str, tuple[tuple[model.Budget, ...], guards.Answer]] = {
 def test_disruption_budgets_allow(
     budgets: tuple[model.Budget, ...], expected: guards.Answer
 ) -> None:
-    """Every budget that selects the pod must allow its eviction."""
+    """The tightest budget's numbers are told; the eviction's own dry run is the judge."""
     live_state = model.LiveState(builders.workload(), pods=(POD,), budgets=budgets)
     findings = (builders.finding(), builders.finding(pod=POD.name))
     case = builders.case(action="evictPod", live_state=live_state, findings=findings)

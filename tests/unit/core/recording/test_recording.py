@@ -25,11 +25,10 @@ BURN: Mapping[str, Any] = {
 THRESHOLD = {"name": "up", "prometheus": {"query": "up"}, "threshold": {"below": 1}}
 
 
-def spec(*signals: Mapping[str, Any]) -> policy_api.RemediationPolicySpec:
+def spec(*signals: Mapping[str, Any], **more: Any) -> policy_api.RemediationPolicySpec:
     """A policy with these signals."""
-    return policy_api.RemediationPolicySpec.model_validate(
-        {"target": {"name": "web"}, "signals": list(signals), "steps": [{"restart": {}}]}
-    )
+    base = {"target": {"name": "web"}, "signals": list(signals), "steps": [{"restart": {}}]}
+    return policy_api.RemediationPolicySpec.model_validate({**base, **more})
 
 
 def groups(*signals: Mapping[str, Any]) -> tuple[rules.Group, ...]:
@@ -94,9 +93,25 @@ def test_what_reads_the_source_is_confined(written: Mapping[str, Any]) -> None:
 
 def test_the_namespace_label_of_the_source_is_used() -> None:
     """As the operator's settings say."""
-    found = compiler.compile_rules(KEY, spec(SIGNAL), {"default": "kubernetes_namespace"})
+    confined = {"default": compiled.Confinement("kubernetes_namespace")}
+    found = compiler.compile_rules(KEY, spec(SIGNAL), confined)
 
     assert 'app_load{kubernetes_namespace="shop"}' in found[0].rules[0].expr
+
+
+@pytest.mark.parametrize("written", [SIGNAL, BURN], ids=["baseline", "burn rate"])
+def test_what_one_cluster_records_is_not_read_for_another(written: dict[str, Any]) -> None:
+    """A source's matchers are in what the rules ask, what they write and what is read of them."""
+    confined = {"default": compiled.Confinement(matchers={"cluster": "eu-1"})}
+    whole = spec(written, evaluation="Rules")
+    groups_ = compiler.compile_rules(KEY, spec(written), confined)
+    (signal,) = reading.compile_policy(KEY, whole, confined).signals
+
+    for rule in (rule for group in groups_ for rule in group.rules):
+        assert rule.labels["cluster"] == "eu-1"
+        assert all('cluster="eu-1"' in leaf for leaf in query_analysis.leaves(rule.expr))
+    for query in signal.queries.values():
+        assert all('cluster="eu-1"' in leaf for leaf in query_analysis.leaves(query))
 
 
 ONE_SIDE = {"Above": {"above"}, "Below": {"below"}, "Both": {"above", "below"}}
@@ -153,7 +168,7 @@ def test_a_policy_without_anything_to_record_is_refused() -> None:
 
 def test_pods_end_as_the_operator_reads_them() -> None:
     """One rule about pods' names, in two languages."""
-    found = {kind.lower(): pattern.pattern for kind, pattern in lineage._ENDINGS.items()}
+    found = {kind.lower(): ending for kind, ending in lineage.ENDINGS.items()}
 
     assert found == joined.ENDINGS
 

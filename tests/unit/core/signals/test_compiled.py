@@ -15,7 +15,7 @@ STANDARD = ("namespace", "exported_namespace", "deployment", "pod", "exported_po
 
 
 def _signal(fields: dict[str, Any], label: str | None = None, **target: str) -> compiled.Signal:
-    labels = {} if label is None else {"default": label}
+    labels = {} if label is None else {"default": compiled.Confinement(label)}
     spec = builders.spec(
         signals=[{**builders.SIGNAL, **fields}],
         target={"name": "checkout", **target},

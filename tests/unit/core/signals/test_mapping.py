@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import mapping
+from prunella.core.signals import compiled, mapping
 from tests.unit.core import builders, fixtures
 
 CHECKOUT, CART = builders.ref("checkout"), builders.ref("cart")
@@ -83,6 +84,36 @@ MAPPED = {
     ),
     "a single series": (SINGLE, {}, "", "single"),
 }
+
+
+def test_an_exported_pod_is_the_one_that_counts_where_the_namespace_is_exported() -> None:
+    """Beside it, ``pod`` and ``namespace`` are those of the exporter."""
+    confined = compiled.Confinement("exported_namespace")
+    signal = dataclasses.replace(
+        fixtures.signal(labels=("exported_namespace", *fixtures.DEPLOYMENT_LABELS)),
+        confinement=confined,
+    )
+    exporter = {"namespace": "monitoring", "pod": "kube-state-metrics-1"}
+    sample = fixtures.sample(1.0, exported_namespace="shop", exported_pod="checkout-1", **exporter)
+    found = mapping.map_samples(signal, [sample], [CHECKOUT], OWNERS)
+
+    by = "exported_pod of Deployment/checkout"
+    assert {CHECKOUT: (mapping.Series(1.0, "checkout-1", by),)} == found.series
+    assert {"checkout-1"} == mapping.pod_names([sample], confined.pod_labels)
+
+
+def test_a_guess_is_told_as_such() -> None:
+    """Whose a pod is that the API server does not know says how it was told."""
+    guess = model.GuessedRef(*builders.ref())
+    found = mapping.map_samples(
+        fixtures.signal(),
+        [fixtures.sample(1.0, pod="checkout-x")],
+        [builders.ref()],
+        {"checkout-x": guess},
+    )
+    assert "pod of Deployment/checkout, guessed by its name" == (
+        found.series[builders.ref()][0].mapped_by
+    )
 
 
 @pytest.mark.parametrize(("fields", "labels", "pod", "mapped_by"), MAPPED.values(), ids=MAPPED)

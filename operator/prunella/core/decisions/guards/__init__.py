@@ -5,6 +5,7 @@
 
 from prunella.core.decisions.guards.case import Answer, Case, Guard
 from prunella.core.decisions.guards.chain import (
+    BUDGETS,
     GUARDS,
     REVERT_GUARDS,
     STANDING_GUARDS,
@@ -13,6 +14,7 @@ from prunella.core.decisions.guards.chain import (
 )
 
 __all__ = [
+    "BUDGETS",
     "GUARDS",
     "REVERT_GUARDS",
     "STANDING_GUARDS",

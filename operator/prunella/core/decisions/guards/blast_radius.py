@@ -44,7 +44,11 @@ def not_too_many_unknown(case: Case) -> Answer:
 
 
 def disruption_budgets_allow(case: Case) -> Answer:
-    """A PodDisruptionBudget is asked before the Eviction API would have to say no."""
+    """The numbers of the tightest PodDisruptionBudget, for the record.
+
+    It never refuses: whether an eviction may be is for the API server to say, in a dry run of the
+    eviction itself.  It knows ``unhealthyPodEvictionPolicy``, and lets a Pending pod go.
+    """
     if case.action.name != "evictPod" or case.live_state is None:
         return "no pod is evicted" if case.live_state is not None else "not looked at yet"
     worst = next((finding.pod for finding in case.findings if finding.pod), "")
@@ -55,10 +59,7 @@ def disruption_budgets_allow(case: Case) -> Answer:
     tightest = min(budgets, key=lambda budget: budget.disruptions_allowed, default=None)
     if tightest is None:
         return "no PodDisruptionBudget selects the pod"
-    message = (
+    return (
         f"PodDisruptionBudget {tightest.name} allows {tightest.disruptions_allowed} disruptions "
         f"({tightest.current_healthy} healthy, {tightest.desired_healthy} needed)"
     )
-    if tightest.disruptions_allowed < 1:
-        return model.Refusal(Refused.DISRUPTION_BUDGET, message)
-    return message

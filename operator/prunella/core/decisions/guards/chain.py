@@ -59,10 +59,12 @@ GUARDS: tuple[Guard, ...] = (
     not_too_many_unavailable,  # Make sure that only a few targets are worked on at once
     not_too_many_unhealthy,  # Make sure that it is this target and not everything
     not_too_many_unknown,  # Make sure that enough can be seen to judge
-    disruption_budgets_allow,  # Make sure that the owner's budget allows it
-    rollout_respects_budgets,  # Make sure that it allows what the rollout takes down, too
+    disruption_budgets_allow,  # Make sure that the owner's budget is on the record
+    rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
 )
+BUDGETS = disruption_budgets_allow.__name__
+"""The guard whose answer tells the numbers of the disruption budgets."""
 STANDING_GUARDS = GUARDS[:6]
 """The guards about the policy as a whole: their answer is told before any other."""
 REVERT_GUARDS: tuple[Guard, ...] = (

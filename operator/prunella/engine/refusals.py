@@ -1,0 +1,68 @@
+"""What the API server has refused in a rehearsal, and when it may be asked again.
+
+A refusal by a webhook or a disruption budget seldom ends with the next pass, and a refused request
+costs the API server, the webhook and the audit log as much as any other.  So the same attempt is
+asked after 15 s, 30 s, 1 min ... at most 5 min; another one, such as after a change of the
+workload or of its budgets, at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from prunella.core import model, objects
+from prunella.core.decisions import decide, guards
+
+FIRST = datetime.timedelta(seconds=15)
+LONGEST = datetime.timedelta(minutes=5)
+
+_Attempt = tuple[object, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Refused:
+    attempt: _Attempt
+    refusal: model.Refusal
+    wait: datetime.timedelta
+    until: datetime.datetime
+
+
+class Refusals:
+    """The newest refusal of each policy and target. Lost in a restart: then it is asked anew."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[objects.Key, model.Ref], _Refused] = {}
+
+    def standing(
+        self, policy: objects.Key, command: decide.Command, now: datetime.datetime
+    ) -> model.Refusal | None:
+        """The refusal of this very attempt, while it is too early to ask again."""
+        known = self._known.get((policy, command.workload.ref))
+        if known is None or known.attempt != _attempt(command) or now >= known.until:
+            return None
+        return known.refusal
+
+    def note(
+        self,
+        policy: objects.Key,
+        command: decide.Command,
+        refusal: model.Refusal | None,
+        now: datetime.datetime,
+    ) -> None:
+        """Remember what was answered; None forgets."""
+        key = policy, command.workload.ref
+        before = self._known.pop(key, None)
+        if refusal is None:
+            return
+        again = before is not None and before.attempt == _attempt(command)
+        wait = min(2 * before.wait, LONGEST) if again and before is not None else FIRST
+        self._known[key] = _Refused(_attempt(command), refusal, wait, now + wait)
+
+
+def _attempt(command: decide.Command) -> _Attempt:
+    """All that may change an answer and is known here: a restart's patch bears the time."""
+    budgets = next((a.message for a in command.answers if a.guard == guards.BUDGETS), "")
+    effects = tuple((effect.verb, effect.target, effect.uid) for effect in command.effects)
+    workload = command.workload
+    return workload.uid, workload.generation, command.step, command.action, effects, budgets
