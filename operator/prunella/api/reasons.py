@@ -23,6 +23,7 @@ class Refused(enum.StrEnum):
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
     OWNED_BY_AUTOSCALER = "OwnedByAutoscaler"
     OWNED_BY_GITOPS = "OwnedByGitOps"
+    SAME_REMEDY_LIMIT = "SameRemedyLimit"
     COOLDOWN = "Cooldown"
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"

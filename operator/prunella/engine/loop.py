@@ -74,7 +74,7 @@ class Engine:
         await orphans.close_orphans(self._world, self._executor, alive)
         now = self._world.clock.now()
         records = list(self._world.ledger.records())
-        for record in ledger.expired(records, now, self._options.retention, ledger.HOUR):
+        for record in ledger.expired(records, now, self._options.retention, ledger.LONGEST_WINDOW):
             await self._world.ledger.delete(record)
 
     async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:

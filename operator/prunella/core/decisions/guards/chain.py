@@ -17,7 +17,7 @@ from prunella.core.decisions.guards.blast_radius import (
     not_too_many_unknown,
 )
 from prunella.core.decisions.guards.case import Case, Guard
-from prunella.core.decisions.guards.limits import within_hourly_limits
+from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
 from prunella.core.decisions.guards.scope import (
     not_in_system_namespace,
@@ -43,6 +43,7 @@ GUARDS: tuple[Guard, ...] = (
     nothing_in_flight,  # Make sure that nobody is already at work on the target
     no_rollout_in_progress,  # Make sure that the target is not just being changed
     not_owned_by_others,  # Make sure that no other controller would undo it
+    not_masking_a_cause,  # Make sure that what helps again and again is not all that is done
     cooled_down,  # Make sure that the last action had time to show
     within_hourly_limits,  # Make sure that a loop of actions ends by itself
     not_too_many_unavailable,  # Make sure that only a few targets are worked on at once
