@@ -137,12 +137,22 @@ class Ledger(Protocol):
     async def create(
         self, namespace: str, name: str, spec: remediation_api.RemediationSpec
     ) -> objects.Record:
-        """Take the name. Raises Conflict when it is taken, OutcomeUnknown, ClusterError."""
+        """Take the name, with the labels of the record's first phase.
+
+        Raises Conflict when it is taken, OutcomeUnknown, ClusterError.
+        """
 
     async def update(
         self, record: objects.Record, status: remediation_api.RemediationStatus
     ) -> objects.Record:
         """Write the status under the record's resourceVersion. Raises Conflict, ClusterError."""
+
+    async def label(self, record: objects.Record) -> objects.Record:
+        """Write the labels of the record's phase, under its resourceVersion.
+
+        They are metadata, which a status write can't change. Raises Conflict, OutcomeUnknown,
+        ClusterError.
+        """
 
     async def delete(self, record: objects.Record) -> None:
         """Delete an old record, under its uid. Raises ClusterError."""

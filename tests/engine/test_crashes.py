@@ -56,7 +56,7 @@ STORIES: dict[str, tuple[Callable[[Story], None], int, int]] = {
     "rollback": (rollback, 2, 1),
     "restart": (restart, 2, 1),
     "evict": (evict, 1, 1),
-    "unhelpful": (unhelpful, 2, 1 if os.environ.get("PRUNELLA_SEEDS") else 3),
+    "unhelpful": (unhelpful, 2, 1 if os.environ.get("PRUNELLA_SEEDS") else 2),
 }
 """How it begins, the ReplicaSets in the end, and of how many points one is tried.
 

@@ -112,7 +112,7 @@ def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets:
     written.fact("per day", f"at most {guards.max_same_remedy_per_day} times the same to a target")
     written.fact("in flight", f"at most {guards.max_unavailable} of the targets")
     most = shares.unavailable_allowance(guards.max_unavailable, targets)
-    if 0 < targets < shares.SMALLEST_SET:
+    if 0 < targets < shares.SMALLEST_SET and isinstance(guards.max_unavailable, str):
         written.fact("", f"of {targets}: {shares.told(guards.max_unavailable, targets, most)}")
     written.fact("stops", f"when more than {guards.stop_when_unhealthy} of the targets are sick")
     if 0 < targets < shares.SMALLEST_SET:
@@ -125,8 +125,8 @@ def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets:
 def _judged_with(targets: int) -> str:
     least = shares.SMALLEST_SET
     return (
-        f"{targets} are fewer than {least}: judged with the targets of the namespace's other "
-        f"policies, and where there are fewer than {least} of them too, all may be sick"
+        f"fewer than {least} targets (here {targets}) are judged with those of the namespace's "
+        f"other policies, and not at all where both are fewer than {least}: then all may be sick"
     )
 
 

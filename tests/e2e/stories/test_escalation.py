@@ -108,3 +108,40 @@ def test_a_remedy_that_is_needed_again_and_again_is_left_to_a_person(story: Stor
     assert "stopped for checkout" in said
     story.wait(lambda: story.phases("checkout") == ["Succeeded"] * 3, "it is done again")
     assert 3 == len(story.writes("checkout"))
+
+
+def test_records_are_found_by_their_labels(story: Story) -> None:
+    """Given two policies, when both have acted, then kubectl finds each record by its labels.
+
+    A name that is too long for a label is cut and hashed; the spec holds it whole.
+    """
+    long = "checkout-with-a-name-that-is-longer-than-the-63-characters-of-a-label"
+    story.run(manifests.workload("checkout", "v1"))
+    story.apply(
+        manifests.policy("checkout", {"restart": {}}),
+        manifests.policy(long, {"rollback": {}}, mode="Advise", target={"name": "checkout"}),
+    )
+    story.start_operator()
+    story.becomes("checkout", "Healthy")
+    story.annotate_pods("checkout", errors="0.5")
+    story.wait(lambda: story.phases("checkout") == ["Succeeded"], "healed")
+
+    def found(selector: str) -> int:
+        arguments = ("--namespace", story.namespace, "get", "rem", "-o", "name", "-l", selector)
+        return len(story.lab.kubectl(*arguments).stdout.split())
+
+    own = "prunella.dev/policy=checkout,prunella.dev/target=checkout"
+    story.wait(
+        lambda: found(f"{own},prunella.dev/action=restart,prunella.dev/phase=Succeeded") == 1,
+        "the label follows the phase",
+    )
+    assert (1, 0) == (found(own), found(f"{own},prunella.dev/phase=Verifying"))
+    for record in story.records(long):
+        assert long[:50] == record["metadata"]["labels"]["prunella.dev/policy"][:50]
+        assert 63 == len(record["metadata"]["labels"]["prunella.dev/policy"])
+        assert long == record["spec"]["policy"]["name"]
+    name = story.records("checkout")[0]["metadata"]["name"]
+    change = ("label", "rem", name, "prunella.dev/phase=Failed", "--overwrite")
+    refused = story.lab.kubectl("--namespace", story.namespace, *change, check=False)
+    assert "only" in refused.stderr
+    assert "writes remediations" in refused.stderr

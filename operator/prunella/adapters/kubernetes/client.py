@@ -29,6 +29,7 @@ DEADLINE = 30.0
 PAGE = 500
 FIELD_MANAGER = "prunella"
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 

@@ -302,6 +302,7 @@ def record(raw: Raw) -> objects.Record:
         uid=meta.get("uid", ""),
         resource_version=meta.get("resourceVersion", ""),
         created=datetime.datetime.fromisoformat(created) if created else None,
+        labels=meta.get("labels") or model.NO_LABELS,
     )
 
 
