@@ -16,7 +16,7 @@ from typing import Protocol
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
-from prunella.core.signals import history
+from prunella.core.signals import alerts, history
 
 
 class ClusterError(Exception):
@@ -88,6 +88,13 @@ class Metrics(Protocol):
         """Ask a query, already confined, at each point of a grid; never raises.
 
         A long span is asked for in pieces; when one of them fails, all has failed.
+        """
+
+    async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
+        """The alerting rules of a name, with the alerts of the namespace that fire; never raises.
+
+        ``firing`` is the confined query of the series that is there while it fires: what a source
+        of history answers by.
         """
 
 

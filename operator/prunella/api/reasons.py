@@ -82,6 +82,8 @@ class Doubt(enum.StrEnum):
     NO_ROLLOUT_SEEN = "NoRolloutSeen"
     CANARY_ABSENT = "CanaryAbsent"
     UNDECIDED = "Undecided"
+    NO_RULE = "NoSuchRule"
+    RULE_FAILING = "RuleFailing"
 
 
 class Phase(enum.StrEnum):

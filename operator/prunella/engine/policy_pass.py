@@ -53,6 +53,7 @@ class Passes:
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
         scene = _scene(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
+        memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
             workloads=workloads,
             readings=readings,
