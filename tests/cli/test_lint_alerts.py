@@ -43,8 +43,8 @@ NOTED = {
     "its name as a label": (
         policy("alert: {name: Hot, labels: {alertname: Hot}}", "for: 1m"),
         (
-            "9 warning alert.labels.alertname: alertname is no label of an alert: write its name in "
-            "alert.name [alert-labels]"
+            "9 warning alert.labels.alertname: alertname is no label of an alert: write its name "
+            "in alert.name [alert-labels]"
         ),
     ),
     "another namespace": (
@@ -65,15 +65,15 @@ NOTED = {
     "with a detector": (
         policy("alert: {name: Hot}", "threshold: {above: 1}", "for: 1m"),
         (
-            "9 error spec.signals[0]: exactly one of threshold, baseline, forecast, drift, change, "
+            "8 error spec.signals[0]: exactly one of threshold, baseline, forecast, drift, change, "
             "burnRate, absent, alert must be given, found threshold, alert [schema]"
         ),
     ),
     "with a presence": (
         policy("alert: {name: Hot}", "presence: up", "for: 1m"),
         (
-            "9 error spec.signals[0]: an alert takes no presence, no mapping single and no pods but "
-            "Any [schema]"
+            "8 error spec.signals[0]: an alert takes no presence, no mapping single and no pods "
+            "but Any [schema]"
         ),
     ),
     "a label that is none": (
