@@ -81,6 +81,17 @@ async def test_what_is_read(rules: tuple[dict[str, Any], ...], expected: list[al
     assert ["/api/v1/rules?type=alert&rule_name%5B%5D=Hot"] == [r.path for r in server.requests]
 
 
+async def test_an_error_names_no_series() -> None:
+    """A rule is evaluated over all namespaces: its error must not tell one of another."""
+    error = 'found duplicate series for {namespace="bank", a="}\\""} on the right: [{b="c"}, {}]'
+    async with asking(told({**RULE, "health": "err", "lastError": error})) as (asked, _, _):
+        answer = await asked.alerts("default", "shop", "Hot", "ALERTS")
+
+    assert isinstance(answer, alerts.Rules)
+    expected = "found duplicate series for {...} on the right: [{...}, {...}]"
+    assert expected == answer.rules[0].error
+
+
 async def test_a_rule_before_its_first_evaluation_has_no_age() -> None:
     """Its time is in the year 1."""
     young = {**RULE, "health": "unknown", "lastEvaluation": "0001-01-01T00:00:00Z", "alerts": []}

@@ -11,6 +11,7 @@ import asyncio
 import dataclasses
 import datetime
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from prunella.core.signals import alerts
 
 _SHARED_SECONDS: Final = 1.0
 _ERROR: Final = 300
+_SERIES: Final = re.compile(r"\{(?:[^\"{}]|\"(?:\\.|[^\"\\])*\")*\}")
+"""Labels of a series in an error's words."""
 _NEVER: Final = datetime.datetime(1971, 1, 1, tzinfo=datetime.UTC)
 """Before the first evaluation a server tells of a time in the year 1."""
 Asking = Callable[[], Awaitable["Told"]]
@@ -104,7 +107,8 @@ def _rule(group: Mapping[str, Any], rule: Mapping[str, Any], now: datetime.datet
         ),
         labels={str(key): str(value) for key, value in (rule.get("labels") or {}).items()},
         health=str(rule["health"]),
-        error=str(rule.get("lastError") or "")[:_ERROR],
+        # It is about all namespaces: the series that it names may be another's.
+        error=_SERIES.sub("{...}", str(rule.get("lastError") or ""))[:_ERROR],
         age=math.inf if never else max(0.0, (now - evaluated).total_seconds()),
         interval=interval,
         looks_back=alerts.looks_back(str(rule["query"]), kept, interval),
