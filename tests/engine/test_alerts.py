@@ -51,14 +51,15 @@ async def test_a_firing_alert_is_acted_on_and_its_silence_is_the_proof(story: St
 
 
 async def test_the_proof_waits_for_what_the_rule_looks_back(story: Story) -> None:
-    """Given a rule over two minutes, when its target is mended, then old errors do not count."""
-    slow = dataclasses.replace(RULE, expression=RULE.expression.replace("[15s]", "[2m]"))
+    """Given a rule over ten minutes, when its target is mended, then old errors do not count."""
+    expression = RULE.expression.replace("[15s]", "[10m]").replace("0.05", "0.001")
+    slow = dataclasses.replace(RULE, expression=expression)
     running(story, slow)
     previous = {"rollback": {"to": "Previous"}}
     story.apply(by_alert(previous, verify={"within": "20s", "samples": 2}))
     await story.run(150)
     story.release(harness.BAD)
-    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)], 500)
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)], 1000)
 
 
 async def test_a_pending_alert_does_nothing(story: Story) -> None:
