@@ -76,7 +76,9 @@ async def test_records_of_before_are_labelled_a_few_at_a_time(story: Story) -> N
     server = story.world.ledger_server.records
     for number in range(50):
         name = f"old-{number}"
-        server[NAMESPACE, name] = dataclasses.replace(made, name=name, uid=name, labels={})
+        server[NAMESPACE, name] = dataclasses.replace(
+            made, name=name, uid=f"record-{1000 + number}", labels={}
+        )
     await story.run(120)
     before = len([each for each in phases(story) if each])
     await story.run(60)
