@@ -16,7 +16,7 @@ from typing import Protocol
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
-from prunella.core.signals import history
+from prunella.core.signals import alerts, history
 
 
 class ClusterError(Exception):
@@ -92,6 +92,13 @@ class Metrics(Protocol):
         A long span is asked for in pieces; when one of them fails, all has failed.
         """
 
+    async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
+        """The alerting rules of a name, with the alerts of the namespace that fire; never raises.
+
+        ``firing`` is the confined query of the series that is there while it fires: what a source
+        of history answers by.
+        """
+
 
 class Cluster(Protocol):
     """Workloads: the watched view, the close look, and the only way to change one."""
@@ -149,12 +156,22 @@ class Ledger(Protocol):
     async def create(
         self, namespace: str, name: str, spec: remediation_api.RemediationSpec
     ) -> objects.Record:
-        """Take the name. Raises Conflict when it is taken, OutcomeUnknown, ClusterError."""
+        """Take the name, with the labels of the record's first phase.
+
+        Raises Conflict when it is taken, OutcomeUnknown, ClusterError.
+        """
 
     async def update(
         self, record: objects.Record, status: remediation_api.RemediationStatus
     ) -> objects.Record:
         """Write the status under the record's resourceVersion. Raises Conflict, ClusterError."""
+
+    async def label(self, record: objects.Record) -> objects.Record:
+        """Write the labels of the record's phase, under its resourceVersion.
+
+        They are metadata, which a status write can't change. Raises Conflict, OutcomeUnknown,
+        ClusterError.
+        """
 
     async def delete(self, record: objects.Record) -> None:
         """Delete an old record, under its uid. Raises ClusterError."""

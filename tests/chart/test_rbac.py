@@ -22,7 +22,7 @@ def _rights(group: str, resources: str, verbs: str) -> set[Right]:
 
 CORE = (
     _rights("prunella.dev", "remediationpolicies", "get list watch")
-    | _rights("prunella.dev", "remediations", "get list watch create delete")
+    | _rights("prunella.dev", "remediations", "get list watch create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("apps", "replicasets controllerrevisions", "get list")

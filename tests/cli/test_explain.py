@@ -61,6 +61,7 @@ def shop() -> fakes.FakeCluster:
         ),
         fakes.policy("invalid", spec={"mode": "Live"}),
         fakes.policy("learned", spec=learned()),
+        fakes.policy("alerted", spec=alerted(), status=alone()),
         fakes.record("checkout-1"),
         fakes.record("scaled", spec=scaled(), status=failed),
         fakes.record("undo", spec=revert, status={"phase": "Acting"}),
@@ -68,6 +69,41 @@ def shop() -> fakes.FakeCluster:
         fakes.record("pending", spec=refused, status={}),
         fakes.record("other", spec={"of": "another version"}),
     )
+
+
+def alerted() -> dict[str, object]:
+    """The spec of a policy on three targets by an alert."""
+    alert = {"name": "KubePodCrashLooping", "labels": {"severity": "page"}}
+    return {
+        "mode": "Live",
+        "target": {"selector": {"matchLabels": {"app": "checkout"}}},
+        "escalateAfter": "20m",
+        "signals": [{"name": "crashing", "alert": alert}],
+        "steps": [{"rollback": {"to": "Previous", "whenChangedWithin": "1h"}}],
+        "guards": {"maxSameRemedyPerDay": 2},
+    }
+
+
+def alone() -> dict[str, object]:
+    """The status of a policy that does nothing about its target, and has called a person."""
+    told = "the newest release is 3 h old, older than 1 h"
+    message = f"checkout is sick and nothing is done since 2026-03-01T11:40:00Z: {told}"
+    condition = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "NotChangedRecently",
+        "message": message,
+        "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }
+    entry = {
+        "name": "checkout",
+        "since": "2026-03-01T11:40:00Z",
+        "refused": "NotChangedRecently",
+        "refusal": told,
+        "calledAt": "2026-03-01T12:00:00Z",
+    }
+    counts = {"selected": 3, "healthy": 2, "unhealthy": 1}
+    return {"conditions": [condition], "targets": counts, "unattended": [entry]}
 
 
 def learned() -> dict[str, object]:
@@ -137,6 +173,7 @@ PAGES = {
     "policy_latched": "rempol/latched",
     "policy_invalid": "remediationpolicy/invalid",
     "policy_learned": "policy/learned",
+    "policy_alerted": "policy/alerted",
 }
 
 

@@ -90,6 +90,24 @@ def test_resume_clears_a_latch_by_an_annotation(run: conftest.Run) -> None:
     assert 0 == result.code
 
 
+def test_resume_clears_what_stopped_the_remedy_of_one_target(run: conftest.Run) -> None:
+    """A policy that is not latched as a whole is resumed for the target that it has given up."""
+    entry = {
+        "name": "checkout",
+        "since": "2026-03-01T11:10:00Z",
+        "refused": "SameRemedyLimit",
+        "refusal": "restart was done 4 times",
+    }
+    cluster = fakes.cluster(fakes.policy(status={**fakes.sick_status(), "unattended": [entry]}))
+
+    result = run("resume", "checkout", cluster=cluster)
+
+    told = "Resumed shop/checkout, stopped for checkout 60m ago. It had stopped because: restart"
+    assert told in result.out
+    policy = parse.policy(cluster.objects[fakes.policy_path("checkout")])
+    assert fakes.NOW == ledger.resumed_at(policy)
+
+
 def test_resume_leaves_a_policy_that_is_not_latched(run: conftest.Run) -> None:
     """An annotation on a policy that runs would only confuse its history."""
     cluster = fakes.cluster(fakes.policy(status=fakes.sick_status()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import datetime
@@ -19,7 +20,7 @@ from prunella.adapters.prometheus import metrics as prometheus_metrics
 from prunella.adapters.simulated import clock as simulated_clocks
 from prunella.adapters.simulated import metrics as simulated_metrics
 from prunella.core import model
-from prunella.core.signals import history, query_analysis
+from prunella.core.signals import alerts, history, query_analysis
 from prunella.promql import notation, series_store
 
 NOW: Final = datetime.datetime.fromtimestamp(time.time() // 1 - 5, tz=datetime.UTC)
@@ -72,6 +73,19 @@ SERIES: Final = (
 )
 
 
+RULE_INTERVAL: Final = 1.0
+RULES: Final = (
+    ("ColdCart", "memory_bytes == 7", 0, {"severity": "warning"}),
+    ("ColdCart", "memory_bytes == 700", 0, {"severity": "critical"}),
+    ("Calm", "memory_bytes > 1e9", 0, {}),
+    ("Waits", "memory_bytes == 7", 3600, {}),
+    ("Broken", "requests_total * on (namespace) requests_total", 0, {}),
+    ("Everywhere", "requests_total{code='200'} > 0", 0, {}),
+    ("Nameless", "sum(memory_bytes) > 0", 0, {}),
+)
+"""Alerting rules: name, expression, seconds of ``for``, labels."""
+
+
 @dataclasses.dataclass(frozen=True)
 class World:
     """A source of the samples, and one that can't be reached."""
@@ -89,6 +103,20 @@ class World:
         """Ask as the engine does: confined."""
         confined = query_analysis.confine(query, "namespace", namespace)
         return await self.metrics.query(source, namespace, confined, at)
+
+    async def ask_alerts(
+        self, name: str, namespace: str = "shop", source: str = "default"
+    ) -> alerts.Answer:
+        """Ask for the rules of a name, until they have been evaluated."""
+        for _ in range(100):
+            found = await self.metrics.alerts(source, namespace, name, "ALERTS")
+            young = isinstance(found, alerts.Rules) and any(
+                rule.health == "unknown" for rule in found.rules
+            )
+            if not young:
+                return found
+            await asyncio.sleep(0.2)
+        raise AssertionError(f"rule {name} is not evaluated")
 
     async def ask_history(
         self, query: str, seconds: float, step: float, source: str = "default"
@@ -124,7 +152,13 @@ def prometheus(folder: pathlib.Path) -> Iterator[World]:
     """A Prometheus of our own, its samples in blocks in a folder."""
     text, config, data = folder / "samples.om", folder / "prometheus.yml", folder / "data"
     text.write_text(open_metrics())
-    config.write_text("global: {}\n")
+    rules = [
+        {"alert": name, "expr": expression, "for": f"{waits}s", "labels": labels}
+        for name, expression, waits, labels in RULES
+    ]
+    groups = [{"name": "pods", "interval": f"{RULE_INTERVAL:g}s", "rules": rules}]
+    (folder / "rules.json").write_text(json.dumps({"groups": groups}))
+    config.write_text("global: {}\nrule_files: [rules.json]\n")
     tool = [str(binaries.locate("promtool")), "tsdb", "create-blocks-from", "openmetrics"]
     subprocess.run([*tool, str(text), str(data)], check=True, capture_output=True)  # noqa: S603
     url = f"http://127.0.0.1:{processes.free_ports().prometheus}"
@@ -158,7 +192,21 @@ def simulated() -> World:
             store.append({series_store.NAME: series.name, **series.labels}, when, value)
     clock = simulated_clocks.VirtualClock(NOW)
     faults = simulated_metrics.MetricsFaults(simulated_metrics.Fault.DOWN)
+    found = simulated_metrics.SimulatedMetrics(store, clock, sources=sources("http://unused"))
+    found.rules = [
+        simulated_metrics.AlertingRule(
+            name,
+            expression,
+            for_=float(waits),
+            labels=labels,
+            interval=RULE_INTERVAL,
+            group="pods",
+            health="err" if name == "Broken" else "ok",
+            error="found duplicate series" if name == "Broken" else "",
+        )
+        for name, expression, waits, labels in RULES
+    ]
     return World(
-        simulated_metrics.SimulatedMetrics(store, clock, sources=sources("http://unused")),
+        found,
         simulated_metrics.SimulatedMetrics(store, clock, faults),
     )

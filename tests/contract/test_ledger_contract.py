@@ -120,6 +120,55 @@ async def test_status_is_replaced_not_merged(world: World) -> None:
     assert remediation_api.RemediationStatus() == record.status
 
 
+def labels(phase: str, **more: str) -> dict[str, str]:
+    """The labels of a record of this test."""
+    own = {"policy": "checkout", "target": "web", "action": "restart", "phase": phase}
+    return {f"prunella.dev/{key}": value for key, value in {**own, **more}.items()}
+
+
+@pytest.mark.parametrize(
+    ("mode", "first"),
+    [
+        (policy_api.Mode.LIVE, "Pending"),
+        (policy_api.Mode.ADVISE, "Advised"),
+        (policy_api.Mode.DRY_RUN, "DryRun"),
+    ],
+)
+async def test_new_record_is_labelled(world: World, mode: policy_api.Mode, first: str) -> None:
+    """From its creation on a record is found by what it is about."""
+    record = await world.new_ledger().create(world.namespace, "web-1", spec(world, mode=mode))
+
+    assert labels(first) == record.labels
+
+
+async def test_labels_follow_the_phase_in_a_write_of_their_own(world: World) -> None:
+    """A status write leaves the labels as they are; the label write changes nothing else."""
+    ledger, other = world.new_ledger(), world.new_ledger()
+    record = await ledger.create(world.namespace, "web-1", spec(world))
+    record = await ledger.update(record, acting())
+    before = record.labels
+
+    labelled = await ledger.label(record)
+    await other.refresh(world.namespace)
+
+    assert (labels("Pending"), labels("Acting")) == (before, labelled.labels)
+    assert (acting(), record.spec) == (labelled.status, labelled.spec)
+    assert record.resource_version != labelled.resource_version
+    assert [labelled] == list(ledger.records()) == list(other.records())
+    again = await ledger.update(labelled, remediation_api.RemediationStatus())
+    assert labels("Acting") == again.labels
+
+
+async def test_labels_of_an_old_version_conflict(world: World) -> None:
+    """Who has not seen the newest status does not write its labels."""
+    ledger = world.new_ledger()
+    record = await ledger.create(world.namespace, "web-1", spec(world))
+    await ledger.update(record, acting())
+
+    with pytest.raises(ports.Conflict):
+        await ledger.label(record)
+
+
 async def test_update_of_an_old_version_conflicts(world: World) -> None:
     """Of two writers who have read the same version one wins; the other changes nothing."""
     ledger, other = world.new_ledger(), world.new_ledger()

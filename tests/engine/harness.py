@@ -19,7 +19,7 @@ from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import world as worlds
 from prunella.api import policy_status, reasons
 from prunella.core import model, objects
-from prunella.core.signals import history
+from prunella.core.signals import alerts, history
 from prunella.engine import loop
 
 Phase = reasons.Phase
@@ -113,6 +113,11 @@ class CountingMetrics:
         """Ask one instant query."""
         self.asked.append((self._clock.now(), query))
         return await self._metrics.query(source, namespace, query, at)
+
+    async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
+        """Ask for rules."""
+        self.asked.append((self._clock.now(), firing))
+        return await self._metrics.alerts(source, namespace, name, firing)
 
     async def history(
         self, source: str, namespace: str, query: str, span: history.Span

@@ -110,6 +110,40 @@ def _absent(story: Story) -> policy_api.RemediationPolicySpec:
     return recorded.spec(recorded.threshold(), signal)
 
 
+def _alert(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+        story.wave("ALERTS", 1, 1, alertname="Hot", alertstate="firing", deployment=name)
+    signal = {"name": "hot", "alert": {"name": "Hot"}, "for": "1m"}
+    return recorded.spec(recorded.threshold(), signal)
+
+
+async def test_an_alert_is_read_from_its_history() -> None:
+    """Given an alert that fired for ten minutes, then that is the finding, and all else Healthy.
+
+    That its rule was there before is taken for granted: no history tells of it.
+    """
+    story = Story(0)
+    fired = (recorded.START.timestamp() + 1800, recorded.START.timestamp() + 2400)
+    labels = {"alertname": "Hot", "alertstate": "firing", "deployment": NAMES[0]}
+    whole = {"__name__": "ALERTS", "namespace": "shop", **labels}
+    for when in story.times:
+        there = fired[0] <= when < fired[1]
+        story.store.append(whole, when, 1.0 if there else recorded.series_store.STALE)
+    for when in story.times:
+        other = {**whole, "namespace": "bank", "deployment": NAMES[1]}
+        story.store.append(other, when, 1.0)
+    signal = {"name": "hot", "alert": {"name": "Hot"}, "for": "1m"}
+    done = await recorded.backtest(story, recorded.spec(signal))
+
+    (found,) = done.tracker.findings()
+    assert (NAMES[0], "hot") == (found.target.name, found.signal)
+    assert abs(found.start.timestamp() - fired[0]) <= 30
+    assert abs(found.end.timestamp() - fired[1]) <= 30
+    assert 0 == done.tracker.tallies["hot"].unknown
+    assert ["restart"] == [record.spec.action for record in done.records][:1]
+
+
 def _drift(story: Story) -> policy_api.RemediationPolicySpec:
     for name in NAMES[:2]:
         story.wave("app_load", 0.4, 1.7, deployment=name)
@@ -159,6 +193,7 @@ STORIES: dict[str, Make] = {
     "limits": _limits,
     "when": _when,
     "absent": _absent,
+    "alert": _alert,
     "drift": _drift,
     "baseline": _baseline,
     "baseline of pods": _baseline_of_pods,

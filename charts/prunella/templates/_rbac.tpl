@@ -5,7 +5,7 @@
   verbs: [get, list, watch]
 - apiGroups: [prunella.dev]
   resources: [remediations]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [prunella.dev]
   resources: [remediationpolicies/status, remediations/status]
   verbs: [update]

@@ -84,17 +84,29 @@ class Guards(base.ApiModel):
     max_per_hour: int = pydantic.Field(
         3, ge=1, le=60, description="Most actions of the policy in any hour."
     )
+    max_same_remedy_per_day: int = pydantic.Field(
+        4,
+        ge=1,
+        le=1440,
+        description=(
+            "Most times in 24 h that the policy does the same to one target. What helps so often "
+            "masks a cause: a person is called, and nothing more is done to the target for the "
+            "rest of the day, nor while it stays sick, unless the policy is resumed."
+        ),
+    )
     max_unavailable: types.IntOrPercent = pydantic.Field(
         "25%",
         description=(
-            "Most targets with an unfinished action. Percentages round down, never below 1."
+            "Most targets with an unfinished action. Percentages round down, never below 1: 25% of "
+            "3 targets is one target."
         ),
     )
     stop_when_unhealthy: types.IntOrPercent = pydantic.Field(
         "20%",
         description=(
             "Nothing is done while more targets than this are sick at once: then the cause "
-            "lies elsewhere. Judged from 5 targets up; fewer are judged with their namespace."
+            "lies elsewhere. Judged from 5 targets up; fewer are judged with those of the "
+            "namespace's other policies, and not at all below 5 there: then all may be sick."
         ),
     )
 
@@ -199,6 +211,13 @@ class RemediationPolicySpec(base.ApiModel):
     )
     guards: Guards = pydantic.Field(
         default_factory=Guards, description="Limits of the policy. All are on by default."
+    )
+    escalate_after: types.Duration = pydantic.Field(
+        types.duration("15m"),
+        description=(
+            "Live only: how long a target may be Unhealthy while nothing is done about it until a "
+            "person is called, once. What a person has stopped (suspend, pause) does not count."
+        ),
     )
     verify: Verify = pydantic.Field(
         default_factory=Verify, description="How an action is proved to have helped."

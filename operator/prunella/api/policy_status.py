@@ -44,6 +44,20 @@ class Latch(base.ApiModel):
     message: base.LongText = pydantic.Field(description="Why, and how to go on.")
 
 
+class Unattended(base.ApiModel):
+    """A target that is sick while nothing is done about it."""
+
+    name: base.ShortText = pydantic.Field(description="The target.")
+    since: types.LocalTime = pydantic.Field(
+        description="When an action was first refused while the target was Unhealthy."
+    )
+    refused: base.ShortText = pydantic.Field(description="Why nothing is done, one word.")
+    refusal: base.LongText = pydantic.Field("", description="The numbers that were compared.")
+    called_at: types.LocalTime | None = pydantic.Field(
+        None, description="When a person was called; once until the target is Healthy again."
+    )
+
+
 class RemediationPolicyStatus(base.ApiModel):
     """What the operator sees and does for this policy."""
 
@@ -65,6 +79,13 @@ class RemediationPolicyStatus(base.ApiModel):
     )
     sick: Annotated[list[TargetStatus], pydantic.Field(max_length=20)] = pydantic.Field(
         default_factory=list, description="Targets that are not Healthy, worst first, at most 20."
+    )
+    unattended: Annotated[list[Unattended], pydantic.Field(max_length=20)] = pydantic.Field(
+        default_factory=list,
+        description=(
+            "Targets that are sick while every action is refused, at most 20: those for whom a "
+            "person was called first, then the longest. It ends when the target is Healthy."
+        ),
     )
     latch: Latch | None = pydantic.Field(None, description="Set when the policy stopped itself.")
     last_action: base.ShortText = pydantic.Field("", description="The newest Remediation.")

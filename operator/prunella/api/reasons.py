@@ -28,6 +28,7 @@ class Refused(enum.StrEnum):
     OWNED_BY_AUTOSCALER = "OwnedByAutoscaler"
     OWNED_BY_GITOPS = "OwnedByGitOps"
     OWNED_BY_CONTROLLER = "OwnedByController"
+    SAME_REMEDY_LIMIT = "SameRemedyLimit"
     COOLDOWN = "Cooldown"
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
@@ -90,6 +91,8 @@ class Doubt(enum.StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
     PODS_GONE = "PodsGone"
     MANY_CLUSTERS = "ManyClusters"
+    NO_RULE = "NoSuchRule"
+    RULE_FAILING = "RuleFailing"
 
 
 class Phase(enum.StrEnum):

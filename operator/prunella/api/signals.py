@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Annotated
 
 import pydantic
@@ -13,7 +14,8 @@ Query = detectors.Query
 SignalName = Annotated[str, pydantic.Field(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")]
 _BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
 """Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
-LabelName = Annotated[str, pydantic.Field(max_length=128, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+_LABEL_NAME = "^[a-zA-Z_][a-zA-Z0-9_]*$"
+LabelName = Annotated[str, pydantic.Field(max_length=128, pattern=_LABEL_NAME)]
 
 
 class PrometheusQuery(base.ApiModel):
@@ -42,6 +44,35 @@ class Ratio(base.ApiModel):
             "Rates are multiplied by their range to count events."
         ),
     )
+
+
+AlertText = Annotated[str, pydantic.Field(max_length=253)]
+
+
+class Alert(base.ApiModel):
+    """An alert that the source's own rules raise."""
+
+    name: Annotated[str, pydantic.Field(min_length=1, max_length=253)] = pydantic.Field(
+        description="Name of the alerting rule, such as KubePodCrashLooping."
+    )
+    labels: Annotated[dict[str, AlertText], pydantic.Field(max_length=16)] = pydantic.Field(
+        default_factory=dict,
+        description=(
+            "Labels that the alert must bear, such as severity: critical. The policy's namespace "
+            "is one of them always."
+        ),
+        json_schema_extra=base.rules(
+            (f"self.all(key, key.matches(r'{_LABEL_NAME}'))", "keys must be names of labels")
+        ),
+    )
+
+    @pydantic.field_validator("labels")
+    @classmethod
+    def _names(cls, labels: dict[str, str]) -> dict[str, str]:
+        for name in labels:
+            if len(name) > 128 or not re.fullmatch(_LABEL_NAME, name):
+                raise ValueError(f"{name!r} is no name of a label, such as severity")
+        return labels
 
 
 class Threshold(base.ApiModel):
@@ -108,8 +139,9 @@ class OnEmpty(enum.StrEnum):
 PodsRule = Annotated[str, pydantic.Field(max_length=4, pattern=r"^(Any|All|([1-9][0-9]?|100)%)$")]
 
 
-DETECTORS = ("threshold", "baseline", "forecast", "drift", "change", "burnRate", "absent")
+DETECTORS = ("threshold", "baseline", "forecast", "drift", "change", "burnRate", "absent", "alert")
 """The fields of a signal of which exactly one says how it is judged."""
+ALERT_RULE = "an alert takes no presence, no mapping single and no pods but Any"
 WINDOW = "$window"
 """Stands in the ranges of a burn rate's queries for each of its windows."""
 
@@ -119,8 +151,16 @@ class Signal(base.ApiModel):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=base.rules(
-            base.exactly_one("prometheus", "ratio"),
+            base.exactly_one("prometheus", "ratio", "alert"),
             base.exactly_one(*DETECTORS),
+            (
+                (
+                    "!has(self.alert) || (!has(self.presence) && (!has(self.pods) || "
+                    "self.pods == 'Any') && (!has(self.mapping) || !has(self.mapping.single) "
+                    "|| !self.mapping.single))"
+                ),
+                ALERT_RULE,
+            ),
             ("!has(self.burnRate) || has(self.ratio)", "burnRate needs a ratio"),
             ("!has(self.absent) || has(self.prometheus)", "absent needs a prometheus query"),
             ("!has(self.given) || has(self.baseline)", "given is for a baseline only"),
@@ -143,10 +183,10 @@ class Signal(base.ApiModel):
         "default", description="Name of a metrics source in the operator's settings."
     )
     prometheus: PrometheusQuery | None = pydantic.Field(
-        None, description="A Prometheus query. Give either this or a ratio."
+        None, description="A Prometheus query. Give this, a ratio or an alert."
     )
     ratio: Ratio | None = pydantic.Field(
-        None, description="Bad events as a share of all. Give either this or a query."
+        None, description="Bad events as a share of all. Give this, a query or an alert."
     )
     given: PrometheusQuery | None = pydantic.Field(
         None,
@@ -171,6 +211,13 @@ class Signal(base.ApiModel):
     )
     absent: detectors.Absent | None = pydantic.Field(
         None, description="A series that should be there and is not."
+    )
+    alert: Alert | None = pydantic.Field(
+        None,
+        description=(
+            "An alert of the source's own rules: Unhealthy while it fires for the target, Healthy "
+            "while its rule is evaluated and does not. Needs no other detector."
+        ),
     )
     for_: types.Duration = pydantic.Field(
         types.duration("1m"),
@@ -199,8 +246,11 @@ class Signal(base.ApiModel):
 
     @pydantic.model_validator(mode="after")
     def _one_measurement(self) -> Signal:
-        base.check_exactly_one(self, "prometheus", "ratio")
+        base.check_exactly_one(self, "prometheus", "ratio", "alert")
         base.check_exactly_one(self, *DETECTORS)
+        single = self.mapping is not None and self.mapping.single
+        if self.alert is not None and (self.presence or single or self.pods != "Any"):
+            raise ValueError(ALERT_RULE)
         if self.burn_rate is not None and self.ratio is None:
             raise ValueError("burnRate needs a ratio")
         if self.absent is not None and self.prometheus is None:

@@ -31,6 +31,7 @@ from prunella.backtest import (
 from prunella.backtest import request as requests
 from prunella.core import model, objects
 from prunella.core.decisions import ledger, step
+from prunella.core.outcomes import escalation
 from prunella.core.recording import reading as recording
 from prunella.engine import world as worlds
 
@@ -183,6 +184,9 @@ class Runner:
         if waiting is not None:
             found += [ahead.next_time(point, waiting), ahead.next_flicker(point)]
         uncleared = {each.target for each in records if each.status.cleared_at is None}
+        alone = {each.name: each for each in memory.unattended or ()}
+        uncleared |= {ref for ref in ahead.refs if ref.name in alone}
+        found.extend(ahead.next_time(point, each) for each in self._calls(alone.values()))
         found.extend(ahead.next_healthy(point, ref) for ref in uncleared)
         if model.Verdict.UNHEALTHY in memory.verdicts.values():
             found += [ahead.next_flicker(point), ahead.next_blink(point)]
@@ -192,6 +196,12 @@ class Runner:
             moments = skipped_passes.moments(self.request.spec, records, memory.memory, patience)
             found.extend(ahead.next_time(point, each) for each in moments if each > now)
         return min(found)
+
+    def _calls(self, entries: Iterable[escalation.Unattended]) -> Iterable[datetime.datetime]:
+        """The moments at which a person will be called for targets that nothing is done about."""
+        wait, now = self.request.spec.escalate_after, self._clock.now()
+        moments = (each.since + wait for each in entries if each.called_at is None)
+        return (each for each in moments if each > now)
 
     def _time_matters(self) -> bool:
         """Whether a decision about a sick target may become another one by time alone."""

@@ -198,7 +198,7 @@ def moments(
     for record in records:
         decided = record.spec.decided_at
         if record.acted:
-            yield from (decided + cooldown, decided + ledger.HOUR)
+            yield from (decided + cooldown, decided + ledger.HOUR, decided + ledger.DAY)
         if record.phase is reasons.Phase.NOT_SENT:
             yield decided + timing.NOT_SENT_WINDOW
         if record.status.finished_at is not None:

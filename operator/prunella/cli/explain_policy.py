@@ -9,8 +9,10 @@ from rich import console
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.cli import explain_signals, kube, overview, page, read, terminal
 from prunella.core import objects
+from prunella.core.decisions import shares
 
 MOST_RECORDS = 5
 
@@ -37,7 +39,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     if policy.spec is not None:
         explain_signals.write(written, policy.spec)
         _steps(written, policy.spec)
-        _limits(written, policy.spec)
+        _limits(written, policy.spec, policy.status.targets.selected)
     _remediations(written, _records(cluster, name), now)
     written.print(out)
 
@@ -83,6 +85,8 @@ def _state(written: page.Page, policy: objects.Policy, now: datetime.datetime) -
     if status.latch is not None:
         when = terminal.moment(status.latch.since)
         written.fact("Latched", f"since {when}: {status.latch.message}")
+    for entry in status.unattended:
+        written.fact("Left alone", _left_alone(entry, now))
     resumed = policy.annotations.get(objects.RESUMED, "")
     written.fact("Last resumed", resumed)
     counts = status.targets
@@ -95,6 +99,13 @@ def _state(written: page.Page, policy: objects.Policy, now: datetime.datetime) -
         overview.write_sick(written, target, now)
 
 
+def _left_alone(entry: policy_status.Unattended, now: datetime.datetime) -> str:
+    told = f"{entry.name} for {terminal.age(entry.since, now)}"
+    if entry.called_at is not None:
+        told += f", a person was called {terminal.age(entry.called_at, now)} ago"
+    return f"{told}: {entry.refused}: {entry.refusal}"
+
+
 def _steps(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     written.section("Steps", "tried in order, each verified before the next")
     for index, step in enumerate(spec.steps):
@@ -103,15 +114,30 @@ def _steps(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
         written.item(f"{index + 1}.", f"{step.action}{': ' if told else ''}{told}")
 
 
-def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
+def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets: int) -> None:
     guards, verify = spec.guards, spec.verify
     written.section("Limits")
     written.fact("cooldown", f"{guards.cooldown} between two actions")
     written.fact("per hour", f"at most {guards.max_per_hour} actions")
+    written.fact("per day", f"at most {guards.max_same_remedy_per_day} times the same to a target")
     written.fact("in flight", f"at most {guards.max_unavailable} of the targets")
+    most = shares.unavailable_allowance(guards.max_unavailable, targets)
+    if 0 < targets < shares.SMALLEST_SET and isinstance(guards.max_unavailable, str):
+        written.fact("", f"of {targets}: {shares.told(guards.max_unavailable, targets, most)}")
     written.fact("stops", f"when more than {guards.stop_when_unhealthy} of the targets are sick")
+    if 0 < targets < shares.SMALLEST_SET:
+        written.fact("", _judged_with(targets))
+    written.fact("calls", f"a person when nothing is done for {spec.escalate_after}")
     proof = f"{verify.samples} Healthy samples in a row within {verify.within}"
     written.fact("verified by", f"{proof}; otherwise {verify.otherwise}")
+
+
+def _judged_with(targets: int) -> str:
+    least = shares.SMALLEST_SET
+    return (
+        f"fewer than {least} targets (here {targets}) are judged with those of the namespace's "
+        f"other policies, and not at all where both are fewer than {least}: then all may be sick"
+    )
 
 
 def _remediations(

@@ -87,6 +87,11 @@ def _absent(_: detectors_api.Absent) -> str:
     return "when it is not there, and its canary is,"
 
 
+def _alert(params: signals_api.Alert) -> str:
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(params.labels.items()))
+    return f"while alert {params.name} fires{f' with {labels}' if labels else ''},"
+
+
 _TELL: Mapping[str, Callable[..., str]] = {
     "threshold": _threshold,
     "baseline": _baseline,
@@ -95,6 +100,7 @@ _TELL: Mapping[str, Callable[..., str]] = {
     "change": _change,
     "burn_rate": _burn_rate,
     "absent": _absent,
+    "alert": _alert,
 }
 
 
@@ -121,8 +127,8 @@ def _facts(
         yield "except", ", ".join(map(_days, signal.baseline.exceptions))
     yield "source", signal.source
     yield "mapped by", _mapping(spec, signal)
-    stale = signal.stale_after
-    yield "stale", f"after {stale}" if stale is not None else "after 3 scrapes, at least 30s"
+    stale, counted = signal.stale_after, "scrapes" if signal.alert is None else "evaluations"
+    yield "stale", f"after {stale}" if stale is not None else f"after 3 {counted}, at least 30s"
 
 
 def _compared(signal: signals_api.Signal) -> Iterator[tuple[str, str]]:

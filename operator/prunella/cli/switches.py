@@ -9,6 +9,7 @@ import datetime
 from http import HTTPStatus
 
 from prunella.adapters.kubernetes import kinds, parse
+from prunella.api import reasons
 from prunella.cli import kube, read, terminal
 from prunella.cli.errors import CliError
 from prunella.core import objects
@@ -67,20 +68,33 @@ def resume_all(cluster: kube.Cluster, namespace: str) -> str:
 
 
 def resume_policy(cluster: kube.Cluster, name: str, now: datetime.datetime) -> str:
-    """Clear a policy's latch by an annotation that keeps the time and the author."""
+    """Clear what has stopped a policy, by an annotation that keeps the time and the author."""
     policy = parse.policy(read.named(cluster, kinds.POLICY, name))
-    latch = policy.status.latch
-    if latch is None:
+    stopped = _stopped(policy)
+    if stopped is None:
         return f"{policy.key} is not latched; nothing was changed."
     who = author(cluster)
     annotation = {objects.RESUMED: f"{_written(now)} by {who}"}
     path = kinds.POLICY.path(cluster.namespace, name)
     cluster.request("PATCH", path, {"metadata": {"annotations": annotation}}, kube.MERGE_PATCH)
-    held = terminal.age(latch.since, now)
+    word, since, message = stopped
     return (
-        f"Resumed {policy.key}, latched {held} ago. It had stopped because: {latch.message}\n"
+        f"Resumed {policy.key}, {word} {terminal.age(since, now)} ago. "
+        f"It had stopped because: {message}\n"
         f"Recorded as {objects.RESUMED}: {annotation[objects.RESUMED]}"
     )
+
+
+def _stopped(policy: objects.Policy) -> tuple[str, datetime.datetime, str] | None:
+    """How, since when and why a policy or the remedy of one of its targets has stopped itself."""
+    latch = policy.status.latch
+    if latch is not None:
+        return "latched", latch.since, latch.message
+    limit = reasons.Refused.SAME_REMEDY_LIMIT
+    for each in policy.status.unattended:
+        if each.refused == limit:
+            return f"stopped for {each.name}", each.since, each.refusal
+    return None
 
 
 def _written(now: datetime.datetime) -> str:

@@ -59,6 +59,7 @@ class Record:
     uid: str = ""
     resource_version: str = ""
     created: datetime.datetime | None = None
+    labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
 
     @property
     def policy(self) -> Key:

@@ -25,11 +25,6 @@ LOG = logging.getLogger(__name__)
 Phase = reasons.Phase
 SETTLE_AFTER = datetime.timedelta(seconds=15)
 """A request whose answer was lost may still be under way for as long as a request may take."""
-_FIRST_PHASE = {
-    policy_api.Mode.ADVISE: Phase.ADVISED,
-    policy_api.Mode.DRY_RUN: Phase.DRY_RUN,
-    policy_api.Mode.LIVE: Phase.PENDING,
-}
 _REFUSED = {
     403: reasons.Refused.FORBIDDEN,
     404: reasons.Refused.TARGET_GONE,
@@ -112,7 +107,7 @@ class Executor:
                 break
         self._count(record, record.phase)
         await self._tell_progress(record)
-        return record
+        return await self.label(record)
 
     def _after(
         self,
@@ -159,7 +154,7 @@ class Executor:
         record = await self._write(record, status)
         self._count(record, record.phase)
         await self._tell_progress(record)
-        return record
+        return await self.label(record)
 
     async def advance(
         self, record: objects.Record, scene: verification.Scene, healthy: int
@@ -174,7 +169,7 @@ class Executor:
         if record.phase.final:
             self._count(record, record.phase)
             await self._tell_progress(record)
-        return record
+        return await self.label(record)
 
     async def give_back(self, record: objects.Record) -> None:
         """Leave the fields that a record's effects wrote to whoever writes them next.
@@ -198,7 +193,20 @@ class Executor:
         record = await self._write(record, records.closed(record, phase, reason, message, now))
         self._count(record, phase)
         await self._tell_progress(record)
-        return record
+        return await self.label(record)
+
+    async def label(self, record: objects.Record) -> objects.Record:
+        """Bring a record's labels in line with its phase; one that fails is left to the sweep.
+
+        Labels are for people who look things up: nothing is decided by them.
+        """
+        if not records.mislabelled(record):
+            return record
+        try:
+            return await self._world.ledger.label(record)
+        except ports.ClusterError as error:
+            LOG.warning("%s was not labelled %s: %s", record.name, record.phase, error)
+            return record
 
     async def clear(self, record: objects.Record) -> None:
         """Note that the target was seen Healthy: the episode is over."""
@@ -289,7 +297,7 @@ def _refused_rehearsal(
 def _first_status(
     command: decide.Command, outcomes: list[str], now: datetime.datetime
 ) -> remediation.RemediationStatus:
-    phase = _FIRST_PHASE[command.mode]
+    phase = records.first_phase(command.mode)
     status = records.first_status(phase, command.summary, now, len(command.effects))
     if phase is not Phase.DRY_RUN:
         return status

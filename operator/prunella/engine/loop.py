@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import datetime
 import heapq
+import itertools
 import logging
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from prunella import ports
 from prunella.core import objects
 from prunella.core.decisions import ledger
+from prunella.core.outcomes import records as record_rules
 from prunella.engine import attempt, orphans, policy_pass
 from prunella.engine import world as worlds
 
@@ -24,6 +26,9 @@ RETRY_INVALID = datetime.timedelta(minutes=5)
 RETRY_AFTER_ERROR = datetime.timedelta(seconds=10)
 NOTICEABLY_LATE = datetime.timedelta(seconds=1)
 SWEEP_EVERY = datetime.timedelta(seconds=60)
+LABEL_AFTER = datetime.timedelta(minutes=2)
+MOST_LABELLED = 20
+"""Records whose labels one sweep mends: more would be a burst of writes after an upgrade."""
 EPOCH = datetime.datetime.fromtimestamp(0, tz=datetime.UTC)
 
 
@@ -75,8 +80,10 @@ class Engine:
         await orphans.give_back_fields(self._world, self._executor)
         now = self._world.clock.now()
         records = list(self._world.ledger.records())
-        for record in ledger.expired(records, now, self._options.retention, ledger.HOUR):
+        for record in ledger.expired(records, now, self._options.retention, ledger.LONGEST_WINDOW):
             await self._world.ledger.delete(record)
+        for record in _to_label(self._world.ledger.records(), now):
+            await self._executor.label(record)
 
     async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -153,6 +160,21 @@ class Engine:
         if policy.spec is None or again is None:
             return now + RETRY_INVALID
         return min(again, aligned(now, policy.spec.interval.total_seconds(), policy.key.namespace))
+
+
+def _to_label(found: Iterable[objects.Record], now: datetime.datetime) -> Iterable[objects.Record]:
+    """Ended records whose labels are not those of their phase, as after a crash; a few at a time.
+
+    Those that have just ended may still be written to by a pass, which would lose the race.
+    """
+    wrong = (
+        record
+        for record in found
+        if record.status.finished_at is not None
+        and now - record.status.finished_at > LABEL_AFTER
+        and record_rules.mislabelled(record)
+    )
+    return itertools.islice(wrong, MOST_LABELLED)
 
 
 def aligned(now: datetime.datetime, interval: float, namespace: str) -> datetime.datetime:

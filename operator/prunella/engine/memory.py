@@ -35,6 +35,8 @@ class PolicyMemory:
     """Healthy samples in a row, by record in Verifying."""
     sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     """When the last of these samples was taken."""
+    unattended: list[policy_status.Unattended] | None = None
+    """Targets that are sick while nothing is done; None until the status was read for them."""
     told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
     written: policy_status.RemediationPolicyStatus | None = None
     written_over: str = ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from prunella.core import model
 from prunella.core.decisions import step
 from prunella.core.signals import (
+    alerts,
     compiled,
     detect,
     history,
@@ -109,6 +110,8 @@ class Observer:
         now: datetime.datetime,
         at: datetime.datetime | None,
     ) -> detect.Reading:
+        if signal.spec.alert is not None:
+            return await self._alerts(scene.namespace, signal, at)
         mixed = None
         if at is None:
             mixed = await self.clusters.mixed(signal, scene.namespace, now)
@@ -133,6 +136,20 @@ class Observer:
             answers = dict(zip(signal.queries, replies[: len(instant)], strict=True))
             ages = replies[len(instant) :]
         return detect.Reading(answers, _merge(ages), self._scrape_seconds([signal]), judged)
+
+    async def _alerts(
+        self, namespace: str, signal: compiled.Signal, at: datetime.datetime | None
+    ) -> detect.Reading:
+        """What an alert's rules say now, or what fired at an earlier time."""
+        source, firing = signal.spec.source, signal.queries[compiled.VALUE]
+        name = signal.spec.alert.name if signal.spec.alert is not None else ""
+        found: alerts.Answer
+        if at is None:
+            found = await self._world.metrics.alerts(source, namespace, name, firing)
+        else:
+            past = await self._world.metrics.query(source, namespace, firing, at)
+            found = past if isinstance(past, model.Failure) else _fired(past)
+        return detect.Reading({}, model.Vector(()), None, alerts=found)
 
     async def _recall(
         self,
@@ -233,6 +250,23 @@ def _asked_for_age(signal: compiled.Signal) -> tuple[str, ...]:
 def _freshness_query(query: str, labels: tuple[str, ...], learn: bool) -> str:  # noqa: FBT001
     """The same text each round: parsing a query costs more than asking it."""
     return query_analysis.freshness_query(query, labels, learn_interval=learn)
+
+
+def _fired(vector: model.Vector) -> alerts.History:
+    return alerts.History(tuple(each.labels for each in vector.samples))
+
+
+def with_ranges(policy: compiled.Policy, readings: Mapping[str, detect.Reading]) -> compiled.Policy:
+    """The policy with how far its alerts look back, as their rules tell."""
+    if all(signal.spec.alert is None for signal in policy.signals):
+        return policy
+    signals = []
+    for signal in policy.signals:
+        told = readings[signal.name].alerts
+        known = signal.longest_range if told is None else alerts.range_of(signal, told)
+        changed = known != signal.longest_range
+        signals.append(dataclasses.replace(signal, longest_range=known) if changed else signal)
+    return dataclasses.replace(policy, signals=tuple(signals))
 
 
 def _merge(answers: Sequence[model.Answer]) -> model.Answer:

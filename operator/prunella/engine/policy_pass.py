@@ -14,7 +14,7 @@ from prunella.core.decisions import decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, onsets
-from prunella.engine import attempt, living, observe, orphans, report
+from prunella.engine import attempt, living, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -34,6 +34,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
+        self._unattended = unattended.Watcher(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
 
@@ -52,6 +53,7 @@ class Passes:
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
         scene = _scene(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
+        memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
             workloads=workloads,
             readings=readings,
@@ -65,7 +67,8 @@ class Passes:
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
-        await self._take_forward(policy, memory, snapshot, outcome, now)
+        called = await self._take_forward(policy, memory, snapshot, outcome, now)
+        await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
         await self._reporter.report(policy, memory, outcome, now)
@@ -272,8 +275,11 @@ class Passes:
         snapshot: step.Snapshot,
         outcome: step.Outcome,
         now: datetime.datetime,
-    ) -> None:
-        """Take the policy's unfinished records one step further, and call people in."""
+    ) -> frozenset[model.Ref]:
+        """Take the policy's unfinished records one step further, and call people in.
+
+        Returns the targets for which a person is called.
+        """
         for record in tuple(self._world.ledger.records()):
             if record.policy != policy.key:
                 continue
@@ -285,8 +291,10 @@ class Passes:
                 await self._verify(record, policy, memory, outcome, now)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
-        for record in escalation.to_call(policy, records, outcome.decisions, limit):
+        waiting = escalation.to_call(policy, records, outcome.decisions, limit)
+        for record in waiting:
             await self._executor.escalate(record)
+        return frozenset(record.target for record in waiting)
 
     async def _settle(self, record: objects.Record, policy: objects.Policy) -> None:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""

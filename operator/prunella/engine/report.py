@@ -37,7 +37,9 @@ class Reporter:
         """Status, refusals and gauges after one pass."""
         seen = self._with_last_written(policy, memory)
         records = tuple(self._world.ledger.records())
-        status = summary.summarize(seen, outcome, records, self._rules, now)
+        status = summary.summarize(
+            seen, outcome, records, self._rules, now, memory.unattended or []
+        )
         await self._tell_condemned(seen, status)
         await self._write(seen, memory, status)
         await self._tell_refusals(policy, memory, outcome)

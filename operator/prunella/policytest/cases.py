@@ -154,6 +154,7 @@ class Case(base.ApiModel):
     clock: Clock | None = None
     objects: tuple[objects_module.Object, ...] = ()
     series: tuple[series_module.Series, ...] = ()
+    alerts: tuple[series_module.Alert, ...] = ()
     events: tuple[Event, ...] = ()
     expect: Expect
 
@@ -173,6 +174,7 @@ class PolicyTest(base.ApiModel):
     clock: Clock = Clock()
     objects: tuple[objects_module.Object, ...] = ()
     series: tuple[series_module.Series, ...] = ()
+    alerts: tuple[series_module.Alert, ...] = ()
     cases: Annotated[tuple[Case, ...], pydantic.Field(min_length=1)]
 
     @pydantic.model_validator(mode="after")
@@ -191,6 +193,11 @@ class PolicyTest(base.ApiModel):
         """The series of a case: the file's that it does not replace, and its own."""
         own = {each.key for each in case.series}
         return [*(each for each in self.series if each.key not in own), *case.series]
+
+    def alerts_of(self, case: Case) -> list[series_module.Alert]:
+        """The alerts of a case: its own stand in place of the file's of the same name."""
+        own = {each.name for each in case.alerts}
+        return [*(each for each in self.alerts if each.name not in own), *case.alerts]
 
     def clock_of(self, case: Case) -> Clock:
         """The clock of a case: what it writes stands in place of the file's."""

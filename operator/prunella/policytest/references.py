@@ -65,9 +65,12 @@ def _named_by_series(test: cases.PolicyTest, case: cases.Case) -> Iterator[tuple
     for number, each in enumerate(case.series):
         if each.target is not None:
             yield ("series", number), each.target
-    for each in test.series:
-        if each.target is not None:
-            yield (), each.target
+    for number, alert in enumerate(case.alerts):
+        if alert.target is not None:
+            yield ("alerts", number), alert.target
+    for target in (each.target for shared in (test.series, test.alerts) for each in shared):
+        if target is not None:
+            yield (), target
 
 
 def _named_policies(case: cases.Case) -> Iterator[tuple[judge.Path, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import json
 import math
 import re
 import zlib
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from prunella.api import base
 from prunella.policytest import fields
-from prunella.promql import notation
+from prunella.promql import notation, series_store
 
 MOST_REPEATS: Final = 1_000_000
 _REPEATS: Final = re.compile(r"x(\d+)\b")
@@ -128,6 +129,55 @@ class Series(Shape):
         if found is None or math.isnan(found) or not self.noise:
             return found
         return found * (1 + self.noise * gauss(self.seed, f"{self.metric}/{who}", index))
+
+
+class While(base.ApiModel):
+    """When an alert fires: while all that is given holds."""
+
+    image: str | None = None
+    """Pattern of the image of the pod or, without ``perPod``, of the target: ``*:v2``."""
+    from_: fields.Offset | None = pydantic.Field(None, alias="from")
+    until: fields.Offset | None = None
+
+
+class Alert(base.ApiModel):
+    """An alert of the source's rules; its rule is there and is evaluated, whether it fires or not.
+
+    It bears the namespace, and the target's name in the label of its kind or, with ``perPod``,
+    the name of each of its ready pods.
+    """
+
+    name: Annotated[str, pydantic.Field(min_length=1, max_length=253)]
+    labels: dict[str, str] = pydantic.Field(default_factory=dict)
+    target: fields.TargetName | None = None
+    per_pod: bool = False
+    firing: tuple[While, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _can_be_told(self) -> Alert:
+        self.series("default")
+        return self
+
+    def series(self, namespace: str) -> Series:
+        """What a source keeps of it: a series while it fires, which ends when it does not."""
+        labels = {**self.labels, "alertname": self.name, "alertstate": "firing"}
+        if self.target is not None and not self.per_pod:
+            ref = fields.ref(self.target, namespace)
+            labels.setdefault(ref.kind.lower(), ref.name)
+        inner = ", ".join(f"{key}={json.dumps(value)}" for key, value in labels.items())
+        when = [
+            Condition.model_construct(
+                values=1.0, daily=None, image=each.image, from_=each.from_, until=each.until
+            )
+            for each in self.firing
+        ]
+        return Series(
+            metric=f"ALERTS{{{inner}}}",
+            target=self.target,
+            per_pod=self.per_pod,
+            values=series_store.STALE,
+            when=tuple(when),
+        )
 
 
 @functools.lru_cache(maxsize=256)

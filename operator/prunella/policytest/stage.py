@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from prunella.adapters.simulated import world as worlds
 from prunella.core import model, objects
 from prunella.policytest import cases, fields, recording_world, scraper, timeline
 from prunella.policytest import objects as objects_module
+from prunella.policytest import series as series_module
 
 RELIST_SECONDS = 60.0
 _WIND_DOWN = 30.0
@@ -45,10 +47,12 @@ class Stage:
         for each in (*test.objects, *case.objects):
             self._create(each)
         interval = clock.interval.total_seconds()
+        alerts = test.alerts_of(case)
+        self._world.metrics.rules = [_rule(each, interval) for each in alerts]
         self._scraper = scraper.Scraper(
             self._world.cluster,
             self._world.store,
-            test.series_of(case),
+            [*test.series_of(case), *(each.series(self._namespace) for each in alerts)],
             self._namespace,
             scraper.Times(first, clock.start, interval),
         )
@@ -174,6 +178,14 @@ class Stage:
             ready = sum(pod.ready for pod in each.pods)
             replicas = each.view().replicas
             told.workloads[each.ref] = timeline.Workload(containers[0]["image"], replicas, ready)
+
+
+def _rule(alert: series_module.Alert, interval: float) -> metrics.AlertingRule:
+    """The rule of a told alert: it fires while the story's series of it is there."""
+    wanted = {**alert.labels, "alertname": alert.name, "alertstate": "firing"}
+    inner = ", ".join(f"{key}={json.dumps(value)}" for key, value in wanted.items())
+    fires = f"ALERTS{{{inner}}}"
+    return metrics.AlertingRule(alert.name, fires, interval=interval, labels=alert.labels)
 
 
 def _settings(policies: Sequence[timeline.Policy]) -> settings_module.Settings:

@@ -38,7 +38,9 @@ async def test_record_is_known_when_create_returns(
 
     body = server.requests[0].body
     assert [record] == list(port.records())
-    assert {"namespace": "shop", "name": "web-1"} == body["metadata"]
+    labels = {"policy": "checkout", "target": "web", "action": "restart", "phase": "Pending"}
+    expected = {f"prunella.dev/{key}": value for key, value in labels.items()}
+    assert {"namespace": "shop", "name": "web-1", "labels": expected} == body["metadata"]
     assert spec == remediation_api.RemediationSpec.model_validate(body["spec"])
 
 

@@ -55,6 +55,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.control.requests.append(Request("GET", self.path, {}, {}, b"", self.client_address))
+        if self.path.startswith("/api/v1/rules"):
+            with contextlib.suppress(OSError):
+                self.control.behaviour(self)
+            return
         send(b"followed")(self)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002

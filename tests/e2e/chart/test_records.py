@@ -63,6 +63,29 @@ def test_records_are_frozen_even_for_the_operator(
     assert _write(release, operator, "delete", namespace).returncode == 0
 
 
+LABELS = {
+    "its own": ('{"prunella.dev/phase": "Succeeded"}', ""),
+    "another": ('{"app": "web"}', "only those of prunella.dev/* are changed"),
+}
+
+
+@pytest.mark.parametrize(("labels", "words"), LABELS.values(), ids=LABELS)
+def test_the_operator_changes_its_own_labels_alone(
+    operator: toolbox.Kubectl, namespace: str, labels: str, words: str
+) -> None:
+    """Given the chart's own rights, when the operator patches a record, then only its labels go."""
+    assert toolbox.create(operator, toolbox.record(namespace)).returncode == 0
+    change = f'{{"metadata": {{"labels": {labels}}}}}'
+    edit = ("patch", "remediation/deployment-web-1", "--type=merge", "--patch")
+    done = operator("-n", namespace, *edit, change)
+    if words:
+        toolbox.assert_refused(done, words)
+    else:
+        assert done.returncode == 0, done.stderr
+    note = '{"metadata": {"annotations": {"note": "edited"}}}'
+    toolbox.assert_refused(operator("-n", namespace, *edit, note), "never changed")
+
+
 def _grant_edit(lab: Lab, namespace: str) -> None:
     """Give the operator more than the chart does, to see that the guard holds alone."""
     arguments = ("--verb=patch,update", "--resource=remediations.prunella.dev")

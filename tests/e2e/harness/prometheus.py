@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import subprocess
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
@@ -27,11 +29,17 @@ class OwnPrometheus:
         """Where it listens."""
         return f"http://{LOCALHOST}:{self._port}"
 
-    def start(self, *, scrape: bool = True) -> None:
-        """Start it on the data that it has; without ``scrape`` its samples only grow old."""
+    def start(self, *, scrape: bool = True, alerts: Sequence[dict[str, Any]] = ()) -> None:
+        """Start it on the data that it has; without ``scrape`` its samples only grow old.
+
+        ``alerts`` are alerting rules, evaluated as often as it scrapes.
+        """
+        rules = config.rules()
+        if alerts:
+            rules["groups"].append({"name": "alerts", "rules": list(alerts)})
         documents = {
             "prometheus.yaml": config.prometheus(self._lab.ports, scrape=scrape),
-            "rules.yaml": config.rules(),
+            "rules.yaml": rules,
         }
         for name, document in documents.items():
             (self._folder / name).write_text(yaml.safe_dump(document, sort_keys=False))

@@ -46,6 +46,20 @@ BAD: dict[str, tuple[Callable[[], Document], str]] = {
     "neither name nor selector": (lambda: _policy(target={}), "spec.target"),
     "unknown kind": (lambda: _policy(target={"kind": "Job", "name": "a"}), "spec.target.kind"),
     "query and ratio": (lambda: _signal(prometheus=QUERY), "spec.signals[0]"),
+    "alert and query": (
+        lambda: _policy(signals=[{"name": "hot", "alert": {"name": "Hot"}, "prometheus": QUERY}]),
+        "spec.signals[0]",
+    ),
+    "label of an alert that is none": (
+        lambda: _policy(
+            signals=[{"name": "hot", "alert": {"name": "Hot", "labels": {"a-b": "c"}}}]
+        ),
+        "spec.signals[0].alert.labels",
+    ),
+    "none of the same a day": (
+        lambda: _policy(guards={"maxSameRemedyPerDay": 0}),
+        "guards.maxSameRemedyPerDay",
+    ),
     "two limits": (
         lambda: _signal(threshold={"above": 1, "below": 0}),
         "spec.signals[0].threshold",

@@ -9,6 +9,7 @@ import pydantic
 import pytest
 
 from prunella.policytest import series as series_module
+from prunella.promql import series_store
 
 DAY = 86_400.0
 
@@ -99,3 +100,34 @@ def test_what_is_no_series_is_refused(name: str) -> None:
         make(**written)
 
     assert message in str(refused.value) or "metric" in name
+
+
+ALERTS: dict[str, tuple[dict[str, Any], str]] = {
+    "of all": ({}, 'ALERTS{alertname="Hot", alertstate="firing"}'),
+    "of a target": (
+        {"target": "StatefulSet/db", "labels": {"severity": "page"}},
+        'ALERTS{severity="page", alertname="Hot", alertstate="firing", statefulset="db"}',
+    ),
+    "of its pods": (
+        {"target": "web", "perPod": True},
+        'ALERTS{alertname="Hot", alertstate="firing"}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "metric"), ALERTS.values(), ids=ALERTS)
+def test_an_alert_is_told_by_its_series(written: dict[str, Any], metric: str) -> None:
+    """The series that a source keeps of it: there while it fires, ended while it does not."""
+    firing = [{"from": "5m", "until": "10m"}]
+    alert = series_module.Alert.model_validate({"name": "Hot", "firing": firing, **written})
+    told = alert.series("shop")
+    assert metric == told.metric
+    seen = [told.value(0, 0.0, minutes * 60.0, "shop/web:v1", "web") for minutes in (4, 5, 9, 10)]
+    assert [False, True, True, False] == [each == 1.0 for each in seen]
+    assert all(series_store.is_stale(each) for each in (seen[0], seen[3]) if each is not None)
+
+
+def test_an_alert_about_an_image_needs_a_target() -> None:
+    """Nobody could say whose image is meant."""
+    with pytest.raises(ValueError, match="need a target"):
+        series_module.Alert.model_validate({"name": "Hot", "firing": [{"image": "*:v2"}]})

@@ -28,6 +28,7 @@ DEADLINE = 30.0
 """Seconds for a request in all, its wait for a free thread included."""
 PAGE = 500
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 

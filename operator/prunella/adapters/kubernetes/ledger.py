@@ -10,6 +10,7 @@ from prunella.adapters.kubernetes import client, kinds, parse, relist
 from prunella.adapters.kubernetes import store as store_module
 from prunella.api import remediation as remediation_api
 from prunella.core import objects
+from prunella.core.outcomes import records
 
 FIELD_MANAGER = {"fieldManager": objects.FIELD_MANAGER}
 
@@ -32,11 +33,15 @@ class KubernetesLedger:
     async def create(
         self, namespace: str, name: str, spec: remediation_api.RemediationSpec
     ) -> objects.Record:
-        """Take the name. Raises Conflict when it is taken, OutcomeUnknown, ClusterError."""
+        """Take the name, with its labels.
+
+        Raises Conflict when it is taken, OutcomeUnknown, ClusterError.
+        """
+        labels = records.labels(spec, records.first_phase(spec.mode))
         body = {
             "apiVersion": kinds.RECORD.api_version,
             "kind": kinds.RECORD.name,
-            "metadata": {"namespace": namespace, "name": name},
+            "metadata": {"namespace": namespace, "name": name, "labels": labels},
             "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
         _, raw = await self._api.request(
@@ -65,6 +70,22 @@ class KubernetesLedger:
         }
         path = kinds.RECORD.path(record.namespace, record.name, "status")
         _, raw = await self._api.request("PUT", path, FIELD_MANAGER, body, mutating=True)
+        return self._keep(raw)
+
+    async def label(self, record: objects.Record) -> objects.Record:
+        """Write the labels of the record's phase; other labels stay as they are.
+
+        Raises Conflict when the record has changed, OutcomeUnknown, ClusterError.
+        """
+        metadata = {
+            "uid": record.uid,
+            "resourceVersion": record.resource_version,
+            "labels": records.labels(record.spec, record.phase),
+        }
+        path = kinds.RECORD.path(record.namespace, record.name)
+        _, raw = await self._api.request(
+            "PATCH", path, FIELD_MANAGER, {"metadata": metadata}, client.MERGE_PATCH, mutating=True
+        )
         return self._keep(raw)
 
     async def delete(self, record: objects.Record) -> None:

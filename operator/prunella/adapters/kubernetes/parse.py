@@ -370,6 +370,7 @@ def record(raw: Raw) -> objects.Record:
         uid=meta.get("uid", ""),
         resource_version=meta.get("resourceVersion", ""),
         created=_created(meta),
+        labels=meta.get("labels") or model.NO_LABELS,
     )
 
 

@@ -91,6 +91,26 @@ class PrometheusClient(prometheus_api_client.PrometheusConnect):  # type: ignore
         span = {"start": f"{start_time:.3f}", "end": f"{end_time:.3f}", "step": step}
         return self._ask("query_range", {"query": query, **span, **(params or {})}, timeout, loads)
 
+    def alerting_rules(self, name: str) -> Mapping[str, Any]:
+        """The alerting rules, of one name where the server can choose, with their alerts.
+
+        Raises session.AskError.
+        """
+        limit = self._source.read_timeout_seconds
+        deadline = time.monotonic() + self._source.connect_timeout_seconds + limit
+        try:
+            with self._session.get(
+                f"{self.url}/api/v1/rules",
+                params={"type": "alert", "rule_name[]": name},
+                timeout=(self._source.connect_timeout_seconds, limit),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = session.read_body(response, self._source.max_body_bytes, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise session.translate(error, self.url) from error
+        return _document(response, body, orjson.loads)
+
     def _ask(
         self, endpoint: str, form: dict[str, str], timeout: float | None, loads: Loads
     ) -> Reply:
@@ -127,6 +147,20 @@ def check(reply: Reply, max_series: int) -> None:
 
 
 def _reply(response: requests.Response, body: bytes, loads: Loads) -> Reply:
+    document = _document(response, body, loads)
+    data = document["data"]
+    if "result" not in data:
+        raise _no_answer(response, body)
+    return Reply(
+        result_type=str(data.get("resultType", "")),
+        result=data["result"],
+        warnings=_texts(document.get("warnings")) + _partial(document),
+        infos=_texts(document.get("infos")),
+    )
+
+
+def _document(response: requests.Response, body: bytes, loads: Loads) -> Mapping[str, Any]:
+    """A successful answer with its ``data``; raises session.AskError for any other."""
     if response.is_redirect:
         raise session.AskError(
             reasons.Doubt.HTTP_ERROR,
@@ -140,18 +174,16 @@ def _reply(response: requests.Response, body: bytes, loads: Loads) -> Reply:
         raise _refusal(response.status_code, document)
     if response.status_code != 200:
         raise session.AskError(reasons.Doubt.HTTP_ERROR, f"HTTP {response.status_code}")
-    data = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(data, dict) or "result" not in data:
-        kind = response.headers.get("Content-Type", "unknown type")[:80]
-        raise session.AskError(
-            reasons.Doubt.NOT_JSON,
-            f"HTTP 200, but not an answer of Prometheus ({kind}, {len(body)} bytes)",
-        )
-    return Reply(
-        result_type=str(data.get("resultType", "")),
-        result=data["result"],
-        warnings=_texts(document.get("warnings")) + _partial(document),
-        infos=_texts(document.get("infos")),
+    if not isinstance(document, dict) or not isinstance(document.get("data"), dict):
+        raise _no_answer(response, body)
+    return document
+
+
+def _no_answer(response: requests.Response, body: bytes) -> session.AskError:
+    kind = response.headers.get("Content-Type", "unknown type")[:80]
+    return session.AskError(
+        reasons.Doubt.NOT_JSON,
+        f"HTTP 200, but not an answer of Prometheus ({kind}, {len(body)} bytes)",
     )
 
 

@@ -14,9 +14,18 @@ from typing import Any
 from prunella import ports, settings
 from prunella.adapters import range_grids
 from prunella.adapters import sources as sources_
-from prunella.adapters.prometheus import budget, chunked_range, client, cloud_auth, matrix, session
+from prunella.adapters.prometheus import (
+    budget,
+    chunked_range,
+    client,
+    cloud_auth,
+    matrix,
+    rules,
+    session,
+)
 from prunella.api import reasons
 from prunella.core import model
+from prunella.core.signals import alerts
 from prunella.core.signals import history as core_history
 
 _QUERIES = "prunella_queries_total"
@@ -57,6 +66,8 @@ class PrometheusMetrics:
         self._turns = chunked_range.Turns(history_threads)
         self._most_values = most_history_values
         self._telemetry = telemetry
+        self._clock = clock
+        self._rules = rules.SharedRules(lambda: clock.now().timestamp())
         self._clients = {
             name: session.PerThread(
                 client.access(source), functools.partial(client.PrometheusClient, source)
@@ -104,6 +115,41 @@ class PrometheusMetrics:
             return await ask(self._rounds)
         async with self._turns.namespace(source, namespace), self._turns.slots:
             return await ask(self._backlog)
+
+    async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
+        """The alerting rules of a name, with the alerts of the namespace that fire; never raises.
+
+        One request is for all namespaces that ask in the same second.
+        """
+        admitted = sources_.admit(self._sources, source, namespace)
+        if isinstance(admitted, model.Failure):
+            return admitted
+        refused = self._rounds.budget.take(source, admitted, namespace, firing)
+        if refused is not None:
+            return refused
+
+        async def ask() -> rules.Told:
+            loop = asyncio.get_running_loop()
+            work = functools.partial(self._ask_rules, source, name)
+            told, seconds = await loop.run_in_executor(self._rounds.executor, work)
+            self._rounds.budget.pay(source, namespace, seconds)
+            self._count(source, told.error)
+            return told
+
+        told = await self._rules.get(source, name, ask)
+        if told.error is not None:
+            return chunked_range.failure(source, told.error)
+        return rules.own(told, admitted.namespace_label, namespace)
+
+    def _ask_rules(self, source: str, name: str) -> tuple[rules.Told, float]:
+        """Ask in this thread; the answer and the seconds that it took."""
+        started = time.monotonic()
+        try:
+            document = self._clients[source].get().alerting_rules(name)
+            told = rules.Told(rules.read(document, name, self._clock.now()))
+        except session.AskError as error:
+            told = rules.Told(error=error)
+        return told, time.monotonic() - started
 
     def close(self) -> None:
         """Wait for what is under way, then close all connections."""

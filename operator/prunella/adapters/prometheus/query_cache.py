@@ -8,7 +8,7 @@ import datetime
 
 from prunella import ports
 from prunella.core import model
-from prunella.core.signals import history
+from prunella.core.signals import alerts, history
 
 _Key = tuple[str, str, str, datetime.datetime | None]
 _Long = tuple[str, str, str, ports.Span]
@@ -69,6 +69,10 @@ class SharedRound:
             self._histories[key] = asked
             asked.add_done_callback(lambda _: self._histories.pop(key))
         return await asyncio.shield(asked)
+
+    async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
+        """Ask for rules; the source's client asks once for all namespaces."""
+        return await self._metrics.alerts(source, namespace, name, firing)
 
     def _forget(self, now: datetime.datetime) -> None:
         """Drop what is too old, from the oldest on, and more where there are too many."""

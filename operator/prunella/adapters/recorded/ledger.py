@@ -44,7 +44,7 @@ class RecordedLedger(ledgers.SimulatedLedger):
         records = sorted(self._server.records.values(), key=_finished)
         streak = ledger.unhelpful_streak(records, policy.key, ledger.resumed_at(policy))
         holding = {record.name for record in streak}
-        keep_from = now - max(window, ledger.HOUR, timing.VERIFICATION_LASTS)
+        keep_from = now - max(window, ledger.LONGEST_WINDOW, timing.VERIFICATION_LASTS)
         for record in records:
             open_yet = not record.phase.final or record.status.cleared_at is None
             if open_yet or record.name in holding or _finished(record) >= keep_from:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from prunella import ports
 from prunella.core import model
-from prunella.core.signals import compiled, query_analysis
+from prunella.core.signals import alerts, compiled, query_analysis
 from prunella.core.signals import history as core_history
 
 Bools = NDArray[np.bool_]
@@ -204,6 +204,13 @@ class RecordedMetrics:
             if first is not None and last is not None:
                 return _slice(known, first, last + 1)
         return await self._origin.history(source, namespace, query, span)
+
+    async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:  # noqa: ARG002
+        """What fired. That its rule was there is taken for granted: no history tells of it."""
+        answer = await self.query(source, namespace, firing)
+        if isinstance(answer, model.Failure):
+            return answer
+        return alerts.History(tuple(each.labels for each in answer.samples), assumed=True)
 
     async def _answer(
         self, source: str, namespace: str, query: str, when: datetime.datetime

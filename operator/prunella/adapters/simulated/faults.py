@@ -34,6 +34,8 @@ class Point(enum.StrEnum):
     AFTER_CREATE = "after create"
     BEFORE_UPDATE = "before update"
     AFTER_UPDATE = "after update"
+    BEFORE_LABEL = "before label"
+    AFTER_LABEL = "after label"
     BEFORE_DELETE = "before delete"
     AFTER_DELETE = "after delete"
 

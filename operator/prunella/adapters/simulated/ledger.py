@@ -11,6 +11,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults
 from prunella.api import remediation as remediation_api
 from prunella.core import objects
+from prunella.core.outcomes import records as record_rules
 
 _Key = tuple[str, str]
 
@@ -39,6 +40,7 @@ class LedgerServer:
                 uid=f"record-{version}",
                 resource_version=version,
                 created=self._clock.now().replace(microsecond=0),
+                labels=record_rules.labels(spec, record_rules.first_phase(spec.mode)),
             )
         )
 
@@ -46,16 +48,17 @@ class LedgerServer:
         self, record: objects.Record, status: remediation_api.RemediationStatus
     ) -> objects.Record:
         """Replace the status. Raises Conflict when the record was changed since it was read."""
-        stored = self._find(record)
-        if stored.resource_version != record.resource_version:
-            raise ports.Conflict(
-                f"{record.name} has been modified: resourceVersion {record.resource_version} is"
-                f" not {stored.resource_version}",
-                status=409,
-            )
+        stored = self._unchanged(record)
         status = remediation_api.RemediationStatus.model_validate_json(_json(status))
         version = str(next(self._versions))
         return self._keep(dataclasses.replace(stored, status=status, resource_version=version))
+
+    def label(self, record: objects.Record) -> objects.Record:
+        """Set the labels of the stored phase. Raises Conflict when the record was changed."""
+        stored = self._unchanged(record)
+        labels = {**stored.labels, **record_rules.labels(record.spec, record.phase)}
+        version = str(next(self._versions))
+        return self._keep(dataclasses.replace(stored, labels=labels, resource_version=version))
 
     def delete(self, record: objects.Record) -> None:
         """Delete a record under its UID. Raises Conflict when another has its name."""
@@ -64,6 +67,16 @@ class LedgerServer:
             message = f"{record.name}: the precondition UID {record.uid} is not {stored.uid}"
             raise ports.Conflict(message, status=409)
         del self.records[record.namespace, record.name]
+
+    def _unchanged(self, record: objects.Record) -> objects.Record:
+        stored = self._find(record)
+        if stored.resource_version != record.resource_version:
+            raise ports.Conflict(
+                f"{record.name} has been modified: resourceVersion {record.resource_version} is"
+                f" not {stored.resource_version}",
+                status=409,
+            )
+        return stored
 
     def _find(self, record: objects.Record) -> objects.Record:
         try:
@@ -125,6 +138,14 @@ class SimulatedLedger:
         self.faults.reach(faults.Point.AFTER_UPDATE)
         self._copy[record.namespace, record.name] = updated
         return updated
+
+    async def label(self, record: objects.Record) -> objects.Record:
+        """Write the labels of the record's phase. Raises Conflict, OutcomeUnknown, ClusterError."""
+        self.faults.reach(faults.Point.BEFORE_LABEL)
+        labelled = self._server.label(record)
+        self.faults.reach(faults.Point.AFTER_LABEL)
+        self._copy[record.namespace, record.name] = labelled
+        return labelled
 
     async def delete(self, record: objects.Record) -> None:
         """Delete an old record, under its uid. Raises ClusterError."""

@@ -15,6 +15,7 @@ from prunella.adapters import range_grids
 from prunella.adapters import sources as sources_
 from prunella.api import reasons
 from prunella.core import model
+from prunella.core.signals import alerts as core_alerts
 from prunella.core.signals import history as core_history
 from prunella.promql import evaluator, grid_rows, range_evaluator, series_store
 
@@ -60,6 +61,25 @@ class MetricsFaults:
         self.fault = self.since = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class AlertingRule:
+    """A rule of the source: ``for_`` is how long its expression must hold, in seconds."""
+
+    name: str
+    expression: str
+    for_: float = 0.0
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    interval: float = 15.0
+    group: str = "rules"
+    health: str = "ok"
+    error: str = ""
+
+    @property
+    def looks_back(self) -> float:
+        """As a reader of rules works it out."""
+        return core_alerts.looks_back(self.expression, 0.0, self.interval)
+
+
 class SimulatedMetrics:
     """Answers over a SeriesStore as a Prometheus would that has scraped the same samples."""
 
@@ -75,6 +95,62 @@ class SimulatedMetrics:
         self._sources = {"default": settings.Source()} if sources is None else sources
         self.faults = faults or MetricsFaults()
         self._frozen: _FrozenStore | None = None
+        self.rules: list[AlertingRule] = []
+
+    async def alerts(
+        self,
+        source: str,
+        namespace: str,
+        name: str,
+        firing: str,  # noqa: ARG002 - rules are kept here, not their history
+    ) -> core_alerts.Answer:
+        """The rules of a name, with the alerts of the namespace that fire; never raises."""
+        admitted = sources_.admit(self._sources, source, namespace)
+        if isinstance(admitted, model.Failure):
+            return admitted
+        fault = self.faults.fault
+        if fault in _FAILURES:
+            return _FAILURES[fault]
+        wanted = () if fault is Fault.EMPTY else self.rules
+        label = admitted.namespace_label
+        found = tuple(self._rule(each, label, namespace) for each in wanted if each.name == name)
+        return core_alerts.Rules(found)
+
+    def _rule(self, rule: AlertingRule, label: str, namespace: str) -> core_alerts.Rule:
+        """A rule as of its last evaluation: that of now, or the last before it was frozen."""
+        now, since = self._clock.now().timestamp(), self.faults.since
+        frozen = self.faults.fault is Fault.FROZEN and since is not None
+        evaluated = since.timestamp() if frozen and since is not None else now
+        alerts = self._firing(rule, evaluated) if rule.health == "ok" else []
+        return core_alerts.Rule(
+            group=rule.group,
+            firing=core_alerts.own_alerts(alerts, label, namespace),
+            labels=rule.labels,
+            health=rule.health,
+            error=rule.error,
+            age=now - evaluated,
+            interval=rule.interval,
+            looks_back=rule.looks_back,
+        )
+
+    def _firing(self, rule: AlertingRule, now: float) -> list[dict[str, str]]:
+        """The alerts whose series were there at each evaluation for as long as ``for_``."""
+        kept: set[frozenset[tuple[str, str]]] | None = None
+        for back in range(int(rule.for_ // rule.interval) + 1):
+            result = evaluator.evaluate(self._seen(), rule.expression, now - back * rule.interval)
+            if isinstance(result, evaluator.Scalar):
+                raise TypeError(f"the expression of {rule.name} is a scalar")
+            seen = {frozenset(each.labels.items()) for each in result.samples}
+            kept = seen if kept is None else kept & seen
+        dropped = {"__name__", "alertstate"}
+        return [
+            {
+                **{key: value for key, value in labels if key not in dropped},
+                **rule.labels,
+                "alertname": rule.name,
+            }
+            for labels in sorted(kept or (), key=sorted)
+        ]
 
     async def query(
         self, source: str, namespace: str, query: str, at: datetime.datetime | None = None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from prunella.cli.errors import CliError
 from prunella.cli.lint import (
+    alert_rules,
     detector_rules,
     documents,
     raw_queries,
@@ -81,7 +82,9 @@ def _check_document(document: Document, scrape_seconds: float) -> Iterator[Note]
     metadata = content.get("metadata")
     namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
     policy = Policy(document, str(namespace or ""), spec, scrape_seconds)
-    of_queries = () if unparsed else (*signal_rules.RULES, *detector_rules.RULES)
+    of_queries = (
+        () if unparsed else (*signal_rules.RULES, *detector_rules.RULES, *alert_rules.RULES)
+    )
     for rule in (*rules.RULES, *when_rules.RULES, *of_queries):
         yield from rule(policy)
 

@@ -146,7 +146,8 @@ def own_namespace(policy: Policy) -> Iterator[Note]:
 def verify_outlasts_range(policy: Policy) -> Iterator[Note]:
     """A window that slides out slowly should not make a recovery late."""
     within = policy.spec.verify.within.total_seconds()
-    longest = max(query_analysis.longest_range(query) for _, query in policy.queries())
+    ranges = (query_analysis.longest_range(query) for _, query in policy.queries())
+    longest = max(ranges, default=0.0)
     if longest > within:
         message = (
             f"shorter than the queries' longest range ({longest:g} s): "

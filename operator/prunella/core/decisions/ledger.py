@@ -17,6 +17,9 @@ from prunella.core import model, objects
 from prunella.core.decisions import releases
 
 HOUR = datetime.timedelta(hours=1)
+DAY = datetime.timedelta(days=1)
+LONGEST_WINDOW = DAY
+"""The longest time by which any limit counts records: retention keeps what is counted."""
 
 
 def next_attempt(records: Iterable[objects.Record], target_uid: str) -> int:
@@ -68,6 +71,25 @@ def acted_since(
     """Records that count for limits and were decided after ``since``, oldest first."""
     found = [r for r in records if r.acted and r.spec.decided_at > since]
     return sorted(found, key=lambda record: record.spec.decided_at)
+
+
+def same_remedy(
+    records: Iterable[objects.Record],
+    policy: objects.Policy,
+    target: model.Ref,
+    action: str,
+    since: datetime.datetime,
+) -> list[objects.Record]:
+    """The times that a policy did the same to a target after ``since`` and since it was resumed."""
+    resumed = resumed_at(policy)
+    return [
+        record
+        for record in acted_since(records, since)
+        if (resumed is None or record.spec.decided_at >= resumed)
+        and record.policy == policy.key
+        and record.target == target
+        and record.spec.action == action
+    ]
 
 
 def newest(records: Iterable[objects.Record]) -> objects.Record | None:

@@ -23,3 +23,11 @@ def unavailable_allowance(limit: int | str, size: int) -> int:
     """The smaller of a share and an absolute number; a number alone is taken as it is."""
     allowed = allowance(limit, size)
     return allowed if isinstance(limit, int) else min(allowed, MOST_UNAVAILABLE)
+
+
+def told(limit: int | str, size: int, allowed: int) -> str:
+    """What is allowed, in words: where a share of a small set is less than one, that is said."""
+    share = "" if isinstance(limit, int) else limit.rstrip("%")
+    if share and 0 < size and size * int(share) < 100:
+        return f"{allowed} allowed ({limit} of {size} is less than one, one always is)"
+    return f"{allowed} allowed ({limit})"

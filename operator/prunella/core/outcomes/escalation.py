@@ -1,13 +1,33 @@
-"""For which records a person must be called."""
+"""When a person must be called: for which records, and for which targets left alone.
+
+    refused, Unhealthy --> unattended (since) --escalateAfter--> a person is called, once
+         ^                     |                                        |
+         +-- suspend, pause ---+------------ Healthy, resumed ----------+
+
+The entries are kept in the policy's status, so that a restart calls nobody twice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from prunella.api import reasons
+from prunella.api import policy as policy_api
+from prunella.api import policy_status, reasons
 from prunella.core import model, objects
-from prunella.core.decisions import decide, ledger, step
+from prunella.core.decisions import decide, episode, ledger, step
 from prunella.core.outcomes import verification
+
+MOST_UNATTENDED = 20
+"""Targets that are kept in a policy's status; each of them is one call at most."""
+A_PERSONS_WILL = frozenset({reasons.Refused.SUSPENDED, reasons.Refused.PAUSED})
+"""Who has stopped it knows of it: nobody is called."""
+PASSING = frozenset({reasons.Refused.NOT_HELD, reasons.Refused.IN_FLIGHT})
+"""Refusals that end by themselves: they neither begin nor end what is unattended."""
+AT_ONCE = frozenset({reasons.Refused.SAME_REMEDY_LIMIT})
+"""Refusals that no waiting ends."""
+
+Unattended = policy_status.Unattended
 
 
 def to_call(
@@ -57,3 +77,94 @@ def _given_up(
         if last is not None:
             names.add(last.name)
     return names
+
+
+def unattended(
+    policy: objects.Policy,
+    outcome: step.Outcome,
+    records: Sequence[objects.Record],
+    before: Iterable[Unattended],
+    now: datetime.datetime,
+) -> list[Unattended]:
+    """The targets that are sick while nothing is done about them, as of one pass.
+
+    ``before`` are those of the pass before. Doubt ends none of them: only a target that is seen
+    Healthy, an action on its way, a person who stops or resumes the policy.
+    """
+    if step.valid_spec(policy).mode is not policy_api.Mode.LIVE:
+        return []
+    resumed = ledger.resumed_at(policy)
+    kept = {each.name: each for each in before if resumed is None or each.since > resumed}
+    busy = {r.target for r in records if r.policy == policy.key and r.in_flight and r.acted}
+    found = []
+    for ref, verdict in outcome.verdicts.items():
+        entry = kept.get(ref.name)
+        if ref in busy:
+            entry = _called(entry)
+        elif verdict is model.Verdict.HEALTHY:
+            entry = None
+        elif verdict is model.Verdict.UNHEALTHY:
+            decision = outcome.decisions.get(ref)
+            refusal = decision.refusal if decision is not None else None
+            entry = entry if refusal is None else _refused(entry, ref, refusal, now)
+        if entry is not None:
+            found.append(entry)
+    found.sort(key=lambda each: (each.called_at is None, each.since, each.name))
+    return found[:MOST_UNATTENDED]
+
+
+def _called(entry: Unattended | None) -> Unattended | None:
+    """The entry if a person was called, so that it is not done twice; else the wait is over."""
+    return entry if entry is not None and entry.called_at is not None else None
+
+
+def _refused(
+    entry: Unattended | None, ref: model.Ref, refusal: model.Refusal, now: datetime.datetime
+) -> Unattended | None:
+    if refusal.reason in A_PERSONS_WILL:
+        return _called(entry)
+    if refusal.reason in PASSING:
+        return entry
+    told = {"refused": refusal.reason.value, "refusal": refusal.message[:2048]}
+    if entry is None:
+        return Unattended(name=ref.name, since=now, **told)
+    # What a person was told stays as it was told; numbers that only count seconds do, too.
+    known = entry.called_at is not None and refusal.reason not in AT_ONCE
+    if known or entry.refused == refusal.reason:
+        return entry
+    return entry.model_copy(update=told)
+
+
+def overdue(
+    policy: objects.Policy,
+    entries: Iterable[Unattended],
+    records: Sequence[objects.Record],
+    spoken_for: Collection[model.Ref],
+    now: datetime.datetime,
+) -> list[Unattended]:
+    """The entries for which a person must be called now.
+
+    ``spoken_for`` are the targets with a record that calls a person by itself in this pass.
+    """
+    names = {ref.name for ref in spoken_for}
+    names |= {
+        record.target.name
+        for record in records
+        if record.policy == policy.key
+        and record.status.escalated_at is not None
+        and not episode.is_over(record, policy)
+    }
+    late = overdue_or_called(policy, entries, now)
+    return [each for each in late if each.called_at is None and each.name not in names]
+
+
+def overdue_or_called(
+    policy: objects.Policy, entries: Iterable[Unattended], now: datetime.datetime
+) -> list[Unattended]:
+    """The entries that a person should know of by now."""
+    wait = step.valid_spec(policy).escalate_after
+    return [
+        each
+        for each in entries
+        if each.called_at is not None or each.refused in AT_ONCE or now - each.since >= wait
+    ]

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Mapping
 
+from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import decide
 
 MESSAGE = 2048
+LABELS = "prunella.dev"
+"""Prefix of the labels that records bear."""
+MOST_LABEL_CHARACTERS = 63
+_FIRST_PHASE = {
+    policy_api.Mode.ADVISE: reasons.Phase.ADVISED,
+    policy_api.Mode.DRY_RUN: reasons.Phase.DRY_RUN,
+    policy_api.Mode.LIVE: reasons.Phase.PENDING,
+}
+
+
+def first_phase(mode: policy_api.Mode) -> reasons.Phase:
+    """The phase that a record of a mode begins with."""
+    return _FIRST_PHASE[mode]
+
+
+def labels(spec: remediation.RemediationSpec, phase: reasons.Phase) -> dict[str, str]:
+    """What ``kubectl get rem -l`` may ask for. The spec holds the full names."""
+    values = {
+        "policy": spec.policy.name,
+        "target": spec.target.name,
+        "action": spec.action,
+        "phase": phase.value,
+    }
+    return {f"{LABELS}/{key}": label_value(value) for key, value in values.items()}
+
+
+def label_value(name: str) -> str:
+    """A name as the value of a label: what is too long is cut and told apart by a hash."""
+    if len(name) <= MOST_LABEL_CHARACTERS:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    stem = name[: MOST_LABEL_CHARACTERS - len(digest) - 1].rstrip("-._")
+    return f"{stem}-{digest}"
+
+
+def mislabelled(record: objects.Record) -> bool:
+    """Whether a record's labels do not say what it is."""
+    return not labels(record.spec, record.phase).items() <= record.labels.items()
 
 
 def to_spec(

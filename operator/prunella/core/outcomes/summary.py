@@ -14,7 +14,7 @@ from prunella.api import conditions, policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import decide, episode, ledger, releases, step
 from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import verification
+from prunella.core.outcomes import escalation, verification
 
 MOST_SICK_SHOWN = 20
 _WORST_FIRST = {model.Verdict.UNHEALTHY: 0, model.Verdict.UNKNOWN: 1}
@@ -26,17 +26,20 @@ def summarize(
     records: Sequence[objects.Record],
     rules: Rules,
     now: datetime.datetime,
+    unattended: Sequence[policy_status.Unattended] = (),
 ) -> policy_status.RemediationPolicyStatus:
     """The status after one pass, keeping times of what has not changed."""
     own = sorted((r for r in records if r.policy == policy.key), key=lambda record: record.name)
     latch = _latch(policy, own, rules, now)
     newest = ledger.newest(own)
-    fresh = _conditions(policy, outcome, own, latch, now)
+    late = escalation.overdue_or_called(policy, unattended, now)
+    fresh = _conditions(policy, outcome, own, latch, late, now)
     return policy_status.RemediationPolicyStatus(
         observed_generation=policy.generation,
         conditions=conditions.merge(policy.status.conditions, fresh),
         targets=_counts(outcome, own),
         sick=_sick(policy, outcome, own, now),
+        unattended=list(unattended),
         latch=latch,
         last_action=newest.name if newest is not None else "",
         last_action_time=newest.spec.decided_at if newest is not None else None,
@@ -177,12 +180,13 @@ def _conditions(
     outcome: step.Outcome,
     own: Sequence[objects.Record],
     latch: policy_status.Latch | None,
+    late: Sequence[policy_status.Unattended],
     now: datetime.datetime,
 ) -> list[conditions.Condition]:
     busy = [record for record in own if record.in_flight]
-    ready = _ready(policy, outcome, latch)
+    ready = _ready(policy, outcome, latch, late)
     acting = f"{busy[0].name} is {busy[0].phase}" if busy else ""
-    escalated = _escalated(policy, own)
+    escalated = _escalated(policy, own, late)
     rows: tuple[tuple[str, bool, str, str], ...] = (
         (conditions.READY, *ready),
         (conditions.RECONCILING, bool(busy), "Acting" if busy else "Idle", acting),
@@ -192,12 +196,7 @@ def _conditions(
             "Latched" if latch is not None else "NotLatched",
             latch.message if latch is not None else "",
         ),
-        (
-            conditions.ESCALATED,
-            escalated is not None,
-            escalated.status.reason if escalated is not None else "NothingToEscalate",
-            f"{escalated.name}: {escalated.status.message}" if escalated is not None else "",
-        ),
+        (conditions.ESCALATED, *escalated),
     )
     again = condemned_releases(policy, outcome, own, now)
     if again:
@@ -234,8 +233,15 @@ def condemned_releases(
     return told
 
 
-def _escalated(policy: objects.Policy, own: Sequence[objects.Record]) -> objects.Record | None:
-    """The newest record that waits for a person, whether or not the alert has arrived yet."""
+def _escalated(
+    policy: objects.Policy,
+    own: Sequence[objects.Record],
+    late: Sequence[policy_status.Unattended],
+) -> tuple[bool, str, str]:
+    """The newest record that waits for a person, or the first target that nothing is done about.
+
+    It is told whether or not the alert has arrived yet.
+    """
     spec = step.valid_spec(policy)
     waiting = [
         record
@@ -243,17 +249,46 @@ def _escalated(policy: objects.Policy, own: Sequence[objects.Record]) -> objects
         if record.status.escalated_at is not None
         or verification.must_escalate(record, spec.verify, len(spec.steps))
     ]
-    return ledger.newest(r for r in waiting if not episode.is_over(r, policy))
+    newest = ledger.newest(r for r in waiting if not episode.is_over(r, policy))
+    if newest is not None:
+        return True, newest.status.reason, f"{newest.name}: {newest.status.message}"
+    if late:
+        return True, late[0].refused, _unattended(late)
+    return False, "NothingToEscalate", ""
 
 
-def _ready(
-    policy: objects.Policy, outcome: step.Outcome, latch: policy_status.Latch | None
-) -> tuple[bool, str, str]:
-    """Whether the policy can do its work, and the one word that matters most now."""
+def _unattended(late: Sequence[policy_status.Unattended]) -> str:
+    first = late[0]
+    more = f" (and {len(late) - 1} more targets)" if len(late) > 1 else ""
+    since = f"{first.since:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{first.name} is sick and nothing is done since {since}{more}: {first.refusal}"
+
+
+def _stopped(
+    policy: objects.Policy,
+    latch: policy_status.Latch | None,
+    late: Sequence[policy_status.Unattended],
+) -> tuple[bool, str, str] | None:
+    """What Ready says of a policy that waits for a person."""
     if latch is not None:
         return False, "Latched", latch.message
     if step.valid_spec(policy).suspend:
         return True, "Suspended", "spec.suspend is true"
+    if late:
+        return False, late[0].refused, _unattended(late)
+    return None
+
+
+def _ready(
+    policy: objects.Policy,
+    outcome: step.Outcome,
+    latch: policy_status.Latch | None,
+    late: Sequence[policy_status.Unattended],
+) -> tuple[bool, str, str]:
+    """Whether the policy can do its work, and the one word that matters most now."""
+    stopped = _stopped(policy, latch, late)
+    if stopped is not None:
+        return stopped
     verdicts = list(outcome.verdicts.values())
     if not verdicts:
         return False, *_no_targets(policy)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Iterator, Mapping
 
 from prunella.api import detectors as detectors_api
@@ -31,6 +32,8 @@ CLUSTER_LABELS = ("cluster", "k8s_cluster_name")
 """Labels by which one source for several clusters tells them apart."""
 
 SCRAPES_TO_WAIT = 2
+ALERT_RANGE = 300.0
+"""Seconds that an alert's rule is taken to look back while its expression is not known."""
 
 
 def wait_after_rollout(longest_range: float, scrape_seconds: float) -> float:
@@ -206,6 +209,8 @@ def _longest_range(signal: signals_api.Signal, written: Mapping[str, str]) -> fl
     if signal.burn_rate is not None:
         return max(rule.short.total_seconds() for rule in signal.burn_rate.rules)
     longest = max(query_analysis.longest_range(query) for query in written.values())
+    if signal.alert is not None:
+        return ALERT_RANGE
     if signal.change is not None:
         return longest + signal.change.window.total_seconds()
     lookback = _lookback(signal)
@@ -240,6 +245,8 @@ def _written_queries(signal: signals_api.Signal) -> dict[str, str]:
     queries = {}
     if signal.prometheus is not None:
         queries[VALUE] = signal.prometheus.query
+    if signal.alert is not None:
+        queries[VALUE] = alert_history(signal.alert)
     if signal.burn_rate is not None:
         queries.update(_windowed_queries(signal))
     elif signal.ratio is not None:
@@ -253,6 +260,13 @@ def _written_queries(signal: signals_api.Signal) -> dict[str, str]:
     }
     queries.update({role: query for role, query in more.items() if query is not None})
     return queries
+
+
+def alert_history(alert: signals_api.Alert) -> str:
+    """The series that a source keeps of an alert while it fires."""
+    wanted = {**alert.labels, "alertname": alert.name, "alertstate": "firing"}
+    matchers = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(wanted.items()))
+    return f"ALERTS{{{matchers}}}"
 
 
 def _windowed_queries(signal: signals_api.Signal) -> Iterator[tuple[str, str]]:

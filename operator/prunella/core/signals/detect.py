@@ -15,7 +15,15 @@ from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.api import signals as signals_api
 from prunella.core import model
-from prunella.core.signals import compiled, events, learning, mapping, query_analysis, recorded
+from prunella.core.signals import (
+    alerts,
+    compiled,
+    events,
+    learning,
+    mapping,
+    query_analysis,
+    recorded,
+)
 
 NOBODY_LOOKED: Mapping[model.Ref, Collection[str]] = types.MappingProxyType({})
 _Judge = Callable[[float], model.Judgement]
@@ -45,11 +53,14 @@ class Reading:
     """None until it is known; then the shortest limit for stale data holds."""
     judged: Mapping[model.Ref, learning.Judged] | None = None
     """Of a signal that looks back: what its memory says of each target."""
+    alerts: alerts.Answer | None = None
+    """Of a signal that is an alert: what its rules say."""
 
     def samples(self) -> list[model.Sample]:
         """All samples of all answers, ages included."""
         vectors = [a for a in (*self.answers.values(), self.ages) if isinstance(a, model.Vector)]
-        return [sample for vector in vectors for sample in vector.samples]
+        fired = () if self.alerts is None else alerts.firing(self.alerts)
+        return [*(sample for vector in vectors for sample in vector.samples), *fired]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,6 +86,8 @@ def detect(
     ``living`` names the pods of the targets that were looked at closely: there, series of pods
     that are gone are no evidence.
     """
+    if reading.alerts is not None:
+        return alerts.detect(signal, reading.alerts, targets, owners)
     failure = _first_failure(reading)
     mapped: dict[str, mapping.Mapped] = {}
     for role, answer in reading.answers.items():

@@ -34,6 +34,7 @@ ORDER = (
     "strategy_replaces_pods",
     "rollout_is_not_held_up",
     "not_owned_by_others",
+    "not_masking_a_cause",
     "cooled_down",
     "within_hourly_limits",
     "not_too_many_unavailable",
@@ -155,6 +156,12 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "not_owned_by_others": (
         lambda case: _look(_act(case, "scale"), autoscalers=("HorizontalPodAutoscaler/a",)),
         Refused.OWNED_BY_AUTOSCALER,
+    ),
+    "not_masking_a_cause": (
+        lambda case: dataclasses.replace(
+            case, records=[builders.record(f"m{n}", ago=LONG_AGO) for n in range(4)]
+        ),
+        Refused.SAME_REMEDY_LIMIT,
     ),
     "cooled_down": (
         lambda case: _more(case, builders.record("c", target=CART, ago=builders.minutes(1))),

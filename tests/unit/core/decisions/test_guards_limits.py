@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from prunella.api import reasons
+from prunella.api import policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import guards
 from prunella.core.decisions.guards import blast_radius, limits, timing
@@ -167,6 +169,84 @@ def test_hourly_limits_are_settings() -> None:
     assert answer == "1 of 3 of the policy, 1 of 7 in namespace shop, 1 of 8 in the cluster"
 
 
+# The same remedy in a day
+
+
+def _same(count: int, ago: float = 23.9 * 60, **changes: Any) -> list[objects.Record]:
+    return [record(f"r{n}", ago=minutes(ago), **changes) for n in range(count)]
+
+
+def _numbers(count: int, action: str = "restart", limit: int = 4) -> str:
+    times = f"{action} was done {count} times to Deployment/checkout in 24 h"
+    return f"{times}, the limit is {limit}"
+
+
+MASKED = f"{_numbers(4)}: it masks a cause; `prunella resume checkout -n shop` clears this"
+STOPPED = policy_status.Unattended(
+    name="checkout", since=builders.NOW - minutes(3000), refused="SameRemedyLimit", refusal=MASKED
+)
+
+
+def _stopped(generation: int = 1, **changes: Any) -> policy_status.RemediationPolicyStatus:
+    entry = STOPPED.model_copy(update=changes)
+    return policy_status.RemediationPolicyStatus(observed_generation=generation, unattended=[entry])
+
+
+SAME: dict[str, tuple[list[objects.Record], dict[str, Any], str]] = {
+    "none": ([], {}, _numbers(0)),
+    "one less than the limit": (_same(3), {}, _numbers(3)),
+    "as many as the limit": (_same(4), {}, MASKED),
+    "more than the limit": (_same(27, ago=60), {}, MASKED.replace("4 times", "27 times")),
+    "each of them helped or not": (_same(4, phase=Phase.UNHELPFUL), {}, MASKED),
+    "a day ago": (_same(9, ago=24 * 60), {}, _numbers(0)),
+    "never sent": (_same(9, phase=Phase.NOT_SENT), {}, _numbers(0)),
+    "advice": (_same(9, phase=Phase.ADVISED), {}, _numbers(0)),
+    "another remedy": (_same(9, action="scale"), {}, _numbers(0)),
+    "another target": (_same(9, target=CART), {}, _numbers(0)),
+    "another policy": (_same(9, key=OTHER), {}, _numbers(0)),
+    "a target made anew": (
+        _same(4, target=builders.workload(uid="old")),
+        {},
+        MASKED,
+    ),
+    "as the policy writes it": (
+        _same(1),
+        {"guards": {"maxSameRemedyPerDay": 1}},
+        MASKED.replace("4 times", "1 times").replace("is 4", "is 1"),
+    ),
+    "resumed since": (
+        _same(4),
+        {"annotations": builders.resumed(builders.NOW - minutes(23 * 60))},
+        _numbers(0),
+    ),
+    "resumed before": (
+        _same(4),
+        {"annotations": builders.resumed(builders.NOW - minutes(23.95 * 60))},
+        MASKED,
+    ),
+    "stopped two days ago and still sick": ([], {"status": _stopped()}, MASKED),
+    "stopped, then resumed": (
+        [],
+        {"status": _stopped(), "annotations": builders.resumed(builders.NOW - minutes(1))},
+        _numbers(0),
+    ),
+    "stopped, then edited": ([], {"status": _stopped(generation=0)}, _numbers(0)),
+    "another target was stopped": ([], {"status": _stopped(name="cart")}, _numbers(0)),
+    "refused for another reason": ([], {"status": _stopped(refused="Cooldown")}, _numbers(0)),
+}
+
+
+@pytest.mark.parametrize(("records", "fields", "message"), SAME.values(), ids=SAME)
+def test_not_masking_a_cause(
+    records: list[objects.Record], fields: dict[str, Any], message: str
+) -> None:
+    """The same to the same target four times in a day, and no more until a person looks."""
+    stops = "masks a cause" in message
+    expected = model.Refusal(Refused.SAME_REMEDY_LIMIT, message) if stops else message
+    case = builders.case(of=builders.policy(**fields), records=records)
+    assert expected == limits.not_masking_a_cause(case)
+
+
 # Shares: at most so many at work, at most so many sick
 
 
@@ -181,17 +261,41 @@ def _at_work(count: int, key: objects.Key = builders.KEY) -> list[objects.Record
 UNAVAILABLE = dict(zip(SIZES, (1, 1, 1, 1, 1, 10), strict=True))
 
 
+def _share(size: int) -> str:
+    return f"25% of {size} is less than one, one always is" if size < 4 else "25%"
+
+
 @pytest.mark.parametrize(("size", "allowed"), UNAVAILABLE.items())
 def test_max_unavailable_by_default(size: int, allowed: int) -> None:
     """25 %, rounded down, at least one and at most ten may be at work before another begins."""
     verdicts = builders.verdicts(healthy=size)
     last = builders.case(verdicts=verdicts, records=_at_work(allowed - 1))
-    numbers = f"{allowed - 1} of {size} targets in flight, {allowed} allowed (25%)"
+    numbers = f"{allowed - 1} of {size} targets in flight, {allowed} allowed ({_share(size)})"
     assert numbers == blast_radius.not_too_many_unavailable(last)
     full = builders.case(verdicts=verdicts, records=_at_work(allowed))
-    numbers = f"{allowed} of {size} targets in flight, {allowed} allowed (25%)"
+    numbers = f"{allowed} of {size} targets in flight, {allowed} allowed ({_share(size)})"
     refusal = model.Refusal(Refused.MAX_UNAVAILABLE, numbers)
     assert refusal == blast_radius.not_too_many_unavailable(full)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sick", "words"),
+    [
+        ("20%", 2, "1 allowed (20%)"),
+        ("19%", 2, "1 allowed (19% of 5 is less than one, one always is)"),
+        (1, 2, "1 allowed (1)"),
+        (0, 1, "0 allowed (0)"),
+    ],
+)
+def test_a_share_that_is_less_than_one_is_said_as_it_is(
+    limit: int | str, sick: int, words: str
+) -> None:
+    """One is always allowed, also where a fifth of the set is less."""
+    policy = builders.policy(guards={"stopWhenUnhealthy": limit})
+    verdicts = builders.verdicts(unhealthy=sick, healthy=5 - sick)
+    refusal = blast_radius.not_too_many_unhealthy(builders.case(of=policy, verdicts=verdicts))
+    message = f"{sick} of 5 targets of this policy sick, {words}"
+    assert model.Refusal(Refused.TOO_MANY_UNHEALTHY, message) == refusal
 
 
 @pytest.mark.parametrize(
@@ -227,7 +331,7 @@ def test_only_the_policy_s_own_work_counts() -> None:
 def test_a_small_set_says_nothing_about_how_much_is_sick(size: int) -> None:
     """Below five targets in policy and namespace the share is not judged, and that is said."""
     case = builders.case(verdicts=builders.verdicts(unhealthy=size))
-    expected = f"not judged: {size} targets of namespace shop are fewer than 5"
+    expected = f"20% not judged: {size} targets of namespace shop, fewer than 5, may all be sick"
     assert expected == blast_radius.not_too_many_unhealthy(case)
 
 

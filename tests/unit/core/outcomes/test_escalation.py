@@ -11,7 +11,8 @@ from prunella.core import model, objects
 from prunella.core.decisions import decide
 from prunella.core.outcomes import escalation
 from tests.unit.core import builders
-from tests.unit.core.builders import NOW, minutes
+from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes
+from tests.unit.core.outcomes import test_summary
 
 Phase = reasons.Phase
 TWO_STEPS = [{"scale": {"by": 2}}, {"restart": {}}]
@@ -66,3 +67,139 @@ def test_a_latch_calls_a_person_though_its_target_has_recovered() -> None:
     called = [record.name for record in escalation.to_call(policy, records, {}, 3)]
     assert called
     assert called[-1] == "3"
+
+
+# Targets that nothing is done about
+
+Refused = reasons.Refused
+
+
+def entry(ago: float = 0.0, **changes: Any) -> escalation.Unattended:
+    """An entry of the status: refused for no known good revision, so many minutes ago."""
+    fields = {"refused": "NoKnownGoodRevision", "refusal": "numbers", **changes}
+    return escalation.Unattended(**{"name": "checkout", "since": NOW - minutes(ago), **fields})
+
+
+CALLED = entry(20, called_at=NOW - minutes(5))
+WAITING = entry(5)
+NOW_COOLING = {"refused": "Cooldown", "refusal": "numbers"}
+ACTING = [builders.record("A", Phase.VERIFYING)]
+Before = list[escalation.Unattended]
+UNATTENDED: dict[
+    str, tuple[Before, model.Verdict, reasons.Refused | None, dict[str, Any], Before]
+] = {
+    "refused": ([], UNHEALTHY, Refused.NO_KNOWN_GOOD_REVISION, {}, [entry()]),
+    "healthy": ([], HEALTHY, None, {}, []),
+    "nothing was decided": ([], UNHEALTHY, None, {}, []),
+    "still refused": ([WAITING], UNHEALTHY, Refused.NO_KNOWN_GOOD_REVISION, {}, [WAITING]),
+    "refused for another reason": (
+        [WAITING],
+        UNHEALTHY,
+        Refused.COOLDOWN,
+        {},
+        [WAITING.model_copy(update=NOW_COOLING)],
+    ),
+    "what was told stays": ([CALLED], UNHEALTHY, Refused.COOLDOWN, {}, [CALLED]),
+    "recovered": ([WAITING], HEALTHY, None, {}, []),
+    "recovered after a call": ([CALLED], HEALTHY, None, {}, []),
+    "doubt ends nothing": ([WAITING], UNKNOWN, None, {}, [WAITING]),
+    "not held yet begins nothing": ([], UNHEALTHY, Refused.NOT_HELD, {}, []),
+    "not held yet, as after a restart": ([CALLED], UNHEALTHY, Refused.NOT_HELD, {}, [CALLED]),
+    "another policy is at work": ([WAITING], UNHEALTHY, Refused.IN_FLIGHT, {}, [WAITING]),
+    "suspended": ([], UNHEALTHY, Refused.SUSPENDED, {}, []),
+    "paused while it waits": ([WAITING], UNHEALTHY, Refused.PAUSED, {}, []),
+    "paused after a call": ([CALLED], UNHEALTHY, Refused.PAUSED, {}, [CALLED]),
+    "acted on at last": ([WAITING], UNHEALTHY, None, {"records": ACTING}, []),
+    "acted on after a call": ([CALLED], UNHEALTHY, None, {"records": ACTING}, [CALLED]),
+    "an attempt that was not sent": (
+        [WAITING],
+        UNHEALTHY,
+        None,
+        {"records": [builders.record("A", Phase.NOT_SENT)]},
+        [WAITING],
+    ),
+    "resumed by a person": (
+        [CALLED],
+        UNHEALTHY,
+        Refused.NO_KNOWN_GOOD_REVISION,
+        {"annotations": builders.resumed(NOW - minutes(1))},
+        [entry()],
+    ),
+    "advice calls nobody": (
+        [],
+        UNHEALTHY,
+        Refused.NO_KNOWN_GOOD_REVISION,
+        {"mode": "Advise"},
+        [],
+    ),
+    "gone": ([entry(5, name="cart")], HEALTHY, None, {}, []),
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict", "refused", "fields", "expected"), UNATTENDED.values(), ids=UNATTENDED
+)
+def test_which_targets_nothing_is_done_about(
+    before: Before,
+    verdict: model.Verdict,
+    refused: reasons.Refused | None,
+    fields: dict[str, Any],
+    expected: Before,
+) -> None:
+    """From the first refusal on, until the target is Healthy or somebody acts."""
+    records = fields.pop("records", [])
+    decisions = {} if refused is None else {"checkout": test_summary.refuse(refused)}
+    outcome = test_summary.outcome({"checkout": verdict}, decisions)
+    policy = builders.policy(**fields)
+    assert expected == escalation.unattended(policy, outcome, records, before, NOW)
+
+
+def test_no_more_are_kept_than_the_status_holds() -> None:
+    """Those for whom a person was called come first: to forget them would call again."""
+    names = [f"app-{n:02}" for n in range(30)]
+    decisions = {each: test_summary.refuse(Refused.TOO_MANY_UNHEALTHY) for each in names}
+    outcome = test_summary.outcome(dict.fromkeys(names, UNHEALTHY), decisions)
+    before = [entry(5, name="app-29", called_at=NOW)]
+    found = escalation.unattended(builders.policy(), outcome, [], before, NOW)
+    assert ["app-29", *names[:19]] == [each.name for each in found]
+
+
+OVERDUE: dict[str, tuple[escalation.Unattended, dict[str, Any], bool]] = {
+    "a moment too early": (entry(14.99), {}, False),
+    "after a quarter of an hour": (entry(15), {}, True),
+    "as the policy writes it": (entry(3), {"escalateAfter": "3m"}, True),
+    "called already": (entry(60, called_at=NOW), {}, False),
+    "what no waiting ends": (entry(0, refused="SameRemedyLimit"), {}, True),
+    "its record calls in this pass": (entry(60), {"spoken_for": [builders.ref()]}, False),
+    "its record has called": (
+        entry(60),
+        {"records": [tried("A", Phase.UNPROVEN, escalated_at=NOW)]},
+        False,
+    ),
+    "its record called in an episode that is over": (
+        entry(60),
+        {"records": [tried("A", Phase.UNPROVEN, escalated_at=NOW, cleared_at=NOW)]},
+        True,
+    ),
+    "another policy's record has called": (
+        entry(60),
+        {
+            "records": [
+                tried("A", Phase.UNPROVEN, key=objects.Key("shop", "other"), escalated_at=NOW)
+            ]
+        },
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("waiting", "fields", "expected"), OVERDUE.values(), ids=OVERDUE)
+def test_when_a_person_is_called_for_a_target(
+    waiting: escalation.Unattended, fields: dict[str, Any], *, expected: bool
+) -> None:
+    """Once, after ``escalateAfter``, unless a record has called for the same target."""
+    rest = dict(fields)
+    records, spoken_for = rest.pop("records", []), rest.pop("spoken_for", [])
+    policy = builders.policy(**rest)
+    found = escalation.overdue(policy, [waiting], records, spoken_for, NOW)
+    assert expected == (found == [waiting])

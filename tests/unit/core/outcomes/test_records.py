@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prunella.api import policy as policy_api
-from prunella.api import reasons, remediation
+from prunella.api import reasons, remediation, types
 from prunella.core import model, objects
 from prunella.core.decisions import decide, ledger
 from prunella.core.outcomes import records
@@ -128,3 +128,46 @@ def test_closing_keeps_what_became_of_the_effects() -> None:
         status.message,
         status.finished_at,
     )
+
+
+LONG = "a-workload-whose-name-is-as-long-as-names-of-objects-may-well-be.in-production"
+
+
+@pytest.mark.parametrize("value", [LONG, "a" * 64, f"{'a' * 51}.-b{'c' * 30}", "v1." * 30 + "x"])
+def test_a_long_name_is_cut_to_a_label_and_told_apart(value: str) -> None:
+    """At most 63 characters, of the label's alphabet, another for another name."""
+    made = records.label_value(value)
+    assert (
+        made == types.LabelSelector.model_validate({"matchLabels": {"a": made}}).match_labels["a"]
+    )
+    assert made[:40].rstrip("-._") == value[:40].rstrip("-._")
+    assert made != records.label_value(f"{value}x")
+
+
+def test_a_record_bears_policy_target_action_and_phase() -> None:
+    """What fits stands as it is."""
+    expected = {
+        "prunella.dev/policy": "checkout",
+        "prunella.dev/target": "checkout",
+        "prunella.dev/action": "scale",
+        "prunella.dev/phase": "Verifying",
+    }
+    assert expected == records.labels(spec(), Phase.VERIFYING)
+    assert "a" * 63 == records.label_value("a" * 63)
+
+
+MISLABELLED: dict[str, tuple[dict[str, str], bool]] = {
+    "none, as before an upgrade": ({}, True),
+    "of its phase": ({"phase": "Succeeded"}, False),
+    "of an earlier phase": ({"phase": "Verifying"}, True),
+    "one more of a person's": ({"phase": "Succeeded", "note": "seen"}, False),
+}
+
+
+@pytest.mark.parametrize(("labels", "expected"), MISLABELLED.values(), ids=MISLABELLED)
+def test_which_records_must_be_labelled(labels: dict[str, str], *, expected: bool) -> None:
+    """Those whose labels do not say what they are."""
+    record = builders.record()
+    whole = records.labels(record.spec, record.phase) if labels else {}
+    found = {**whole, **{f"prunella.dev/{key}": value for key, value in labels.items()}}
+    assert expected == records.mislabelled(dataclasses.replace(record, labels=found))

@@ -426,3 +426,47 @@ def test_a_condemned_release_is_told_while_it_is_there() -> None:
     good = dataclasses.replace(outcome(), workloads={bad.ref: builders.workload()})
     kinds = [each.type for each in status(good, test_releases.rolled_back()).conditions]
     assert conditions.CONDEMNED not in kinds
+
+
+LATE = policy_status.Unattended(
+    name="checkout",
+    since=NOW - minutes(15),
+    refused="NoKnownGoodRevision",
+    refusal="no earlier revision was seen Healthy",
+)
+ALONE = (
+    "checkout is sick and nothing is done since 2026-01-05T08:45:00Z: "
+    "no earlier revision was seen Healthy"
+)
+TOLD_LATE: dict[str, tuple[list[policy_status.Unattended], dict[str, Any], tuple[str, str]]] = {
+    "before the time": (
+        [LATE.model_copy(update={"since": NOW - minutes(14)})],
+        {},
+        ("True", "TargetsUnhealthy"),
+    ),
+    "after the time": ([LATE], {}, ("False", "NoKnownGoodRevision")),
+    "suspended since": ([LATE], {"suspend": True}, ("True", "Suspended")),
+}
+
+
+@pytest.mark.parametrize(("entries", "fields", "expected"), TOLD_LATE.values(), ids=TOLD_LATE)
+def test_ready_says_that_nothing_is_done(
+    entries: list[policy_status.Unattended], fields: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    """A policy whose target is sick and left alone is not ready, and the status keeps the entry."""
+    policy = builders.policy(**fields)
+    written = summary.summarize(policy, outcome(SICK), [], Rules(), NOW, entries)
+    ready = condition(written, conditions.READY)
+    assert expected == (ready.status, ready.reason)
+    assert entries == written.unattended
+
+
+def test_escalated_names_the_first_and_counts_the_others() -> None:
+    """One message for all of them."""
+    entries = [LATE, LATE.model_copy(update={"name": "cart"})]
+    written = summary.summarize(builders.policy(), outcome(SICK), [], Rules(), NOW, entries)
+    found = condition(written, conditions.ESCALATED)
+    more = ALONE.replace("08:45:00Z", "08:45:00Z (and 1 more targets)")
+    assert ("True", "NoKnownGoodRevision", more) == (found.status, found.reason, found.message)
+    alone = summary.summarize(builders.policy(), outcome(SICK), [], Rules(), NOW, [LATE])
+    assert condition(alone, conditions.READY).message == ALONE

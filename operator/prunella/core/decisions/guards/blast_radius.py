@@ -13,7 +13,7 @@ def not_too_many_unavailable(case: Case) -> Answer:
     size = len(case.verdicts)
     limit = case.spec.guards.max_unavailable
     allowed = shares.unavailable_allowance(limit, size)
-    message = f"{len(busy)} of {size} targets in flight, {allowed} allowed ({limit})"
+    message = f"{len(busy)} of {size} targets in flight, {shares.told(limit, size, allowed)}"
     return model.Refusal(Refused.MAX_UNAVAILABLE, message) if len(busy) >= allowed else message
 
 
@@ -22,15 +22,17 @@ def not_too_many_unhealthy(case: Case) -> Answer:
     own = len(case.verdicts) >= shares.SMALLEST_SET
     targets = case.verdicts.keys() if own else case.verdicts.keys() | case.peers.keys()
     where = "of this policy" if own else f"of namespace {case.target.namespace}"
-    if len(targets) < shares.SMALLEST_SET:
-        return f"not judged: {len(targets)} targets {where} are fewer than {shares.SMALLEST_SET}"
+    limit, size = case.spec.guards.stop_when_unhealthy, len(targets)
+    if size < shares.SMALLEST_SET:
+        least = shares.SMALLEST_SET
+        return f"{limit} not judged: {size} targets {where}, fewer than {least}, may all be sick"
     bad = {record.target for record in case.others if record.in_flight}
     for verdicts in (case.verdicts, case.peers):
         bad |= {target for target, v in verdicts.items() if v is model.Verdict.UNHEALTHY}
     sick = targets & bad
-    limit = case.spec.guards.stop_when_unhealthy
-    allowed = shares.allowance(limit, len(targets))
-    message = f"{len(sick)} of {len(targets)} targets {where} sick, {allowed} allowed ({limit})"
+    allowed = shares.allowance(limit, size)
+    words = shares.told(limit, size, allowed)
+    message = f"{len(sick)} of {size} targets {where} sick, {words}"
     return model.Refusal(Refused.TOO_MANY_UNHEALTHY, message) if len(sick) > allowed else message
 
 

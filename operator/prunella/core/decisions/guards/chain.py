@@ -17,7 +17,7 @@ from prunella.core.decisions.guards.blast_radius import (
     not_too_many_unknown,
 )
 from prunella.core.decisions.guards.case import Case, Guard
-from prunella.core.decisions.guards.limits import within_hourly_limits
+from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
 from prunella.core.decisions.guards.rollouts import (
     rollout_is_not_held_up,
@@ -54,6 +54,7 @@ GUARDS: tuple[Guard, ...] = (
     strategy_replaces_pods,  # Make sure that a new template reaches pods at all
     rollout_is_not_held_up,  # Make sure that the rollout would not wait for a lost node
     not_owned_by_others,  # Make sure that no other controller would undo it
+    not_masking_a_cause,  # Make sure that what helps again and again is not all that is done
     cooled_down,  # Make sure that the last action had time to show
     within_hourly_limits,  # Make sure that a loop of actions ends by itself
     not_too_many_unavailable,  # Make sure that only a few targets are worked on at once
