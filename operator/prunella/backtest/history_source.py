@@ -89,7 +89,7 @@ def _stored(
 ) -> file_metrics.StoredMetrics:
     metrics = file_metrics.StoredMetrics(store, clocks.RealClock(), sources)
     metrics.expect(
-        (asked, signal.labels)
+        asked
         for policy in policies.values()
         for signal in policy.signals
         for asked in recorded.questions(signal).values()

@@ -26,6 +26,7 @@ from prunella.backtest import (
     recorded_guards,
     recorder,
     skipped_passes,
+    spacings,
     stretch_verdicts,
 )
 from prunella.backtest import request as requests
@@ -78,11 +79,14 @@ class Runner:
         spec = request.spec
         self._facts = recorded_guards.Facts()
         options = wiring.options_of(request.settings)
-        self._compiled = recording.compile_policy(request.key, spec, options.namespace_labels)
+        policy = recording.compile_policy(request.key, spec, options.namespace_labels)
+        self._compiled = spacings.fitted(policy, request.spacings)
         questions = {signal.name: recorded.questions(signal) for signal in self._compiled.signals}
         self._clock = clocks.VirtualClock(request.first)
         asked = [each for roles in questions.values() for each in roles.values()]
-        self.metrics = recorded.RecordedMetrics(origin, self._clock, request.key.namespace, asked)
+        self.metrics = recorded.RecordedMetrics(
+            origin, self._clock, request.key.namespace, asked, request.spacings
+        )
         tracker = kept_samples.Tracker(request.first.timestamp(), request.interval, request.points)
         self._reader = reader.Reader(request, self.metrics, self._compiled, questions)
         self._verdicts = stretch_verdicts.StretchVerdicts(
@@ -128,9 +132,6 @@ class Runner:
         When it is cancelled, ``result`` holds what was done until then.
         """
         try:
-            if self.request.points:
-                start, end = self.request.first.timestamp(), self.request.end.timestamp()
-                await self.metrics.learn_intervals(start, end)
             async for part in self._reader.parts():
                 self._take_up(part)
                 ahead = await self._verdicts.judge_stretch(part.recording, part.states)

@@ -7,7 +7,14 @@ import dataclasses
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.api import policy as policy_api
-from prunella.backtest import kept_samples, learned_verdicts, reader, skipped_passes, verdicts
+from prunella.backtest import (
+    kept_samples,
+    learned_verdicts,
+    reader,
+    skipped_passes,
+    spacings,
+    verdicts,
+)
 from prunella.backtest import request as requests
 from prunella.core import model
 from prunella.core.signals import compiled, detect, history, learning
@@ -69,15 +76,14 @@ class StretchVerdicts:
     ) -> verdicts.Judged | None:
         """All verdicts of a signal on a stretch; None where only passes can tell."""
         asked = self._questions[signal.name]
-        scraped = [self._metrics.scrape_seconds[each.key] for each in asked.values()]
-        slowest = max((each for each in scraped if each is not None), default=None)
+        spacing = spacings.together(self._metrics.spacings, asked.values())
         if verdicts.can_judge(signal):
-            return verdicts.judge(signal, recording, asked, states.refs, slowest)
+            return verdicts.judge(signal, recording, asked, states.refs, spacing)
         ahead = self._learned.get(signal.name)
         if ahead is None:
             return None
         usual = await ahead.judge(states, self._request.interval)
-        stale = verdicts.stale(signal, recording, asked, states.refs, slowest)
+        stale = verdicts.stale(signal, recording, asked, states.refs, spacing)
         usual.judged.codes[stale] = verdicts.UNKNOWN
         self._tracker.feed_band(signal.name, states.refs, states.times, usual.lower, usual.upper)
         return usual.judged

@@ -16,7 +16,7 @@ from prunella import settings as settings_module
 from prunella.adapters.recorded import files, timestamps
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
-from prunella.backtest import compare, history_source, labels, page, summary, text
+from prunella.backtest import compare, history_source, labels, page, spacings, summary, text
 from prunella.backtest import run as run_module
 from prunella.cli import errors, options, terminal
 from prunella.cli.lint import documents, schema
@@ -216,6 +216,7 @@ async def _one(
         settings=history.settings,
         thorough=asked.every_step,
     )
+    request = await spacings.prepared(request, history.metrics)
     runner = run_module.Runner(request, history.metrics)
     task = bar.add_task(f"{policy.file.name}", total=runner.result.points)
 

@@ -116,7 +116,7 @@ def _newest(series: series_store.Series, times: Times, ages: bool) -> grid_rows.
         nothing = np.full(len(times), np.nan)
         return grid_rows.Row(labels, nothing, np.zeros(len(times), np.bool_))
     index = np.searchsorted(whens, times, "right") - 1
-    present = (index >= 0) & (whens[index] > times - selectors.LOOKBACK)
+    present = (index >= 0) & (whens[index] > times - series.lookback)
     if series.has_stale:
         present &= ~series_store.stale(samples)[index]
     values = whens[index] / 1000 if ages else samples[index]

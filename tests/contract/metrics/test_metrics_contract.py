@@ -9,7 +9,7 @@ import pytest
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import query_analysis
+from prunella.core.signals import freshness, query_analysis
 from tests.contract import metric_worlds
 
 Doubt = reasons.Doubt
@@ -121,15 +121,17 @@ async def test_unreachable(world: metric_worlds.World) -> None:
     assert answer.reason == Doubt.UNREACHABLE
 
 
-async def freshness(
+async def told_freshness(
     world: metric_worlds.World, query: str, *labels: str
-) -> query_analysis.Freshness:
+) -> freshness.Freshness:
     """What a freshness query tells, with the scrape interval."""
     confined = query_analysis.confine(query, "namespace", "shop")
-    asked = query_analysis.freshness_query(confined, ("namespace", *labels), learn_interval=True)
+    asked = freshness.freshness_query(
+        confined, ("namespace", *labels), windows=freshness.WINDOWS[0]
+    )
     answer = await world.metrics.query("default", "shop", asked, metric_worlds.NOW)
     assert isinstance(answer, model.Vector), answer
-    return query_analysis.read_freshness(answer.samples)
+    return freshness.read_freshness(answer.samples)
 
 
 AGES = {
@@ -162,7 +164,7 @@ async def test_freshness(
     interval: float | None,
 ) -> None:
     """The age of the newest sample of each leaf and target, and how often it is scraped."""
-    found = await freshness(world, query, "deployment", "pod")
+    found = await told_freshness(world, query, "deployment", "pod")
 
     seen = {}
     for each in found.ages:

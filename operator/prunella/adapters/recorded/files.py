@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from prunella.adapters.recorded import timestamps
+from prunella.adapters.recorded import spacings, timestamps
 from prunella.promql import notation, series_store
 
 TEXTS: Final = frozenset({".om", ".prom", ".txt", ".openmetrics", ".dump"})
@@ -87,6 +87,7 @@ class Samples:
             series = store.series(column.labels)
             series.times.frombytes(times.tobytes())
             series.values.frombytes(values.tobytes())
+            series.lookback = spacings.lookback(times)
             stale = np.frombuffer(np.float64(series_store.STALE).tobytes(), np.uint64)[0]
             series.has_stale = bool((values.view(np.uint64) == stale).any())
             first, last = min(first, times[0] / 1000), max(last, times[-1] / 1000)

@@ -79,7 +79,7 @@ def step(
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
     findings = find(workloads, snapshot, config)
     verdicts = judge_targets(workloads, findings, config.compiled.when)
-    scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
+    scrapes = {name: reading.spacing.slowest for name, reading in snapshot.readings.items()}
     remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
     patience = config.rules.rollout_seconds
     workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Mapping
 
 from prunella.api import detectors as detectors_api
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
+from prunella.api import types
 from prunella.core import objects
 from prunella.core.signals import query_analysis
 from prunella.core.signals import when as when_module
@@ -27,6 +29,8 @@ NAMESPACE_LABELS = ("namespace", "exported_namespace")
 STANDARD_NAMES = frozenset({*WORKLOAD_LABELS.values(), *POD_LABELS})
 
 SCRAPES_TO_WAIT = 2
+SPACING_SLACK = 1.1
+"""Scrapes are never on time: so much more than a step is still one for each sample."""
 
 
 def wait_after_rollout(longest_range: float, scrape_seconds: float) -> float:
@@ -112,6 +116,29 @@ class Policy:
     def longest_range(self) -> float:
         """Seconds that any sample looks back at most."""
         return max(signal.longest_range for signal in self.signals)
+
+
+def coarsened(signal: Signal, spacing: float | None) -> Signal:
+    """The signal as it fits samples so many seconds apart: one grid point for each at most.
+
+    The same sample seen at several points would count several times, as if each were new.
+    """
+    lookback = signal.lookback
+    if lookback is None or spacing is None or spacing <= SPACING_SLACK * lookback.step:
+        return signal
+    step = lookback.step * math.ceil(spacing / SPACING_SLACK / lookback.step)
+    spec = signal.spec
+    if spec.baseline is not None:
+        every = types.Duration.from_seconds(math.ceil(step))
+        spec = spec.model_copy(
+            update={"baseline": spec.baseline.model_copy(update={"every": every})}
+        )
+    return dataclasses.replace(
+        signal,
+        spec=spec,
+        lookback=Lookback(lookback.seconds, step),
+        longest_range=signal.longest_range + step - lookback.step,
+    )
 
 
 def compile_policy(

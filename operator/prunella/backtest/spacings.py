@@ -1,0 +1,57 @@
+"""What a history's own spacing of samples decides: how often a policy is evaluated on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+from prunella import ports, wiring
+from prunella.adapters.recorded import metrics as recorded
+from prunella.api import types
+from prunella.backtest import request as requests
+from prunella.core.recording import reading as recording
+from prunella.core.signals import compiled, freshness
+
+
+def together(spacings: recorded.Spacings, asked: Iterable[recorded.Asked]) -> freshness.Spacing:
+    """The spacing of some queries together, as the live engine puts them together."""
+    found = freshness.Spacing()
+    for each in asked:
+        found = found.merged(spacings.get(each.key, freshness.Spacing()))
+    return found
+
+
+def of_signal(spacings: recorded.Spacings, signal: compiled.Signal) -> freshness.Spacing:
+    """The spacing of a signal's queries."""
+    return together(spacings, recorded.questions(signal).values())
+
+
+def fitted(policy: compiled.Policy, spacings: recorded.Spacings) -> compiled.Policy:
+    """The policy whose signals look back in steps that fit their samples, as in a live pass."""
+    signals = tuple(
+        compiled.coarsened(signal, of_signal(spacings, signal).seconds) for signal in policy.signals
+    )
+    return dataclasses.replace(policy, signals=signals)
+
+
+async def prepared(request: requests.Request, origin: ports.Metrics) -> requests.Request:
+    """The request with the spacings that its history has, and the interval that follows.
+
+    Where the policy writes no interval, each sample is judged once: every 30 s as in the live
+    operator, or as often as the densest signal is sampled.  Raises HistoryError, PolicyError.
+    """
+    labels = wiring.options_of(request.settings).namespace_labels
+    policy = recording.compile_policy(request.key, request.spec, labels)
+    asked = [each for signal in policy.signals for each in recorded.questions(signal).values()]
+    start, end = request.start.timestamp(), request.end.timestamp()
+    found = await recorded.learn_spacings(origin, request.key.namespace, asked, start, end)
+    spec = request.spec
+    if "interval" not in spec.model_fields_set:
+        each = [of_signal(found, signal).seconds for signal in policy.signals]
+        densest = min((seconds for seconds in each if seconds is not None), default=0.0)
+        written = spec.interval.total_seconds()
+        if densest > compiled.SPACING_SLACK * written:
+            interval = types.Duration.from_seconds(math.ceil(densest))
+            spec = spec.model_copy(update={"interval": interval})
+    return dataclasses.replace(request, spec=spec, spacings=found)
