@@ -65,7 +65,9 @@ def rule_of(signal: signals_api.Signal) -> str:
 
 def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Chart:
     """Which target was ill when, what would have been done, and what refused."""
-    ranks = collections.Counter(each.target for each in found.held)
+    ranks = collections.Counter({each.target: 0 for each in found.findings})
+    ranks.update(each.target for each in found.held)
+    ranks.update({each.target: 0 for each in found.refusals})
     ranks.update({each.target: 1_000 for each in found.actions})
     rows = [name for name, _ in ranks.most_common(MOST_TARGETS)][::-1]
     traces = [
@@ -78,6 +80,7 @@ def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Chart:
     traces.append(_marks_acted([each for each in found.actions if each.target in rows]))
     left = len(ranks) - len(rows)
     note = f"The {len(rows)} targets with most to tell; {left} more are not drawn." if left else ""
+    note = note or ("" if rows else "Nothing found: no target was Unhealthy at any time.")
     figure: Figure = {
         "data": traces,
         "layout": _layout(
@@ -180,7 +183,7 @@ def signal_chart(
         usual = done.tracker.bands.get((signal.name, ref))
         if usual is not None:
             traces += _usual(str(ref), usual, times, trace.get("visible"))
-    traces.append(_worst(found, signal.name))
+    traces += [_worst(found, signal.name), _flickers(found, signal.name)]
     traces.append(_decisions(found, signal.name))
     left = len(curves) - len(chosen)
     note = (
@@ -282,6 +285,20 @@ def _worst(found: summary.Summary, signal: str) -> Figure:
         "finding",
         [(f.start, f.target, f"{f.target}: Unhealthy, at worst {f.worst:.6g}") for f in own],
         {"symbol": "circle-open", "size": 8, "color": BAD, "line": {"width": 2}},
+    )
+    trace["y"] = [f.worst for f in own]
+    trace["hovertemplate"] = "%{x}<br>%{text}<extra></extra>"
+    return trace
+
+
+def _flickers(found: summary.Summary, signal: str) -> Figure:
+    """A smaller mark for each finding that was shorter than the signal's ``for``."""
+    short = [f for f in found.findings if f.signal == signal and not f.held]
+    own = [f for f in short if math.isfinite(f.worst)][:_MOST_MARKS]
+    trace = _marks(
+        "flicker",
+        [(f.start, f.target, f"{f.target}: Unhealthy for too short a time to act") for f in own],
+        {"symbol": "circle-open", "size": 5, "color": REFUSED},
     )
     trace["y"] = [f.worst for f in own]
     trace["hovertemplate"] = "%{x}<br>%{text}<extra></extra>"

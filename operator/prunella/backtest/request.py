@@ -27,6 +27,8 @@ class Request:
     """Run the engine at every step, also where nothing can happen."""
     spacings: recorded.Spacings = dataclasses.field(default_factory=dict)
     """How far apart the samples of each query are; see `spacings.prepared`."""
+    warnings: tuple[str, ...] = ()
+    """What of the policy does not fit this history."""
 
     @property
     def interval(self) -> float:

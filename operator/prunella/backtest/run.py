@@ -33,6 +33,7 @@ from prunella.backtest import request as requests
 from prunella.core import model, objects
 from prunella.core.decisions import ledger, step
 from prunella.core.recording import reading as recording
+from prunella.core.signals import compiled
 from prunella.engine import world as worlds
 
 Request = requests.Request
@@ -58,6 +59,7 @@ class Run:
     until: datetime.datetime
     tracker: kept_samples.Tracker
     refusals: Sequence[recorder.Refused]
+    signals: Sequence[compiled.Signal] = ()
     records: list[objects.Record] = dataclasses.field(default_factory=list)
     escalations: Sequence[ports.Escalation] = ()
     resumed: list[datetime.datetime] = dataclasses.field(default_factory=list)
@@ -122,6 +124,7 @@ class Runner:
             request.first,
             tracker,
             self.passes.recorder.refusals,
+            self._compiled.signals,
             escalations=self._notifier.escalations,
             points=request.points,
         )
@@ -243,9 +246,13 @@ class Runner:
         return min(found, default=None)
 
     def _note(self, outcome: step.Outcome | None, moment: datetime.datetime) -> None:
-        """Keep the findings of signals that could not be judged ahead."""
+        """Keep the findings of signals that could not be judged ahead, and why some are Unknown."""
         for found in outcome.findings if outcome is not None else ():
-            if found.signal in self._verdicts.blind:
+            blind = found.signal in self._verdicts.blind
+            if found.verdict is model.Verdict.UNKNOWN:
+                points = 1 if blind else 0
+                self.result.tracker.doubt(found.signal, found.reason, found.message, points)
+            if blind:
                 self.result.tracker.note(
                     found.signal, found.target, moment.timestamp(), found.verdict, found.value
                 )

@@ -11,7 +11,7 @@ from prunella.adapters.recorded import metrics as recorded
 from prunella.api import types
 from prunella.backtest import request as requests
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, freshness
+from prunella.core.signals import compiled, freshness, query_analysis, ranges
 
 
 def together(spacings: recorded.Spacings, asked: Iterable[recorded.Asked]) -> freshness.Spacing:
@@ -54,4 +54,25 @@ async def prepared(request: requests.Request, origin: ports.Metrics) -> requests
         if densest > compiled.SPACING_SLACK * written:
             interval = types.Duration.from_seconds(math.ceil(densest))
             spec = spec.model_copy(update={"interval": interval})
-    return dataclasses.replace(request, spec=spec, spacings=found)
+    short = await short_ranges(policy, origin, request.key.namespace, start, end)
+    warnings = tuple(f"{name}: {each}" for name, all_ in short.items() for each in all_)
+    return dataclasses.replace(request, spec=spec, spacings=found, warnings=warnings)
+
+
+async def short_ranges(
+    policy: compiled.Policy, origin: ports.Metrics, namespace: str, start: float, end: float
+) -> dict[str, list[ranges.ShortRange]]:
+    """By signal, the ranges that are too short for the samples of this history.
+
+    Raises HistoryError.
+    """
+    found: dict[str, list[ranges.ShortRange]] = {}
+    for signal in policy.signals:
+        for query in dict.fromkeys(signal.queries.values()):
+            for each in query_analysis.ranges(query):
+                asked = recorded.Asked(signal.spec.source, each.selector, signal.labels, None)
+                spacing = await recorded.learn_spacings(origin, namespace, [asked], start, end)
+                short = ranges.too_short(each, spacing[asked.key].seconds)
+                if short is not None and short not in found.get(signal.name, ()):
+                    found.setdefault(signal.name, []).append(short)
+    return found

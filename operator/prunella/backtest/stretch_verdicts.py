@@ -13,6 +13,7 @@ from prunella.backtest import (
     reader,
     skipped_passes,
     spacings,
+    unknowns,
     verdicts,
 )
 from prunella.backtest import request as requests
@@ -62,6 +63,7 @@ class StretchVerdicts:
                 steps.append(self._request.interval if step_of is None else step_of.step)
                 continue
             known[signal.name] = found
+            self._explain(signal, recording, states, found)
             below = signal.spec.threshold is not None and signal.spec.threshold.below is not None
             self._tracker.feed(
                 signal.name, states.refs, states.times, found, states.exists, low_is_bad=below
@@ -70,6 +72,19 @@ class StretchVerdicts:
         return skipped_passes.stretch(
             states, known, skipped_passes.Rule(steps, holds, self._judge_all)
         )
+
+    def _explain(
+        self,
+        signal: compiled.Signal,
+        recording: recorded.Recording,
+        states: workloads.States,
+        judged: verdicts.Judged,
+    ) -> None:
+        """Keep why points are Unknown."""
+        asked = self._questions[signal.name]
+        spacing = spacings.together(self._metrics.spacings, asked.values())
+        for each in unknowns.explain(signal, recording, asked, states, judged, spacing):
+            self._tracker.doubt(signal.name, each.reason, each.message, each.points, told=0)
 
     async def _judge_ahead(
         self, signal: compiled.Signal, recording: recorded.Recording, states: workloads.States

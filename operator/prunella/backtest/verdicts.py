@@ -64,7 +64,7 @@ def judge(
     rows: dict[str, _Rows] = {}
     for role, each in asked.items():
         rows[role] = _place(signal, recording.answers[each.key], refs, points)
-    late = _lateness(signal, recording, asked, refs, spacing)
+    late = lateness(signal, recording, asked, refs, spacing)
     broken = np.logical_or.reduce([each.broken for each in rows.values()])
     for number, ref in enumerate(refs):
         _judge_target(signal, rows, ref, late[number], codes[number], values[number])
@@ -80,7 +80,7 @@ def stale(
     spacing: freshness.Spacing,
 ) -> Bools:
     """Where a target's data is too old, or of unknown age, to be believed: (targets, points)."""
-    late = _lateness(signal, recording, asked, refs, spacing)
+    late = lateness(signal, recording, asked, refs, spacing)
     return np.isneginf(late) | (late > 1)
 
 
@@ -125,7 +125,7 @@ def _owners(
     return lineage.owners(pods, refs, {})
 
 
-def _lateness(
+def lateness(
     signal: compiled.Signal,
     recording: recorded.Recording,
     asked: Mapping[str, recorded.Asked],

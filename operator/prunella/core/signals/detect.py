@@ -14,7 +14,15 @@ from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.api import signals as signals_api
 from prunella.core import model
-from prunella.core.signals import compiled, events, freshness, learning, mapping, recorded
+from prunella.core.signals import (
+    compiled,
+    events,
+    freshness,
+    learning,
+    mapping,
+    ranges,
+    recorded,
+)
 
 _Judge = Callable[[float], model.Judgement]
 
@@ -97,14 +105,14 @@ def detect(
         told = {each: recorded.judge_target(mapped, each) for each in targets}
         judged = {target: found for target, found in told.items() if found is not None}
     if judged is not None:
-        return [_recalled(signal, judged, ages, each) for each in targets]
+        return [_recalled(signal, reading, judged, ages, each) for each in targets]
     if signal.spec.burn_rate is not None:
         return [_burning(signal, mapped, ages, each, detectors) for each in targets]
     if signal.spec.absent is not None:
         return [_missing(signal, reading, mapped, each, detectors) for each in targets]
     limits = _threshold(signal)
     judge: _Judge = lambda value: detectors.threshold(value, limits)  # noqa: E731
-    return [_judge_target(signal, mapped, ages, target, judge) for target in targets]
+    return [_judge_target(signal, reading, mapped, ages, target, judge) for target in targets]
 
 
 def _threshold(signal: compiled.Signal) -> signals_api.Threshold:
@@ -115,6 +123,7 @@ def _threshold(signal: compiled.Signal) -> signals_api.Threshold:
 
 def _recalled(
     signal: compiled.Signal,
+    reading: Reading,
     judged: Mapping[model.Ref, learning.Judged],
     ages: Mapping[model.Ref, _Age],
     target: model.Ref,
@@ -122,7 +131,7 @@ def _recalled(
     """The finding of a detector that looks back."""
     found = judged.get(target)
     if found is None:
-        message = f"no series is mapped to {target}"
+        message = f"no series is mapped to {target}{_too_short(signal, reading)}"
         return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
     return _believed(signal, ages.get(target), target, found)
 
@@ -202,6 +211,7 @@ def _unknown(
 
 def _judge_target(
     signal: compiled.Signal,
+    reading: Reading,
     mapped: Mapping[str, mapping.Mapped],
     ages: Mapping[model.Ref, _Age],
     target: model.Ref,
@@ -220,7 +230,7 @@ def _judge_target(
         series = mapped[compiled.VALUE].series.get(target, ())
         verdicts = [_Verdict(judge(s.value), s.value, s.pod, s.mapped_by) for s in series]
     if not verdicts:
-        return _empty(signal, mapped, ages.get(target), target)
+        return _empty(signal, reading, mapped, ages.get(target), target)
     stale = _stale(signal, ages.get(target))
     if stale is not None:
         return _unknown(signal, target, reasons.Doubt.STALE, stale)
@@ -262,6 +272,7 @@ def _ratios(
 
 def _empty(
     signal: compiled.Signal,
+    reading: Reading,
     mapped: Mapping[str, mapping.Mapped],
     age: _Age | None,
     target: model.Ref,
@@ -275,9 +286,16 @@ def _empty(
         return model.Finding(signal.name, target, model.Verdict.HEALTHY, "EmptyIsHealthy", message)
     ignored = sum(each.ignored for each in mapped.values())
     other = f" ({ignored} series are about other objects)" if ignored else ""
-    return _unknown(
-        signal, target, reasons.Doubt.NO_DATA, f"no series is mapped to {target}{other}"
-    )
+    message = f"no series is mapped to {target}{other}{_too_short(signal, reading)}"
+    return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
+
+
+def _too_short(signal: compiled.Signal, reading: Reading) -> str:
+    """That no data can be expected from a range that is shorter than the samples are apart."""
+    for query in signal.queries.values():
+        for each in ranges.short_ranges(query, reading.scrape_seconds):
+            return f"; {each}"
+    return ""
 
 
 def _ages(

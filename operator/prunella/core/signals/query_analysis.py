@@ -7,6 +7,7 @@ text; what can't be understood is refused.  Grammar: Prometheus documentation, "
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,29 @@ def longest_range(query: str) -> float:
     Ranges and offsets inside each other add up.  Raises PromqlError.
     """
     return _reach(_parse(query))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ranged:
+    """A function of a selector's range, such as ``rate(x[5m])``."""
+
+    function: str
+    selector: str
+    seconds: float
+
+
+def ranges(query: str) -> tuple[Ranged, ...]:
+    """The functions of a range of samples in a query; subqueries are none. Raises PromqlError."""
+    found = []
+    for node in _walk(_parse(query), query):
+        if not isinstance(node, promql_parser.Call):
+            continue
+        for each in node.args:
+            if isinstance(each, promql_parser.MatrixSelector):
+                selector = each.vector_selector
+                text = _selector_text(selector.name, _groups(selector))
+                found.append(Ranged(node.func.name, text, _seconds(each.range)))
+    return tuple(dict.fromkeys(found))
 
 
 def reads_range_bounds(query: str) -> bool:

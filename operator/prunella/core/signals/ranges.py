@@ -1,0 +1,68 @@
+"""Which ranges of a query are too short for how far apart its samples are.
+
+``rate`` and its relatives need two samples in their range, the ``..._over_time`` functions one.  A
+range holds as many samples as their spacing fits into it, and now and then one more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Final
+
+from prunella.api import types
+from prunella.core.signals import query_analysis
+
+NEEDS_TWO: Final = frozenset(
+    {"rate", "increase", "delta", "irate", "idelta", "deriv", "predict_linear"}
+)
+_SLACK: Final = 1.02
+"""Scrapes come a little late."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShortRange:
+    """A function whose range is too short; all in seconds."""
+
+    text: str
+    """As the query writes it, such as ``rate(x[5m])``."""
+    needs: int
+    range: float
+    spacing: float
+
+    @property
+    def never(self) -> bool:
+        """Whether it can never have data; else it has none part of the time."""
+        return self.range <= (self.needs - 1) * self.spacing
+
+    @property
+    def smallest(self) -> types.Duration:
+        """The smallest range that always has enough samples, in whole minutes where it has any."""
+        seconds = self.needs * self.spacing
+        unit = 60 if seconds >= 60 else 1
+        return types.Duration.from_seconds(unit * math.ceil(seconds / unit - 0.05))
+
+    def __str__(self) -> str:
+        """What is wrong, and what to write."""
+        often = "never has data" if self.never else "has no data part of the time"
+        samples = "two samples" if self.needs > 1 else "a sample"
+        return (
+            f"{self.text} {often}: it needs {samples} in its range, and samples are "
+            f"{self.spacing:.4g} s apart; the smallest range that always has them is [{self.smallest}]"
+        )
+
+
+def too_short(ranged: query_analysis.Ranged, spacing: float | None) -> ShortRange | None:
+    """What is wrong with one range for samples so many seconds apart; None: nothing is known."""
+    needs = 2 if ranged.function in NEEDS_TWO else 1
+    if spacing is None or ranged.seconds * _SLACK >= needs * spacing:
+        return None
+    written = types.Duration.from_seconds(round(ranged.seconds))
+    text = f"{ranged.function}({ranged.selector}[{written}])"
+    return ShortRange(text, needs, ranged.seconds, spacing)
+
+
+def short_ranges(query: str, spacing: float | None) -> tuple[ShortRange, ...]:
+    """The ranges of a query that are too short. Raises PromqlError."""
+    found = (too_short(each, spacing) for each in query_analysis.ranges(query))
+    return tuple(each for each in found if each is not None)
