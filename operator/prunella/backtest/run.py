@@ -66,6 +66,8 @@ class Run:
     """When a policy that had latched was taken to have been resumed by a person."""
     targets: set[model.Ref] = dataclasses.field(default_factory=set)
     facts: recorded_guards.Facts = dataclasses.field(default_factory=recorded_guards.Facts)
+    dropped: frozenset[str] = frozenset()
+    """Names that were seen and that no object can have."""
     samples: int = 0
     passes: int = 0
     points: int = 0
@@ -285,5 +287,6 @@ class Runner:
         result = self.result
         result.records = [*self._ledger.put_by, *self._server.records.values()]
         result.records.sort(key=lambda each: (each.spec.decided_at, each.name))
+        result.dropped = self._reader.dropped
         result.samples = self.metrics.samples
         result.passes = self.passes.recorder.passes

@@ -55,8 +55,10 @@ async def prepared(request: requests.Request, origin: ports.Metrics) -> requests
             interval = types.Duration.from_seconds(math.ceil(densest))
             spec = spec.model_copy(update={"interval": interval})
     short = await short_ranges(policy, origin, request.key.namespace, start, end)
-    warnings = tuple(f"{name}: {each}" for name, all_ in short.items() for each in all_)
-    return dataclasses.replace(request, spec=spec, spacings=found, warnings=warnings)
+    warnings = (f"{name}: {each}" for name, all_ in short.items() for each in all_)
+    return dataclasses.replace(
+        request, spec=spec, spacings=found, warnings=(*request.warnings, *warnings)
+    )
 
 
 async def short_ranges(

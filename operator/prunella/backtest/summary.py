@@ -290,6 +290,11 @@ def _more_caveats(done: run.Run) -> list[str]:
             "Of kube-state-metrics a new generation with the same replicas is taken for a new pod "
             "template; when its history was scraped, not when things happened, is what is known."
         )
+    if done.dropped:
+        names = sorted(done.dropped)
+        found.append(
+            f"{len(names)} names that no object can have were left out, such as {names[0]!r}."
+        )
     if done.resumed:
         found.append(
             f"The policy latched itself {len(done.resumed)} times after actions that did not help; "

@@ -17,7 +17,6 @@ from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.api import reasons
 from prunella.backtest import kept_samples, verdicts
-from prunella.core import model
 from prunella.core.signals import compiled, detect, freshness, ranges
 
 Bools = NDArray[np.bool_]

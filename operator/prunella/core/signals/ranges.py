@@ -45,10 +45,10 @@ class ShortRange:
     def __str__(self) -> str:
         """What is wrong, and what to write."""
         often = "never has data" if self.never else "has no data part of the time"
-        samples = "two samples" if self.needs > 1 else "a sample"
+        samples = "two samples" if self.needs > 1 else "one sample"
         return (
-            f"{self.text} {often}: it needs {samples} in its range, and samples are "
-            f"{self.spacing:.4g} s apart; the smallest range that always has them is [{self.smallest}]"
+            f"{self.text} {often}: it needs {samples} in its range, and they are "
+            f"{self.spacing:.4g} s apart; the smallest range that always can is [{self.smallest}]"
         )
 
 
