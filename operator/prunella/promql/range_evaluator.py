@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,7 @@ class Field:
         return np.ones(len(self.times), np.bool_)
 
 
+_RANGE_BOUNDS = re.compile(r"@\s*(start|end)\s*\(")
 RowsOf = Callable[[Field], Rows]
 ScalarsOf = Callable[[Field], grid_rows.Floats]
 
@@ -53,7 +55,7 @@ def evaluate(store: series_store.SeriesStore, query: str, times: Times) -> Rows:
     """The series with at least one sample; a scalar is a series without labels.
 
     ``times`` in milliseconds.  Raises EvaluationError, also where a single point can't be
-    evaluated.
+    evaluated, and for ``@ start()`` and ``@ end()``: in pieces of a range they are other times.
     """
     rows = _compiled(query)(Field(store, times))
     return [row for row in rows if row.present.any()]
@@ -62,6 +64,10 @@ def evaluate(store: series_store.SeriesStore, query: str, times: Times) -> Rows:
 @functools.lru_cache(maxsize=1024)
 def _compiled(query: str) -> RowsOf:
     evaluator.compiled(query)  # refuses what is refused at a single point
+    if _RANGE_BOUNDS.search(query):
+        raise evaluator.EvaluationError(
+            f"{query!r}: @ start() and @ end() are not supported in a range query"
+        )
     node = promql_parser.parse(query)
     if not evaluator.is_scalar(node):
         return _rows_of(node)
