@@ -150,10 +150,11 @@ def _caveats(found: summary.Summary) -> str:
 
 def _actions(found: summary.Summary) -> str:
     if not found.actions:
-        return "<p>Nothing would have been done.</p>"
+        nothing = "Nothing was found, and nothing would have been done."
+        return f"<p>{'Nothing would have been done.' if found.findings else nothing}</p>"
     rows = "".join(_action(each) for each in found.actions[:MOST_ROWS])
     head = "<tr><th>time (UTC)<th>target<th>effect<th>ill for<th>what history did<th>guards</tr>"
-    return f"<table>{head}{rows}</table>{_left(len(found.actions))}"
+    return f"<table class=actions>{head}{rows}</table>{_left(len(found.actions))}"
 
 
 def _action(each: summary.Action) -> str:
@@ -169,7 +170,8 @@ def _action(each: summary.Action) -> str:
     return (
         f"<tr{mark}><td>{each.at:%Y-%m-%d %H:%M:%S}<td>{html.escape(each.target)}"
         f"<td>{html.escape(each.summary)}<br><small>{html.escape(each.why)}</small>{follows}"
-        f"<td>{after}<td>{html.escape(each.outcome)}"
+        f"<td data-name='ill for'>{after}"
+        f"<td data-name='what history did'>{html.escape(each.outcome)}"
         f"<td><details><summary>{len(each.guards) - open_guards} passed, {open_guards} not judged"
         f"</summary><ul>{answers}</ul></details></tr>"
     )

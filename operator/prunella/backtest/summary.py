@@ -204,7 +204,11 @@ def _warnings(done: run.Run, verdicts: Mapping[str, Verdicts]) -> Iterator[str]:
     for name, each in verdicts.items():
         if each.unknown > unknowns.MANY * max(each.judged, 1):
             share = each.unknown / each.judged
-            why = "; ".join(shares(each))
+            told = " ".join(done.request.warnings)
+            why = "; ".join(
+                line.removesuffix(f", {r.message}") if r.message in told else line
+                for line, r in zip(shares(each), each.reasons, strict=True)
+            )
             yield f"{name} is Unknown {share:.1%} of the time, and nothing is done on doubt. {why}"
 
 

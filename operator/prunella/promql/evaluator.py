@@ -16,8 +16,8 @@ that all else is answered as by Prometheus (tests/unit/promql/test_promql_suite.
 - the aggregations ``limitk`` and ``limit_ratio``;
 - the modifiers ``fill``, ``fill_left``, ``fill_right``, ``anchored``, ``smoothed``, and arithmetic
   in durations, such as ``[5m * 2]``;
-- strings and range vectors as results; ``@`` with a time before 1970, and ``@ start()`` and ``@ end()``
-  in a range query; escapes of single bytes, such as ``\xff``;
+- strings and range vectors as results; escapes of single bytes, such as ``\xff``;
+- ``@`` with a time before 1970, and ``@ start()`` and ``@ end()`` in a range query;
 - regular expressions that Python does not know or reads in another way, such as POSIX classes.
 """
 
