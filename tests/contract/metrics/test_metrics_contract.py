@@ -169,9 +169,24 @@ async def test_freshness(
     seen = {}
     for each in found.ages:
         target = each.labels.get("deployment", each.labels.get("pod", ""))
-        seen[each.labels[query_analysis.LEAF_LABEL], target] = each.value
+        seen[each.labels[freshness.LEAF_LABEL], target] = each.value
     assert pytest.approx(ages, abs=0.01) == seen
     assert interval == found.scrape_seconds
+
+
+async def test_samples_far_apart_are_found_and_their_spacing_is_learned(
+    world: metric_worlds.World,
+) -> None:
+    """Given samples every 10 minutes, older than a selector sees, then age and spacing are told."""
+    confined = query_analysis.confine("last_over_time(seldom[20m])", "namespace", "shop")
+    windows = [window for tier in freshness.WINDOWS for window in tier]
+    asked = freshness.freshness_query(confined, ("namespace", "pod"), windows=windows, reach=2400)
+    answer = await world.metrics.query("default", "shop", asked, metric_worlds.NOW)
+    assert isinstance(answer, model.Vector), answer
+    found = freshness.read_freshness(answer.samples)
+
+    assert [400.0] == pytest.approx([each.value for each in found.ages], abs=0.01)
+    assert found.scrape_seconds == pytest.approx(600.0, rel=0.05)
 
 
 async def test_an_aggregate_has_no_age(world: metric_worlds.World) -> None:

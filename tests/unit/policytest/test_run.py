@@ -232,7 +232,7 @@ def test_a_source_of_nan_is_doubt_and_no_error() -> None:
         "expect": {
             "checks": [
                 {"at": "45s", "verdict": "Healthy"},
-                {"at": "5m", "verdict": "Unknown", "reason": "NotANumber"},
+                {"at": "5m", "verdict": "Unknown", "reason": "Stale"},
             ]
         },
     }

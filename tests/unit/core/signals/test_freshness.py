@@ -101,3 +101,40 @@ def test_ages_keep_their_labels() -> None:
 
     assert ages == found.ages
     assert found.scrape_seconds == 15.0
+
+
+def test_the_reach_is_searched_for_the_newest_sample() -> None:
+    """Given samples farther apart than a selector looks back, then a subquery finds the last."""
+    asked = freshness.freshness_query("a", ("pod",), reach=1200)
+
+    newest = "timestamp(a) or max_over_time(timestamp(a)[1200s:240s])"
+    expected = f"time() - max by (pod) ({newest})"
+    assert f'label_replace({expected}, "prunella_leaf", "0", "", "")' == asked
+
+
+def test_series_that_are_sampled_more_seldom_are_told_apart() -> None:
+    """Given one pod at 15 s and one at 4 minutes, then the second has a spacing of its own."""
+    label = freshness.LEAF_LABEL
+    samples = [
+        model.Sample({label: "0", "pod": "a"}, 3.0),
+        model.Sample({label: "0", "pod": "b"}, 200.0),
+        model.Sample({label: "count-300-0", "pod": "a"}, 20.0),
+        model.Sample({label: "count-3600-0", "pod": "a"}, 240.0),
+        model.Sample({label: "count-3600-0", "pod": "b"}, 15.0),
+    ]
+    found = freshness.read_freshness(samples).spacing
+
+    assert found == freshness.Spacing(15.0, (model.Sample({"pod": "b"}, 240.0),))
+    assert found.slowest == 240.0
+    assert found == freshness.read_freshness(freshness.told(samples[:2], found)).spacing
+
+
+REACHES = {None: 0, 15.0: 0, 100.0: 0, 120.0: 480, 300.0: 1200, 3600.0: 14_400}
+
+
+@pytest.mark.parametrize(("seconds", "expected"), REACHES.items())
+def test_the_newest_sample_is_searched_only_where_a_selector_may_miss_it(
+    seconds: float | None, expected: int
+) -> None:
+    """Prometheus looks back five minutes: up to 100 s, two lost samples still leave one."""
+    assert expected == freshness.reach(freshness.Spacing(seconds))
