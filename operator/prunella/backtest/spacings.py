@@ -13,6 +13,8 @@ from prunella.backtest import request as requests
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, freshness, query_analysis, ranges
 
+Short = ranges.ShortRange | ranges.ShortLookback
+
 
 def together(spacings: recorded.Spacings, asked: Iterable[recorded.Asked]) -> freshness.Spacing:
     """The spacing of some queries together, as the live engine puts them together."""
@@ -63,18 +65,27 @@ async def prepared(request: requests.Request, origin: ports.Metrics) -> requests
 
 async def short_ranges(
     policy: compiled.Policy, origin: ports.Metrics, namespace: str, start: float, end: float
-) -> dict[str, list[ranges.ShortRange]]:
+) -> dict[str, list[Short]]:
     """By signal, the ranges that are too short for the samples of this history.
 
-    Raises HistoryError.
+    In files a plain selector looks back as far as it must. Raises HistoryError.
     """
-    found: dict[str, list[ranges.ShortRange]] = {}
+    found: dict[str, list[Short]] = {}
+    files = isinstance(origin, recorded.KnowsSpacing)
+
+    async def spacing_of(signal: compiled.Signal, leaf: str) -> float | None:
+        asked = recorded.Asked(signal.spec.source, leaf, signal.labels, None)
+        learned = await recorded.learn_spacings(origin, namespace, [asked], start, end)
+        return learned[asked.key].seconds
+
     for signal in policy.signals:
+        short: list[Short] = []
         for query in dict.fromkeys(signal.queries.values()):
             for each in query_analysis.ranges(query):
-                asked = recorded.Asked(signal.spec.source, each.selector, signal.labels, None)
-                spacing = await recorded.learn_spacings(origin, namespace, [asked], start, end)
-                short = ranges.too_short(each, spacing[asked.key].seconds)
-                if short is not None and short not in found.get(signal.name, ()):
-                    found.setdefault(signal.name, []).append(short)
+                found_short = ranges.too_short(each, await spacing_of(signal, each.selector))
+                short += [] if found_short is None else [found_short]
+            for leaf in () if files else query_analysis.plain_selectors(query):
+                short += ranges.short_lookbacks(leaf, await spacing_of(signal, leaf))
+        if short:
+            found[signal.name] = list(dict.fromkeys(short))
     return found

@@ -131,7 +131,8 @@ def _recalled(
     """The finding of a detector that looks back."""
     found = judged.get(target)
     if found is None:
-        message = f"no series is mapped to {target}{_too_short(signal, reading)}"
+        hint = ranges.hint(signal.queries.values(), reading.scrape_seconds)
+        message = f"no series is mapped to {target}{hint}"
         return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
     return _believed(signal, ages.get(target), target, found)
 
@@ -286,16 +287,9 @@ def _empty(
         return model.Finding(signal.name, target, model.Verdict.HEALTHY, "EmptyIsHealthy", message)
     ignored = sum(each.ignored for each in mapped.values())
     other = f" ({ignored} series are about other objects)" if ignored else ""
-    message = f"no series is mapped to {target}{other}{_too_short(signal, reading)}"
+    hint = ranges.hint(signal.queries.values(), reading.scrape_seconds)
+    message = f"no series is mapped to {target}{other}{hint}"
     return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
-
-
-def _too_short(signal: compiled.Signal, reading: Reading) -> str:
-    """That no data can be expected from a range that is shorter than the samples are apart."""
-    for query in signal.queries.values():
-        for each in ranges.short_ranges(query, reading.scrape_seconds):
-            return f"; {each}"
-    return ""
 
 
 def _ages(

@@ -126,6 +126,19 @@ def ranges(query: str) -> tuple[Ranged, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def plain_selectors(query: str) -> tuple[str, ...]:
+    """The selectors of a query that have no range of samples. Raises PromqlError."""
+    return tuple(dict.fromkeys(_plain(_parse(query))))
+
+
+def _plain(node: promql_parser.Expr) -> Iterator[str]:
+    if isinstance(node, promql_parser.VectorSelector):
+        yield _selector_text(node.name, _groups(node))
+    elif not isinstance(node, promql_parser.MatrixSelector):
+        for child in _children(node):
+            yield from _plain(child)
+
+
 def reads_range_bounds(query: str) -> bool:
     """Whether a query has ``@ start()`` or ``@ end()``: in pieces it would mean other times.
 

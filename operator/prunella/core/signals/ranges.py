@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from prunella.api import types
@@ -16,6 +17,8 @@ from prunella.core.signals import query_analysis
 NEEDS_TWO: Final = frozenset(
     {"rate", "increase", "delta", "irate", "idelta", "deriv", "predict_linear"}
 )
+LOOKBACK: Final = 300.0
+"""Seconds for which a plain selector takes a sample for the newest one: Prometheus' default."""
 _SLACK: Final = 1.02
 """Scrapes come a little late."""
 
@@ -50,6 +53,41 @@ class ShortRange:
             f"{self.text} {often}: it needs {samples} in its range, and they are "
             f"{self.spacing:.4g} s apart; the smallest range that always can is [{self.smallest}]"
         )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShortLookback:
+    """A plain selector of samples that are farther apart than Prometheus looks back."""
+
+    selector: str
+    spacing: float
+
+    def __str__(self) -> str:
+        """What is wrong, and what to write."""
+        range_ = types.Duration.from_seconds(60 * math.ceil(2 * self.spacing / 60))
+        return (
+            f"{self.selector} has no data part of the time: Prometheus looks back {LOOKBACK:g} s, "
+            f"and its samples are {self.spacing:.4g} s apart; write "
+            f"last_over_time({self.selector}[{range_}])"
+        )
+
+
+def hint(queries: Iterable[str], spacing: float | None) -> str:
+    """The first reason why the queries of a signal have no data, after a semicolon; or nothing.
+
+    Raises PromqlError.
+    """
+    for query in queries:
+        for each in (*short_ranges(query, spacing), *short_lookbacks(query, spacing)):
+            return f"; {each}"
+    return ""
+
+
+def short_lookbacks(query: str, spacing: float | None) -> tuple[ShortLookback, ...]:
+    """The plain selectors of a query that miss samples so far apart. Raises PromqlError."""
+    if spacing is None or spacing <= LOOKBACK * _SLACK:
+        return ()
+    return tuple(ShortLookback(each, spacing) for each in query_analysis.plain_selectors(query))
 
 
 def too_short(ranged: query_analysis.Ranged, spacing: float | None) -> ShortRange | None:

@@ -41,3 +41,31 @@ def test_what_is_said_of_it() -> None:
         'rate(x{a="b"}[5m]) never has data: it needs two samples in its range, and they are 300 s '
         "apart; the smallest range that always can is [10m]"
     )
+
+
+HINTS = {
+    "hourly samples": (
+        "x",
+        3600.0,
+        (
+            "; x has no data part of the time: Prometheus looks back 300 s, and its samples are "
+            "3600 s apart; write last_over_time(x[2h])"
+        ),
+    ),
+    "beside a range": ("sum_over_time(x[1h]) + y", 600.0, "; y has no data part of the time"),
+    "a range alone": ("sum_over_time(x[1h])", 600.0, ""),
+    "a range that is too short comes first": ("rate(x[1m]) + y", 600.0, "; rate(x[1m]) never"),
+    "samples of 5 minutes": ("x", 303.0, ""),
+    "a spacing that is not known": ("x", None, ""),
+}
+
+
+@pytest.mark.parametrize(("query", "spacing", "expected"), HINTS.values(), ids=HINTS)
+def test_what_a_signal_without_data_is_told(
+    query: str, spacing: float | None, expected: str
+) -> None:
+    """Given samples farther apart than a selector looks back, then what to write is said."""
+    found = ranges.hint([query], spacing)
+
+    assert found.startswith(expected)
+    assert bool(found) == bool(expected)
