@@ -257,7 +257,7 @@ def test_unknown_is_explained_and_said_first(
     assert why["points"] == found["verdicts"]["latency"]["unknown"]
     assert any(each.startswith(warning) for each in found["warnings"])
     assert text.index(message) < text.index("0 actions")
-    assert "Nothing was found, and nothing would have been done." in text or reason == "Stale"
+    assert "Nothing found, and nothing would have been done." in text or reason == "Stale"
 
 
 def test_a_little_doubt_is_explained_and_no_warning(
@@ -308,3 +308,27 @@ def test_an_empty_timeline_says_so(tmp_path: pathlib.Path, prunella: Command) ->
     prunella.text("backtest", write_policy(tmp_path, calm), "--data", data, "--report", report)
 
     assert "Nothing found: no target was Unhealthy at any time." in report.read_text("utf-8")
+
+
+EVERY_STEP: dict[str, Mapping[str, Any]] = {
+    "threshold": THRESHOLD,
+    "baseline": BASELINE | {"baseline": {"learn": "12h", "history": "1d", "every": "1m"}},
+    "drift": {"name": "latency", "drift": {"window": "2h"}, "for": "10m"},
+}
+
+
+@pytest.mark.parametrize("signal", EVERY_STEP.values(), ids=EVERY_STEP)
+def test_passes_at_every_step_tell_the_same_of_samples_far_apart(
+    tmp_path: pathlib.Path, prunella: Command, signal: Mapping[str, Any]
+) -> None:
+    """Given samples every five minutes and passes every minute, then none that is left out told."""
+    begin = 24 * 86_400
+    data = write_history(tmp_path, _every(300, begin, begin + 2 * 86_400))
+    policy = write_policy(tmp_path, signal, interval="1m")
+    fast = prunella.backtest(policy, data)
+    slow = prunella.backtest(policy, data, "--every-step")
+
+    assert slow["passes"] >= 2 * 1_440 - 5
+    told = ("actions", "findings", "refusals", "escalations", "latched")
+    assert {key: slow[key] for key in told} == {key: fast[key] for key in told}
+    assert fast["findings"]

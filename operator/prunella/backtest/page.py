@@ -150,7 +150,7 @@ def _caveats(found: summary.Summary) -> str:
 
 def _actions(found: summary.Summary) -> str:
     if not found.actions:
-        nothing = "Nothing was found, and nothing would have been done."
+        nothing = "Nothing found, and nothing would have been done."
         return f"<p>{'Nothing would have been done.' if found.findings else nothing}</p>"
     rows = "".join(_action(each) for each in found.actions[:MOST_ROWS])
     head = "<tr><th>time (UTC)<th>target<th>effect<th>ill for<th>what history did<th>guards</tr>"

@@ -56,7 +56,7 @@ def _head(out: console.Console, found: summary.Summary) -> None:
 
 def _actions(out: console.Console, found: summary.Summary) -> None:
     if not found.actions:
-        nothing = "Nothing was found, and nothing would have been done."
+        nothing = "Nothing found, and nothing would have been done."
         out.print("\n" + ("Nothing would have been done." if found.findings else nothing))
         return
     rows = table.Table(
