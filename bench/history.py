@@ -93,6 +93,9 @@ def with_baseline(text: bytes, points: int, series: int) -> int:
     return sum(int(detector.tick(when, row).unhealthy.sum()) for when, row in ticks)
 
 
+EACH_MINUTE = freshness.Spacing(60.0)
+
+
 class Threshold:
     """Verdicts by the threshold detector; all of the data is fresh."""
 
@@ -116,7 +119,7 @@ class Threshold:
         answers = {asked.key: self._answered(block.labels, block.values)}
         answers[asked.fresh_key] = self._ages
         recording = recorded.Recording(self._grid, answers)
-        found = verdicts.judge(self._signal, recording, self._asked, self._refs, 60.0)
+        found = verdicts.judge(self._signal, recording, self._asked, self._refs, EACH_MINUTE)
         return int((found.codes == verdicts.UNHEALTHY).sum())
 
 

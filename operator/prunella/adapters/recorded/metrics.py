@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import functools
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -110,7 +111,7 @@ class Asked:
 
     def fresh(self, windows: Sequence[int] = (), reach: int = 0) -> str:
         """The query for its age. Raises PromqlError."""
-        return freshness.freshness_query(self.query, self.labels, windows=windows, reach=reach)
+        return _fresh(self.query, self.labels, tuple(windows), reach)
 
     def texts(self, spacing: freshness.Spacing) -> dict[str, bool]:
         """All queries for its age that a pass may ask; whether each asks for the spacing too."""
@@ -122,6 +123,12 @@ class Asked:
             windows = [window for tier in sorted(tiers_of) for window in freshness.WINDOWS[tier]]
             found.update((self.fresh(windows, reach), True) for reach in reaches)
         return found
+
+
+@functools.lru_cache(maxsize=8192)
+def _fresh(query: str, labels: tuple[str, ...], windows: tuple[int, ...], reach: int) -> str:
+    """The same text each time: parsing a query costs more than a column of its answer."""
+    return freshness.freshness_query(query, labels, windows=windows, reach=reach)
 
 
 @runtime_checkable
