@@ -34,7 +34,7 @@ from prunella.adapters.recorded import metrics as recorded  # noqa: E402
 from prunella.api import policy  # noqa: E402
 from prunella.backtest import verdicts  # noqa: E402
 from prunella.core import model, objects  # noqa: E402
-from prunella.core.signals import compiled, history, query_analysis  # noqa: E402
+from prunella.core.signals import compiled, freshness, history  # noqa: E402
 from prunella.detectors import baseline  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -93,6 +93,9 @@ def with_baseline(text: bytes, points: int, series: int) -> int:
     return sum(int(detector.tick(when, row).unhealthy.sum()) for when, row in ticks)
 
 
+EACH_MINUTE = freshness.Spacing(60.0)
+
+
 class Threshold:
     """Verdicts by the threshold detector; all of the data is fresh."""
 
@@ -103,7 +106,7 @@ class Threshold:
         self._asked = recorded.questions(self._signal)
         names = [f"cart-{number}" for number in range(series)]
         self._refs = [model.Ref("Deployment", "shop", name) for name in names]
-        labels = tuple({"deployment": name, query_analysis.LEAF_LABEL: "0"} for name in names)
+        labels = tuple({"deployment": name, freshness.LEAF_LABEL: "0"} for name in names)
         self._ages = self._answered(labels, np.zeros((series, points)))
 
     def _answered(self, labels: tuple[Mapping[str, str], ...], values: Floats) -> recorded.Answered:
@@ -116,7 +119,7 @@ class Threshold:
         answers = {asked.key: self._answered(block.labels, block.values)}
         answers[asked.fresh_key] = self._ages
         recording = recorded.Recording(self._grid, answers)
-        found = verdicts.judge(self._signal, recording, self._asked, self._refs, 60.0)
+        found = verdicts.judge(self._signal, recording, self._asked, self._refs, EACH_MINUTE)
         return int((found.codes == verdicts.UNHEALTHY).sum())
 
 

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from prunella.cli import main as cli_main
 from tests.cli import conftest
 from tests.cli.test_lint_policies import GOOD
 
@@ -164,3 +165,51 @@ def test_every_rule_is_documented() -> None:
     documented = {rule for cell in cells for rule in re.findall("`([a-z-]+)`", cell)}
 
     assert rules | {"yaml"} == documented
+
+
+DATA = {
+    "a range that never has data": (
+        "errors_total",
+        "checkout",
+        (
+            'rate(errors_total{namespace="shop"}[5m]) never has data: it needs two samples in its '
+            "range, and they are 300 s apart; the smallest range that always can is [10m] "
+            "[range-too-short]"
+        ),
+        0,
+    ),
+    "another label": (
+        "errors_total",
+        "",
+        "has a label that names a target (deployment, pod, exported_pod); they have namespace",
+        0,
+    ),
+    "another metric": (
+        "faults_total",
+        "checkout",
+        "the metrics found are faults_total; the queries ask for errors_total",
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize(("metric", "target", "words", "code"), DATA.values(), ids=DATA)
+def test_data_shows_what_queries_can_not_have(
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    metric: str,
+    target: str,
+    words: str,
+    code: int,
+) -> None:
+    """Given samples of what a query reads, then lint says what does not fit them."""
+    rows = [f"{1_700_000_000 + 300 * n},{metric},{target},{n}" for n in range(20)]
+    (folder / "data.csv").write_text("\n".join(["time,metric,deployment,value", *rows, ""]))
+    monkeypatch.setattr(sys, "argv", ["prunella", "lint", "good.yaml", "--data", "data.csv"])
+    with pytest.raises(SystemExit) as ended:
+        cli_main.main()
+    shown = capsys.readouterr()
+
+    assert code == (ended.value.code or 0)
+    assert words in " ".join((shown.out + shown.err).split())

@@ -68,6 +68,9 @@ ACCEPTED = {
     "its own namespace": swap("errors_total[5m]", 'errors_total{namespace="shop"}[5m]'),
     "an anchor": swap("{above: 1}", "&limit {above: 1}"),
     "a whole number with a fraction of zero": GOOD + "  guards: {maxPerHour: 3.0}\n",
+    "only while bad, and proved well": swap(
+        "sum by (deployment) (rate(errors_total[5m]))", 'ALERTS{alertname="Down"}'
+    ).replace("    for: 1m", "    onEmpty: Healthy\n    presence: up\n    for: 1m"),
     "bool comparison": swap("query: sum", "query: 5 < bool sum"),
 }
 
@@ -446,6 +449,20 @@ DOUBTED = {
             (
                 "9 hint spec.signals[0].prometheus.query: a range of 30 s holds fewer than 4 "
                 "scrapes of 15 s: a lost scrape leaves gaps [short-range]"
+            )
+        ],
+    ),
+    "only while bad": (
+        swap(
+            "sum by (deployment) (rate(errors_total[5m]))",
+            "kube_pod_container_status_waiting_reason",
+        ),
+        [
+            (
+                "9 hint spec.signals[0].prometheus.query: kube_pod_container_status_waiting_reason "
+                "exists only while something is bad: while all is well there is no data, and no "
+                "data is Unknown, never Healthy; write onEmpty: Healthy, and as presence a series "
+                "that is always there, such as kube_pod_info [only-while-bad]"
             )
         ],
     ),

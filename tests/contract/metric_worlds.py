@@ -62,6 +62,7 @@ SERIES: Final = (
     Series("memory_bytes", shop(pod="cart-1"), "5x240", interval=5.0),
     Series("memory_bytes", shop(pod="cart-2"), "7x8", interval=5.0),
     Series("slow", shop(pod="cart-1"), "1x20", interval=60.0, ended=10.0),
+    Series("seldom", shop(pod="cart-1"), "1x50", interval=600.0, ended=400.0),
     Series("stopped", shop(pod="cart-1"), "1x80", ended=120.0),
     Series("long_gone", shop(pod="cart-1"), "1x40", ended=400.0),
     Series("young", shop(pod="cart-3"), "1x2", interval=5.0),

@@ -13,7 +13,7 @@ from prunella.adapters import clock as clocks
 from prunella.adapters.recorded import file_metrics
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
-from prunella.backtest import run
+from prunella.backtest import run, spacings
 from prunella.core import objects
 from prunella.core.signals import compiled
 from prunella.promql import series_store
@@ -118,7 +118,7 @@ class Story:
         sources = {"default": settings_module.Source(max_series=100_000)}
         found = file_metrics.StoredMetrics(self.store, clocks.RealClock(), sources)
         found.expect(
-            (asked, signal.labels)
+            asked
             for each in specs
             for signal in compiled.compile_policy(KEY, each, {}).signals
             for asked in recorded.questions(signal).values()
@@ -126,12 +126,13 @@ class Story:
         return found
 
 
-def runner(
+async def runner(
     story: Story, policy: policy_api.RemediationPolicySpec, *, thorough: bool = False
 ) -> run.Runner:
     """A backtest of a policy on a story."""
     request = run.Request(KEY, policy, START, story.end, thorough=thorough)
-    return run.Runner(request, story.metrics(policy))
+    source = story.metrics(policy)
+    return run.Runner(await spacings.prepared(request, source), source)
 
 
 async def backtest(
@@ -142,7 +143,7 @@ async def backtest(
     live_state: Callable[[run.Runner], None] = lambda _: None,
 ) -> run.Run:
     """Run it to the end; ``look`` is called after each pass."""
-    made = runner(story, policy, thorough=thorough)
+    made = await runner(story, policy, thorough=thorough)
     return await made.run(lambda _: live_state(made))
 
 

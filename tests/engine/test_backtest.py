@@ -235,8 +235,8 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
     ahead: dict[str, tuple[tuple[model.Ref, ...], verdicts.Judged]] = {}
     judge = verdicts.judge
 
-    def keep(signal: Any, recording: Any, asked: Any, refs: Any, seconds: Any) -> verdicts.Judged:
-        found = judge(signal, recording, asked, refs, seconds)
+    def keep(signal: Any, recording: Any, asked: Any, refs: Any, spacing: Any) -> verdicts.Judged:
+        found = judge(signal, recording, asked, refs, spacing)
         ahead[signal.name] = (refs, found)
         return found
 
@@ -333,7 +333,7 @@ async def _nothing() -> None:
 async def test_passes_fall_on_the_moments_of_the_live_engine() -> None:
     """Given any begin, then the first pass is at the live engine's next moment."""
     story = Story(1)
-    runner = recorded.runner(story, _one_target(story))
+    runner = await recorded.runner(story, _one_target(story))
     done = await runner.run(lambda _: None)
 
     before = START - datetime.timedelta(microseconds=1)
@@ -346,7 +346,7 @@ async def test_an_interrupted_run_keeps_what_is_done() -> None:
     story = Story(2)
     policy = _by_deployment(story)
     whole = await recorded.backtest(story, policy)
-    made = recorded.runner(story, policy)
+    made = await recorded.runner(story, policy)
     task: asyncio.Task[run.Run] | None = None
 
     def stop(progress: run.Progress) -> None:

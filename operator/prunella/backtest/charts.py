@@ -65,19 +65,20 @@ def rule_of(signal: signals_api.Signal) -> str:
 
 def timeline(found: summary.Summary, windows: Sequence[labels.Window]) -> Chart:
     """Which target was ill when, what would have been done, and what refused."""
-    ranks = collections.Counter(each.target for each in found.held)
+    ranks = collections.Counter({each.target: 0 for each in found.findings})
+    ranks.update(each.target for each in found.held)
+    ranks.update({each.target: 0 for each in found.refusals})
     ranks.update({each.target: 1_000 for each in found.actions})
     rows = [name for name, _ in ranks.most_common(MOST_TARGETS)][::-1]
     traces = [
-        _bars(
-            signal, [f for f in found.findings if f.signal == signal and f.target in rows], colour
-        )
+        _bars(signal, [f for f in found.held if f.signal == signal and f.target in rows], colour)
         for signal, colour in zip(found.verdicts, _cycle(), strict=False)
     ]
-    traces.append(_marks_refused(found, rows))
+    traces += [_marks_flickers(found, rows), _marks_refused(found, rows)]
     traces.append(_marks_acted([each for each in found.actions if each.target in rows]))
     left = len(ranks) - len(rows)
     note = f"The {len(rows)} targets with most to tell; {left} more are not drawn." if left else ""
+    note = note or ("" if rows else "Nothing found: no target was Unhealthy at any time.")
     figure: Figure = {
         "data": traces,
         "layout": _layout(
@@ -108,7 +109,8 @@ def _bars(signal: str, findings: Sequence[summary.Finding], colour: str) -> Figu
         ys += [each.target, each.target, None]
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines+markers",
+        "marker": {"symbol": "square", "size": 5, "color": colour},
         "name": f"{signal} Unhealthy",
         "x": xs,
         "y": ys,
@@ -116,6 +118,16 @@ def _bars(signal: str, findings: Sequence[summary.Finding], colour: str) -> Figu
         "opacity": 0.75,
         "hovertemplate": f"{html.escape(signal)} Unhealthy<br>%{{x}}<extra>%{{y}}</extra>",
     }
+
+
+def _marks_flickers(found: summary.Summary, rows: Sequence[str]) -> Figure:
+    """Findings too short to be seen as a bar, and too short to act on."""
+    short = [each for each in found.findings if not each.held and each.target in rows]
+    return _marks(
+        "flicker",
+        [(f.start, f.target, f"{f.signal} Unhealthy, shorter than its for") for f in short],
+        {"symbol": "line-ns-open", "size": 10, "color": REFUSED, "line": {"width": 1.5}},
+    )
 
 
 def _marks_refused(found: summary.Summary, rows: Sequence[str]) -> Figure:
@@ -180,7 +192,7 @@ def signal_chart(
         usual = done.tracker.bands.get((signal.name, ref))
         if usual is not None:
             traces += _usual(str(ref), usual, times, trace.get("visible"))
-    traces.append(_worst(found, signal.name))
+    traces += [_worst(found, signal.name), _flickers(found, signal.name)]
     traces.append(_decisions(found, signal.name))
     left = len(curves) - len(chosen)
     note = (
@@ -189,6 +201,7 @@ def signal_chart(
         if left > 0
         else ""
     )
+    note = note if curves else "No value was measured."
     shapes = [*_shades(windows), *_limits(signal)]
     layout = _layout(height=400, found=found, shapes=shapes, yaxis={"automargin": True})
     if len(traces) > _FIT_IN_A_ROW:  # At the side they can be scrolled.
@@ -288,6 +301,20 @@ def _worst(found: summary.Summary, signal: str) -> Figure:
     return trace
 
 
+def _flickers(found: summary.Summary, signal: str) -> Figure:
+    """A smaller mark for each finding that was shorter than the signal's ``for``."""
+    short = [f for f in found.findings if f.signal == signal and not f.held]
+    own = [f for f in short if math.isfinite(f.worst)][:_MOST_MARKS]
+    trace = _marks(
+        "flicker",
+        [(f.start, f.target, f"{f.target}: Unhealthy for too short a time to act") for f in own],
+        {"symbol": "circle-open", "size": 5, "color": REFUSED},
+    )
+    trace["y"] = [f.worst for f in own]
+    trace["hovertemplate"] = "%{x}<br>%{text}<extra></extra>"
+    return trace
+
+
 def _decisions(found: summary.Summary, signal: str) -> Figure:
     """Actions at the worst value of the finding that they rest on."""
     points, values = [], []
@@ -347,6 +374,7 @@ def _layout(height: int, found: summary.Summary, shapes: list[Figure], yaxis: Fi
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "closest",
+        "showlegend": True,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "modebar": {
             "orientation": "v",

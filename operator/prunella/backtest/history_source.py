@@ -6,8 +6,10 @@ import dataclasses
 import datetime
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
+
+import promql_parser
 
 from prunella import ports
 from prunella import settings as settings_module
@@ -15,10 +17,11 @@ from prunella.adapters import clock as clocks
 from prunella.adapters.prometheus import metrics as prometheus
 from prunella.adapters.recorded import file_metrics, files
 from prunella.adapters.recorded import metrics as recorded
+from prunella.adapters.recorded import samples as samples_
 from prunella.api import policy as policy_api
 from prunella.core import objects
 from prunella.core.signals import compiled, query_analysis
-from prunella.promql import series_store
+from prunella.promql import selectors, series_store
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][\w:]*")
 _WITHOUT_LIMITS: Final = {
@@ -40,6 +43,8 @@ class Origin:
     """Of the first sample, where it is known."""
     last: datetime.datetime | None
     close: Callable[[], None]
+    warnings: tuple[str, ...] = ()
+    """What the policies ask for and files do not have."""
 
 
 def settings_for(
@@ -69,19 +74,51 @@ def from_files(
     key: objects.Key,
     policies: Mapping[str, compiled.Policy],
     note: Callable[[str], None],
+    naming: samples_.Naming | None = None,
 ) -> Origin:
     """History of a file, or of the files in a folder. Raises files.FileError."""
     source = next(iter(settings.sources.values()))
-    samples = files.Samples(
-        source.namespace_label, key.namespace, wanted_by(policies), source.matchers
+    naming = dataclasses.replace(
+        naming or samples_.Naming(), asked=asked_for(policies), matchers=source.matchers
     )
+    samples = files.Samples(source.namespace_label, key.namespace, wanted_by(policies), naming)
     files.load(path, samples, note)
     store, first, last = samples.store()
     sources = {
         name: source.model_copy(update={"max_series": 10_000_000})
         for name, source in settings.sources.items()
     }
-    return Origin(_stored(store, sources, policies), settings, _time(first), _time(last), _nothing)
+    metrics = _stored(store, sources, policies)
+    warnings = tuple(dict.fromkeys(_missing(store, samples, policies)))
+    return Origin(metrics, settings, _time(first), _time(last), _nothing, warnings)
+
+
+def _missing(
+    store: series_store.SeriesStore,
+    samples: files.Samples,
+    policies: Mapping[str, compiled.Policy],
+) -> Iterator[str]:
+    """What signals ask for and do not find: a metric, a label that names a target."""
+    for policy in policies.values():
+        for signal in policy.signals:
+            for leaf in dict.fromkeys(
+                each for query in signal.queries.values() for each in query_analysis.leaves(query)
+            ):
+                selector = promql_parser.parse(leaf)
+                if not isinstance(selector, promql_parser.VectorSelector):
+                    continue
+                series = store.select(selectors.matchers_of(selector))
+                wanted = signal.name_labels
+                if not series:
+                    found = ", ".join(samples.metrics[:10])
+                    yield f"{signal.name}: the files have no sample of {leaf}; they have {found}"
+                elif wanted and not any(each in s.labels for s in series for each in wanted):
+                    names = sorted({n for s in series for n in s.labels} - {series_store.NAME})
+                    yield (
+                        f"{signal.name}: no series of {leaf} has a label that names a target "
+                        f"({', '.join(wanted)}); they have {', '.join(names)}: add such a column, "
+                        "or write `mapping` in the signal"
+                    )
 
 
 def _stored(
@@ -91,7 +128,7 @@ def _stored(
 ) -> file_metrics.StoredMetrics:
     metrics = file_metrics.StoredMetrics(store, clocks.RealClock(), sources)
     metrics.expect(
-        (asked, signal.labels)
+        asked
         for policy in policies.values()
         for signal in policy.signals
         for asked in recorded.questions(signal).values()
@@ -99,16 +136,24 @@ def _stored(
     return metrics
 
 
-def wanted_by(policies: Mapping[str, compiled.Policy]) -> files.Wanted:
-    """Which series the policies could read; all where a selector names no metric."""
+def asked_for(policies: Mapping[str, compiled.Policy]) -> frozenset[str]:
+    """The metrics that the policies' queries ask for; empty where a selector names none."""
     names: set[str] = set()
     for policy in policies.values():
         for signal in policy.signals:
             for query in signal.queries.values():
                 found = [_NAME.match(leaf) for leaf in query_analysis.leaves(query)]
                 if not all(found):
-                    return lambda _: True
+                    return frozenset()
                 names.update(each[0] for each in found if each is not None)
+    return frozenset(names)
+
+
+def wanted_by(policies: Mapping[str, compiled.Policy]) -> files.Wanted:
+    """Which series the policies could read; all where a selector names no metric."""
+    names = asked_for(policies)
+    if not names:
+        return lambda _: True
     return lambda labels: (
         labels.get(series_store.NAME, "") in names
         or labels.get(series_store.NAME, "").startswith("kube_")

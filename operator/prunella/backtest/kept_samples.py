@@ -48,12 +48,24 @@ class Curve:
 
 
 @dataclasses.dataclass(slots=True)
+class Doubted:
+    """How many points were Unknown for one reason, and the numbers that were compared."""
+
+    points: int = 0
+    message: str = ""
+    told: int = 0
+    """How often a pass told it; points that nobody gave a reason go to what was told most."""
+
+
+@dataclasses.dataclass(slots=True)
 class Tally:
     """How many points of a signal had which verdict, over all targets."""
 
     healthy: int = 0
     unhealthy: int = 0
     unknown: int = 0
+    reasons: dict[str, Doubted] = dataclasses.field(default_factory=dict)
+    """Why points were Unknown, by reason."""
 
     @property
     def judged(self) -> int:
@@ -109,6 +121,14 @@ class Tracker:
             self._draw(signal, ref, times, values)
             sick = (judged.codes[number] == verdicts.UNHEALTHY) & exists[number]
             self._find((signal, ref), times, sick, -values if low_is_bad else values, low_is_bad)
+
+    def doubt(self, signal: str, reason: str, message: str, points: int, *, told: int = 1) -> None:
+        """Take in why so many points of a signal were Unknown, and how many passes said so."""
+        tally = self.tallies.setdefault(signal, Tally())
+        found = tally.reasons.setdefault(reason, Doubted())
+        found.points += points
+        found.told += told
+        found.message = found.message or message
 
     def feed_band(
         self,

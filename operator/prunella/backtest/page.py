@@ -68,12 +68,14 @@ def _page(
         chart = charts.signal_chart(done, found, signal, windows or (), most)
         figures[name] = chart.figure
         note = f"<p class=note>{html.escape(chart.note)}</p>" if chart.note else ""
+        note += _doubts(found, signal.name)
         title = html.escape(f"{signal.name}: {charts.rule_of(signal)}")
         sections.append(f"<section><h2>{title}</h2>{note}<div id={name}></div></section>")
     template = resources.files("prunella.backtest").joinpath("page.html").read_text("utf-8")
     return string.Template(template).substitute(
         title=html.escape(f"Backtest of {found.policy}"),
         span=html.escape(_span(found)),
+        warnings=_warnings(found),
         tiles=_tiles(found),
         caveats=_caveats(found),
         timeline=html.escape(timeline.note),
@@ -98,6 +100,19 @@ def _span(found: summary.Summary) -> str:
         f"{span}{state}; {len(found.targets)} targets, every {found.interval:g} s; "
         f"mode {found.mode}, run as if Live"
     )
+
+
+def _warnings(found: summary.Summary) -> str:
+    lines = "".join(f"<li>{html.escape(each)}</li>" for each in found.warnings)
+    return f"<ul class=warnings>{lines}</ul>" if lines else ""
+
+
+def _doubts(found: summary.Summary, signal: str) -> str:
+    """Why a signal was Unknown."""
+    verdicts = found.verdicts.get(signal)
+    lines = [] if verdicts is None else [html.escape(each) for each in summary.shares(verdicts)]
+    items = "".join(f"<li>{each}</li>" for each in lines)
+    return f"<p class=note>Unknown:</p><ul class=note>{items}</ul>" if items else ""
 
 
 def _tiles(found: summary.Summary) -> str:
@@ -135,10 +150,11 @@ def _caveats(found: summary.Summary) -> str:
 
 def _actions(found: summary.Summary) -> str:
     if not found.actions:
-        return "<p>Nothing would have been done.</p>"
+        nothing = "Nothing found, and nothing would have been done."
+        return f"<p>{'Nothing would have been done.' if found.findings else nothing}</p>"
     rows = "".join(_action(each) for each in found.actions[:MOST_ROWS])
     head = "<tr><th>time (UTC)<th>target<th>effect<th>ill for<th>what history did<th>guards</tr>"
-    return f"<table>{head}{rows}</table>{_left(len(found.actions))}"
+    return f"<table class=actions>{head}{rows}</table>{_left(len(found.actions))}"
 
 
 def _action(each: summary.Action) -> str:
@@ -154,7 +170,8 @@ def _action(each: summary.Action) -> str:
     return (
         f"<tr{mark}><td>{each.at:%Y-%m-%d %H:%M:%S}<td>{html.escape(each.target)}"
         f"<td>{html.escape(each.summary)}<br><small>{html.escape(each.why)}</small>{follows}"
-        f"<td>{after}<td>{html.escape(each.outcome)}"
+        f"<td data-name='ill for'>{after}"
+        f"<td data-name='what history did'>{html.escape(each.outcome)}"
         f"<td><details><summary>{len(each.guards) - open_guards} passed, {open_guards} not judged"
         f"</summary><ul>{answers}</ul></details></tr>"
     )

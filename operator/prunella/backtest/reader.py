@@ -53,6 +53,11 @@ class Reader:
         self._census = workloads.Census(request.key.namespace, request.spec.target, request.names)
         self._scaled = False
 
+    @property
+    def dropped(self) -> frozenset[str]:
+        """Names that were seen in history and that no object can have."""
+        return frozenset(self._census.dropped)
+
     async def parts(self) -> AsyncIterator[Part]:
         """Stretch by stretch; the next one is fetched while this one is judged."""
         request = self._request

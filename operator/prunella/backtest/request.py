@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 
 from prunella import settings as settings_module
+from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
 from prunella.core import objects
 from prunella.engine import loop
@@ -24,6 +25,10 @@ class Request:
     settings: settings_module.Settings = dataclasses.field(default_factory=settings_module.Settings)
     thorough: bool = False
     """Run the engine at every step, also where nothing can happen."""
+    spacings: recorded.Spacings = dataclasses.field(default_factory=dict)
+    """How far apart the samples of each query are; see `spacings.prepared`."""
+    warnings: tuple[str, ...] = ()
+    """What of the policy does not fit this history."""
 
     @property
     def interval(self) -> float:

@@ -26,6 +26,7 @@ from prunella.backtest import (
     recorded_guards,
     recorder,
     skipped_passes,
+    spacings,
     stretch_verdicts,
 )
 from prunella.backtest import request as requests
@@ -33,6 +34,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import ledger, step
 from prunella.core.outcomes import escalation
 from prunella.core.recording import reading as recording
+from prunella.core.signals import compiled
 from prunella.engine import world as worlds
 
 Request = requests.Request
@@ -58,12 +60,15 @@ class Run:
     until: datetime.datetime
     tracker: kept_samples.Tracker
     refusals: Sequence[recorder.Refused]
+    signals: Sequence[compiled.Signal] = ()
     records: list[objects.Record] = dataclasses.field(default_factory=list)
     escalations: Sequence[ports.Escalation] = ()
     resumed: list[datetime.datetime] = dataclasses.field(default_factory=list)
     """When a policy that had latched was taken to have been resumed by a person."""
     targets: set[model.Ref] = dataclasses.field(default_factory=set)
     facts: recorded_guards.Facts = dataclasses.field(default_factory=recorded_guards.Facts)
+    dropped: frozenset[str] = frozenset()
+    """Names that were seen and that no object can have."""
     samples: int = 0
     passes: int = 0
     points: int = 0
@@ -79,11 +84,14 @@ class Runner:
         spec = request.spec
         self._facts = recorded_guards.Facts()
         options = wiring.options_of(request.settings)
-        self._compiled = recording.compile_policy(request.key, spec, options.confinements)
+        policy = recording.compile_policy(request.key, spec, options.confinements)
+        self._compiled = spacings.fitted(policy, request.spacings)
         questions = {signal.name: recorded.questions(signal) for signal in self._compiled.signals}
         self._clock = clocks.VirtualClock(request.first)
         asked = [each for roles in questions.values() for each in roles.values()]
-        self.metrics = recorded.RecordedMetrics(origin, self._clock, request.key.namespace, asked)
+        self.metrics = recorded.RecordedMetrics(
+            origin, self._clock, request.key.namespace, asked, request.spacings
+        )
         tracker = kept_samples.Tracker(request.first.timestamp(), request.interval, request.points)
         self._reader = reader.Reader(request, self.metrics, self._compiled, questions)
         self._verdicts = stretch_verdicts.StretchVerdicts(
@@ -119,6 +127,7 @@ class Runner:
             request.first,
             tracker,
             self.passes.recorder.refusals,
+            self._compiled.signals,
             escalations=self._notifier.escalations,
             points=request.points,
         )
@@ -129,9 +138,6 @@ class Runner:
         When it is cancelled, ``result`` holds what was done until then.
         """
         try:
-            if self.request.points:
-                start, end = self.request.first.timestamp(), self.request.end.timestamp()
-                await self.metrics.learn_intervals(start, end)
             async for part in self._reader.parts():
                 self._take_up(part)
                 ahead = await self._verdicts.judge_stretch(part.recording, part.states)
@@ -252,9 +258,13 @@ class Runner:
         return min(found, default=None)
 
     def _note(self, outcome: step.Outcome | None, moment: datetime.datetime) -> None:
-        """Keep the findings of signals that could not be judged ahead."""
+        """Keep the findings of signals that could not be judged ahead, and why some are Unknown."""
         for found in outcome.findings if outcome is not None else ():
-            if found.signal in self._verdicts.blind:
+            blind = found.signal in self._verdicts.blind
+            if found.verdict is model.Verdict.UNKNOWN:
+                points = 1 if blind else 0
+                self.result.tracker.doubt(found.signal, found.reason, found.message, points)
+            if blind:
                 self.result.tracker.note(
                     found.signal, found.target, moment.timestamp(), found.verdict, found.value
                 )
@@ -287,5 +297,6 @@ class Runner:
         result = self.result
         result.records = [*self._ledger.put_by, *self._server.records.values()]
         result.records.sort(key=lambda each: (each.spec.decided_at, each.name))
+        result.dropped = self._reader.dropped
         result.samples = self.metrics.samples
         result.passes = self.passes.recorder.passes

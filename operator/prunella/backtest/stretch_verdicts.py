@@ -7,7 +7,15 @@ import dataclasses
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.api import policy as policy_api
-from prunella.backtest import kept_samples, learned_verdicts, reader, skipped_passes, verdicts
+from prunella.backtest import (
+    kept_samples,
+    learned_verdicts,
+    reader,
+    skipped_passes,
+    spacings,
+    unknowns,
+    verdicts,
+)
 from prunella.backtest import request as requests
 from prunella.core import model
 from prunella.core.signals import compiled, detect, history, learning
@@ -55,6 +63,7 @@ class StretchVerdicts:
                 steps.append(self._request.interval if step_of is None else step_of.step)
                 continue
             known[signal.name] = found
+            self._explain(signal, recording, states, found)
             below = signal.spec.threshold is not None and signal.spec.threshold.below is not None
             self._tracker.feed(
                 signal.name, states.refs, states.times, found, states.exists, low_is_bad=below
@@ -64,20 +73,32 @@ class StretchVerdicts:
             states, known, skipped_passes.Rule(steps, holds, self._judge_all)
         )
 
+    def _explain(
+        self,
+        signal: compiled.Signal,
+        recording: recorded.Recording,
+        states: workloads.States,
+        judged: verdicts.Judged,
+    ) -> None:
+        """Keep why points are Unknown."""
+        asked = self._questions[signal.name]
+        spacing = spacings.together(self._metrics.spacings, asked.values())
+        for each in unknowns.explain(signal, recording, asked, states, judged, spacing):
+            self._tracker.doubt(signal.name, each.reason, each.message, each.points, told=0)
+
     async def _judge_ahead(
         self, signal: compiled.Signal, recording: recorded.Recording, states: workloads.States
     ) -> verdicts.Judged | None:
         """All verdicts of a signal on a stretch; None where only passes can tell."""
         asked = self._questions[signal.name]
-        scraped = [self._metrics.scrape_seconds[each.key] for each in asked.values()]
-        slowest = max((each for each in scraped if each is not None), default=None)
+        spacing = spacings.together(self._metrics.spacings, asked.values())
         if verdicts.can_judge(signal):
-            return verdicts.judge(signal, recording, asked, states.refs, slowest)
+            return verdicts.judge(signal, recording, asked, states.refs, spacing)
         ahead = self._learned.get(signal.name)
         if ahead is None:
             return None
         usual = await ahead.judge(states, self._request.interval)
-        stale = verdicts.stale(signal, recording, asked, states.refs, slowest)
+        stale = verdicts.stale(signal, recording, asked, states.refs, spacing)
         usual.judged.codes[stale] = verdicts.UNKNOWN
         self._tracker.feed_band(signal.name, states.refs, states.times, usual.lower, usual.upper)
         return usual.judged

@@ -5,11 +5,11 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prunella.api import reasons
-from prunella.backtest import kept_samples, labels, recorded_guards, recorder, run
+from prunella.backtest import kept_samples, labels, recorded_guards, recorder, run, unknowns
 from prunella.core import model, objects
 
 Phase = reasons.Phase
@@ -91,6 +91,22 @@ class Refusal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Verdicts:
+    """How many points of a signal had which verdict, over all targets, and why not more."""
+
+    healthy: int
+    unhealthy: int
+    unknown: int
+    reasons: tuple[unknowns.Reason, ...]
+    """Why points were Unknown, the most frequent first."""
+
+    @property
+    def judged(self) -> int:
+        """All points."""
+        return self.healthy + self.unhealthy + self.unknown
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Summary:
     """All of it. Times are UTC."""
 
@@ -99,6 +115,8 @@ class Summary:
     start: datetime.datetime
     until: datetime.datetime
     complete: bool
+    warnings: tuple[str, ...]
+    """What makes the rest worth little: much is Unknown, a query can't have data."""
     interval: float
     targets: tuple[str, ...]
     samples: int
@@ -110,7 +128,7 @@ class Summary:
     escalations: int
     latched: tuple[datetime.datetime, ...]
     """When a person was taken to have resumed the policy after it had latched."""
-    verdicts: Mapping[str, kept_samples.Tally]
+    verdicts: Mapping[str, Verdicts]
     not_judged: tuple[GuardAnswer, ...]
     """Guards that could not be judged for some action, and why the first time."""
     caveats: tuple[str, ...]
@@ -147,12 +165,14 @@ def summarize(done: run.Run, windows: Sequence[labels.Window] | None) -> Summary
         weeks = len(done.targets) * max((done.until - request.start) / labels.WEEK, 0.0)
         decided = [(each.target.rpartition("/")[2], each.at) for each in actions]
         score = labels.score(seen, fired, decided, weeks)
+    verdicts = {name: _verdicts(done, name) for name in done.tracker.tallies}
     return Summary(
         policy=str(request.key),
         mode=request.spec.mode.value,
         start=request.start,
         until=done.until,
         complete=done.evaluated >= done.points,
+        warnings=tuple(_warnings(done, verdicts)),
         interval=request.spec.interval.total_seconds(),
         targets=tuple(str(each) for each in sorted(done.targets)),
         samples=done.samples,
@@ -163,11 +183,39 @@ def summarize(done: run.Run, windows: Sequence[labels.Window] | None) -> Summary
         refusals=tuple(_refusal(each) for each in done.refusals),
         escalations=len(done.escalations),
         latched=tuple(done.resumed),
-        verdicts=done.tracker.tallies,
+        verdicts=verdicts,
         not_judged=_not_judged(actions),
         caveats=(*CAVEATS, *_more_caveats(done)),
         score=score,
     )
+
+
+def _verdicts(done: run.Run, name: str) -> Verdicts:
+    tally = done.tracker.tallies[name]
+    signal = next(each for each in done.signals if each.name == name)
+    why = unknowns.settled(tally, unknowns.fallback(signal))
+    return Verdicts(tally.healthy, tally.unhealthy, tally.unknown, tuple(why))
+
+
+def _warnings(done: run.Run, verdicts: Mapping[str, Verdicts]) -> Iterator[str]:
+    yield from done.request.warnings
+    if not done.targets:
+        yield "no target was found: no series of the signals names one, so nothing was judged"
+    for name, each in verdicts.items():
+        if each.unknown > unknowns.MANY * max(each.judged, 1):
+            share = each.unknown / each.judged
+            told = " ".join(done.request.warnings)
+            why = "; ".join(
+                line.removesuffix(f", {r.message}") if r.message in told else line
+                for line, r in zip(shares(each), each.reasons, strict=True)
+            )
+            yield f"{name} is Unknown {share:.1%} of the time, and nothing is done on doubt. {why}"
+
+
+def shares(verdicts: Verdicts) -> Iterator[str]:
+    """The share of each reason for which a signal was Unknown, with the numbers compared."""
+    for each in verdicts.reasons:
+        yield f"{each.reason}: {each.points / max(verdicts.judged, 1):.1%}, {each.message}"
 
 
 def _would_act(record: objects.Record) -> bool:
@@ -245,6 +293,11 @@ def _more_caveats(done: run.Run) -> list[str]:
         found.append(
             "Of kube-state-metrics a new generation with the same replicas is taken for a new pod "
             "template; when its history was scraped, not when things happened, is what is known."
+        )
+    if done.dropped:
+        names = sorted(done.dropped)
+        found.append(
+            f"{len(names)} names that no object can have were left out, such as {names[0]!r}."
         )
     if done.resumed:
         found.append(

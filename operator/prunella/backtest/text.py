@@ -37,6 +37,8 @@ def _head(out: console.Console, found: summary.Summary) -> None:
         f"{len(found.targets)} targets, {found.steps:,} steps of {found.interval:g} s, "
         f"{found.samples:,} samples; mode is {found.mode}, run as if Live"
     )
+    for warning in found.warnings:
+        out.print(f"warning: {warning}", style="yellow")
     held, actions = len(found.held), len(found.actions)
     flickers = len(found.findings) - held
     out.print(
@@ -54,7 +56,8 @@ def _head(out: console.Console, found: summary.Summary) -> None:
 
 def _actions(out: console.Console, found: summary.Summary) -> None:
     if not found.actions:
-        out.print("\nNothing would have been done.")
+        nothing = "Nothing found, and nothing would have been done."
+        out.print("\n" + ("Nothing would have been done." if found.findings else nothing))
         return
     rows = table.Table(
         "time (UTC)", "target", "action", "after", "what history did", box=box.SIMPLE
@@ -65,6 +68,8 @@ def _actions(out: console.Console, found: summary.Summary) -> None:
         rows.add_row(_moment(each.at), each.target, act, after, each.outcome)
     out.print("\nActions", style="bold")
     out.print(rows)
+    for each in found.actions[:MOST_ROWS]:
+        out.print(f"  {_moment(each.at)}  {each.target}: {each.why}", soft_wrap=True)
     _more(out, len(found.actions))
 
 
@@ -97,6 +102,9 @@ def _signals(out: console.Console, found: summary.Summary) -> None:
         )
     out.print("\nSignals", style="bold")
     out.print(rows)
+    for name, verdicts in found.verdicts.items():
+        for line in summary.shares(verdicts):
+            out.print(f"  {name} Unknown, {line}")
 
 
 def _score(out: console.Console, score: labels.Score) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import signals as signals_api
 from prunella.core import model
-from prunella.core.signals import compiled, detect, history, lineage, mapping, query_analysis
+from prunella.core.signals import compiled, detect, freshness, history, lineage, mapping
 
 Codes = NDArray[np.int8]
 Bools = NDArray[np.bool_]
@@ -55,7 +55,7 @@ def judge(
     recording: recorded.Recording,
     asked: Mapping[str, recorded.Asked],
     refs: Sequence[model.Ref],
-    scrape_seconds: float | None,
+    spacing: freshness.Spacing,
 ) -> Judged:
     """All verdicts of a signal. ``asked`` is by role."""
     points = len(recording.times)
@@ -64,11 +64,10 @@ def judge(
     rows: dict[str, _Rows] = {}
     for role, each in asked.items():
         rows[role] = _place(signal, recording.answers[each.key], refs, points)
-    ages = _ages(signal, recording, asked, refs)
+    late = lateness(signal, recording, asked, refs, spacing)
     broken = np.logical_or.reduce([each.broken for each in rows.values()])
-    limit = _stale_after(signal, scrape_seconds)
     for number, ref in enumerate(refs):
-        _judge_target(signal, rows, ref, ages[number], limit, codes[number], values[number])
+        _judge_target(signal, rows, ref, late[number], codes[number], values[number])
     codes[:, broken] = UNKNOWN
     return Judged(codes, values)
 
@@ -78,11 +77,11 @@ def stale(
     recording: recorded.Recording,
     asked: Mapping[str, recorded.Asked],
     refs: Sequence[model.Ref],
-    scrape_seconds: float | None,
+    spacing: freshness.Spacing,
 ) -> Bools:
     """Where a target's data is too old, or of unknown age, to be believed: (targets, points)."""
-    ages = _ages(signal, recording, asked, refs)
-    return np.isneginf(ages) | (ages > _stale_after(signal, scrape_seconds))
+    late = lateness(signal, recording, asked, refs, spacing)
+    return np.isneginf(late) | (late > 1)
 
 
 def _place(
@@ -127,37 +126,39 @@ def _owners(
     return lineage.owners(pods, refs, {})
 
 
-def _stale_after(signal: compiled.Signal, scrape_seconds: float | None) -> float:
-    if signal.spec.stale_after is not None:
-        return signal.spec.stale_after.total_seconds()
-    return max(detect.STALE_SCRAPES * (scrape_seconds or 0.0), detect.MINIMUM_STALE_SECONDS)
-
-
-def _ages(
+def lateness(
     signal: compiled.Signal,
     recording: recorded.Recording,
     asked: Mapping[str, recorded.Asked],
     refs: Sequence[model.Ref],
+    spacing: freshness.Spacing,
 ) -> history.Floats:
-    """The oldest data that each target rests on, (targets, points); -inf where unknown."""
+    """Of each target's oldest data, its age over the age at which it is stale.
+
+    Shape (targets, points); -inf where it is unknown.
+    """
     points = len(recording.times)
     everywhere = np.full(points, -np.inf)
     own = np.full((len(refs), points), -np.inf)
     numbers = {ref: number for number, ref in enumerate(refs)}
+    apart = spacing.by_labels()
     for key in {each.fresh_key: None for each in asked.values()}:
         answer = recording.answers[key]
         owners = _owners(signal, answer.matrix.labels, refs)
         marks = []
+        limits = []
         for row, marked in enumerate(answer.matrix.labels):
-            labels = {k: v for k, v in marked.items() if k != query_analysis.LEAF_LABEL}
+            labels = {k: v for k, v in marked.items() if k != freshness.LEAF_LABEL}
+            between = apart.get(freshness.unmarked(labels), spacing.seconds)
+            limits.append(detect.stale_after(signal.spec, between))
             if any(label in labels for label in signal.name_labels):
                 marks.append(model.Sample(labels, float(row)))
             else:
-                everywhere = np.maximum(everywhere, _known(answer, row))
+                everywhere = np.maximum(everywhere, _known(answer, row) / limits[row])
         for target, series in mapping.map_samples(signal, marks, refs, owners).series.items():
             for each in series:
-                ages = _known(answer, int(each.value))
-                np.maximum(own[numbers[target]], ages, out=own[numbers[target]])
+                late = _known(answer, int(each.value)) / limits[int(each.value)]
+                np.maximum(own[numbers[target]], late, out=own[numbers[target]])
     oldest: history.Floats = np.maximum(own, everywhere)
     return oldest
 
@@ -170,8 +171,7 @@ def _judge_target(
     signal: compiled.Signal,
     rows: Mapping[str, _Rows],
     ref: model.Ref,
-    ages: history.Floats,
-    limit: float,
+    late: history.Floats,
     codes: Codes,
     values: history.Floats,
 ) -> None:
@@ -189,7 +189,7 @@ def _judge_target(
         joined, worst = _join(signal, pods)
     else:
         joined, worst = np.full(len(codes), -1, np.int8), np.full(len(codes), np.nan)
-    empty, ageless, stale = joined < 0, np.isneginf(ages), ages > limit
+    empty, ageless, stale = joined < 0, np.isneginf(late), late > 1
     codes[:] = np.where(empty | stale | ageless, UNKNOWN, joined)
     if signal.spec.on_empty is signals_api.OnEmpty.HEALTHY and compiled.PRESENCE in rows:
         codes[empty & _seen(rows[compiled.PRESENCE], ref) & ~stale] = HEALTHY

@@ -14,10 +14,10 @@ from rich import progress as bars
 
 from prunella import settings as settings_module
 from prunella.adapters import sources as sources_module
-from prunella.adapters.recorded import files, timestamps
+from prunella.adapters.recorded import files, samples, timestamps
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
-from prunella.backtest import compare, history_source, labels, page, summary, text
+from prunella.backtest import compare, history_source, labels, page, spacings, summary, text
 from prunella.backtest import run as run_module
 from prunella.cli import errors, options, terminal
 from prunella.cli.lint import documents, schema
@@ -53,6 +53,7 @@ class Asked:
     end: str | None
     names: tuple[str, ...]
     every_step: bool
+    metric: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -180,9 +181,18 @@ def _open(
         asked.policy.key,
         ready,
         lambda file: bar.update(task, description=f"reading {file}"),
+        _naming(asked),
     )
     bar.remove_task(task)
     return found
+
+
+def _naming(asked: Asked) -> samples.Naming:
+    """How series of files are named that do not say what they are."""
+    target = asked.policy.spec.target
+    mapped = any(signal.mapping is not None for signal in asked.policy.spec.signals)
+    label = compiled.WORKLOAD_LABELS[target.kind]
+    return samples.Naming(asked.metric, label, None if mapped else target.name)
 
 
 def _span(
@@ -216,7 +226,9 @@ async def _one(
         names=asked.names,
         settings=history.settings,
         thorough=asked.every_step,
+        warnings=history.warnings,
     )
+    request = await spacings.prepared(request, history.metrics)
     runner = run_module.Runner(request, history.metrics)
     task = bar.add_task(f"{policy.file.name}", total=runner.result.points)
 

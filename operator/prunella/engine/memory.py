@@ -28,7 +28,7 @@ class PolicyMemory:
     compiled: compiled.Policy | None = None
     problem: str = ""
     memory: step.Memory = dataclasses.field(default_factory=step.Memory)
-    learners: dict[str, learning.Learner] = dataclasses.field(default_factory=dict)
+    learners: dict[tuple[str, float], learning.Learner] = dataclasses.field(default_factory=dict)
     """What the signals that look back have learned, by signal."""
     verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     healthy: dict[str, int] = dataclasses.field(default_factory=dict)

@@ -14,29 +14,19 @@ from prunella.core.signals import (
     alerts,
     compiled,
     detect,
+    freshness,
     history,
     joined,
     learning,
     lineage,
     mapping,
     onsets,
-    query_analysis,
 )
-from prunella.engine import clusters
+from prunella.engine import clusters, spacings
 from prunella.engine import world as worlds
 
-LEARN_EVERY = datetime.timedelta(minutes=10)
-LEARN_SOON = datetime.timedelta(seconds=15)
-"""Until the same interval was seen twice: a young series seems to be scraped more seldom."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Scrape:
-    """How often a query's metrics are scraped, as last learned."""
-
-    seconds: float | None
-    when: datetime.datetime
-    sure: bool
+Learners = dict[tuple[str, float], learning.Learner]
+"""The memories of a policy's signals that look back, by name and step of their grid in seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,13 +46,13 @@ class Observer:
     def __init__(self, world: worlds.World, detectors: detect.Detectors) -> None:
         self._world = world
         self._detectors = detectors
-        self._scrapes: dict[tuple[str, str], _Scrape] = {}
+        self._spacings = spacings.Spacings()
         self.clusters = clusters.Clusters(world.metrics)
 
     async def read(
         self,
         policy: compiled.Policy,
-        learners: dict[str, learning.Learner],
+        learners: Learners,
         scene: Scene,
         now: datetime.datetime,
     ) -> tuple[dict[str, detect.Reading], Mapping[str, model.Ref]]:
@@ -106,7 +96,7 @@ class Observer:
         self,
         scene: Scene,
         signal: compiled.Signal,
-        learners: dict[str, learning.Learner],
+        learners: Learners,
         now: datetime.datetime,
         at: datetime.datetime | None,
     ) -> detect.Reading:
@@ -123,7 +113,8 @@ class Observer:
         answers: dict[str, model.Answer] = {}
         if signal.lookback is not None:
             ages = await asyncio.gather(*fresh)
-            recalled = await self._recall(scene, signal, learners, now)
+            fitted = compiled.coarsened(signal, self._spacing([signal]).seconds)
+            recalled = await self._recall(scene, fitted, learners, now)
             if isinstance(recalled, model.Failure):
                 answers[compiled.VALUE] = recalled
             else:
@@ -135,7 +126,8 @@ class Observer:
             replies = await asyncio.gather(*instant, *fresh)
             answers = dict(zip(signal.queries, replies[: len(instant)], strict=True))
             ages = replies[len(instant) :]
-        return detect.Reading(answers, _merge(ages), self._scrape_seconds([signal]), judged)
+        spacing = self._spacing([signal])
+        return detect.Reading(answers, _merge(ages), spacing.seconds, judged, slower=spacing.slower)
 
     async def _alerts(
         self, namespace: str, signal: compiled.Signal, at: datetime.datetime | None
@@ -155,14 +147,11 @@ class Observer:
         self,
         scene: Scene,
         signal: compiled.Signal,
-        learners: dict[str, learning.Learner],
+        learners: Learners,
         now: datetime.datetime,
     ) -> dict[model.Ref, learning.Judged] | model.Failure:
         """Bring a signal's memory up to now, and ask it for all targets."""
-        learner = learners.get(signal.name) or self._detectors.learner(signal)
-        if learner is None:
-            raise ValueError(f"signal {signal.name} has no detector that looks back")
-        learners[signal.name] = learner
+        learner = self._learner(signal, learners)
         span = learner.wanted(scene.targets, now.timestamp()) if scene.targets else None
         for piece in span.pieces(compiled.PIECE_POINTS) if span is not None else ():
             lesson = await self._lesson(scene, signal, learner.bad, piece)
@@ -172,6 +161,20 @@ class Observer:
                 await asyncio.sleep(0)
         judged = {each: learner.judge(each, scene.rollouts.get(each)) for each in scene.targets}
         return {target: found for target, found in judged.items() if found is not None}
+
+    def _learner(self, signal: compiled.Signal, learners: Learners) -> learning.Learner:
+        """The memory of a signal; a new one when its grid has become another."""
+        key = (signal.name, 0.0 if signal.lookback is None else signal.lookback.step)
+        known = learners.get(key)
+        if known is not None:
+            return known
+        made = self._detectors.learner(signal)
+        if made is None:
+            raise ValueError(f"signal {signal.name} has no detector that looks back")
+        for other in [each for each in learners if each[0] == signal.name]:
+            del learners[other]
+        learners[key] = made
+        return made
 
     async def _lesson(
         self, scene: Scene, signal: compiled.Signal, bad: learning.Bad, span: history.Span
@@ -201,37 +204,25 @@ class Observer:
         at: datetime.datetime | None,
     ) -> model.Answer:
         key = (signal.spec.source, query)
-        learn = at is None and self._must_learn(key, now)
-        text = _freshness_query(query, signal.labels, learn)
+        windows = self._spacings.windows(key, now) if at is None else ()
+        reach = freshness.reach(self._spacings.of([key]))
+        text = _freshness_query(query, signal.labels, windows, reach)
         answer = await self._world.metrics.query(signal.spec.source, namespace, text, at)
         if isinstance(answer, model.Failure):
             return answer
-        freshness = query_analysis.read_freshness(answer.samples)
-        if learn:
-            before = self._scrapes.get(key)
-            seen = freshness.scrape_seconds
-            known = before.seconds if before is not None else None
-            sure = seen is not None and known == seen
-            # Just after a rollout no series is old enough to tell: what was known stays known.
-            self._scrapes[key] = _Scrape(known if seen is None else seen, now, sure)
-        return model.Vector(freshness.ages)
-
-    def _must_learn(self, key: tuple[str, str], now: datetime.datetime) -> bool:
-        known = self._scrapes.get(key)
-        return known is None or now - known.when >= (LEARN_EVERY if known.sure else LEARN_SOON)
+        found = freshness.read_freshness(answer.samples)
+        if windows:
+            self._spacings.learn(key, found, now)
+        return model.Vector(found.ages)
 
     def scrape_seconds(self, policy: compiled.Policy) -> float:
-        """The longest scrape interval among a policy's signals, in seconds."""
-        return self._scrape_seconds(policy.signals) or onsets.DEFAULT_SCRAPE_SECONDS
+        """The longest time between two samples among a policy's signals, in seconds."""
+        return self._spacing(policy.signals).slowest or onsets.DEFAULT_SCRAPE_SECONDS
 
-    def _scrape_seconds(self, signals: Sequence[compiled.Signal]) -> float | None:
-        seen = (
-            self._scrapes.get((signal.spec.source, query))
-            for signal in signals
-            for query in signal.queries.values()
+    def _spacing(self, signals: Sequence[compiled.Signal]) -> freshness.Spacing:
+        return self._spacings.of(
+            (signal.spec.source, query) for signal in signals for query in signal.queries.values()
         )
-        known = [each.seconds for each in seen if each is not None and each.seconds is not None]
-        return max(known, default=None)
 
 
 def _asked_for_age(signal: compiled.Signal) -> tuple[str, ...]:
@@ -247,9 +238,11 @@ def _asked_for_age(signal: compiled.Signal) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=8192)
-def _freshness_query(query: str, labels: tuple[str, ...], learn: bool) -> str:  # noqa: FBT001
+def _freshness_query(
+    query: str, labels: tuple[str, ...], windows: tuple[int, ...], reach: int
+) -> str:
     """The same text each round: parsing a query costs more than asking it."""
-    return query_analysis.freshness_query(query, labels, learn_interval=learn)
+    return freshness.freshness_query(query, labels, windows=windows, reach=reach)
 
 
 def _fired(vector: model.Vector) -> alerts.History:

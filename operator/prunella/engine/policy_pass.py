@@ -347,23 +347,27 @@ class Passes:
         if memory.compiled is None:
             return
         scrape_seconds = self._observer.scrape_seconds(memory.compiled)
-        last = memory.sampled.get(record.name)
-        if last is not None and (now - last).total_seconds() < scrape_seconds / 2:
-            return  # The same scrape seen again is no other sample.
-        memory.sampled[record.name] = now
         signals = {evidence.signal for evidence in record.spec.evidence}
         found = [
             finding
             for finding in outcome.findings
             if finding.target == record.target and finding.signal in signals
         ]
+        verdict = step.worst(finding.verdict for finding in found)
+        last = memory.sampled.get(record.name)
+        if verdict is not model.Verdict.HEALTHY:
+            memory.sampled.pop(record.name, None)
+        elif last is not None and (now - last).total_seconds() < scrape_seconds / 2:
+            return  # The same scrape seen again is no other sample.
+        else:
+            memory.sampled[record.name] = now
         workloads = self._world.cluster.workloads(record.target.namespace)
         scene = verification.Scene(
             now=now,
             verify=step.valid_spec(policy).verify,
             rules=self._options.rules,
             workload=next((w for w in workloads if w.ref == record.target), None),
-            verdict=step.worst(finding.verdict for finding in found),
+            verdict=verdict,
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,
             scrape_seconds=scrape_seconds,
@@ -371,7 +375,7 @@ class Passes:
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)
         if after.phase.final:
-            memory.sampled.pop(record.name)
+            memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
 

@@ -49,6 +49,8 @@ def judge(expect: cases.Expect, told: timeline.Timeline, context: Context) -> It
     if told.failed_passes:
         found = f"{told.failed_passes} passes ended with an error"
         yield Row("engine", "", "no errors", found, passed=False)
+    for policy in context.policies:
+        yield from _nothing_judged(expect, told, policy)
     for number, check in enumerate(expect.checks):
         for row in _check(check, told, context):
             yield dataclasses.replace(row, path=("expect", "checks", number))
@@ -58,6 +60,30 @@ def judge(expect: cases.Expect, told: timeline.Timeline, context: Context) -> It
         yield dataclasses.replace(row, path=("expect", "refusals", number))
     for row in _final(expect.final, told, context):
         yield dataclasses.replace(row, path=("expect", "final", *row.path))
+
+
+def _nothing_judged(
+    expect: cases.Expect, told: timeline.Timeline, policy: objects.Key
+) -> Iterator[Row]:
+    """That a policy judged nothing: whatever did not happen proves nothing then.
+
+    A case that expects Unknown itself is about just that.
+    """
+    passes = [each for each in told.passes if each.policy == policy]
+    if not passes:
+        return
+    verdicts = {verdict for each in passes for verdict in each.outcome.verdicts.values()}
+    meant = any(
+        model.Verdict.UNKNOWN in (check.verdict, *check.signals.values()) for check in expect.checks
+    )
+    if not verdicts:
+        found = f"in none of {len(passes)} passes was there a workload that the policy selects"
+        yield Row("targets", str(policy), "a target", found, passed=False)
+    elif verdicts == {model.Verdict.UNKNOWN} and not meant:
+        said = next((f for each in reversed(passes) for f in each.outcome.findings), None)
+        why = f": {said.signal}: {said.reason}: {said.message}" if said is not None else ""
+        found = f"Unknown in all {len(passes)} passes{why}"
+        yield Row("verdicts", str(policy), "Healthy or Unhealthy at some time", found, passed=False)
 
 
 def _check(check: cases.Check, told: timeline.Timeline, context: Context) -> Iterator[Row]:

@@ -79,11 +79,33 @@ def total(values: Sequence[float]) -> float:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean of at least one value; finite values have a finite mean."""
-    average = total(values) / len(values)
-    if math.isinf(average) and all(map(math.isfinite, values)):
-        return total([value / len(values) for value in values])
-    return average
+    """The mean of at least one value; finite values have a finite mean.
+
+    As Prometheus computes it, rounding errors and all: the sum by Kahan and Neumaier, divided, and
+    from the value on at which the sum would overflow, the mean itself, value after value.
+    """
+    average, lost, stepwise = values[0], 0.0, False
+    for before, value in enumerate(values[1:], 1):
+        if not stepwise:
+            added, rest = _compensated(value, average, lost)
+            if not math.isinf(added):
+                average, lost = added, rest
+                continue
+            stepwise = True
+            average, lost = average / before, lost / before
+        share = before / (before + 1)
+        average, lost = _compensated(value / (before + 1), share * average, share * lost)
+    return average + lost if stepwise else average / len(values) + lost / len(values)
+
+
+def _compensated(value: float, total_so_far: float, lost: float) -> tuple[float, float]:
+    """A sum with one value more, and what rounding has taken from it (Neumaier 1974)."""
+    added = total_so_far + value
+    if math.isinf(added):
+        return added, 0.0
+    if abs(total_so_far) >= abs(value):
+        return added, lost + ((total_so_far - added) + value)
+    return added, lost + ((value - added) + total_so_far)
 
 
 def variance(values: Sequence[float]) -> float:

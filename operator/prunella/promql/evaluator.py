@@ -1,13 +1,30 @@
-"""Evaluate PromQL over a SeriesStore at one time, with the semantics of Prometheus 3.
+r"""Evaluate PromQL over a SeriesStore at one time, with the semantics of Prometheus 3.
 
 A query is parsed once by ``promql-parser`` and compiled into nested functions of a Moment, so
-that what is not supported is refused before any data is looked at.  Native histograms,
-experimental functions and the ``fill`` modifiers are not supported.
+that what is not supported is refused before any data is looked at.  Prometheus's own tests hold
+that all else is answered as by Prometheus (tests/unit/promql/test_promql_suite.py).  Refused are:
+
+- native histograms, and the functions of them: ``histogram_avg``, ``histogram_count``,
+  ``histogram_sum``, ``histogram_stddev``, ``histogram_stdvar``, ``histogram_fraction``,
+  ``histogram_quantiles``; ``histogram_quantile`` is known for classic buckets;
+- trigonometry: ``acos``, ``acosh``, ``asin``, ``asinh``, ``atan``, ``atanh``, ``cos``, ``cosh``,
+  ``sin``, ``sinh``, ``tan``, ``tanh``, ``deg``, ``rad``, ``pi``, and the operator ``atan2``;
+- experimental functions: ``info``, ``sort_by_label``, ``sort_by_label_desc``, ``mad_over_time``,
+  ``first_over_time``, ``double_exponential_smoothing``, ``ts_of_first_over_time``,
+  ``ts_of_last_over_time``, ``ts_of_min_over_time``, ``ts_of_max_over_time``, ``start``, ``end``,
+  ``step``, ``range``, ``max_of``, ``min_of``;
+- the aggregations ``limitk`` and ``limit_ratio``;
+- the modifiers ``fill``, ``fill_left``, ``fill_right``, ``anchored``, ``smoothed``, and arithmetic
+  in durations, such as ``[5m * 2]``;
+- strings and range vectors as results; escapes of single bytes, such as ``\xff``;
+- ``@`` with a time before 1970, and ``@ start()`` and ``@ end()`` in a range query;
+- regular expressions that Python does not know or reads in another way, such as POSIX classes.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -33,6 +50,8 @@ Points = value_types.Points
 ScalarOf = value_types.ScalarOf
 VectorOf = value_types.VectorOf
 
+_BYTE_ESCAPE: Final = re.compile(r"\\(x[89a-fA-F][0-9a-fA-F]|[23][0-7]{2})")
+"""The parser takes such an escape for a character; Prometheus takes it for a byte."""
 _LOGICAL: Final = frozenset({"and", "or", "unless"})
 _ORDERS: Final = {"sort": False, "sort_desc": True}
 _LABELLERS: Final = {
@@ -58,6 +77,8 @@ def compiled(query: str) -> Callable[[Moment], Points | float]:
     """A query as a function of a moment. Raises EvaluationError."""
     try:
         node = promql_parser.parse(query)
+        if _BYTE_ESCAPE.search(query):
+            raise EvaluationError(f"{query!r}: escapes of single bytes are not supported")
         # Reading a time before the epoch makes the parser's binding panic.
         if "@" in query and "tv_sec: -" in repr(node):
             raise EvaluationError(f"{query!r}: a time before 1970 after @ is not supported")

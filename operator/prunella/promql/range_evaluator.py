@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,7 @@ class Field:
         return np.ones(len(self.times), np.bool_)
 
 
+_RANGE_BOUNDS = re.compile(r"@\s*(start|end)\s*\(")
 RowsOf = Callable[[Field], Rows]
 ScalarsOf = Callable[[Field], grid_rows.Floats]
 
@@ -53,7 +55,7 @@ def evaluate(store: series_store.SeriesStore, query: str, times: Times) -> Rows:
     """The series with at least one sample; a scalar is a series without labels.
 
     ``times`` in milliseconds.  Raises EvaluationError, also where a single point can't be
-    evaluated.
+    evaluated, and for ``@ start()`` and ``@ end()``: in pieces of a range they are other times.
     """
     rows = _compiled(query)(Field(store, times))
     return [row for row in rows if row.present.any()]
@@ -62,6 +64,10 @@ def evaluate(store: series_store.SeriesStore, query: str, times: Times) -> Rows:
 @functools.lru_cache(maxsize=1024)
 def _compiled(query: str) -> RowsOf:
     evaluator.compiled(query)  # refuses what is refused at a single point
+    if _RANGE_BOUNDS.search(query):
+        raise evaluator.EvaluationError(
+            f"{query!r}: @ start() and @ end() are not supported in a range query"
+        )
     node = promql_parser.parse(query)
     if not evaluator.is_scalar(node):
         return _rows_of(node)
@@ -116,7 +122,7 @@ def _newest(series: series_store.Series, times: Times, ages: bool) -> grid_rows.
         nothing = np.full(len(times), np.nan)
         return grid_rows.Row(labels, nothing, np.zeros(len(times), np.bool_))
     index = np.searchsorted(whens, times, "right") - 1
-    present = (index >= 0) & (whens[index] > times - selectors.LOOKBACK)
+    present = (index >= 0) & (whens[index] > times - series.lookback)
     if series.has_stale:
         present &= ~series_store.stale(samples)[index]
     values = whens[index] / 1000 if ages else samples[index]

@@ -10,8 +10,6 @@ import promql_parser
 
 from prunella.promql import series_store, value_types
 
-LOOKBACK: Final = 300_000
-"""How old (ms) a sample may be for an instant vector: Prometheus' default of 5 minutes."""
 SUBQUERY_STEP: Final = 60_000
 """The step (ms) of a subquery that names none: Prometheus' default evaluation interval."""
 
@@ -32,7 +30,7 @@ def instant(node: Selector) -> value_types.VectorOf:
 
     def evaluate(moment: value_types.Moment) -> value_types.Points:
         at = reference(moment)
-        found = ((s.labels, s.newest(at, LOOKBACK)) for s in moment.store.select(matchers))
+        found = ((s.labels, s.newest(at)) for s in moment.store.select(matchers))
         return [(labels, sample[1]) for labels, sample in found if sample is not None]
 
     return evaluate
@@ -44,7 +42,7 @@ def timestamps(node: Selector) -> value_types.VectorOf:
 
     def evaluate(moment: value_types.Moment) -> value_types.Points:
         at = reference(moment)
-        found = ((s.labels, s.newest(at, LOOKBACK)) for s in moment.store.select(matchers))
+        found = ((s.labels, s.newest(at)) for s in moment.store.select(matchers))
         return value_types.distinct(
             [
                 (value_types.nameless(labels), sample[0] / 1000)

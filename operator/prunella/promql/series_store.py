@@ -24,6 +24,8 @@ _STALE: Final = 0x7FF0000000000002
 _STALE_BITS: Final = struct.pack("<Q", _STALE)
 STALE: Final[float] = _BITS.unpack(_STALE_BITS)[0]
 """The NaN that Prometheus writes when a target or a series has gone."""
+LOOKBACK: Final = 300_000
+"""How old (ms) a sample may be for an instant vector: Prometheus' default of 5 minutes."""
 _CACHED_SELECTIONS: Final = 1024
 
 
@@ -84,13 +86,15 @@ class Matcher:
 class Series:
     """The samples of one label set, in ascending order of time."""
 
-    __slots__ = ("has_stale", "labels", "times", "values")
+    __slots__ = ("has_stale", "labels", "lookback", "times", "values")
 
     def __init__(self, labels: dict[str, str]) -> None:
         self.labels: Final = labels
         self.times: Final = array.array("q")
         self.values: Final = array.array("d")
         self.has_stale = False
+        self.lookback = LOOKBACK
+        """How long (ms) a sample is the newest one. Longer where samples are far apart."""
 
     def append(self, timestamp: float, value: float) -> None:
         """Add a sample; ``timestamp`` in seconds, later than the series' last one.
@@ -107,13 +111,10 @@ class Series:
         self.values.append(value)
         self.has_stale = self.has_stale or is_stale(value)
 
-    def newest(self, at: int, lookback: int) -> tuple[int, float] | None:
-        """The last sample in ``(at - lookback, at]``, unless the series is stale by then.
-
-        Times and durations in milliseconds.
-        """
+    def newest(self, at: int) -> tuple[int, float] | None:
+        """The last sample in ``(at - lookback, at]`` (ms), unless the series is stale by then."""
         index = bisect.bisect_right(self.times, at) - 1
-        if index < 0 or self.times[index] <= at - lookback:
+        if index < 0 or self.times[index] <= at - self.lookback:
             return None
         value = self.values[index]
         return None if is_stale(value) else (self.times[index], value)

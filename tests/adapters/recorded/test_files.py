@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from prunella.adapters.recorded import files
+from prunella.adapters.recorded import samples as samples_
 from prunella.promql import series_store
 
 SERIES = {"__name__": "load", "namespace": "shop", "deployment": "cart"}
@@ -54,12 +55,13 @@ GOOD = {
 }
 
 
-def _samples() -> files.Samples:
-    return files.Samples("namespace", "shop", lambda labels: labels["__name__"] == "load")
+def _samples(**naming: str) -> files.Samples:
+    named = samples_.Naming(label="deployment", asked=frozenset({"load"}), **naming)
+    return files.Samples("namespace", "shop", lambda labels: labels["__name__"] == "load", named)
 
 
-def _load(path: pathlib.Path) -> tuple[series_store.SeriesStore, float, float]:
-    samples = _samples()
+def _load(path: pathlib.Path, **naming: str) -> tuple[series_store.SeriesStore, float, float]:
+    samples = _samples(**naming)
     files.load(path, samples, lambda _: None)
     return samples.store()
 
@@ -79,6 +81,83 @@ def test_every_format_gives_the_same_samples(
 
     assert SAMPLES == _found(store, SERIES)
     assert (first, last) == (1_700_000_000.0, 1_700_000_060.0)
+
+
+MILLISECONDS = ("1700000000000", "1700000060000")
+ISO = ("2023-11-14T22:13:20.000Z", "2023-11-14T22:14:20.000Z")
+FORMATTED = ("2023-11-14 22:13:20", "2023-11-14 22:14:20")
+EXPORTS = {
+    "joined by time, raw": (
+        MILLISECONDS,
+        '"Time","{__name__=""load"", deployment=""cart""}","{__name__=""load"", deployment=""x""}"',
+        "{},{},7",
+        {},
+    ),
+    "joined by time, for Excel, formatted, by the legend": (
+        FORMATTED,
+        'sep=,\r\n"Time","cart","x"',
+        '"{}",{},undefined',
+        {"metric": "load"},
+    ),
+    "joined by time, of an expression": (
+        ISO,
+        '"Time","{deployment=""cart""}"',
+        "{},{}",
+        {"metric": "load"},
+    ),
+    "one column, named": (ISO, '"Time","load{deployment=""cart""}"', "{},{}", {}),
+    "one column, for Excel in a land of commas": (
+        FORMATTED,
+        'sep=;\n"Time";"load{deployment=""cart""}"',
+        "{};{}",
+        {},
+    ),
+    "one column, of the only target": (
+        MILLISECONDS,
+        '"Time","Value"',
+        "{},{}",
+        {"metric": "load", "target": "cart"},
+    ),
+    "a series at a time, of old": (
+        ISO,
+        "Series;Time;Value",
+        'load{{deployment="cart"}};{};{}',
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("times", "header", "row", "naming"), EXPORTS.values(), ids=EXPORTS.keys())
+def test_what_grafana_exports_is_read_as_it_is(
+    tmp_path: pathlib.Path,
+    times: tuple[str, ...],
+    header: str,
+    row: str,
+    naming: Mapping[str, str],
+) -> None:
+    """Given an export in any of its forms, then the same samples come of it."""
+    rows = [row.format(when, value) for when, (_, value) in zip(times, SAMPLES, strict=True)]
+    (tmp_path / "panel.csv").write_text("\n".join([header, *rows, ""]))
+    store, _, _ = _load(tmp_path, **naming)
+
+    assert SAMPLES == _found(store, SERIES)
+
+
+def test_a_table_that_does_not_fit_says_what_it_has_and_what_is_asked_for(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Given columns that no query reads, then all that is needed to name them is said."""
+    (tmp_path / "a.csv").write_text('Time,"{deployment=""cart""}",p99\n1700000000,1,2\n')
+
+    with pytest.raises(files.FileError) as caught:
+        _load(tmp_path)
+    assert str(caught.value) == (
+        "the files have no sample that the policy's queries could read; "
+        f'the columns of {tmp_path / "a.csv"} are Time, {{deployment="cart"}}, p99; '
+        'the metrics found are p99; no series is named by {deployment="cart"}; '
+        "the queries ask for load; name them by --metric load, by a column `metric`, or by "
+        'headers such as load{deployment="checkout"}'
+    )
 
 
 def test_parquet_is_read_like_csv(tmp_path: pathlib.Path) -> None:
@@ -124,6 +203,12 @@ BAD = {
     "no sample": ("x.om", "load\n", "x.om:1: not a sample"),
     "bad labels": ("x.om", "load{a=b} 1 1700000000\n", "x.om:1: labels must be written"),
     "nothing wanted": ("x.om", "other 1 1700000000\n", "no sample that the policy's queries"),
+    "a value with its unit": (
+        "load.csv",
+        "time,value\n1700000000,0.2 s\n",
+        "load.csv:2: could not read '0.2 s' as a number (in Grafana, switch `Formatted data` off)",
+    ),
+    "a number with a comma": ("load.csv", 'time,value\n1700000000,"1,234"\n', "could not read"),
     "two values at once": (
         "x.om",
         "load 1 1700000000\nload 2 1700000000\n",

@@ -10,11 +10,12 @@ import pytest
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.simulated import clock as clocks
 from prunella.core import model
-from prunella.core.signals import history, query_analysis
+from prunella.core.signals import freshness, history
 from tests.engine import recorded as stories
 from tests.engine.recorded import START, Story
 
 NAMESPACE = "shop"
+SECONDS = 15.0
 SPAN = history.Span(START.timestamp(), START.timestamp() + 1200, 30.0)
 
 
@@ -44,14 +45,7 @@ class Counting:
 
 
 def _asked(query: str = 'app_load{namespace="shop"}', step: float | None = None) -> recorded.Asked:
-    labels = ("namespace", "deployment")
-    return recorded.Asked(
-        "default",
-        query,
-        query_analysis.freshness_query(query, labels),
-        query_analysis.freshness_query(query, labels, learn_interval=True),
-        step,
-    )
+    return recorded.Asked("default", query, ("namespace", "deployment"), step)
 
 
 @pytest.fixture
@@ -67,7 +61,8 @@ def _made(
     story: Story, asked: recorded.Asked
 ) -> tuple[recorded.RecordedMetrics, Counting, clocks.VirtualClock]:
     source, clock = Counting(story), clocks.VirtualClock(START)
-    return recorded.RecordedMetrics(source, clock, NAMESPACE, [asked]), source, clock
+    spacings = {asked.key: freshness.Spacing(SECONDS)}
+    return recorded.RecordedMetrics(source, clock, NAMESPACE, [asked], spacings), source, clock
 
 
 def _seen(answer: model.Answer) -> dict[str, str]:
@@ -83,7 +78,7 @@ async def test_a_column_is_the_instant_answer(story: Story) -> None:
     source.instant.clear()
     values: list[float] = []
     for _ in range(40):
-        for query in (asked.query, asked.fresh):
+        for query in (asked.query, asked.fresh()):
             answer = await made.query("default", NAMESPACE, query)
             assert source.instant == [], "the source was asked again"
             truth = await source.query("default", NAMESPACE, query, clock.now())
@@ -107,20 +102,40 @@ async def test_beside_the_grid_the_source_is_asked(story: Story) -> None:
     assert [_asked().query, 'other{namespace="shop"}'] == source.instant
 
 
-async def test_the_scrape_interval_is_the_same_all_along(story: Story) -> None:
-    """Given an interval learned once, then it is told at each moment, with the ages."""
+@pytest.mark.parametrize("tier", range(len(freshness.WINDOWS)))
+async def test_the_spacing_is_the_same_all_along(story: Story, tier: int) -> None:
+    """Given a spacing that is known, then it is told at each moment, however it is asked for."""
     asked = _asked()
     made, _, _ = _made(story, asked)
-    await made.learn_intervals(START.timestamp(), START.timestamp() + 3600)
     made.use(await made.fetch(SPAN))
-    answer = await made.query("default", NAMESPACE, asked.learn)
-    plain = await made.query("default", NAMESPACE, asked.fresh)
+    windows = [window for each in sorted({0, tier}) for window in freshness.WINDOWS[each]]
+    answer = await made.query("default", NAMESPACE, asked.fresh(windows))
+    plain = await made.query("default", NAMESPACE, asked.fresh())
     assert isinstance(answer, model.Vector)
     assert isinstance(plain, model.Vector)
-    freshness = query_analysis.read_freshness(answer.samples)
+    found = freshness.read_freshness(answer.samples)
 
-    assert freshness.scrape_seconds == pytest.approx(15.0)
-    assert plain.samples == freshness.ages
+    assert found.scrape_seconds == SECONDS
+    assert plain.samples == found.ages
+
+
+class Told(Counting):
+    """A source that only answers: a Prometheus."""
+
+
+async def test_a_source_that_only_answers_is_asked_at_a_few_moments(story: Story) -> None:
+    """Given no samples at hand, then they are counted, and most readings decide."""
+    asked = _asked()
+    source = Told(story)
+    found = await recorded.learn_spacings(
+        source, NAMESPACE, [asked], START.timestamp(), START.timestamp() + 3600
+    )
+
+    assert len(source.instant) == 10
+    assert found[asked.key].seconds == pytest.approx(15.0)
+    assert found == await recorded.learn_spacings(
+        story.metrics(), NAMESPACE, [asked], START.timestamp(), START.timestamp() + 3600
+    )
 
 
 async def test_a_detectors_own_grid_is_cut_from_what_was_fetched(story: Story) -> None:

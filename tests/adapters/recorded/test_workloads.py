@@ -114,6 +114,18 @@ def test_a_name_is_there_from_its_first_sample_on() -> None:
     assert [True] * 5 + [False] * 5 == later.exists[0].tolist()
 
 
+def test_a_name_that_no_object_can_have_is_no_target() -> None:
+    """Given labels with spaces, capitals or slashes, then they are left out and kept to be told."""
+    census = _census()
+    seen = dict.fromkeys(
+        ("cart", "Cart", "my cart", "a/b", "-cart", "x" * 254), np.ones(10, np.bool_)
+    )
+    states = census.by_names(MINUTES, seen)
+
+    assert ["cart"] == [ref.name for ref in states.refs]
+    assert {"Cart", "my cart", "a/b", "-cart", "x" * 254} == census.dropped
+
+
 def test_a_named_target_is_always_there() -> None:
     """Given a target by name, then it alone is there, seen or not."""
     census = workloads.Census("shop", _target(name="cart"), ())

@@ -12,7 +12,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import metrics
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import history, query_analysis
+from prunella.core.signals import freshness, history
 from prunella.promql import notation, series_store
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -50,9 +50,7 @@ def value(answer: model.Answer) -> float:
 
 async def age(source: metrics.SimulatedMetrics) -> float:
     """The age that a freshness query tells."""
-    return value(
-        await source.query("default", "shop", query_analysis.freshness_query(QUERY, ("pod",)))
-    )
+    return value(await source.query("default", "shop", freshness.freshness_query(QUERY, ("pod",))))
 
 
 QUERY = 'sum(requests_total{namespace="shop"})'

@@ -9,7 +9,7 @@ import pytest
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import query_analysis
+from prunella.core.signals import freshness, query_analysis
 from tests.contract import metric_worlds
 
 Doubt = reasons.Doubt
@@ -121,15 +121,17 @@ async def test_unreachable(world: metric_worlds.World) -> None:
     assert answer.reason == Doubt.UNREACHABLE
 
 
-async def freshness(
+async def told_freshness(
     world: metric_worlds.World, query: str, *labels: str
-) -> query_analysis.Freshness:
+) -> freshness.Freshness:
     """What a freshness query tells, with the scrape interval."""
     confined = query_analysis.confine(query, "namespace", "shop")
-    asked = query_analysis.freshness_query(confined, ("namespace", *labels), learn_interval=True)
+    asked = freshness.freshness_query(
+        confined, ("namespace", *labels), windows=freshness.WINDOWS[0]
+    )
     answer = await world.metrics.query("default", "shop", asked, metric_worlds.NOW)
     assert isinstance(answer, model.Vector), answer
-    return query_analysis.read_freshness(answer.samples)
+    return freshness.read_freshness(answer.samples)
 
 
 AGES = {
@@ -162,14 +164,29 @@ async def test_freshness(
     interval: float | None,
 ) -> None:
     """The age of the newest sample of each leaf and target, and how often it is scraped."""
-    found = await freshness(world, query, "deployment", "pod")
+    found = await told_freshness(world, query, "deployment", "pod")
 
     seen = {}
     for each in found.ages:
         target = each.labels.get("deployment", each.labels.get("pod", ""))
-        seen[each.labels[query_analysis.LEAF_LABEL], target] = each.value
+        seen[each.labels[freshness.LEAF_LABEL], target] = each.value
     assert pytest.approx(ages, abs=0.01) == seen
     assert interval == found.scrape_seconds
+
+
+async def test_samples_far_apart_are_found_and_their_spacing_is_learned(
+    world: metric_worlds.World,
+) -> None:
+    """Given samples every 10 minutes, older than a selector sees, then age and spacing are told."""
+    confined = query_analysis.confine("last_over_time(seldom[20m])", "namespace", "shop")
+    windows = [window for tier in freshness.WINDOWS for window in tier]
+    asked = freshness.freshness_query(confined, ("namespace", "pod"), windows=windows, reach=2400)
+    answer = await world.metrics.query("default", "shop", asked, metric_worlds.NOW)
+    assert isinstance(answer, model.Vector), answer
+    found = freshness.read_freshness(answer.samples)
+
+    assert [400.0] == pytest.approx([each.value for each in found.ages], abs=0.01)
+    assert found.scrape_seconds == pytest.approx(600.0, rel=0.05)
 
 
 async def test_an_aggregate_has_no_age(world: metric_worlds.World) -> None:

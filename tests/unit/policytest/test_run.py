@@ -223,3 +223,57 @@ def test_what_git_owns_is_left_alone() -> None:
     )
 
     assert {} == stories.wrong(run.run_case(test, test.cases[0], stories.policies()))
+
+
+def test_a_source_of_nan_is_doubt_and_no_error() -> None:
+    """Given a source that answers NaN, ages too, then the verdict is Unknown and nothing breaks."""
+    story = {
+        "events": [{"at": "1m", "source": "nan"}],
+        "expect": {
+            "checks": [
+                {"at": "45s", "verdict": "Healthy"},
+                {"at": "5m", "verdict": "Unknown", "reason": "Stale"},
+            ]
+        },
+    }
+    before = {**story, "events": [{"at": "-1m", "source": "nan"}]}
+
+    assert {} == stories.wrong(stories.play(story))
+    assert ["45s verdict"] == list(stories.wrong(stories.play(before)))
+
+
+NOTHING_JUDGED: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "no target": (
+        {},
+        {"target": {"name": "checkuot"}},
+        "targets",
+        "passes was there a workload that the policy selects",
+    ),
+    "all is Unknown": (
+        {"events": [{"at": "-1m", "source": "empty"}]},
+        {},
+        "verdicts",
+        "load: NoData: no series is mapped to Deployment/checkout",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "policy", "check", "words"), NOTHING_JUDGED.values(), ids=NOTHING_JUDGED
+)
+def test_a_story_in_which_nothing_is_judged_fails(
+    case: dict[str, Any], policy: dict[str, Any], check: str, words: str
+) -> None:
+    """Given no target or no verdict, then "nothing happened" is no proof, and that is said."""
+    wrong = stories.wrong(stories.play(case, **policy))
+
+    assert [check] == list(wrong)
+    assert words in wrong[check][1]
+
+
+def test_a_story_that_expects_doubt_may_have_nothing_else() -> None:
+    """Given a case that is about Unknown, then it may be Unknown all along."""
+    expect = {"checks": [{"at": "2m", "verdict": "Unknown", "reason": "NoData"}]}
+    events = [{"at": "-1m", "source": "empty"}]
+
+    assert {} == stories.wrong(stories.play({"events": events, "expect": expect}))

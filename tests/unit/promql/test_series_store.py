@@ -118,7 +118,9 @@ def test_newest(at: int, expected: tuple[int, float] | None) -> None:
     series.append(50, 2)
     series.append(60, series_store.STALE)
 
-    assert expected == series.newest(at, 30_000)
+    series.lookback = 30_000
+
+    assert expected == series.newest(at)
 
 
 def test_only_the_marker_is_stale() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import promql_parser
 
 from prunella import ports, settings
 from prunella.adapters.recorded import metrics as recorded
+from prunella.adapters.recorded import spacings
 from prunella.adapters.simulated import metrics as simulated
+from prunella.core.signals import freshness, query_analysis
 from prunella.core.signals import history as core_history
-from prunella.core.signals import query_analysis
 from prunella.promql import selectors, series_store
 
 
@@ -26,11 +27,35 @@ class StoredMetrics(simulated.SimulatedMetrics):
     ) -> None:
         super().__init__(store, clock, sources=sources)
         self._samples = store
-        self._fresh: dict[str, tuple[recorded.Asked, tuple[str, ...]]] = {}
+        self._fresh: dict[str, recorded.Asked] = {}
 
-    def expect(self, asked: Iterable[tuple[recorded.Asked, tuple[str, ...]]]) -> None:
-        """Prepare for the freshness of these queries, each with its signal's mapping labels."""
-        self._fresh = {each.fresh: (each, labels) for each, labels in asked}
+    def expect(self, asked: Iterable[recorded.Asked]) -> None:
+        """Prepare for the freshness of these queries."""
+        for each in asked:
+            reach = freshness.reach(self.spacing(each))
+            self._fresh |= {each.fresh(): each, each.fresh(reach=reach): each}
+
+    def spacing(self, asked: recorded.Asked) -> freshness.Spacing:
+        """How far apart the samples of a query's series are, by the samples themselves."""
+        found: dict[int, dict[frozenset[tuple[str, str]], float]] = {}
+        for number, series, key in self._leaves(asked):
+            usual = spacings.usual(np.frombuffer(series.times, np.int64))
+            if usual is not None:
+                groups = found.setdefault(number, {})
+                groups[key] = min(usual, groups.get(key, usual))
+        return freshness.spacing_of(found.values())
+
+    def _leaves(
+        self, asked: recorded.Asked
+    ) -> Iterator[tuple[int, series_store.Series, frozenset[tuple[str, str]]]]:
+        """Each leaf's number with each of its series, and the mapping labels that this has."""
+        for number, leaf in enumerate(query_analysis.leaves(asked.query)):
+            selector = promql_parser.parse(leaf)
+            if not isinstance(selector, promql_parser.VectorSelector):
+                continue
+            for series in self._samples.select(selectors.matchers_of(selector)):
+                own = {each: series.labels[each] for each in asked.labels if each in series.labels}
+                yield number, series, frozenset(own.items())
 
     async def history(
         self, source: str, namespace: str, query: str, span: core_history.Span
@@ -40,24 +65,16 @@ class StoredMetrics(simulated.SimulatedMetrics):
         if known is None:
             answer: core_history.Answer = await super().history(source, namespace, query, span)
             return answer
-        asked, labels = known
-        return self._ages(asked.query, labels, core_history.grid(span.start, span.end, span.step))
+        return self._ages(known, core_history.grid(span.start, span.end, span.step))
 
-    def _ages(
-        self, query: str, labels: tuple[str, ...], times: core_history.Floats
-    ) -> core_history.Matrix:
+    def _ages(self, asked: recorded.Asked, times: core_history.Floats) -> core_history.Matrix:
         rows: dict[frozenset[tuple[str, str]], core_history.Floats] = {}
         points = np.rint(times * 1000).astype(np.int64)
-        for number, leaf in enumerate(query_analysis.leaves(query)):
-            selector = promql_parser.parse(leaf)
-            if not isinstance(selector, promql_parser.VectorSelector):
-                continue
-            for series in self._samples.select(selectors.matchers_of(selector)):
-                own = {name: series.labels[name] for name in labels if name in series.labels}
-                key = frozenset({**own, query_analysis.LEAF_LABEL: str(number)}.items())
-                ages = _ages_of(series, points)
-                before = rows.get(key)
-                rows[key] = ages if before is None else np.fmin(before, ages)
+        for number, series, own in self._leaves(asked):
+            key = own | {(freshness.LEAF_LABEL, str(number))}
+            ages = _ages_of(series, points)
+            before = rows.get(key)
+            rows[key] = ages if before is None else np.fmin(before, ages)
         kept = {key: ages for key, ages in rows.items() if not np.isnan(ages).all()}
         values = np.stack(list(kept.values())) if kept else np.zeros((0, len(times)))
         return core_history.Matrix(times, tuple(dict(key) for key in kept), values)
@@ -70,7 +87,7 @@ def _ages_of(
     times = np.frombuffer(series.times, np.int64)
     places = np.searchsorted(times, points, side="right") - 1
     newest = times[np.maximum(places, 0)]
-    there = (places >= 0) & (newest > points - selectors.LOOKBACK)
+    there = (places >= 0) & (newest > points - series.lookback)
     if series.has_stale:
         bits = np.frombuffer(series.values, np.uint64)
         stale = np.frombuffer(np.float64(series_store.STALE).tobytes(), np.uint64)[0]

@@ -10,23 +10,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import functools
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prunella import ports
 from prunella.core import model
-from prunella.core.signals import alerts, compiled, query_analysis
+from prunella.core.signals import alerts, compiled, freshness
 from prunella.core.signals import history as core_history
 
 Bools = NDArray[np.bool_]
 _CLOSE = 0.002
 """Seconds: Prometheus knows times to the millisecond."""
-_COUNTED = 300.0
-"""Seconds in which the samples of the recorded scrape interval are told to have been counted."""
 _PROBES = 9
+_WINDOWS = tuple(window for tier in freshness.WINDOWS for window in tier)
 
 
 class HistoryError(Exception):
@@ -83,14 +84,18 @@ def place(times: core_history.Floats, when: float) -> int | None:
     return None
 
 
+Spacings = Mapping[Key, freshness.Spacing]
+"""By source and query."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """One query of a signal with what is needed to ask for the age of its data."""
 
     source: str
     query: str
-    fresh: str
-    learn: str
+    labels: tuple[str, ...]
+    """Labels that its series are mapped by."""
     step: float | None
     """Of a signal that looks back: it is asked on this grid, and only its age at each pass."""
 
@@ -102,57 +107,118 @@ class Asked:
     @property
     def fresh_key(self) -> Key:
         """Where the ages of its data are found."""
-        return self.source, self.fresh
+        return self.source, self.fresh()
+
+    def fresh(self, windows: Sequence[int] = (), reach: int = 0) -> str:
+        """The query for its age. Raises PromqlError."""
+        return _fresh(self.query, self.labels, tuple(windows), reach)
+
+    def texts(self, spacing: freshness.Spacing) -> dict[str, bool]:
+        """All queries for its age that a pass may ask; whether each asks for the spacing too."""
+        reaches = {0, freshness.reach(spacing)}
+        tiers = range(len(freshness.WINDOWS))
+        chosen = [{0}, *({0, tier} for tier in tiers), set(tiers)]
+        found = {self.fresh(reach=reach): False for reach in reaches}
+        for tiers_of in chosen:
+            windows = [window for tier in sorted(tiers_of) for window in freshness.WINDOWS[tier]]
+            found.update((self.fresh(windows, reach), True) for reach in reaches)
+        return found
+
+
+@functools.lru_cache(maxsize=8192)
+def _fresh(query: str, labels: tuple[str, ...], windows: tuple[int, ...], reach: int) -> str:
+    """The same text each time: parsing a query costs more than a column of its answer."""
+    return freshness.freshness_query(query, labels, windows=windows, reach=reach)
+
+
+@runtime_checkable
+class KnowsSpacing(Protocol):
+    """A source that has the samples themselves, and need not be asked at several moments."""
+
+    def spacing(self, asked: Asked) -> freshness.Spacing:
+        """How far apart the samples of a query's series are."""
 
 
 def questions(signal: compiled.Signal) -> dict[str, Asked]:
     """The queries that a pass asks for one signal, by role."""
     step = signal.lookback.step if signal.lookback is not None else None
     return {
-        role: Asked(
-            source=signal.spec.source,
-            query=query,
-            fresh=query_analysis.freshness_query(query, signal.labels),
-            learn=query_analysis.freshness_query(query, signal.labels, learn_interval=True),
-            step=step,
-        )
+        role: Asked(signal.spec.source, query, signal.labels, step)
         for role, query in signal.queries.items()
     }
+
+
+async def learn_spacings(
+    origin: ports.Metrics, namespace: str, asked: Collection[Asked], start: float, end: float
+) -> Spacings:
+    """How far apart the samples of each query are, in all of a history. Raises HistoryError.
+
+    Samples are told apart nowhere in an answer of PromQL, so they are counted at a few moments.
+    """
+    if isinstance(origin, KnowsSpacing):
+        return {each.key: origin.spacing(each) for each in asked}
+    times = np.linspace(start, end, _PROBES + 2)[1:].tolist()
+    found = {}
+    for each in {one.key: one for one in asked}.values():
+        seen = []
+        for when in times:
+            at = datetime.datetime.fromtimestamp(when, datetime.UTC)
+            answer = await origin.query(each.source, namespace, each.fresh(_WINDOWS), at)
+            believed = _believed(answer, each.query)
+            seen.append(freshness.read_freshness(believed.samples).spacing)
+        found[each.key] = _usual(seen)
+    return found
+
+
+def _usual(seen: Sequence[freshness.Spacing]) -> freshness.Spacing:
+    """The middle one of several readings; slow series are those that most readings know."""
+    known = [each.seconds for each in seen if each.seconds is not None]
+    if not known:
+        return freshness.Spacing()
+    slower: dict[frozenset[tuple[str, str]], list[float]] = {}
+    for each in seen:
+        for sample in each.slower:
+            slower.setdefault(frozenset(sample.labels.items()), []).append(sample.value)
+    samples = (
+        model.Sample(dict(key), statistics.median_low(values))
+        for key, values in slower.items()
+        if 2 * len(values) > len(known)
+    )
+    return freshness.Spacing(statistics.median_low(known), tuple(samples))
 
 
 class RecordedMetrics:
     """Answers of the stretch that is in use; everything else is asked of ``origin``.
 
-    The scrape interval is learned once for all of the history, so that a verdict does not depend
-    on which moments were passed over.
+    The spacing of samples is learned once for all of the history, so that a verdict does not
+    depend on which moments were passed over.
     """
 
     def __init__(
-        self, origin: ports.Metrics, clock: ports.Clock, namespace: str, asked: Sequence[Asked]
+        self,
+        origin: ports.Metrics,
+        clock: ports.Clock,
+        namespace: str,
+        asked: Sequence[Asked],
+        spacings: Spacings,
     ) -> None:
         self._origin = origin
         self._clock = clock
         self._namespace = namespace
         self._asked = tuple(dict.fromkeys(asked))
-        self._learn = {(each.source, each.learn): each for each in asked}
         self._recording = Recording(np.empty(0), {})
-        self.scrape_seconds: dict[Key, float | None] = {each.key: None for each in asked}
-        """Of each query's metrics; None where it can't be told."""
+        self.spacings = spacings
+        self._texts: dict[Key, tuple[Asked, bool]] = {}
+        """Each query for ages that a pass may ask, and whether it asks for the spacing too."""
+        self._search: dict[Key, str] = {}
+        """By the key of a query's ages, the text that finds them in this history."""
+        for each in self._asked:
+            spacing = spacings.get(each.key, freshness.Spacing())
+            for text, learns in each.texts(spacing).items():
+                self._texts[each.source, text] = each, learns
+            self._search[each.fresh_key] = each.fresh(reach=freshness.reach(spacing))
         self.samples = 0
         """Samples fetched so far."""
-
-    async def learn_intervals(self, start: float, end: float) -> None:
-        """Learn how often the metrics of each query were scraped. Raises HistoryError."""
-        times = np.linspace(start, end, _PROBES + 2)[1:].tolist()
-        for asked in self._asked:
-            seen: list[float] = []
-            for when in times:
-                at = datetime.datetime.fromtimestamp(when, datetime.UTC)
-                answer = await self._origin.query(asked.source, self._namespace, asked.learn, at)
-                found = query_analysis.read_freshness(_believed(answer, asked.query).samples)
-                if found.scrape_seconds is not None:
-                    seen.append(found.scrape_seconds)
-            self.scrape_seconds[asked.key] = statistics.median_low(seen) if seen else None
 
     async def fetch(self, span: core_history.Span) -> Recording:
         """Ask all queries for a stretch, ages included. Raises HistoryError."""
@@ -187,12 +253,13 @@ class RecordedMetrics:
     ) -> model.Answer:
         """Ask one instant query; ``at`` None is the simulated now. Never raises."""
         when = self._clock.now() if at is None else at
-        learned = self._learn.get((source, query))
-        text = query if learned is None else learned.fresh
+        asked, learns = self._texts.get((source, query), (None, False))
+        text = query if asked is None else asked.fresh()
         answer = await self._answer(source, namespace, text, when)
-        if learned is None or isinstance(answer, model.Failure):
+        if asked is None or not learns or isinstance(answer, model.Failure):
             return answer
-        return _with_interval(answer, self.scrape_seconds[learned.key])
+        spacing = self.spacings.get(asked.key, freshness.Spacing())
+        return model.Vector(freshness.told(answer.samples, spacing), answer.infos)
 
     async def history(
         self, source: str, namespace: str, query: str, span: core_history.Span
@@ -218,13 +285,14 @@ class RecordedMetrics:
         known = self._recording.answers.get((source, query))
         column = self._recording.column(when.timestamp()) if known is not None else None
         if known is None or column is None:
-            return await self._origin.query(source, namespace, query, when)
+            text = self._search.get((source, query), query)
+            return await self._origin.query(source, namespace, text, when)
         return known.at(column)
 
     async def _fetch(self, key: Key, span: core_history.Span, *, tells_nan: bool) -> Answered:
         """``tells_nan``: whether a NaN must be told from no sample."""
         source, query = key
-        matrix = await self.ask(source, query, span)
+        matrix = await self.ask(source, self._search.get(key, query), span)
         present = ~np.isnan(matrix.values)
         if tells_nan and not present.all():
             present |= await self._probe(source, query, span, matrix)
@@ -274,11 +342,3 @@ def _believed(answer: model.Answer, query: str) -> model.Vector:
     if isinstance(answer, model.Failure):
         raise HistoryError(f"{query}: {answer.message}")
     return answer
-
-
-def _with_interval(ages: model.Vector, seconds: float | None) -> model.Vector:
-    """Ages and the interval, in the form that `query_analysis.read_freshness` reads."""
-    if seconds is None:
-        return ages
-    labels = {query_analysis.LEAF_LABEL: f"count-{_COUNTED:g}-recorded"}
-    return model.Vector((*ages.samples, model.Sample(labels, _COUNTED / seconds)), ages.infos)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from prunella.api import types
 
 _MILLISECONDS_FROM: Final = 1e11
-"""A number above is milliseconds: as seconds it would be beyond the year 5000."""
+"""A number above is milliseconds, or micro or nano: as seconds it would be beyond the year 5000."""
 _AGO: Final = re.compile(r"-\s*(\w+)")
 
 
@@ -36,7 +36,10 @@ def parse_seconds(value: Any) -> float:
 
 
 def _scaled(number: float) -> float:
-    return number / 1000 if abs(number) > _MILLISECONDS_FROM else number
+    """Seconds; a number that would be beyond the year 5000 is a smaller unit."""
+    while abs(number) > _MILLISECONDS_FROM:
+        number /= 1000
+    return number
 
 
 def _aware(when: datetime.datetime) -> datetime.datetime:

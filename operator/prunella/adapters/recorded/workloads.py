@@ -50,6 +50,8 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
 """The metrics of kube-state-metrics that tell ``FIELDS``, by kind of workload."""
 AUTOSCALERS: Final = "kube_horizontalpodautoscaler_info"
 _POD: Final = {kind: re.compile(f"(.+){ending}") for kind, ending in lineage.ENDINGS.items()}
+_OBJECT_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+"""RFC 1123: what the API server accepts as a workload's name."""
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_]")
 
 
@@ -155,12 +157,17 @@ class Census:
         self._target = target
         self._names = frozenset({target.name} if target.name is not None else names)
         self._selecting = labels_for(target.selector)
+        self.dropped: set[str] = set()
+        """Names that were seen and that no object can have."""
         self._last_seen: dict[str, float] = {}
         self._last_fields: dict[str, dict[str, int]] = {}
         self._templates: dict[str, tuple[int, int, int]] = {}
 
     def wanted(self, name: str) -> bool:
-        """Whether this name may be a target."""
+        """Whether this name may be a target, and be one at all."""
+        if not _OBJECT_NAME.fullmatch(name):
+            self.dropped.add(name)
+            return False
         return not self._names or name in self._names
 
     def ref(self, name: str) -> model.Ref:

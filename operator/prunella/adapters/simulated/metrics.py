@@ -255,4 +255,5 @@ class _FrozenStore(series_store.SeriesStore):
         cut.times.extend(series.times[:count])
         cut.values.extend(series.values[:count])
         cut.has_stale = series.has_stale
+        cut.lookback = series.lookback
         return cut

@@ -50,8 +50,13 @@ class Report:
         )
 
 
-def check_text(file: str, text: str, scrape_seconds: float) -> Report:
-    """Check every policy of one file; other documents are counted and left."""
+def check_text(
+    file: str, text: str, scrape_seconds: float, data: pathlib.Path | None = None
+) -> Report:
+    """Check every policy of one file; other documents are counted and left.
+
+    ``data`` holds samples of what the queries read. Raises CliError where they can't be read.
+    """
     found, broken = documents.read(file, text)
     findings: list[Finding] = list(broken)
     ours = skipped = 0
@@ -60,11 +65,13 @@ def check_text(file: str, text: str, scrape_seconds: float) -> Report:
             skipped += 1
             continue
         ours += 1
-        findings.extend(map(document.place, _check_document(document, scrape_seconds)))
+        findings.extend(map(document.place, _check_document(document, scrape_seconds, data)))
     return Report(tuple(sorted(findings)), 1, ours, skipped)
 
 
-def _check_document(document: Document, scrape_seconds: float) -> Iterator[Note]:
+def _check_document(
+    document: Document, scrape_seconds: float, data: pathlib.Path | None
+) -> Iterator[Note]:
     content = document.content
     assert isinstance(content, dict)  # noqa: S101 - is_ours has seen to it
     yield from document.notes
@@ -87,6 +94,10 @@ def _check_document(document: Document, scrape_seconds: float) -> Iterator[Note]
     )
     for rule in (*rules.RULES, *when_rules.RULES, *of_queries):
         yield from rule(policy)
+    if data is not None and not unparsed:
+        from prunella.cli.lint import data_rules  # noqa: PLC0415 - it loads the backtest
+
+        yield from data_rules.check(policy, data)
 
 
 def texts(names: Sequence[str], stdin: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import pathlib
 import sys
 from typing import Annotated
 
@@ -34,6 +35,10 @@ def lint(
         float,
         typer.Option("--scrape-interval", min=1, help="Seconds between scrapes, for hints."),
     ] = 15.0,
+    data: Annotated[
+        pathlib.Path | None,
+        typer.Option("--data", help="Samples of what the queries read, as for backtest."),
+    ] = None,
 ) -> None:
     """Check policies offline: schema, PromQL and good sense.
 
@@ -46,7 +51,7 @@ def lint(
     stdin = sys.stdin.read() if check.STANDARD_INPUT in files else ""
     total = check.Report()
     for name, text in check.texts(files, stdin):
-        total += check.check_text(name, text, scrape_interval)
+        total += check.check_text(name, text, scrape_interval, data)
     if not total.policies and not total.findings:
         raise errors.CliError(f"no RemediationPolicy of prunella.dev in {', '.join(files)}")
     report.FORMATS[output](total, terminal.out())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from prunella.core.signals import compiled, query_analysis
 
 SCRAPES_IN_RANGE = 4
 """Scrapes that a rate's range should hold, so that one that is lost does no harm."""
+ONLY_WHILE_BAD = re.compile(r"ALERTS|ALERTS_FOR_STATE|kube_pod_\w+_(waiting|terminated)_reason")
+"""Metrics of Prometheus and kube-state-metrics without samples while all is well."""
 
 
 def missing_for(policy: Policy) -> Iterator[Note]:
@@ -131,6 +134,24 @@ def filtered_query(policy: Policy) -> Iterator[Note]:
                 yield findings.warning("filtered-query", (*path, *place), message)
 
 
+def only_while_bad(policy: Policy) -> Iterator[Note]:
+    """A series that exists only while something is bad can't show that all is well."""
+    for path, signal in policy.signals():
+        counted_as_none = signal.ratio is not None or signal.absent is not None
+        if counted_as_none or (signal.on_empty is signals_api.OnEmpty.HEALTHY and signal.presence):
+            continue
+        for place, query in policies.values(signal):
+            for leaf in query_analysis.leaves(query):
+                name = leaf.partition("{")[0]
+                if ONLY_WHILE_BAD.fullmatch(name):
+                    message = (
+                        f"{name} exists only while something is bad: while all is well there is "
+                        "no data, and no data is Unknown, never Healthy; write onEmpty: Healthy, "
+                        "and as presence a series that is always there, such as kube_pod_info"
+                    )
+                    yield findings.hint("only-while-bad", (*path, *place), message)
+
+
 def own_namespace(policy: Policy) -> Iterator[Note]:
     """Every selector is confined to the policy's namespace, whatever it asks for."""
     for path, query in policy.all_queries():
@@ -163,6 +184,7 @@ RULES: tuple[Rule, ...] = (
     same_labels_in_ratio,  # Make sure bad and total meet.
     ratio_threshold,  # Make sure the threshold can be crossed.
     filtered_query,  # Make sure a healed target can be seen.
+    only_while_bad,  # Make sure that health has data, too.
     own_namespace,  # Make sure the query can return anything.
     verify_outlasts_range,  # Make sure a slow recovery is waited for.
 )

@@ -93,7 +93,7 @@ def step(
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
     findings = find(workloads, snapshot, config, now)
     verdicts = judge_targets(workloads, findings, config.compiled.when)
-    scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
+    scrapes = {name: reading.spacing.slowest for name, reading in snapshot.readings.items()}
     patience = config.rules.rollout_seconds
     remembered = onsets.remember(
         memory, config.compiled, workloads, findings, scrapes, now, patience

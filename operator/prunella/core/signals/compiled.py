@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Iterator, Mapping
 
 from prunella.api import detectors as detectors_api
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
+from prunella.api import types
 from prunella.core import objects
 from prunella.core.signals import query_analysis
 from prunella.core.signals import when as when_module
@@ -34,6 +36,8 @@ CLUSTER_LABELS = ("cluster", "k8s_cluster_name")
 SCRAPES_TO_WAIT = 2
 ALERT_RANGE = 300.0
 """Seconds that an alert's rule is taken to look back while its expression is not known."""
+SPACING_SLACK = 1.1
+"""Scrapes are never on time: so much more than a step is still one for each sample."""
 
 
 def wait_after_rollout(longest_range: float, scrape_seconds: float) -> float:
@@ -145,6 +149,29 @@ class Policy:
     def longest_range(self) -> float:
         """Seconds that any sample looks back at most."""
         return max(signal.longest_range for signal in self.signals)
+
+
+def coarsened(signal: Signal, spacing: float | None) -> Signal:
+    """The signal as it fits samples so many seconds apart: one grid point for each at most.
+
+    The same sample seen at several points would count several times, as if each were new.
+    """
+    lookback = signal.lookback
+    if lookback is None or spacing is None or spacing <= SPACING_SLACK * lookback.step:
+        return signal
+    step = lookback.step * math.ceil(spacing / SPACING_SLACK / lookback.step)
+    spec = signal.spec
+    if spec.baseline is not None:
+        every = types.Duration.from_seconds(math.ceil(step))
+        spec = spec.model_copy(
+            update={"baseline": spec.baseline.model_copy(update={"every": every})}
+        )
+    return dataclasses.replace(
+        signal,
+        spec=spec,
+        lookback=Lookback(lookback.seconds, step),
+        longest_range=signal.longest_range + step - lookback.step,
+    )
 
 
 def compile_policy(

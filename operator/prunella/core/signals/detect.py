@@ -19,9 +19,10 @@ from prunella.core.signals import (
     alerts,
     compiled,
     events,
+    freshness,
     learning,
     mapping,
-    query_analysis,
+    ranges,
     recorded,
 )
 
@@ -55,6 +56,13 @@ class Reading:
     """Of a signal that looks back: what its memory says of each target."""
     alerts: alerts.Answer | None = None
     """Of a signal that is an alert: what its rules say."""
+    slower: tuple[model.Sample, ...] = ()
+    """Series that are sampled much less often, by their mapping labels: the value is seconds."""
+
+    @property
+    def spacing(self) -> freshness.Spacing:
+        """How far apart samples are."""
+        return freshness.Spacing(self.scrape_seconds, self.slower)
 
     def samples(self) -> list[model.Sample]:
         """All samples of all answers, ages included."""
@@ -71,6 +79,14 @@ class _Verdict:
     value: float | None
     pod: str = ""
     mapped_by: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Age:
+    """How old the oldest data is that a value rests on, and how far its samples are apart."""
+
+    seconds: float
+    spacing: float | None
 
 
 def detect(
@@ -107,7 +123,7 @@ def detect(
         found = [_recalled(signal, reading, judged, ages, each) for each in targets]
         return [_of_living(signal, each, living) for each in found]
     if signal.spec.burn_rate is not None:
-        return [_burning(signal, reading, mapped, ages, each, detectors) for each in targets]
+        return [_burning(signal, mapped, ages, each, detectors) for each in targets]
     if signal.spec.absent is not None:
         return [_missing(signal, reading, mapped, each, detectors) for each in targets]
     limits = _threshold(signal)
@@ -125,15 +141,16 @@ def _recalled(
     signal: compiled.Signal,
     reading: Reading,
     judged: Mapping[model.Ref, learning.Judged],
-    ages: Mapping[model.Ref, float],
+    ages: Mapping[model.Ref, _Age],
     target: model.Ref,
 ) -> model.Finding:
     """The finding of a detector that looks back."""
     found = judged.get(target)
     if found is None:
-        message = f"no series is mapped to {target}"
+        hint = ranges.hint(signal.queries.values(), reading.scrape_seconds)
+        message = f"no series is mapped to {target}{hint}"
         return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
-    return _believed(signal, reading, ages.get(target), target, found)
+    return _believed(signal, ages.get(target), target, found)
 
 
 def _of_living(
@@ -161,8 +178,7 @@ def _gone_text(target: model.Ref, pods: Sequence[str]) -> str:
 
 def _believed(
     signal: compiled.Signal,
-    reading: Reading,
-    age: float | None,
+    age: _Age | None,
     target: model.Ref,
     found: learning.Judged,
 ) -> model.Finding:
@@ -171,7 +187,7 @@ def _believed(
     # What rules recorded is asked for no longer than one evaluation: its query knows its age.
     bounded = signal.recorded and signal.spec.baseline is not None
     if judgement.verdict is not model.Verdict.UNKNOWN and not bounded:
-        stale = _stale(signal, reading, age)
+        stale = _stale(signal, age)
         if stale is not None:
             return _unknown(signal, target, reasons.Doubt.STALE, stale)
     message = judgement.message + (f" on pod {found.pod}" if found.pod else "")
@@ -189,9 +205,8 @@ def _believed(
 
 def _burning(
     signal: compiled.Signal,
-    reading: Reading,
     mapped: Mapping[str, mapping.Mapped],
-    ages: Mapping[model.Ref, float],
+    ages: Mapping[model.Ref, _Age],
     target: model.Ref,
     detectors: Detectors,
 ) -> model.Finding:
@@ -200,7 +215,7 @@ def _burning(
     windows = events.windows_of(signal, mapped, target)
     judgement = detectors.burn_rate(windows, signal.spec.burn_rate)
     found = learning.Judged(judgement, mapped_by=events.mapped_by(mapped, target))
-    return _believed(signal, reading, ages.get(target), target, found)
+    return _believed(signal, ages.get(target), target, found)
 
 
 def _missing(
@@ -218,8 +233,9 @@ def _missing(
     found = learning.Judged(judgement, mapped_by=events.mapped_by(mapped, target))
     # What is absent has no age; the proof that it would have been seen is the canary's.
     seen = reading.ages.samples if isinstance(reading.ages, model.Vector) else ()
-    age = min((sample.value for sample in seen), default=None)
-    return _believed(signal, reading, age, target, found)
+    youngest = min((sample.value for sample in seen), default=None)
+    age = None if youngest is None else _Age(youngest, reading.spacing.slowest)
+    return _believed(signal, age, target, found)
 
 
 def _first_failure(reading: Reading) -> model.Failure | None:
@@ -237,7 +253,7 @@ def _judge_target(
     signal: compiled.Signal,
     reading: Reading,
     mapped: Mapping[str, mapping.Mapped],
-    ages: Mapping[model.Ref, float],
+    ages: Mapping[model.Ref, _Age],
     target: model.Ref,
     judge: _Judge,
 ) -> model.Finding:
@@ -255,7 +271,7 @@ def _judge_target(
         verdicts = [_Verdict(judge(s.value), s.value, s.pod, s.mapped_by) for s in series]
     if not verdicts:
         return _empty(signal, reading, mapped, ages.get(target), target)
-    stale = _stale(signal, reading, ages.get(target))
+    stale = _stale(signal, ages.get(target))
     if stale is not None:
         return _unknown(signal, target, reasons.Doubt.STALE, stale)
     return _join(signal, target, verdicts)
@@ -298,12 +314,12 @@ def _empty(
     signal: compiled.Signal,
     reading: Reading,
     mapped: Mapping[str, mapping.Mapped],
-    age: float | None,
+    age: _Age | None,
     target: model.Ref,
 ) -> model.Finding:
     present = compiled.PRESENCE in mapped and target in mapped[compiled.PRESENCE].series
     if signal.spec.on_empty is signals_api.OnEmpty.HEALTHY and present:
-        stale = _stale(signal, reading, age) if age is not None else None
+        stale = _stale(signal, age) if age is not None else None
         if stale is not None:
             return _unknown(signal, target, reasons.Doubt.STALE, stale)
         message = "no series, and the presence query shows that it would have been seen"
@@ -313,9 +329,9 @@ def _empty(
         return _unknown(signal, target, reasons.Doubt.PODS_GONE, _gone_text(target, gone))
     ignored = sum(each.ignored for each in mapped.values())
     other = f" ({ignored} series are about other objects)" if ignored else ""
-    return _unknown(
-        signal, target, reasons.Doubt.NO_DATA, f"no series is mapped to {target}{other}"
-    )
+    hint = ranges.hint(signal.queries.values(), reading.scrape_seconds)
+    message = f"no series is mapped to {target}{other}{hint}"
+    return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
 
 
 def _ages(
@@ -323,40 +339,54 @@ def _ages(
     reading: Reading,
     targets: Collection[model.Ref],
     owners: Mapping[str, model.Ref],
-) -> dict[model.Ref, float]:
-    """The oldest data that each target's value rests on, in seconds."""
+) -> dict[model.Ref, _Age]:
+    """The data of each target that is oldest for how often it is sampled."""
     if not isinstance(reading.ages, model.Vector):
         return {}
+    apart = reading.spacing.by_labels()
     named: list[model.Sample] = []
-    common: list[model.Sample] = []
-    single = signal.spec.mapping is not None and signal.spec.mapping.single
+    common: list[_Age] = []
+    ages: list[_Age] = []
     name_labels = signal.name_labels
-    for sample in reading.ages.samples:
-        each = sample
-        if single or math.isnan(sample.value):
-            # Only a mapping that wants no labels at all is disturbed by the leaf's.
-            labels = {k: v for k, v in sample.labels.items() if k != query_analysis.LEAF_LABEL}
-            age = math.inf if math.isnan(sample.value) else sample.value
-            each = model.Sample(labels, age)
-        names_target = any(label in each.labels for label in name_labels)
-        (named if names_target else common).append(each)
-    everywhere = max((sample.value for sample in common), default=-math.inf)
-    ages = dict.fromkeys(targets, everywhere)
+    for number, sample in enumerate(reading.ages.samples):
+        # Only a mapping that wants no labels at all is disturbed by the leaf's.
+        labels = {k: v for k, v in sample.labels.items() if k != freshness.LEAF_LABEL}
+        seconds = math.inf if math.isnan(sample.value) else sample.value
+        spacing = reading.scrape_seconds
+        if apart:
+            spacing = apart.get(freshness.unmarked(labels), spacing)
+        ages.append(_Age(seconds, spacing))
+        if any(label in labels for label in name_labels):
+            named.append(model.Sample(labels, float(number)))
+        else:
+            common.append(ages[-1])
     found = mapping.map_samples(signal, named, targets, owners).series
-    for target, series in found.items():
-        ages[target] = max(everywhere, *(each.value for each in series))
-    return {target: age for target, age in ages.items() if age > -math.inf}
+    own = {target: [ages[int(s.value)] for s in series] for target, series in found.items()}
+    every = {target: [*common, *own.get(target, ())] for target in targets}
+
+    def lateness(age: _Age) -> float:
+        return age.seconds / stale_after(signal.spec, age.spacing)
+
+    return {target: max(each, key=lateness) for target, each in every.items() if each}
 
 
-def _stale(signal: compiled.Signal, reading: Reading, age: float | None) -> str | None:
-    limit = max(STALE_SCRAPES * (reading.scrape_seconds or 0.0), MINIMUM_STALE_SECONDS)
-    if signal.spec.stale_after is not None:
-        limit = signal.spec.stale_after.total_seconds()
+def stale_after(signal: signals_api.Signal, spacing: float | None) -> float:
+    """Seconds from which on data is too old: as the policy says, or three samples missed."""
+    if signal.stale_after is not None:
+        return signal.stale_after.total_seconds()
+    return max(STALE_SCRAPES * (spacing or 0.0), MINIMUM_STALE_SECONDS)
+
+
+def _stale(signal: compiled.Signal, age: _Age | None) -> str | None:
     if age is None:
         return "the age of the data can't be told: the query names no metric of this target"
-    if age > limit or not math.isfinite(age):
-        return f"the newest sample is {age:.0f} s old, the limit is {limit:.0f} s"
-    return None
+    limit = stale_after(signal.spec, age.spacing)
+    if age.seconds <= limit and math.isfinite(age.seconds):
+        return None
+    apart = ""
+    if age.spacing is not None and STALE_SCRAPES * age.spacing > MINIMUM_STALE_SECONDS:
+        apart = f"; samples are {age.spacing:.4g} s apart"
+    return f"the newest sample is {age.seconds:.0f} s old, the limit is {limit:.0f} s{apart}"
 
 
 def _join(

@@ -10,28 +10,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import promql_parser
-
-from prunella.core import model
-
-LEAF_LABEL: Final = "prunella_leaf"
-"""Marks in a freshness answer the leaf that a sample is about: ``N``, or ``count-WINDOW-N``."""
-LEARN_SECONDS: Final = (30, 120, 300)
-"""Windows in which samples are counted to learn the scrape interval.
-
-Only series that exist now and existed before the window count: one that has just begun or ended
-would seem to be scraped seldom.  A short window answers soon, a long one also for long intervals.
-"""
 
 _MOST_LEVELS: Final = 40
 """Rewriting a tree costs the cube of its depth in promql-parser: 200 levels take 8 s."""
 _MOST_OPERATORS: Final = 500
 _MOST_CHARACTERS: Final = 16_384
 _EXCERPT: Final = 120
-_COUNT_PREFIX: Final = "count-"
 _OPERATOR: Final = re.compile(r"[-+*/%^(<>]")
 _PLAIN_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _SYMBOLS: Final = (
@@ -51,19 +39,6 @@ class PromqlError(ValueError):
         flat = " ".join(query.split())
         excerpt = flat if len(flat) <= _EXCERPT else f"{flat[:_EXCERPT]}..."
         super().__init__(f"{problem} (query: {excerpt})")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Freshness:
-    """What a freshness query told, in seconds.
-
-    ``ages`` has one sample for each leaf and group of labels, the age of the newest sample, with
-    LEAF_LABEL among the labels.  ``scrape_seconds`` is the interval of the leaf that is scraped
-    least often; None when it was not asked for or can't be told.
-    """
-
-    ages: tuple[model.Sample, ...]
-    scrape_seconds: float | None
 
 
 def validate(query: str) -> None:
@@ -148,6 +123,42 @@ def longest_range(query: str) -> float:
     return _reach(_parse(query))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ranged:
+    """A function of a selector's range, such as ``rate(x[5m])``."""
+
+    function: str
+    selector: str
+    seconds: float
+
+
+def ranges(query: str) -> tuple[Ranged, ...]:
+    """The functions of a range of samples in a query; subqueries are none. Raises PromqlError."""
+    found = []
+    for node in _walk(_parse(query), query):
+        if not isinstance(node, promql_parser.Call):
+            continue
+        for each in node.args:
+            if isinstance(each, promql_parser.MatrixSelector):
+                selector = each.vector_selector
+                text = _selector_text(selector.name, _groups(selector))
+                found.append(Ranged(node.func.name, text, _seconds(each.range)))
+    return tuple(dict.fromkeys(found))
+
+
+def plain_selectors(query: str) -> tuple[str, ...]:
+    """The selectors of a query that have no range of samples. Raises PromqlError."""
+    return tuple(dict.fromkeys(_plain(_parse(query))))
+
+
+def _plain(node: promql_parser.Expr) -> Iterator[str]:
+    if isinstance(node, promql_parser.VectorSelector):
+        yield _selector_text(node.name, _groups(node))
+    elif not isinstance(node, promql_parser.MatrixSelector):
+        for child in _children(node):
+            yield from _plain(child)
+
+
 def reads_range_bounds(query: str) -> bool:
     """Whether a query has ``@ start()`` or ``@ end()``: in pieces it would mean other times.
 
@@ -169,62 +180,6 @@ def events_window(query: str) -> float | None:
     known, so a caller should count the value as it is (1.0).  Raises PromqlError.
     """
     return min(_windows(_parse(query)), default=None)
-
-
-def freshness_query(
-    confined_query: str, mapping_labels: Sequence[str], *, learn_interval: bool = False
-) -> str:
-    """One query for the ages of all leaves; `read_freshness` reads its answer.
-
-    An aggregate has no age (``timestamp(sum(up))`` is always now), so each leaf is asked for
-    its own, by ``mapping_labels``.  Empty when the query reads no series.  Raises PromqlError.
-    """
-    labels = ", ".join(_name_text(label) for label in mapping_labels)
-    branches = []
-    for index, selector in enumerate(leaves(confined_query)):
-        age = f"time() - max by ({labels}) (timestamp({selector}))"
-        branches.append(_marked(age, str(index)))
-        for window in LEARN_SECONDS if learn_interval else ():
-            whole = f"{selector} offset {window}s and {selector}"
-            count = f"max by () (count_over_time({selector}[{window}s]) and ({whole}))"
-            branches.append(_marked(count, f"{_COUNT_PREFIX}{window}-{index}"))
-    return " or ".join(branches)
-
-
-def read_freshness(samples: Iterable[model.Sample]) -> Freshness:
-    """The answer to a freshness query, sorted into ages and counts."""
-    ages: list[model.Sample] = []
-    counts: list[tuple[str, float, float]] = []
-    newest: dict[str, float] = {}
-    for sample in samples:
-        leaf = sample.labels.get(LEAF_LABEL, "")
-        if leaf.startswith(_COUNT_PREFIX):
-            window, _, number = leaf.removeprefix(_COUNT_PREFIX).partition("-")
-            counts.append((number, float(window), sample.value))
-        else:
-            ages.append(sample)
-            newest[leaf] = min(sample.value, newest.get(leaf, sample.value))
-    intervals: dict[str, float] = {}
-    for number, seconds, count in counts:
-        seen = _interval(seconds, count, newest.get(number, 0.0))
-        if seen is not None:
-            intervals[number] = min(seen, intervals.get(number, seen))
-    return Freshness(tuple(ages), max(intervals.values(), default=None))
-
-
-def _interval(window: float, count: float, age: float) -> float | None:
-    """Seconds between scrapes, or None when one can't tell, as after scraping has stopped.
-
-    Samples can be counted up to the newest one only, so a window that ends in silence would
-    make the interval seem long, and old data young.
-    """
-    if count < 2 or age > 2 * (window - age) / count:
-        return None
-    return window / count
-
-
-def _marked(expression: str, leaf: str) -> str:
-    return f'label_replace({expression}, "{LEAF_LABEL}", "{leaf}", "", "")'
 
 
 def _parse(query: str) -> promql_parser.Expr:
@@ -355,10 +310,11 @@ def _selector_text(name: str | None, groups: _Groups) -> str:
 def _matcher_text(matcher: promql_parser.Matcher) -> str:
     """Written here, because the ``str`` of promql-parser does not escape values."""
     symbol = next(symbol for op, symbol in _SYMBOLS if op == matcher.op)
-    return f"{_name_text(matcher.name)}{symbol}{_string_text(matcher.value)}"
+    return f"{name_text(matcher.name)}{symbol}{_string_text(matcher.value)}"
 
 
-def _name_text(name: str) -> str:
+def name_text(name: str) -> str:
+    """A label's name as PromQL writes it: in quotes where it is no plain name."""
     return name if _PLAIN_NAME.fullmatch(name) else _string_text(name)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import query_analysis
+from prunella.core.signals import freshness
 from tests.unit.core import builders, fixtures
 
 Doubt = reasons.Doubt
@@ -167,12 +167,17 @@ AGES = {
     "at the limit": (30.0, 5.0, {}, None),
     "older than the least limit": (31.0, 5.0, {}, "31 s old, the limit is 30 s"),
     "within three long scrapes": (90.0, 30.0, {}, None),
-    "older than three long scrapes": (91.0, 30.0, {}, "91 s old, the limit is 90 s"),
+    "older than three long scrapes": (
+        91.0,
+        30.0,
+        {},
+        "91 s old, the limit is 90 s; samples are 30 s apart",
+    ),
     "the policy's own limit is shorter": (
         11.0,
         30.0,
         {"staleAfter": "10s"},
-        "11 s old, the limit is 10 s",
+        "11 s old, the limit is 10 s; samples are 30 s apart",
     ),
     "the policy's own limit is longer": (299.0, 5.0, {"staleAfter": "5m"}, None),
     "endlessly old": (math.inf, 5.0, {}, "inf s old, the limit is 30 s"),
@@ -196,7 +201,7 @@ def test_old_data_is_unknown(
 
 
 def _leaf(age: float, leaf: int = 0, **labels: str) -> model.Sample:
-    return fixtures.sample(age, **{query_analysis.LEAF_LABEL: str(leaf), **labels})
+    return fixtures.sample(age, **{freshness.LEAF_LABEL: str(leaf), **labels})
 
 
 FRESHNESS = {

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from prunella.core import model
-from prunella.core.signals import query_analysis
+from prunella.core.signals import freshness, query_analysis
 
 HOSTILE = {
     "closing quote": 'a"} or secret{x="',
@@ -250,7 +249,7 @@ def test_refused(query: str, words: str) -> None:
         query_analysis.longest_range,
         query_analysis.events_window,
         lambda text: query_analysis.confine(text, "namespace", "shop"),
-        lambda text: query_analysis.freshness_query(text, ()),
+        lambda text: freshness.freshness_query(text, ()),
     )
     for call in calls:
         with pytest.raises(query_analysis.PromqlError, match=words):
@@ -401,81 +400,3 @@ WINDOWS = {
 def test_events_window(query: str, expected: float | None) -> None:
     """A rate times its window is a number of events."""
     assert expected == query_analysis.events_window(query)
-
-
-def test_freshness_is_one_query() -> None:
-    """Each leaf is asked for its age by the mapping labels, and marked by its number."""
-    query = 'sum(a{x="1"}) / max_over_time(b[1h:])'
-
-    asked = query_analysis.freshness_query(query, ("namespace", "pod", "we.ird"))
-
-    by = 'namespace, pod, "we.ird"'
-    assert asked == (
-        f'label_replace(time() - max by ({by}) (timestamp(a{{x="1"}})),'
-        ' "prunella_leaf", "0", "", "") or '
-        f"label_replace(time() - max by ({by}) (timestamp(b)),"
-        ' "prunella_leaf", "1", "", "")'
-    )
-
-
-@pytest.mark.parametrize("query", ["a", 'sum(rate({"a.b"}[5m])) / on (x) c{d="\\n"}', "-a or b"])
-def test_freshness_queries_are_as_confined_as_their_query(query: str) -> None:
-    """Learning the age and interval of data reads nothing that the query itself may not."""
-    confined = query_analysis.confine(query, "namespace", "shop")
-
-    asked = query_analysis.freshness_query(confined, ("pod",), learn_interval=True)
-
-    query_analysis.validate(asked)
-    own = (str(promql_parser.MatchOp.Equal), "namespace", "shop")
-    assert all(own in group for group in branches(asked))
-    assert query_analysis.leaves(confined) == query_analysis.leaves(asked)
-
-
-def test_nothing_to_be_fresh() -> None:
-    """A query without series has no age to ask for."""
-    assert query_analysis.freshness_query("vector(1)", ("pod",), learn_interval=True) == ""
-
-
-def reading(**leaves: float) -> list[model.Sample]:
-    """The answer to a freshness query; ``_`` in a name stands for ``-``."""
-    return [
-        model.Sample(
-            {query_analysis.LEAF_LABEL: leaf.removeprefix("leaf").replace("_", "-")}, value
-        )
-        for leaf, value in leaves.items()
-    ]
-
-
-INTERVALS = {
-    "from the long window": ({"leaf0": 7.0, "count_300_0": 20.0}, 15.0),
-    "the smaller of two": ({"leaf0": 2.0, "count_60_0": 12.0, "count_300_0": 50.0}, 5.0),
-    "the slowest leaf": (
-        {"leaf0": 1.0, "leaf1": 1.0, "count_300_0": 60.0, "count_300_1": 10.0},
-        30.0,
-    ),
-    "one sample tells nothing": ({"leaf0": 7.0, "count_300_0": 1.0}, None),
-    "not asked": ({"leaf0": 7.0}, None),
-    "scraping stopped, seen by the long window": ({"leaf0": 280.0, "count_300_0": 2.0}, None),
-    "scraping stopped a while ago": ({"leaf0": 120.0, "count_300_0": 12.0}, None),
-    "just before a scrape": ({"leaf0": 59.0, "count_300_0": 5.0}, 60.0),
-    "data older than the window": ({"leaf0": 400.0, "count_300_0": 2.0}, None),
-}
-
-
-@pytest.mark.parametrize(("leaves", "expected"), INTERVALS.values(), ids=INTERVALS)
-def test_the_scrape_interval_is_learned(leaves: dict[str, float], expected: float | None) -> None:
-    """From the number of samples in a window, unless the window ends in silence."""
-    assert expected == query_analysis.read_freshness(reading(**leaves)).scrape_seconds
-
-
-def test_ages_keep_their_labels() -> None:
-    """Each age names its leaf and its target; counts are not among the ages."""
-    ages = (
-        model.Sample({query_analysis.LEAF_LABEL: "0", "pod": "a"}, 3.0),
-        model.Sample({query_analysis.LEAF_LABEL: "1"}, 4.0),
-    )
-
-    found = query_analysis.read_freshness([ages[0], *reading(count_60_0=4.0), ages[1]])
-
-    assert ages == found.ages
-    assert found.scrape_seconds == 15.0
