@@ -77,6 +77,7 @@ class Doubt(enum.StrEnum):
     TOO_FEW_SAMPLES = "TooFewSamples"
     NO_REFERENCE = "NoReference"
     INCONCLUSIVE = "Inconclusive"
+    WARMING_UP = "WarmingUp"
     ROLLING = "Rolling"
     NO_ROLLOUT_SEEN = "NoRolloutSeen"
     CANARY_ABSENT = "CanaryAbsent"
