@@ -159,6 +159,14 @@ def _show(labels: Mapping[str, str]) -> str:
     return "{" + inner[:200] + "}"
 
 
+def are_pods(series: Collection[Mapping[str, str]]) -> bool:
+    """Whether labels are those of pods, of which none names its workload."""
+    return bool(series) and all(
+        _first(compiled.POD_LABELS, labels) is not None and _first(_WORKLOAD_LABELS, labels) is None
+        for labels in series
+    )
+
+
 def pod_names(samples: Iterable[model.Sample]) -> frozenset[str]:
     """Names of the pods that samples speak of without naming their workload."""
     pod_labels = (

@@ -164,7 +164,7 @@ def _pair(between: trend.Floats, step: float) -> Found:
     sizes = np.bincount(places)
     errors = np.sqrt(np.bincount(places, (between - means[places]) ** 2)) / sizes
     steady = settled.settled(means, errors)
-    shift, delta = paired_level(means[steady])
+    shift, delta = paired_level(blocks(between[steady[places]]))
     line = _line(between, step / 3600, None if steady.all() else steady[places])
     return Found(
         shift,

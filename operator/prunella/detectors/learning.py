@@ -320,7 +320,12 @@ class ChangeLearner(WindowLearner):
                 return _unknown(reasons.Doubt.NO_DATA, "there is nothing to compare it with")
             since = recent if settled is None else recent & (times > settled)
             return change.detect(
-                beside[since], values[since], self._lookback.step, self._params, paired=True
+                beside[since],
+                values[since],
+                self._lookback.step,
+                self._params,
+                paired=True,
+                fresh=self._begun(times, values, settled) > times[-1] - 3 * window,
             )
         if rollout is None or settled is None:
             return _unknown(reasons.Doubt.NO_ROLLOUT_SEEN, "no rollout was seen: no before")
@@ -330,6 +335,17 @@ class ChangeLearner(WindowLearner):
         before = (times <= rollout.begun) & (times > rollout.begun - window)
         after = (times > settled) & (times <= settled + window)
         return change.detect(values[before], values[after], self._lookback.step, self._params)
+
+    def _begun(self, times: Floats, values: Floats, settled: float | None) -> float:
+        """When the target began to be what it is: its first sample, or the end of its rollout.
+
+        One that was there when the history begins is no younger than the history.
+        """
+        there = np.flatnonzero(np.isfinite(values))
+        if not len(there):
+            return float(times[-1])
+        first = -np.inf if there[0] == 0 else float(times[there[0]])
+        return first if settled is None else max(first, settled)
 
 
 def _unknown(reason: str, message: str) -> model.Judgement:

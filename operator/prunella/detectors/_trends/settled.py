@@ -39,7 +39,8 @@ def settled(means: trend.Floats, errors: trend.Floats) -> Mask:
     apart = together | np.append(together[1:], False) | np.insert(together[:-1], 0, False)
     if not together.any() or np.count_nonzero(~apart) < _FEWEST:
         return np.ones(len(means), dtype=bool)
-    return ~apart
+    kept: Mask = ~apart
+    return kept
 
 
 def _trimmed(means: trend.Floats) -> tuple[trend.Floats, float]:
