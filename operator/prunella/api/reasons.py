@@ -73,6 +73,7 @@ class Doubt(enum.StrEnum):
     SLOPE_TOO_YOUNG = "SlopeTooYoung"
     SLOWING_DOWN = "SlowingDown"
     UNCERTAIN_SLOPE = "UncertainSlope"
+    RESETS_BEFORE = "ResetsBefore"
     NO_LIMIT = "NoLimit"
     TOO_FEW_SAMPLES = "TooFewSamples"
     NO_REFERENCE = "NoReference"

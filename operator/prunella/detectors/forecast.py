@@ -2,7 +2,7 @@
 
 For a whole matrix of series at once, in one pass:
 
-1. Single wild samples are taken out; falls become an envelope or are spliced (``teeth``).
+1. Single wild samples are taken out; falls become an envelope or are spliced (``sawtooth``).
 2. The window is condensed to at most some hundred columns; a daily or weekly season that
    explains more than half of what moves is taken off, and put back when the limit is met.
 3. Lines, lines through the newest level and parabolas are fitted to nine lengths of the end.
@@ -13,7 +13,8 @@ For a whole matrix of series at once, in one pass:
    The band is that time -+ ``z * error / speed``, where the error is the root mean square miss
    of step 3, grown in proportion to the time, and z belongs to the confidence.
 5. It is doubted where the slope is younger than half of the time ahead, is falling
-   significantly, or is less than twice its own error.
+   significantly, or is less than twice its own error; and where the series falls again and
+   again, the next fall is due before that time, and the peaks do not grow for sure.
 
 Sources: Tashman (2000) for rolling origins, Breiman et al. (1984) for one standard error; see
 ``trend`` for the rest.
@@ -46,6 +47,8 @@ SLOWING_SINCE_BEND: Final = -2.0
 believed less, as what comes to rest begins like a leak."""
 SIGNIFICANCE: Final = 2.0
 """The slope must be so many times its error."""
+PEAKS_GROW: Final = 0.01
+"""Largest p value at which the peaks between falls count as growing."""
 MOST_MISSING: Final = 0.3
 """Share of missing samples from which a window is not judged."""
 
@@ -59,6 +62,7 @@ class Doubt(enum.StrEnum):
     YOUNG = "SlopeTooYoung"
     SLOWING = "SlowingDown"
     UNCERTAIN = "UncertainSlope"
+    RESETS = "ResetsBefore"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,8 +115,13 @@ def project(
     if gap.shape[1] < trend.MIN_SAMPLES or not len(gap):
         return _nothing(len(gap))
     cleaned = trend.without_spikes(gap)
+    resets: dict[int, sawtooth.Resets] = {}
     for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
-        cleaned[row] = sawtooth.smooth(cleaned[row], gap[row], 0.0)
+        smooth = sawtooth.smooth(cleaned[row], gap[row], 0.0)
+        seen = sawtooth.resets(cleaned[row], gap[row])
+        if seen is not None:
+            resets[int(row)] = seen
+        cleaned[row] = smooth
     width = trend.bin_width(gap.shape[1], step)
     columns = trend.condense(cleaned, width)
     season, period = trend.season(columns, width * step)
@@ -126,7 +135,24 @@ def project(
     late = 0.5 * (1 - 1 / width)
     times = [np.maximum(0.0, t - late) * width * step for t in (lead, lead - margin, lead + margin)]
     reached = np.median(gap[:, -3:], axis=1) >= 0
+    doubts = _reset_before(doubts, lead, resets)
     return Forecast(times[0], times[1], times[2], reached & (share > 0), doubts)
+
+
+def _reset_before(
+    doubts: tuple[Doubt, ...], lead: trend.Floats, resets: dict[int, sawtooth.Resets]
+) -> tuple[Doubt, ...]:
+    """Doubt what the newest tooth reaches only after the next fall, unless peaks grow surely."""
+    doubted = list(doubts)
+    for row, seen in resets.items():
+        if (
+            seen.due < seen.alone
+            and seen.grows > PEAKS_GROW
+            and lead[row] < np.inf
+            and doubts[row] is Doubt.NONE
+        ):
+            doubted[row] = Doubt.RESETS
+    return tuple(doubted)
 
 
 def _nothing(rows: int) -> Forecast:
