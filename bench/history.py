@@ -33,7 +33,8 @@ from prunella.adapters.prometheus import client, matrix  # noqa: E402
 from prunella.adapters.recorded import metrics as recorded  # noqa: E402
 from prunella.api import policy  # noqa: E402
 from prunella.backtest import verdicts  # noqa: E402
-from prunella.core import compiled, history, model, objects, promql  # noqa: E402
+from prunella.core import model, objects  # noqa: E402
+from prunella.core.signals import compiled, history, query_analysis  # noqa: E402
 from prunella.detectors import baseline  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -102,7 +103,7 @@ class Threshold:
         self._asked = recorded.questions(self._signal)
         names = [f"cart-{number}" for number in range(series)]
         self._refs = [model.Ref("Deployment", "shop", name) for name in names]
-        labels = tuple({"deployment": name, promql.LEAF_LABEL: "0"} for name in names)
+        labels = tuple({"deployment": name, query_analysis.LEAF_LABEL: "0"} for name in names)
         self._ages = self._answered(labels, np.zeros((series, points)))
 
     def _answered(self, labels: tuple[Mapping[str, str], ...], values: Floats) -> recorded.Answered:

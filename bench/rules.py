@@ -21,8 +21,9 @@ import numpy as np
 from bench import backfill, operator_process, rule_series
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
-from prunella.core import compiled, objects
+from prunella.core import objects
 from prunella.core.recording import compiler, reading
+from prunella.core.signals import compiled, recorded
 from prunella.detectors import baseline
 
 KEY = objects.Key("shop", "checkout")
@@ -82,10 +83,10 @@ def compare(
     signal = compiled.compile_policy(KEY, spec, {}).signals[0]
     with backfill.prometheus(folder) as url:
         raw = backfill.query_range(url, signal.queries[compiled.VALUE], "deployment", moments)
-        query = reading.recorded_queries(KEY, signal)[reading.UNHEALTHY]
+        query = reading.recorded_queries(KEY, signal)[recorded.UNHEALTHY]
         # A group is evaluated at some moment of each step: by the end of it, it has been.
-        recorded = backfill.query_range(url, query, "deployment", moments + rule_series.STEP - 1)
-    return _side_by_side(series, spec.signals[0], moments, raw, recorded)
+        rules_said = backfill.query_range(url, query, "deployment", moments + rule_series.STEP - 1)
+    return _side_by_side(series, spec.signals[0], moments, raw, rules_said)
 
 
 def _side_by_side(

@@ -15,7 +15,8 @@ from typing import Protocol
 
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
-from prunella.core import history, model, objects
+from prunella.core import model, objects
+from prunella.core.signals import history
 
 
 class ClusterError(Exception):
@@ -99,7 +100,7 @@ class Cluster(Protocol):
     async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref]:
         """The workload of each named pod; unknown pods are left out. Cached by pod name."""
 
-    async def look(self, target: model.Ref) -> model.Look | None:
+    async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
 
     async def paused(self) -> model.PauseState:

@@ -30,10 +30,12 @@ from prunella.adapters.kubernetes import (
     watch,
 )
 from prunella.adapters.prometheus import alertmanager, metrics
-from prunella.adapters.prometheus import round as rounds
+from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
-from prunella.core import detect, objects, rules
-from prunella.core import guards as guards_module
+from prunella.core import objects
+from prunella.core.decisions import guards as guards_module
+from prunella.core.decisions import rules
+from prunella.core.signals import detect
 from prunella.detectors import absent, burn_rate, learning, threshold
 from prunella.engine import loop
 from prunella.engine import world as worlds

@@ -8,7 +8,8 @@ import pytest
 
 from bench import backtest, prometheus_chain, rule_series
 from prunella.api import policy as policy_api
-from prunella.core import compiled, objects
+from prunella.core import objects
+from prunella.core.signals import compiled
 
 KEY = objects.Key("shop", "load")
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from prunella.api import reasons
-from prunella.core import compiled, history, learning, model, objects
+from prunella.core import model, objects
+from prunella.core.signals import compiled, history, learning
 from prunella.detectors import learning as memories
 from tests.unit.core import builders
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prunella.adapters.kubernetes import parse
 from prunella.cli import kube
-from prunella.core import guards, objects
+from prunella.core import objects
+from prunella.core.decisions import ledger
 from tests.cli import conftest, fakes
 
 MAPS = "/api/v1/namespaces/prunella-system/configmaps"
@@ -84,7 +85,7 @@ def test_resume_clears_a_latch_by_an_annotation(run: conftest.Run) -> None:
 
     policy = parse.policy(cluster.objects[fakes.policy_path("checkout")])
     assert "2026-03-01T12:10:00Z by alice@example.com" == policy.annotations[objects.RESUMED]
-    assert fakes.NOW == guards.resumed_at(policy)
+    assert fakes.NOW == ledger.resumed_at(policy)
     assert "Resumed shop/checkout, latched 3h5m ago" in result.out
     assert 0 == result.code
 

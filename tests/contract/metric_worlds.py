@@ -18,8 +18,9 @@ from prunella.adapters import clock as clocks
 from prunella.adapters.prometheus import metrics as prometheus_metrics
 from prunella.adapters.simulated import clock as simulated_clocks
 from prunella.adapters.simulated import metrics as simulated_metrics
-from prunella.adapters.simulated import notation, tsdb
-from prunella.core import history, model, promql
+from prunella.core import model
+from prunella.core.signals import history, query_analysis
+from prunella.promql import notation, series_store
 
 NOW: Final = datetime.datetime.fromtimestamp(time.time() // 1 - 5, tz=datetime.UTC)
 """The newest samples are as old as this; later questions find them by looking back."""
@@ -86,14 +87,14 @@ class World:
         source: str = "default",
     ) -> model.Answer:
         """Ask as the engine does: confined."""
-        confined = promql.confine(query, "namespace", namespace)
+        confined = query_analysis.confine(query, "namespace", namespace)
         return await self.metrics.query(source, namespace, confined, at)
 
     async def ask_history(
         self, query: str, seconds: float, step: float, source: str = "default"
     ) -> history.Answer:
         """Ask for the last seconds up to NOW, confined."""
-        confined = promql.confine(query, "namespace", "shop")
+        confined = query_analysis.confine(query, "namespace", "shop")
         span = ports.Span(NOW.timestamp() - seconds, NOW.timestamp(), step)
         return await self.metrics.history(source, "shop", confined, span)
 
@@ -151,10 +152,10 @@ def prometheus(folder: pathlib.Path) -> Iterator[World]:
 
 def simulated() -> World:
     """A store with the same samples."""
-    store = tsdb.SeriesStore()
+    store = series_store.SeriesStore()
     for series in SERIES:
         for when, value in series.samples():
-            store.append({tsdb.NAME: series.name, **series.labels}, when, value)
+            store.append({series_store.NAME: series.name, **series.labels}, when, value)
     clock = simulated_clocks.VirtualClock(NOW)
     faults = simulated_metrics.MetricsFaults(simulated_metrics.Fault.DOWN)
     return World(

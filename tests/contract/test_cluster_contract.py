@@ -18,11 +18,11 @@ def ref_of(world: World, kind: str = "Deployment", name: str = "web") -> model.R
     return model.Ref(kind, world.namespace, name)
 
 
-async def seen(world: World, ref: model.Ref) -> model.Look:
+async def seen(world: World, ref: model.Ref) -> model.LiveState:
     """A look at a workload that must be there."""
-    look = await world.cluster.look(ref)
-    assert look is not None
-    return look
+    live_state = await world.cluster.live_state(ref)
+    assert live_state is not None
+    return live_state
 
 
 async def started(world: World, ref: model.Ref, replicas: int = 2) -> model.Workload:
@@ -125,7 +125,7 @@ async def test_gone_target_is_refused(world: World) -> None:
     receipt = await world.cluster.send(scaling(planned_on, 1), "record-1", dry_run=False)
 
     assert (ports.Outcome.REFUSED, 404) == (receipt.outcome, receipt.status)
-    assert await world.cluster.look(planned_on.ref) is None
+    assert await world.cluster.live_state(planned_on.ref) is None
 
 
 async def test_dry_run_changes_nothing(world: World) -> None:
@@ -216,14 +216,16 @@ async def test_budget_blocks_eviction(world: World, dry_run: bool) -> None:
     ref = ref_of(world)
     await started(world, ref)
     await world.add_budget("web", 2)
-    look = await seen(world, ref)
+    live_state = await seen(world, ref)
 
-    receipt = await world.cluster.send(eviction(world, look.pods[0]), "record-1", dry_run=dry_run)
+    receipt = await world.cluster.send(
+        eviction(world, live_state.pods[0]), "record-1", dry_run=dry_run
+    )
 
     assert (ports.Outcome.REFUSED, 429) == (receipt.outcome, receipt.status)
     assert "disruption budget" in receipt.message
-    assert (model.Budget("web", {"app": "web"}, 0, 2, 2),) == look.budgets
-    assert look.pods == (await seen(world, ref)).pods
+    assert (model.Budget("web", {"app": "web"}, 0, 2, 2),) == live_state.budgets
+    assert live_state.pods == (await seen(world, ref)).pods
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -260,16 +262,16 @@ async def test_look_at_revisions(world: World, kind: str) -> None:
     first = (await started(world, ref)).template
     await world.set_image(ref, "shop/app:v2")
 
-    look = await seen(world, ref)
+    live_state = await seen(world, ref)
 
-    assert ["shop/app:v2", "shop/app:v1"] == [image_of(r.template) for r in look.revisions]
-    assert [True, False] == [revision.current for revision in look.revisions]
-    assert {"app": "web"} == look.revisions[1].template["metadata"]["labels"]  # type: ignore[index]
-    assert first["spec"] == look.revisions[1].template["spec"]
-    assert look.revisions[0].number > look.revisions[1].number
-    assert look.workload.rolled_out
-    assert look.workload.replicas == len(look.pods)
-    assert all(pod.ready and not pod.deleting for pod in look.pods)
+    assert ["shop/app:v2", "shop/app:v1"] == [image_of(r.template) for r in live_state.revisions]
+    assert [True, False] == [revision.current for revision in live_state.revisions]
+    assert {"app": "web"} == live_state.revisions[1].template["metadata"]["labels"]  # type: ignore[index]
+    assert first["spec"] == live_state.revisions[1].template["spec"]
+    assert live_state.revisions[0].number > live_state.revisions[1].number
+    assert live_state.workload.rolled_out
+    assert live_state.workload.replicas == len(live_state.pods)
+    assert all(pod.ready and not pod.deleting for pod in live_state.pods)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -278,16 +280,18 @@ async def test_template_of_a_revision_can_be_put_back(world: World, kind: str) -
     ref = ref_of(world, kind)
     await started(world, ref)
     await world.set_image(ref, "shop/app:v2")
-    look = await seen(world, ref)
-    back = {"op": "replace", "path": "/spec/template", "value": look.revisions[1].template}
+    live_state = await seen(world, ref)
+    back = {"op": "replace", "path": "/spec/template", "value": live_state.revisions[1].template}
 
-    receipt = await world.cluster.send(changing(look.workload, back), "record-1", dry_run=False)
+    receipt = await world.cluster.send(
+        changing(live_state.workload, back), "record-1", dry_run=False
+    )
     await world.settle()
 
     after = await seen(world, ref)
     assert ports.Outcome.EFFECTIVE is receipt.outcome
     assert ["shop/app:v1", "shop/app:v2"] == [image_of(r.template) for r in after.revisions]
-    assert [look.revisions[1].name] == [r.name for r in after.revisions if r.current]
+    assert [live_state.revisions[1].name] == [r.name for r in after.revisions if r.current]
 
 
 async def test_look_at_owners_of_fields_and_autoscalers(world: World) -> None:
@@ -298,11 +302,11 @@ async def test_look_at_owners_of_fields_and_autoscalers(world: World) -> None:
     await world.settle()
     await world.add_autoscaler(ref)
 
-    look = await seen(world, ref)
+    live_state = await seen(world, ref)
 
-    assert frozenset({"prunella"}) == look.workload.field_owners["spec.replicas"]
-    assert "prunella" not in look.workload.field_owners["spec.template"]
-    assert ("HorizontalPodAutoscaler/web",) == look.autoscalers
+    assert frozenset({"prunella"}) == live_state.workload.field_owners["spec.replicas"]
+    assert "prunella" not in live_state.workload.field_owners["spec.template"]
+    assert ("HorizontalPodAutoscaler/web",) == live_state.autoscalers
 
 
 async def test_other_workloads_are_not_in_the_look(world: World) -> None:
@@ -313,10 +317,10 @@ async def test_other_workloads_are_not_in_the_look(world: World) -> None:
     await world.add_budget("cart", 1)
     await world.add_autoscaler(neighbour)
 
-    look = await seen(world, ref)
+    live_state = await seen(world, ref)
 
-    assert 1 == len(look.pods)
-    assert ((), ()) == (look.budgets, look.autoscalers)
+    assert 1 == len(live_state.pods)
+    assert ((), ()) == (live_state.budgets, live_state.autoscalers)
 
 
 async def test_workloads_are_watched(world: World) -> None:

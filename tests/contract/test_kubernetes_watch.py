@@ -189,12 +189,12 @@ async def test_rights_that_are_missing_are_a_refusal(lab: Lab, lab_world: worlds
     await lab_world.add(ref)
     await lab_world.kubectl("create", "serviceaccount", "guest")
     kubeconfig = await asyncio.to_thread(lab.token_kubeconfig, "guest", lab_world.namespace)
-    look = await lab_world.cluster.look(ref)
-    assert look is not None
+    live_state = await lab_world.cluster.live_state(ref)
+    assert live_state is not None
     guest = client.KubeApi(credentials.Credentials(kubeconfig=kubeconfig), threads=2)
     port = type(lab_world)(lab, lab_world.namespace, guest).cluster
     effect = model.Effect(
-        model.Verb.PATCH, ref, look.workload.uid, "", patch=({"op": "add", "path": "/x"},)
+        model.Verb.PATCH, ref, live_state.workload.uid, "", patch=({"op": "add", "path": "/x"},)
     )
 
     receipt = await port.send(effect, "record-1", dry_run=False)

@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from lab import binaries
-from prunella.adapters.simulated import notation, promql, promql_grid, tsdb
+from prunella.promql import evaluator, notation, range_evaluator, series_store
 
 START = 1_700_000_000.0
 """Not a multiple of a minute, so that the alignment of subqueries shows."""
@@ -84,7 +84,7 @@ class Server:
 
     url: str
     session: requests.Session
-    store: tsdb.SeriesStore
+    store: series_store.SeriesStore
 
     def ask(self, query: str, at: float) -> Any:
         """The decoded answer to an instant query, errors included."""
@@ -115,8 +115,12 @@ def open_metrics() -> str:
     """The samples as text for promtool, one metric family after the other."""
     lines = []
     for labels, pairs in samples():
-        text = ",".join(f'{name}="{value}"' for name, value in labels.items() if name != tsdb.NAME)
-        lines += [f"{labels[tsdb.NAME]}{{{text}}} {value!r} {when:.3f}" for when, value in pairs]
+        text = ",".join(
+            f'{name}="{value}"' for name, value in labels.items() if name != series_store.NAME
+        )
+        lines += [
+            f"{labels[series_store.NAME]}{{{text}}} {value!r} {when:.3f}" for when, value in pairs
+        ]
     return "\n".join([*lines, "# EOF\n"])
 
 
@@ -149,7 +153,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     config.write_text("global: {}\n")
     promtool = [binaries.locate("promtool"), "tsdb", "create-blocks-from", "openmetrics"]
     subprocess.run([*promtool, text, data], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-    store = tsdb.SeriesStore()
+    store = series_store.SeriesStore()
     for labels, pairs in samples():
         for when, value in pairs:
             store.append(labels, when, value)
@@ -181,9 +185,11 @@ def theirs(answer: Any) -> list[tuple[frozenset[tuple[str, str]], float]]:
     return [(frozenset(e["metric"].items()), float(e["value"][1])) for e in data["result"]]
 
 
-def ours(result: promql.Vector | promql.Scalar) -> list[tuple[frozenset[tuple[str, str]], float]]:
+def ours(
+    result: evaluator.Vector | evaluator.Scalar,
+) -> list[tuple[frozenset[tuple[str, str]], float]]:
     """The evaluator's result in the same form."""
-    if isinstance(result, promql.Scalar):
+    if isinstance(result, evaluator.Scalar):
         return [(frozenset({("scalar", "")}), result.value)]
     return [(frozenset(each.labels.items()), each.value) for each in result.samples]
 
@@ -193,7 +199,7 @@ def test_same_elements(server: Server, query: str) -> None:
     """Same labels, same values, at every time."""
     for at in TIMES:
         expected = theirs(server.ask(query, at))
-        actual = ours(promql.evaluate(server.store, query, at))
+        actual = ours(evaluator.evaluate(server.store, query, at))
 
         assert len(expected) == len(actual), (at, expected, actual)
         assert pytest.approx(dict(expected), rel=1e-9, nan_ok=True) == dict(actual), at
@@ -208,8 +214,8 @@ FIXED = [query for query in EXPRESSIONS if "start()" not in query and "end()" no
 def test_same_ranges(server: Server, query: str) -> None:
     """Same labels, same values, at every point of a grid at once."""
     answer = server.ask_range(query, RANGE, RANGE_STEP)
-    times = np.array([tsdb.to_milliseconds(at) for at in RANGE], np.int64)
-    rows = promql_grid.evaluate(server.store, query, times)
+    times = np.array([series_store.to_milliseconds(at) for at in RANGE], np.int64)
+    rows = range_evaluator.evaluate(server.store, query, times)
 
     assert answer["status"] == "success", answer
     expected = {
@@ -235,7 +241,7 @@ def test_same_order(server: Server, query: str) -> None:
         expected = [labels for labels, _ in theirs(server.ask(query, at))]
 
         assert expected == [
-            labels for labels, _ in ours(promql.evaluate(server.store, query, at))
+            labels for labels, _ in ours(evaluator.evaluate(server.store, query, at))
         ], at
 
 
@@ -243,13 +249,13 @@ def test_same_order(server: Server, query: str) -> None:
 def test_refused_by_both(server: Server, query: str) -> None:
     """What Prometheus refuses is refused here too."""
     assert server.ask(query, TIMES[4])["status"] == "error"
-    with pytest.raises(promql.EvaluationError):
-        promql.evaluate(server.store, query, TIMES[4])
+    with pytest.raises(evaluator.EvaluationError):
+        evaluator.evaluate(server.store, query, TIMES[4])
 
 
 def test_cases_have_data(server: Server) -> None:
     """Most comparisons are of real values: a store without samples would not go unnoticed."""
-    answers = [ours(promql.evaluate(server.store, query, TIMES[4])) for query in EXPRESSIONS]
+    answers = [ours(evaluator.evaluate(server.store, query, TIMES[4])) for query in EXPRESSIONS]
 
     assert sum(map(bool, answers)) > 0.9 * len(EXPRESSIONS)
 
@@ -277,13 +283,13 @@ NOTATION_EXPRESSIONS = [
 
 def test_notation_and_staleness_as_promtool(tmp_path: pathlib.Path) -> None:
     """Promtool's own rule tests accept what is computed here from the same series notation."""
-    store = tsdb.SeriesStore()
+    store = series_store.SeriesStore()
     notation.load(store, NOTATION, interval=60)
     cases = []
     for query in NOTATION_EXPRESSIONS:
         for minute in range(24):
-            result = promql.evaluate(store, query, minute * 60.0)
-            assert isinstance(result, promql.Vector)
+            result = evaluator.evaluate(store, query, minute * 60.0)
+            assert isinstance(result, evaluator.Vector)
             expected = [
                 {"labels": _written(each.labels), "value": each.value} for each in result.samples
             ]

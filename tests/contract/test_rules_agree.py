@@ -21,8 +21,9 @@ from bench import backfill, rule_series
 from bench import rules as bench_rules
 from lab import binaries
 from prunella.api import policy as policy_api
-from prunella.core import compiled, model, objects
+from prunella.core import model, objects
 from prunella.core.recording import baseline, compiler, manifests, reading, testing
+from prunella.core.signals import compiled
 from prunella.detectors import burn_rate
 
 DAYS, SEED = 16, 4

@@ -18,7 +18,8 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import world as worlds
 from prunella.api import policy_status, reasons
-from prunella.core import history, model, objects
+from prunella.core import model, objects
+from prunella.core.signals import history
 from prunella.engine import loop
 
 Phase = reasons.Phase
@@ -282,9 +283,9 @@ class Story:
 
     def workload(self, ref: model.Ref = CHECKOUT) -> model.Workload:
         """A workload as it is now."""
-        look = self.world.cluster.read(ref)
-        assert look is not None
-        return look.workload
+        live_state = self.world.cluster.read(ref)
+        assert live_state is not None
+        return live_state.workload
 
     def image(self, ref: model.Ref = CHECKOUT) -> str:
         """The image in the pod template."""
@@ -293,9 +294,9 @@ class Story:
 
     def revisions(self, ref: model.Ref = CHECKOUT) -> int:
         """How many ReplicaSets there are."""
-        look = self.world.cluster.read(ref)
-        assert look is not None
-        return len(look.revisions)
+        live_state = self.world.cluster.read(ref)
+        assert live_state is not None
+        return len(live_state.revisions)
 
     def records(self) -> list[objects.Record]:
         """The ledger, oldest first."""

@@ -10,12 +10,13 @@ from typing import Any
 
 from prunella import settings as settings_module
 from prunella.adapters import clock as clocks
+from prunella.adapters.recorded import file_metrics
 from prunella.adapters.recorded import metrics as recorded
-from prunella.adapters.recorded import stored
-from prunella.adapters.simulated import tsdb
 from prunella.api import policy as policy_api
 from prunella.backtest import run
-from prunella.core import compiled, objects
+from prunella.core import objects
+from prunella.core.signals import compiled
+from prunella.promql import series_store
 
 KEY = objects.Key("shop", "policy")
 START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
@@ -65,7 +66,7 @@ class Story:
 
     def __init__(self, seed: int, hours: float = 1.5) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a story, not a secret
-        self.store = tsdb.SeriesStore()
+        self.store = series_store.SeriesStore()
         self.end = START + datetime.timedelta(hours=hours)
         self.times = [
             START.timestamp() - 600 + SCRAPE * n + 3 for n in range(int(hours * 240) + 40)
@@ -79,7 +80,7 @@ class Story:
         for when in self.times:
             if left == 0:
                 left = chance.choice([2, 5, 12, 40, 80])
-                kinds = [low, low, low, high, high, math.nan, None, tsdb.STALE]
+                kinds = [low, low, low, high, high, math.nan, None, series_store.STALE]
                 value = chance.choice(kinds)
             left -= 1
             if value is not None:
@@ -112,10 +113,10 @@ class Story:
                 whole = {"__name__": f"kube_deployment_{field}", **labels}
                 self.store.append(whole, when, float(number))
 
-    def metrics(self, *specs: policy_api.RemediationPolicySpec) -> stored.StoredMetrics:
+    def metrics(self, *specs: policy_api.RemediationPolicySpec) -> file_metrics.StoredMetrics:
         """A source of the samples."""
         sources = {"default": settings_module.Source(max_series=100_000)}
-        found = stored.StoredMetrics(self.store, clocks.RealClock(), sources)
+        found = file_metrics.StoredMetrics(self.store, clocks.RealClock(), sources)
         found.expect(
             (asked, signal.labels)
             for each in specs
@@ -138,11 +139,11 @@ async def backtest(
     policy: policy_api.RemediationPolicySpec,
     *,
     thorough: bool = False,
-    look: Callable[[run.Runner], None] = lambda _: None,
+    live_state: Callable[[run.Runner], None] = lambda _: None,
 ) -> run.Run:
     """Run it to the end; ``look`` is called after each pass."""
     made = runner(story, policy, thorough=thorough)
-    return await made.run(lambda _: look(made))
+    return await made.run(lambda _: live_state(made))
 
 
 def told(done: run.Run) -> dict[str, Any]:

@@ -208,7 +208,7 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
     monkeypatch.setattr(verdicts, "judge", keep)
     compared = 0
 
-    def look(runner: run.Runner) -> None:
+    def live_state(runner: run.Runner) -> None:
         nonlocal compared
         outcome = runner.passes.recorder.outcome
         point = runner.result.evaluated - 1
@@ -222,7 +222,7 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
             compared += 1
 
     held = _never_held(policy)
-    done = await recorded.backtest(story, held, thorough=True, look=look)
+    done = await recorded.backtest(story, held, thorough=True, live_state=live_state)
 
     assert compared >= done.points - 1
 
@@ -236,11 +236,11 @@ async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
     policy = _never_held(STORIES[name](story))
     past: dict[datetime.datetime, dict[str, str]] = {}
 
-    def look(runner: run.Runner) -> None:
+    def live_state(runner: run.Runner) -> None:
         seen = runner.passes.memories[KEY].verdicts
         past[runner.result.until] = {str(ref): verdict for ref, verdict in seen.items()}
 
-    await recorded.backtest(story, policy, thorough=True, look=look)
+    await recorded.backtest(story, policy, thorough=True, live_state=live_state)
     live = await _live(story, policy, past)
 
     assert len(past) > 60

@@ -20,9 +20,9 @@ from prunella import ports
 from prunella import settings as settings_module
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import metrics as metrics_module
-from prunella.adapters.simulated import promql
 from prunella.api import reasons
 from prunella.core import model, objects
+from prunella.promql import evaluator
 from tests.engine import harness
 from tests.engine.harness import NAMESPACE, Phase, Story
 
@@ -215,8 +215,8 @@ class Chaos:
         query = f'app_cpu_saturation{{deployment="{record.target.name}"}}'
         for seconds in range(3):
             at = record.spec.decided_at.timestamp() + seconds
-            found = promql.evaluate(self.story.world.store, query, at)
-            assert isinstance(found, promql.Vector)
+            found = evaluator.evaluate(self.story.world.store, query, at)
+            assert isinstance(found, evaluator.Vector)
             if any(sample.value > 0.8 for sample in found.samples):
                 return True
         return False

@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from prunella.adapters.simulated import metrics as metrics_module
-from prunella.adapters.simulated import tsdb
 from prunella.api import reasons
 from prunella.core import model
+from prunella.promql import series_store
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 
@@ -76,7 +76,7 @@ def baseline_policy() -> dict[str, Any]:
 
 def nights(story: Story, days: float, surge_from: datetime.datetime) -> None:
     """Load that is 90 from midnight to two and 20 else, until it surges."""
-    store: tsdb.SeriesStore = story.world.store
+    store: series_store.SeriesStore = story.world.store
     series = store.series(
         {"__name__": "app_night_load", "namespace": NAMESPACE, "deployment": "checkout"}
     )

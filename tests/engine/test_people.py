@@ -32,7 +32,7 @@ async def die_in(story: Story, phase: Phase, point: Point) -> None:
 
 
 MOMENTS = {
-    "PENDING": (Phase.PENDING, Point.LOOK, Phase.NOT_SENT, harness.BAD),
+    "PENDING": (Phase.PENDING, Point.LIVE_STATE, Phase.NOT_SENT, harness.BAD),
     "ACTING, not sent": (Phase.ACTING, Point.BEFORE_SEND, Phase.NOT_SENT, harness.BAD),
     "ACTING, sent": (Phase.ACTING, Point.AFTER_SEND, Phase.UNPROVEN, harness.GOOD),
     "VERIFYING": (Phase.VERIFYING, Point.BEFORE_POLICY_STATUS, Phase.UNPROVEN, harness.GOOD),
@@ -62,7 +62,7 @@ BROKEN = harness.spec(
 )
 """A policy whose query nobody can parse."""
 UNJUDGED = {
-    "PENDING": (Phase.PENDING, Point.LOOK, Phase.NOT_SENT, "PolicyInvalid"),
+    "PENDING": (Phase.PENDING, Point.LIVE_STATE, Phase.NOT_SENT, "PolicyInvalid"),
     "ACTING, not sent": (Phase.ACTING, Point.BEFORE_SEND, Phase.NOT_SENT, "NotSent"),
     "ACTING, sent": (Phase.ACTING, Point.AFTER_SEND, Phase.UNPROVEN, "PolicyInvalid"),
     "VERIFYING": (Phase.VERIFYING, Point.BEFORE_POLICY_STATUS, Phase.UNPROVEN, "PolicyInvalid"),
@@ -159,7 +159,7 @@ async def test_a_policy_edited_between_decision_and_action_is_not_carried_out(
 
 async def test_a_pending_record_of_an_edited_policy_is_closed(story: Story) -> None:
     """Given an intent and no effect, when the policy is edited meanwhile, then it is not sent."""
-    await die_in(story, Phase.PENDING, Point.LOOK)
+    await die_in(story, Phase.PENDING, Point.LIVE_STATE)
     story.apply(harness.spec(suspend=True))
     story.start()
     await story.run(60)
@@ -171,7 +171,7 @@ async def test_a_pending_record_of_an_edited_policy_is_closed(story: Story) -> N
 
 async def test_a_pending_record_of_a_target_that_recovered_is_closed(story: Story) -> None:
     """Given an intent and no effect, when the target is well meanwhile, then it is not sent."""
-    await die_in(story, Phase.PENDING, Point.LOOK)
+    await die_in(story, Phase.PENDING, Point.LIVE_STATE)
     story.world.apps.surge(CHECKOUT, errors=0.0)
     await story.run(30)
     story.start()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from prunella.api import policy as policy_api
-from prunella.core import compiled, objects
+from prunella.core import objects
 from prunella.core.recording import baseline, reading
+from prunella.core.signals import compiled
 from tests.engine import harness
 from tests.engine.harness import NAMESPACE, Story
 from tests.unit.core import builders

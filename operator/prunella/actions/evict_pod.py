@@ -7,7 +7,8 @@ repeat from hitting the pod that came after it under the same name.
 from __future__ import annotations
 
 from prunella.api import reasons
-from prunella.core import action, model
+from prunella.core import model
+from prunella.core.decisions import action
 
 
 class EvictPod:
@@ -19,11 +20,11 @@ class EvictPod:
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One eviction of the pod that the evidence names."""
         worst = next((finding.pod for finding in request.findings if finding.pod), "")
-        workload = request.look.workload
+        workload = request.live_state.workload
         if not worst:
             message = "no signal names a pod: keep the label pod in the query's result"
             return model.Refusal(reasons.Refused.NO_PODS, message)
-        pod = next((each for each in request.look.pods if each.name == worst), None)
+        pod = next((each for each in request.live_state.pods if each.name == worst), None)
         if pod is None or pod.deleting:
             state = "is gone" if pod is None else "is already being deleted"
             return model.Refusal(reasons.Refused.NO_PODS, f"pod {worst} of {workload.ref} {state}")

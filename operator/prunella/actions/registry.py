@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.actions import evict_pod, restart, revert, rollback, scale
-from prunella.core import action
+from prunella.core.decisions import action
 
 
 def all_actions() -> Mapping[str, action.Action]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prunella.api import reasons
-from prunella.core import action, model
+from prunella.core import model
+from prunella.core.decisions import action
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
@@ -23,7 +24,7 @@ class Restart:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch of the pod template's annotations."""
-        workload = request.look.workload
+        workload = request.live_state.workload
         if workload.replicas == 0:
             message = f"{workload.ref} has 0 replicas: there is no pod to restart"
             return model.Refusal(reasons.Refused.NO_PODS, message, skip_step=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from prunella.api import reasons
-from prunella.core import action, model, objects
+from prunella.core import model, objects
+from prunella.core.decisions import action
 
 
 class Revert:
@@ -16,7 +17,7 @@ class Revert:
         """The inverses of the followed record's effects, newest first."""
         if request.follows is None:
             raise TypeError("revert is planned from the record that it undoes")
-        workload = request.look.workload
+        workload = request.live_state.workload
         effects = tuple(
             model.Effect(
                 verb=model.Verb.PATCH,

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from prunella.actions import restart
 from prunella.api import reasons
 from prunella.api import steps as steps_api
-from prunella.core import action, model
+from prunella.core import model
+from prunella.core.decisions import action
 
 MOMENT_BEFORE = datetime.timedelta(seconds=1)
 MOST_REVISIONS_ASKED = 5
@@ -29,9 +30,9 @@ class Rollback:
         """One patch of the pod template, once a healthy revision is known."""
         if not isinstance(request.params, steps_api.Rollback):
             raise TypeError("rollback is planned from the parameters of a rollback step")
-        revisions = sorted(request.look.revisions, key=lambda revision: -revision.number)
+        revisions = sorted(request.live_state.revisions, key=lambda revision: -revision.number)
         current = next((revision for revision in revisions if revision.current), None)
-        ref = request.look.workload.ref
+        ref = request.live_state.workload.ref
         if current is None:
             message = f"{ref} has no current revision among the {len(revisions)} known"
             return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
@@ -86,7 +87,7 @@ def _last_healthy(
             seen.append(f"revision {revision.number} is not judged: {why}")
             continue
         if at not in request.verdicts_at:
-            return (model.Need(model.NeedKind.VERDICT_AT, request.look.workload.ref, at),)
+            return (model.Need(model.NeedKind.VERDICT_AT, request.live_state.workload.ref, at),)
         verdict = request.verdicts_at[at]
         if verdict is model.Verdict.HEALTHY:
             return _effect(request, current, revision, f"Healthy at {at:%Y-%m-%dT%H:%M:%SZ}")
@@ -115,7 +116,7 @@ def _not_judged(
 def _effect(
     request: action.Request, current: model.Revision, chosen: model.Revision | None, why: str
 ) -> action.Plan | model.Refusal:
-    workload = request.look.workload
+    workload = request.live_state.workload
     if chosen is None:
         message = f"{workload.ref} has no earlier revision with another template"
         return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)

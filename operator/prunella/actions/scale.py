@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prunella.api import reasons
 from prunella.api import steps as steps_api
-from prunella.core import action, model
+from prunella.core import model
+from prunella.core.decisions import action
 
 
 class Scale:
@@ -15,7 +16,7 @@ class Scale:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch of the replicas, or a refusal at the bounds."""
-        workload = request.look.workload
+        workload = request.live_state.workload
         if workload.ref.kind == "DaemonSet":
             message = f"{workload.ref} has one pod per node and can't be scaled"
             return model.Refusal(reasons.Refused.AT_BOUND, message, skip_step=True)

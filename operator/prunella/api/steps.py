@@ -67,12 +67,14 @@ class Rollback(base.ApiModel):
     )
 
 
+ACTIONS: tuple[str, ...] = ("restart", "evictPod", "scale", "rollback")
+"""Names of all actions, as written in a policy's steps: one field of `Step` each."""
+
+
 class Step(base.ApiModel):
     """One action with its parameters."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra=base.rules(base.exactly_one("restart", "evictPod", "scale", "rollback"))
-    )
+    model_config = pydantic.ConfigDict(json_schema_extra=base.rules(base.exactly_one(*ACTIONS)))
 
     restart: Restart | None = pydantic.Field(None, description="Restart the workload.")
     evict_pod: EvictPod | None = pydantic.Field(None, description="Evict the worst pod.")
@@ -81,7 +83,7 @@ class Step(base.ApiModel):
 
     @pydantic.model_validator(mode="after")
     def _one_action(self) -> Step:
-        base.check_exactly_one(self, "restart", "evictPod", "scale", "rollback")
+        base.check_exactly_one(self, *ACTIONS)
         return self
 
     @property
@@ -96,7 +98,3 @@ class Step(base.ApiModel):
         """The action's parameters."""
         chosen: base.ApiModel = getattr(self, base.alias_to_field(self.action))
         return chosen
-
-
-ACTIONS: tuple[str, ...] = ("restart", "evictPod", "scale", "rollback")
-"""Names of all actions, as written in a policy's steps."""

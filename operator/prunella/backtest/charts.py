@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from prunella.api import signals as signals_api
-from prunella.backtest import labels, run, summary, track
+from prunella.backtest import kept_samples, labels, run, summary
 
 COLOURS: Final = (
     "#4c8df6",
@@ -196,7 +196,7 @@ def signal_chart(
     return Chart({"data": traces, "layout": layout}, note)
 
 
-def _interleaved(curve: track.Curve) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _interleaved(curve: kept_samples.Curve) -> np.ndarray[Any, np.dtype[np.float32]]:
     """The least and the greatest value of each stretch, one after the other."""
     both = np.empty(2 * len(curve.low), np.float32)
     both[0::2], both[1::2] = curve.low, curve.high
@@ -209,7 +209,7 @@ def _array(values: np.ndarray[Any, Any]) -> dict[str, str]:
     return {"dtype": "f4", "bdata": data}
 
 
-def _curve(name: str, curve: track.Curve, start: float, step: float, colour: str) -> Figure:
+def _curve(name: str, curve: kept_samples.Curve, start: float, step: float, colour: str) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -222,7 +222,7 @@ def _curve(name: str, curve: track.Curve, start: float, step: float, colour: str
     }
 
 
-def _band(curves: Sequence[track.Curve], start: float, step: float) -> list[Figure]:
+def _band(curves: Sequence[kept_samples.Curve], start: float, step: float) -> list[Figure]:
     low = np.fmin.reduce([each.low for each in curves])
     high = np.fmax.reduce([each.high for each in curves])
     common = {
@@ -247,7 +247,7 @@ def _band(curves: Sequence[track.Curve], start: float, step: float) -> list[Figu
 
 
 def _usual(
-    name: str, band: track.Curve, times: np.ndarray[Any, Any], visible: object
+    name: str, band: kept_samples.Curve, times: np.ndarray[Any, Any], visible: object
 ) -> list[Figure]:
     """What the detector took for usual; drawn with its curve."""
     step = float(times[1] - times[0]) * 1000 if len(times) > 1 else 1.0

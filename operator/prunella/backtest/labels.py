@@ -11,8 +11,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunella.adapters.recorded import moments
-from prunella.backtest import track
+from prunella.adapters.recorded import timestamps
+from prunella.backtest import kept_samples
 
 WEEK = datetime.timedelta(weeks=1)
 
@@ -78,7 +78,7 @@ class Score:
 class Fired:
     """A finding that was held for long enough, and when it was."""
 
-    finding: track.Finding
+    finding: kept_samples.Finding
     at: datetime.datetime
 
 
@@ -155,7 +155,7 @@ def _json(text: str) -> list[Mapping[str, Any]]:
 
 def _window(row: Mapping[str, Any]) -> Window:
     start, end = (
-        datetime.datetime.fromtimestamp(moments.parse_seconds(row[each]), datetime.UTC)
+        datetime.datetime.fromtimestamp(timestamps.parse_seconds(row[each]), datetime.UTC)
         for each in ("start", "end")
     )
     if end < start:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
-from prunella.backtest import judged
+from prunella.backtest import recorded_guards
 from prunella.backtest import request as requests
-from prunella.core import compiled, history
+from prunella.core.signals import compiled, history
 
 STRETCH: Final = datetime.timedelta(days=1)
 MOST_POINTS: Final = 2880
@@ -32,7 +32,7 @@ class Part:
 
     recording: recorded.Recording
     states: workloads.States
-    facts: judged.Facts
+    facts: recorded_guards.Facts
 
 
 class Reader:
@@ -96,7 +96,7 @@ class Reader:
         else:
             states = self._census.by_names(recording.times, self._seen(recording))
         self._scaled = self._scaled or bool(told[-1].labels)
-        facts = judged.Facts(workloads=states.fields is not None, autoscalers=self._scaled)
+        facts = recorded_guards.Facts(workloads=states.fields is not None, autoscalers=self._scaled)
         return Part(recording, states, facts)
 
     def _seen(self, recording: recorded.Recording) -> dict[str, Bools]:

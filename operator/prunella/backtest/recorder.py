@@ -6,8 +6,9 @@ import dataclasses
 import datetime
 
 from prunella.api import reasons
-from prunella.core import model, objects, step
-from prunella.core.rules import Rules
+from prunella.core import model, objects
+from prunella.core.decisions import step
+from prunella.core.decisions.rules import Rules
 from prunella.engine import memory as memories
 from prunella.engine import policy_pass, report
 from prunella.engine import world as worlds

@@ -20,9 +20,17 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger as ledgers
 from prunella.adapters.simulated import notifier, policies, telemetry
 from prunella.api import policy as policy_api
-from prunella.backtest import judged, oracle, quiet, reader, recorder, track
+from prunella.backtest import (
+    kept_samples,
+    reader,
+    recorded_guards,
+    recorder,
+    skipped_passes,
+    stretch_verdicts,
+)
 from prunella.backtest import request as requests
-from prunella.core import guards, ledger, model, objects, step
+from prunella.core import model, objects
+from prunella.core.decisions import ledger, step
 from prunella.core.recording import reading as recording
 from prunella.engine import world as worlds
 
@@ -47,14 +55,14 @@ class Run:
 
     request: Request
     until: datetime.datetime
-    tracker: track.Tracker
+    tracker: kept_samples.Tracker
     refusals: Sequence[recorder.Refused]
     records: list[objects.Record] = dataclasses.field(default_factory=list)
     escalations: Sequence[ports.Escalation] = ()
     resumed: list[datetime.datetime] = dataclasses.field(default_factory=list)
     """When a policy that had latched was taken to have been resumed by a person."""
     targets: set[model.Ref] = dataclasses.field(default_factory=set)
-    facts: judged.Facts = dataclasses.field(default_factory=judged.Facts)
+    facts: recorded_guards.Facts = dataclasses.field(default_factory=recorded_guards.Facts)
     samples: int = 0
     passes: int = 0
     points: int = 0
@@ -68,16 +76,18 @@ class Runner:
         """Raises compiled.PolicyError for a policy that can't be evaluated."""
         self.request = request
         spec = request.spec
-        self._facts = judged.Facts()
+        self._facts = recorded_guards.Facts()
         options = wiring.options_of(request.settings)
         self._compiled = recording.compile_policy(request.key, spec, options.namespace_labels)
         questions = {signal.name: recorded.questions(signal) for signal in self._compiled.signals}
         self._clock = clocks.VirtualClock(request.first)
         asked = [each for roles in questions.values() for each in roles.values()]
         self.metrics = recorded.RecordedMetrics(origin, self._clock, request.key.namespace, asked)
-        tracker = track.Tracker(request.first.timestamp(), request.interval, request.points)
+        tracker = kept_samples.Tracker(request.first.timestamp(), request.interval, request.points)
         self._reader = reader.Reader(request, self.metrics, self._compiled, questions)
-        self._oracle = oracle.Oracle(request, self.metrics, self._compiled, questions, tracker)
+        self._verdicts = stretch_verdicts.StretchVerdicts(
+            request, self.metrics, self._compiled, questions, tracker
+        )
         self._cluster = cluster.RecordedCluster(self._clock)
         self._server = ledgers.LedgerServer(self._clock)
         self._ledger = recorded_ledger.RecordedLedger(self._server)
@@ -98,9 +108,9 @@ class Runner:
             ),
             dataclasses.replace(
                 options,
-                guards=judged.chain(lambda: self._facts),
-                actions=judged.actions(options.actions, lambda: self._facts),
-                detectors=self._oracle.detectors(options.detectors),
+                guards=recorded_guards.chain(lambda: self._facts),
+                actions=recorded_guards.actions(options.actions, lambda: self._facts),
+                detectors=self._verdicts.detectors(options.detectors),
             ),
         )
         self.result = Run(
@@ -123,7 +133,7 @@ class Runner:
                 await self.metrics.learn_intervals(start, end)
             async for part in self._reader.parts():
                 self._take_up(part)
-                ahead = await self._oracle.look_ahead(part.recording, part.states)
+                ahead = await self._verdicts.judge_stretch(part.recording, part.states)
                 await self._pass_through(ahead, progress)
         finally:
             self._finish()
@@ -136,7 +146,7 @@ class Runner:
         self.result.targets.update(part.states.refs)
 
     async def _pass_through(
-        self, ahead: quiet.Stretch, progress: Callable[[Progress], None]
+        self, ahead: skipped_passes.Stretch, progress: Callable[[Progress], None]
     ) -> None:
         point, points = 0, len(ahead.times)
         first = self.result.evaluated
@@ -155,13 +165,13 @@ class Runner:
             progress(Progress(self.result.evaluated, self.request.points, self.result.until))
             point = following
 
-    def _following(self, ahead: quiet.Stretch, point: int, *, again: bool) -> int:
+    def _following(self, ahead: skipped_passes.Stretch, point: int, *, again: bool) -> int:
         """The point of the next pass after one at ``point``."""
         if again or self.request.thorough:
             return point + 1
         return min(self._next(ahead, point), len(ahead.times))
 
-    def _next(self, ahead: quiet.Stretch, point: int) -> int:
+    def _next(self, ahead: skipped_passes.Stretch, point: int) -> int:
         """The next point at which something may happen."""
         memory = self.passes.memories[self.request.key]
         found = [ahead.next_stirred(point)]
@@ -179,7 +189,7 @@ class Runner:
         if self._time_matters():
             now = self._clock.now()
             patience = self._rules.rollout_seconds
-            moments = quiet.moments(self.request.spec, records, memory.memory, patience)
+            moments = skipped_passes.moments(self.request.spec, records, memory.memory, patience)
             found.extend(ahead.next_time(point, each) for each in moments if each > now)
         return min(found)
 
@@ -188,7 +198,8 @@ class Runner:
         outcome = self.passes.recorder.outcome
         decisions = outcome.decisions.values() if outcome is not None else ()
         return any(
-            each.refusal is None or each.refusal.reason not in quiet.TIMELESS for each in decisions
+            each.refusal is None or each.refusal.reason not in skipped_passes.TIMELESS
+            for each in decisions
         )
 
     async def _pass(self, moment: datetime.datetime) -> bool:
@@ -224,7 +235,7 @@ class Runner:
                 for each in outcome.findings
                 if each.target == record.target and each.signal in signals
             )
-            when = quiet.next_sample(record, now, signals_sick=sick)
+            when = skipped_passes.next_sample(record, now, signals_sick=sick)
             if when is None:
                 return None
             found.append(when)
@@ -233,7 +244,7 @@ class Runner:
     def _note(self, outcome: step.Outcome | None, moment: datetime.datetime) -> None:
         """Keep the findings of signals that could not be judged ahead."""
         for found in outcome.findings if outcome is not None else ():
-            if found.signal in self._oracle.blind:
+            if found.signal in self._verdicts.blind:
                 self.result.tracker.note(
                     found.signal, found.target, moment.timestamp(), found.verdict, found.value
                 )
@@ -247,7 +258,7 @@ class Runner:
         """Resume a policy that has latched, once nothing is Unhealthy: a person would have."""
         records = list(self._server.records.values())
         limit = self._rules.unhelpful_before_latch
-        since = guards.resumed_at(policy)
+        since = ledger.resumed_at(policy)
         latched = ledger.latching(records, policy.key, since, limit)
         verdicts_now = self.passes.memories[policy.key].verdicts.values()
         if not latched or model.Verdict.UNHEALTHY in verdicts_now:
@@ -258,7 +269,9 @@ class Runner:
         return True
 
     def _ripe(self, now: datetime.datetime) -> datetime.datetime | None:
-        return quiet.ripe_after(self._compiled, self.passes.memories[self.request.key].memory, now)
+        return skipped_passes.ripe_after(
+            self._compiled, self.passes.memories[self.request.key].memory, now
+        )
 
     def _finish(self) -> None:
         result = self.result

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prunella.api import reasons
-from prunella.backtest import judged, labels, recorder, run, track
+from prunella.backtest import kept_samples, labels, recorded_guards, recorder, run
 from prunella.core import model, objects
 
 Phase = reasons.Phase
@@ -110,7 +110,7 @@ class Summary:
     escalations: int
     latched: tuple[datetime.datetime, ...]
     """When a person was taken to have resumed the policy after it had latched."""
-    verdicts: Mapping[str, track.Tally]
+    verdicts: Mapping[str, kept_samples.Tally]
     not_judged: tuple[GuardAnswer, ...]
     """Guards that could not be judged for some action, and why the first time."""
     caveats: tuple[str, ...]
@@ -198,7 +198,7 @@ def _action(record: objects.Record, windows: Sequence[labels.Window] | None) -> 
             GuardAnswer(
                 each.guard,
                 "passed"
-                if judged.was_judged(each.guard, each.message, spec.action)
+                if recorded_guards.was_judged(each.guard, each.message, spec.action)
                 else "not judged",
                 each.message,
             )
@@ -207,7 +207,7 @@ def _action(record: objects.Record, windows: Sequence[labels.Window] | None) -> 
     )
 
 
-def _finding(found: track.Finding, hold: float) -> Finding:
+def _finding(found: kept_samples.Finding, hold: float) -> Finding:
     return Finding(
         found.signal,
         str(found.target),
@@ -228,7 +228,7 @@ def _not_judged(actions: Sequence[Action]) -> tuple[GuardAnswer, ...]:
     for action in actions:
         for each in action.guards:
             if each.answer == "not judged":
-                why = each.message.removeprefix(judged.NOT_JUDGED)
+                why = each.message.removeprefix(recorded_guards.NOT_JUDGED)
                 found.setdefault(each.guard, dataclasses.replace(each, message=why))
     return tuple(found.values())
 

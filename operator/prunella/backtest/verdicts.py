@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import signals as signals_api
-from prunella.core import compiled, detect, history, lineage, mapping, model, promql
+from prunella.core import model
+from prunella.core.signals import compiled, detect, history, lineage, mapping, query_analysis
 
 Codes = NDArray[np.int8]
 Bools = NDArray[np.bool_]
@@ -147,7 +148,7 @@ def _ages(
         owners = _owners(answer.matrix.labels, refs)
         marks = []
         for row, marked in enumerate(answer.matrix.labels):
-            labels = {k: v for k, v in marked.items() if k != promql.LEAF_LABEL}
+            labels = {k: v for k, v in marked.items() if k != query_analysis.LEAF_LABEL}
             if any(label in labels for label in signal.name_labels):
                 marks.append(model.Sample(labels, float(row)))
             else:

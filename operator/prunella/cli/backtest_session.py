@@ -13,14 +13,15 @@ from typing import ParamSpec, TypeVar
 from rich import progress as bars
 
 from prunella import settings as settings_module
-from prunella.adapters.recorded import files, moments
+from prunella.adapters.recorded import files, timestamps
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
-from prunella.backtest import compare, labels, origin, page, summary, text
+from prunella.backtest import compare, history_source, labels, page, summary, text
 from prunella.backtest import run as run_module
 from prunella.cli import errors, options, terminal
 from prunella.cli.lint import documents, schema
-from prunella.core import compiled, objects
+from prunella.core import objects
+from prunella.core.signals import compiled
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -140,7 +141,7 @@ def run(asked: Asked) -> Done:
 async def _run(asked: Asked) -> Done:
     both = {"new": asked.policy} | ({"old": asked.against} if asked.against is not None else {})
     specs = {name: each.spec for name, each in both.items()}
-    sources = origin.settings_for(asked.settings, specs, asked.url)
+    sources = history_source.settings_for(asked.settings, specs, asked.url)
     with _bar() as bar:
         history = _open(asked, sources, both, bar)
         try:
@@ -164,15 +165,15 @@ def _open(
     sources: settings_module.Settings,
     both: Mapping[str, Named],
     bar: bars.Progress,
-) -> origin.Origin:
+) -> history_source.Origin:
     if asked.data is None:
-        return origin.from_prometheus(sources)
+        return history_source.from_prometheus(sources)
     names = {name: source.namespace_label for name, source in sources.sources.items()}
     ready = {
         name: compiled.compile_policy(each.key, each.spec, names) for name, each in both.items()
     }
     task = bar.add_task("reading", total=None)
-    found = origin.from_files(
+    found = history_source.from_files(
         asked.data,
         sources,
         asked.policy.key,
@@ -183,12 +184,14 @@ def _open(
     return found
 
 
-def _span(asked: Asked, history: origin.Origin) -> tuple[datetime.datetime, datetime.datetime]:
+def _span(
+    asked: Asked, history: history_source.Origin
+) -> tuple[datetime.datetime, datetime.datetime]:
     try:
         now = history.last or terminal.now()
-        end = moments.parse(asked.end, now) if asked.end is not None else now
+        end = timestamps.parse(asked.end, now) if asked.end is not None else now
         default = history.first or end - DEFAULT_LENGTH
-        start = moments.parse(asked.begin, end) if asked.begin is not None else default
+        start = timestamps.parse(asked.begin, end) if asked.begin is not None else default
     except ValueError as error:
         raise errors.CliError(f"--from or --to: {error}") from error
     if start >= end:
@@ -199,7 +202,7 @@ def _span(asked: Asked, history: origin.Origin) -> tuple[datetime.datetime, date
 async def _one(
     asked: Asked,
     policy: Named,
-    history: origin.Origin,
+    history: history_source.Origin,
     start: datetime.datetime,
     end: datetime.datetime,
     bar: bars.Progress,

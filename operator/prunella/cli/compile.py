@@ -126,8 +126,8 @@ def _groups(
     spec: policy_api.RemediationPolicySpec,
     sources: Mapping[str, str],
 ) -> tuple[rules.Group, ...]:
-    from prunella.core import compiled  # noqa: PLC0415
     from prunella.core.recording import compiler, rules  # noqa: PLC0415
+    from prunella.core.signals import compiled  # noqa: PLC0415
 
     try:
         return compiler.compile_rules(key, spec, sources)
@@ -141,8 +141,8 @@ def _tests(
     rule_file: pathlib.Path,
     tests: pathlib.Path,
 ) -> dict[str, Any]:
-    from prunella.core import compiled  # noqa: PLC0415
     from prunella.core.recording import testing  # noqa: PLC0415
+    from prunella.core.signals import compiled  # noqa: PLC0415
 
     # Promtool reads the names of rule files from where the tests lie.
     beside = rule_file.resolve().parent == tests.resolve().parent

@@ -8,7 +8,7 @@ from prunella.api import detectors as detectors_api
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.cli import page
-from prunella.core import compiled
+from prunella.core.signals import compiled
 
 
 def write(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:

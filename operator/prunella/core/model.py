@@ -154,7 +154,7 @@ class Budget:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Look:
+class LiveState:
     """A close, live look at one target: asked for only when an action is at hand."""
 
     workload: Workload
@@ -214,7 +214,7 @@ class GuardAnswer:
 class NeedKind(enum.StrEnum):
     """What a decision must know before it can be made."""
 
-    LOOK = "Look"
+    LIVE_STATE = "LiveState"
     VERDICT_AT = "VerdictAt"
 
 

@@ -44,8 +44,10 @@ class SimulatedStage:
 
     async def image(self, deployment: str) -> str:
         """The image in the pod template."""
-        look = await self._ports.cluster.look(model.Ref("Deployment", story.NAMESPACE, deployment))
-        return template_image(look.workload.template) if look is not None else ""
+        live_state = await self._ports.cluster.live_state(
+            model.Ref("Deployment", story.NAMESPACE, deployment)
+        )
+        return template_image(live_state.workload.template) if live_state is not None else ""
 
     async def stop_metrics(self) -> None:
         """End the scraping."""

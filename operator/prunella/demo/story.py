@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import yaml
 
 from prunella.api import reasons
-from prunella.core import guards, model, objects
+from prunella.core import model, objects
+from prunella.core.decisions import guards
 from prunella.engine import world as worlds
 
 NAMESPACE = "prunella-demo"

@@ -1,4 +1,4 @@
-"""The memories of the detectors that look back, as `prunella.core.learning` wants them.
+"""The memories of the detectors that look back, as `prunella.core.signals.learning` wants them.
 
 A baseline keeps its state and forgets the samples; the others keep a window of samples.
 """
@@ -14,7 +14,8 @@ import numpy as np
 
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
-from prunella.core import compiled, history, learning, model
+from prunella.core import model
+from prunella.core.signals import compiled, history, learning
 from prunella.detectors import baseline, change, drift, forecast
 
 Floats = history.Floats

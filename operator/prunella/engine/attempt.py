@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
-from prunella.core import decide, guards, ledger, model, objects, records, verify
+from prunella.core import model, objects
+from prunella.core.decisions import decide, ledger
+from prunella.core.outcomes import records, verification
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ class Executor:
 
         The caller has planned again on fresh state and found the same plan.
         """
-        for index, effect in enumerate(guards.effects_of(record)):
+        for index, effect in enumerate(ledger.effects_of(record)):
             sent = record.status.effects[index].model_copy(
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
@@ -128,18 +130,18 @@ class Executor:
         now = self._world.clock.now()
         if record.sent_at is not None and now - record.sent_at < SETTLE_AFTER:
             return record
-        look = await self._world.cluster.look(record.target)
-        status = verify.settle(record, look, now)
+        live_state = await self._world.cluster.live_state(record.target)
+        status = verification.settle(record, live_state, now)
         record = await self._write(record, status)
         self._count(record, record.phase)
         await self._tell_progress(record)
         return record
 
     async def advance(
-        self, record: objects.Record, scene: verify.Scene, healthy: int
+        self, record: objects.Record, scene: verification.Scene, healthy: int
     ) -> objects.Record:
         """Take a record in Verifying one sample further."""
-        status = verify.progress(record, scene, healthy)
+        status = verification.progress(record, scene, healthy)
         if status == record.status:
             return record
         record = await self._write(record, status)

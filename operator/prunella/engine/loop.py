@@ -14,7 +14,8 @@ import zlib
 from collections.abc import Awaitable, Callable
 
 from prunella import ports
-from prunella.core import ledger, objects
+from prunella.core import objects
+from prunella.core.decisions import ledger
 from prunella.engine import attempt, orphans, policy_pass
 from prunella.engine import world as worlds
 

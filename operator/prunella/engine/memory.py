@@ -7,7 +7,9 @@ import datetime
 from collections.abc import Mapping
 
 from prunella.api import policy_status
-from prunella.core import compiled, learning, model, objects, step
+from prunella.core import model, objects
+from prunella.core.decisions import step
+from prunella.core.signals import compiled, learning
 
 Version = tuple[str, int]
 """UID and generation: what was compiled or decided for one holds for no other."""

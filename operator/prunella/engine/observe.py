@@ -8,7 +8,9 @@ import datetime
 import functools
 from collections.abc import Mapping, Sequence
 
-from prunella.core import (
+from prunella.core import model
+from prunella.core.decisions import step
+from prunella.core.signals import (
     compiled,
     detect,
     history,
@@ -16,10 +18,8 @@ from prunella.core import (
     learning,
     lineage,
     mapping,
-    model,
     onsets,
-    promql,
-    step,
+    query_analysis,
 )
 from prunella.engine import world as worlds
 
@@ -78,19 +78,19 @@ class Observer:
     async def verdict_at(
         self,
         policy: compiled.Policy,
-        look: model.Look,
+        live_state: model.LiveState,
         signals: frozenset[str],
         at: datetime.datetime,
     ) -> model.Verdict:
         """What the named signals said of a target at an earlier time, asked of history."""
-        target = look.workload.ref
+        target = live_state.workload.ref
         scene = Scene(target.namespace, (target,), (target,), {})
         verdicts: list[model.Verdict] = []
         for signal in policy.signals:
             if signal.name not in signals:
                 continue
             reading = await self._reading(scene, signal, {}, at, at)
-            owners = _earlier_owners(look, mapping.pod_names(reading.samples()))
+            owners = _earlier_owners(live_state, mapping.pod_names(reading.samples()))
             found = detect.detect(signal, reading, [target], owners, self._detectors)
             verdicts.extend(finding.verdict for finding in found)
         return step.worst(verdicts)
@@ -178,7 +178,7 @@ class Observer:
         answer = await self._world.metrics.query(signal.spec.source, namespace, text, at)
         if isinstance(answer, model.Failure):
             return answer
-        freshness = promql.read_freshness(answer.samples)
+        freshness = query_analysis.read_freshness(answer.samples)
         if learn:
             before = self._scrapes.get(key)
             seen = freshness.scrape_seconds
@@ -221,7 +221,7 @@ def _asked_for_age(signal: compiled.Signal) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=8192)
 def _freshness_query(query: str, labels: tuple[str, ...], learn: bool) -> str:  # noqa: FBT001
     """The same text each round: parsing a query costs more than asking it."""
-    return promql.freshness_query(query, labels, learn_interval=learn)
+    return query_analysis.freshness_query(query, labels, learn_interval=learn)
 
 
 def _merge(answers: Sequence[model.Answer]) -> model.Answer:
@@ -233,8 +233,10 @@ def _merge(answers: Sequence[model.Answer]) -> model.Answer:
     return model.Vector(tuple(samples))
 
 
-def _earlier_owners(look: model.Look, pods: frozenset[str]) -> dict[str, model.Ref]:
+def _earlier_owners(live_state: model.LiveState, pods: frozenset[str]) -> dict[str, model.Ref]:
     """Pods of the past are gone from the cluster; their names begin with their ReplicaSet's."""
-    prefixes = tuple(f"{revision.name}-" for revision in look.revisions)
-    present = {pod.name for pod in look.pods}
-    return {pod: look.workload.ref for pod in pods if pod in present or pod.startswith(prefixes)}
+    prefixes = tuple(f"{revision.name}-" for revision in live_state.revisions)
+    present = {pod.name for pod in live_state.pods}
+    return {
+        pod: live_state.workload.ref for pod in pods if pod in present or pod.startswith(prefixes)
+    }

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from prunella import ports
 from prunella.api import reasons
-from prunella.core import objects, rules, verify
+from prunella.core import objects
+from prunella.core.decisions import rules
+from prunella.core.outcomes import verification
 from prunella.engine import attempt
 from prunella.engine import world as worlds
 
@@ -47,7 +49,7 @@ async def close_unjudged(
         if record.phase.final or record.policy != policy.key:
             continue
         settled = await _settled(executor, record)
-        if settled.phase is Phase.VERIFYING and now < verify.until(settled, limits):
+        if settled.phase is Phase.VERIFYING and now < verification.until(settled, limits):
             continue
         ended = await _end(executor, settled, "PolicyInvalid", message)
         if ended.phase is Phase.UNPROVEN:

@@ -9,19 +9,11 @@ from collections.abc import Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
-from prunella.core import (
-    compiled,
-    decide,
-    episode,
-    escalation,
-    model,
-    objects,
-    onsets,
-    records,
-    step,
-    verify,
-)
+from prunella.core import model, objects
+from prunella.core.decisions import decide, episode, step
+from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
+from prunella.core.signals import compiled, onsets
 from prunella.engine import attempt, observe, orphans, report
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -151,7 +143,7 @@ class Passes:
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
             workloads=tuple(self._world.cluster.workloads(namespace)),
-            looks={},
+            live_states={},
         )
 
     async def _answer(
@@ -180,18 +172,20 @@ class Passes:
         outcome: step.Outcome,
         config: step.Config,
     ) -> step.Snapshot:
-        if need.kind is model.NeedKind.LOOK:
-            look = await self._world.cluster.look(need.target)
-            return dataclasses.replace(snapshot, looks={**snapshot.looks, need.target: look})
-        look = snapshot.looks[need.target]
-        if look is None or need.at is None:
+        if need.kind is model.NeedKind.LIVE_STATE:
+            live_state = await self._world.cluster.live_state(need.target)
+            return dataclasses.replace(
+                snapshot, live_states={**snapshot.live_states, need.target: live_state}
+            )
+        live_state = snapshot.live_states[need.target]
+        if live_state is None or need.at is None:
             raise ValueError(f"history of {need.target} is asked without a look at it")
         signals = frozenset(
             finding.signal
             for finding in outcome.findings
             if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
         )
-        verdict = await self._observer.verdict_at(config.compiled, look, signals, need.at)
+        verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
         known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
         return dataclasses.replace(snapshot, verdicts_at=known)
 
@@ -324,7 +318,7 @@ class Passes:
             if finding.target == record.target and finding.signal in signals
         ]
         workloads = self._world.cluster.workloads(record.target.namespace)
-        scene = verify.Scene(
+        scene = verification.Scene(
             now=now,
             verify=step.valid_spec(policy).verify,
             rules=self._options.rules,
@@ -339,7 +333,7 @@ class Passes:
         if after.phase.final:
             memory.sampled.pop(record.name)
         else:
-            memory.healthy[record.name] = verify.healthy_in_a_row(record, scene, healthy)
+            memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
 
 
 def _scene(

@@ -10,8 +10,10 @@ import logging
 
 from prunella import ports
 from prunella.api import policy_status
-from prunella.core import decide, model, objects, step, summary
-from prunella.core.rules import Rules
+from prunella.core import model, objects
+from prunella.core.decisions import decide, step
+from prunella.core.decisions.rules import Rules
+from prunella.core.outcomes import summary
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 

@@ -7,8 +7,9 @@ import datetime
 from collections.abc import Mapping, Sequence
 
 from prunella import ports
-from prunella.core import action, detect, guards
-from prunella.core.rules import Rules
+from prunella.core.decisions import action, guards
+from prunella.core.decisions.rules import Rules
+from prunella.core.signals import detect
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 
-from prunella.adapters.simulated import notation, server, state, tsdb
+from prunella.adapters.simulated import server, state
 from prunella.policytest import fields
 from prunella.policytest import series as series_module
+from prunella.promql import notation, series_store
 
 _TICK = 0.001
 """Until a staleness marker that follows a sample of the same moment."""
@@ -27,7 +28,7 @@ class Times:
 class _Line:
     """One series that is being written, and where its counter stands."""
 
-    samples: tsdb.Series
+    samples: series_store.Series
     count: float = 0.0
 
 
@@ -48,7 +49,7 @@ class Scraper:
     def __init__(
         self,
         cluster: server.Server,
-        store: tsdb.SeriesStore,
+        store: series_store.SeriesStore,
         series: Sequence[series_module.Series],
         namespace: str,
         times: Times,
@@ -107,7 +108,7 @@ class Scraper:
         value = series.value(index, now.timestamp(), since_start, speaker.image, speaker.who)
         if value is None:
             return
-        if tsdb.is_stale(value):
+        if series_store.is_stale(value):
             line.samples.append(now.timestamp(), value)
             return
         if series.shared:
@@ -122,8 +123,8 @@ class Scraper:
         for key, line in self._lines.items():
             if key in alive or id(line.samples) in going_on or not line.samples.times:
                 continue
-            just_seen = line.samples.times[-1] >= tsdb.to_milliseconds(now.timestamp())
-            line.samples.append(now.timestamp() + (_TICK if just_seen else 0.0), tsdb.STALE)
+            just_seen = line.samples.times[-1] >= series_store.to_milliseconds(now.timestamp())
+            line.samples.append(now.timestamp() + (_TICK if just_seen else 0.0), series_store.STALE)
         self._lines = dict(alive)
 
 

@@ -18,9 +18,9 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from prunella.adapters.simulated import notation
 from prunella.api import base
 from prunella.policytest import fields
+from prunella.promql import notation
 
 MOST_REPEATS: Final = 1_000_000
 _REPEATS: Final = re.compile(r"x(\d+)\b")

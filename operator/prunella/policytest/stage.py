@@ -14,7 +14,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
 from prunella.core import model, objects
-from prunella.policytest import cases, fields, scraper, timeline, watched
+from prunella.policytest import cases, fields, recording_world, scraper, timeline
 from prunella.policytest import objects as objects_module
 
 RELIST_SECONDS = 60.0
@@ -62,7 +62,7 @@ class Stage:
         world = dataclasses.replace(
             idle,
             clock=clock,
-            cluster=watched.Cluster(clock, idle.faults, self.told),
+            cluster=recording_world.Cluster(clock, idle.faults, self.told),
             ledger_server=(server := ledger.LedgerServer(clock)),
             ledger=ledger.SimulatedLedger(server, idle.faults),
         )
@@ -114,7 +114,7 @@ class Stage:
             mode = self._mode or policy.spec.mode
             spec = policy.spec.model_copy(update={"mode": mode})
             self._world.policies.apply(policy.key.namespace, policy.key.name, spec)
-        engine = watched.engine(self._world, self._settings, self.told)
+        engine = recording_world.engine(self._world, self._settings, self.told)
         running = asyncio.create_task(engine.run(self._relist, RELIST_SECONDS))
         for event in events:
             if event.at >= 0:

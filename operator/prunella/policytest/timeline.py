@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from prunella.api import policy as policy_api
-from prunella.core import model, objects, step
+from prunella.core import model, objects
+from prunella.core.decisions import step
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -226,12 +226,12 @@ async def test_look(server: FakeServer, api: client.KubeApi) -> None:
     )
     port, _ = make(api)
 
-    look = await port.look(WEB)
+    live_state = await port.live_state(WEB)
 
-    assert ["web-a"] == [pod.name for pod in look.pods]
-    assert ["all"] == [budget.name for budget in look.budgets]
-    assert ("HorizontalPodAutoscaler/web", "ScaledObject/web") == look.autoscalers
-    assert [True] == [revision.current for revision in look.revisions]
+    assert ["web-a"] == [pod.name for pod in live_state.pods]
+    assert ["all"] == [budget.name for budget in live_state.budgets]
+    assert ("HorizontalPodAutoscaler/web", "ScaledObject/web") == live_state.autoscalers
+    assert [True] == [revision.current for revision in live_state.revisions]
     queries = {r.path.rsplit("/", 1)[1]: r.query for r in server.requests}
     assert "app=web" == queries["pods"]["labelSelector"] == queries["replicasets"]["labelSelector"]
 
@@ -257,6 +257,6 @@ async def test_look_that_sees_only_a_part_is_none(
 
     if fails:
         with pytest.raises(ports.ClusterError):
-            await port.look(WEB)
+            await port.live_state(WEB)
     else:
-        assert () == (await port.look(WEB)).autoscalers
+        assert () == (await port.live_state(WEB)).autoscalers

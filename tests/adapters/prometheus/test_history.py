@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from prunella import ports, settings
-from prunella.adapters.prometheus import budget, metrics, pieces
+from prunella.adapters.prometheus import budget, chunked_range, metrics
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import telemetry as telemetries
 from prunella.api import reasons
-from prunella.core import history, model
+from prunella.core import model
+from prunella.core.signals import history
 from tests.adapters.prometheus import faultserver, ranges
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -307,7 +308,7 @@ async def test_a_backlog_leaves_the_rounds_alone() -> None:
     opened = threading.Event()
 
     def wrong(_form: ranges.Form, asked: int) -> faultserver.Behaviour | None:
-        if asked > pieces.LIGHT_POINTS:
+        if asked > chunked_range.LIGHT_POINTS:
             opened.wait(5)
         return None
 
@@ -318,13 +319,13 @@ async def test_a_backlog_leaves_the_rounds_alone() -> None:
             for n in range(40)
         ]
         await asyncio.sleep(0)
-        newest = whole(await asked.history(span(pieces.LIGHT_POINTS)))
+        newest = whole(await asked.history(span(chunked_range.LIGHT_POINTS)))
         waiting = [each.done() for each in backlog]
         opened.set()
         answers = await asyncio.gather(*backlog)
 
     assert not any(waiting)
-    assert (2, pieces.LIGHT_POINTS) == newest.values.shape
+    assert (2, chunked_range.LIGHT_POINTS) == newest.values.shape
     assert {(2, 300)} == {whole(each).values.shape for each in answers}
     assert len({request.connection for request in asked.server.requests}) <= 3
 
@@ -355,7 +356,7 @@ async def test_budget() -> None:
 
 async def test_a_source_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces that each come in time are not waited for without end."""
-    monkeypatch.setattr(pieces, "MOST_SECONDS", 1e-6)
+    monkeypatch.setattr(chunked_range, "MOST_SECONDS", 1e-6)
     async with asking(ranges.serve()) as asked:
         answer = failed(await asked.history(span(300)))
 

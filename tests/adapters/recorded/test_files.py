@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from prunella.adapters.recorded import files
-from prunella.adapters.simulated import tsdb
+from prunella.promql import series_store
 
 SERIES = {"__name__": "load", "namespace": "shop", "deployment": "cart"}
 SAMPLES = [(1_700_000_000.0, 0.5), (1_700_000_060.0, 1.5)]
@@ -58,13 +58,13 @@ def _samples() -> files.Samples:
     return files.Samples("namespace", "shop", lambda labels: labels["__name__"] == "load")
 
 
-def _load(path: pathlib.Path) -> tuple[tsdb.SeriesStore, float, float]:
+def _load(path: pathlib.Path) -> tuple[series_store.SeriesStore, float, float]:
     samples = _samples()
     files.load(path, samples, lambda _: None)
     return samples.store()
 
 
-def _found(store: tsdb.SeriesStore, labels: Mapping[str, str]) -> list[tuple[float, float]]:
+def _found(store: series_store.SeriesStore, labels: Mapping[str, str]) -> list[tuple[float, float]]:
     series = store.series(labels)
     return [(when / 1000, value) for when, value in zip(series.times, series.values, strict=True)]
 

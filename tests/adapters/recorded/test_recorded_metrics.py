@@ -9,7 +9,8 @@ import pytest
 
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.simulated import clock as clocks
-from prunella.core import history, model, promql
+from prunella.core import model
+from prunella.core.signals import history, query_analysis
 from tests.engine import recorded as stories
 from tests.engine.recorded import START, Story
 
@@ -47,8 +48,8 @@ def _asked(query: str = 'app_load{namespace="shop"}', step: float | None = None)
     return recorded.Asked(
         "default",
         query,
-        promql.freshness_query(query, labels),
-        promql.freshness_query(query, labels, learn_interval=True),
+        query_analysis.freshness_query(query, labels),
+        query_analysis.freshness_query(query, labels, learn_interval=True),
         step,
     )
 
@@ -116,7 +117,7 @@ async def test_the_scrape_interval_is_the_same_all_along(story: Story) -> None:
     plain = await made.query("default", NAMESPACE, asked.fresh)
     assert isinstance(answer, model.Vector)
     assert isinstance(plain, model.Vector)
-    freshness = promql.read_freshness(answer.samples)
+    freshness = query_analysis.read_freshness(answer.samples)
 
     assert freshness.scrape_seconds == pytest.approx(15.0)
     assert plain.samples == freshness.ages

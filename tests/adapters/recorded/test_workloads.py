@@ -9,7 +9,8 @@ import pytest
 
 from prunella.adapters.recorded import workloads
 from prunella.api import policy as policy_api
-from prunella.core import compiled, history, model, objects
+from prunella.core import model, objects
+from prunella.core.signals import compiled, history
 
 MINUTES = np.arange(0, 600.0, 60.0)
 SHOP = {"matchLabels": {"app.kubernetes.io/part-of": "shop"}}

@@ -25,11 +25,11 @@ SPEC = remediation.RemediationSpec(
 )
 
 
-async def looked(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.Look:
+async def looked(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.LiveState:
     """A look at a workload that is there."""
-    look = await cluster.look(ref)
-    assert look is not None
-    return look
+    live_state = await cluster.live_state(ref)
+    assert live_state is not None
+    return live_state
 
 
 async def effect(

@@ -10,8 +10,8 @@ import pytest
 from prunella.adapters.simulated import apps as simulated_apps
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as clusters
-from prunella.adapters.simulated import promql, tsdb
 from prunella.core import model
+from prunella.promql import evaluator, series_store
 
 START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 RATIO = (
@@ -26,13 +26,13 @@ class Stage:
     def __init__(self) -> None:
         self.clock = clocks.VirtualClock(START)
         self.cluster = clusters.SimulatedCluster(self.clock)
-        self.store = tsdb.SeriesStore()
+        self.store = series_store.SeriesStore()
         self.apps = simulated_apps.Apps(self.clock, self.cluster, self.store)
 
     def ask(self, query: str) -> list[float]:
         """The values of the answer, rounded, in ascending order."""
-        answer = promql.evaluate(self.store, query, self.clock.now().timestamp())
-        assert isinstance(answer, promql.Vector)
+        answer = evaluator.evaluate(self.store, query, self.clock.now().timestamp())
+        assert isinstance(answer, evaluator.Vector)
         return sorted(round(sample.value, 3) for sample in answer.samples)
 
 
@@ -90,10 +90,10 @@ async def test_labels_are_those_of_the_lab(stage: Stage, kind: str) -> None:
     ref = stage.cluster.add_workload(model.Ref(kind, "shop", "it"), "it:v1")
     await stage.clock.advance(5)
     [state] = stage.cluster.states()
-    series = stage.store.select([tsdb.Matcher("=", tsdb.NAME, "app_up")])
+    series = stage.store.select([series_store.Matcher("=", series_store.NAME, "app_up")])
     expected = [
         {
-            tsdb.NAME: "app_up",
+            series_store.NAME: "app_up",
             "namespace": "shop",
             "pod": pod.name,
             kind.lower(): ref.name,

@@ -56,10 +56,10 @@ async def test_a_repeated_patch_is_refused(
     """The same effect once more is answered 422 and changes nothing."""
     change = await planning.effect(cluster, shop, patch)
     await cluster.send(change, "rem-1", dry_run=False)
-    before = await cluster.look(shop)
+    before = await cluster.live_state(shop)
     receipt = await cluster.send(change, "rem-1", dry_run=False)
     assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
-    assert before == await cluster.look(shop)
+    assert before == await cluster.live_state(shop)
     assert 1 == len(cluster.sent)
 
 
@@ -98,14 +98,14 @@ async def test_invalid_changes_are_refused(
     words: str,
 ) -> None:
     """What the API server's validation refuses is answered 422, in a dry run too."""
-    before = await cluster.look(shop)
+    before = await cluster.live_state(shop)
     for dry_run in (True, False):
         receipt = await cluster.send(
             await planning.effect(cluster, shop, patch), "m", dry_run=dry_run
         )
         assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
         assert words in receipt.message
-    assert before == await cluster.look(shop)
+    assert before == await cluster.live_state(shop)
 
 
 async def test_preconditions_are_those_of_the_plan(
@@ -130,14 +130,14 @@ async def test_a_dry_run_changes_nothing(
     verb: model.Verb,
 ) -> None:
     """A dry run tells what would be, and nothing comes of it."""
-    before = await cluster.look(shop)
+    before = await cluster.live_state(shop)
     change = await planning.effect(cluster, shop, SCALE)
     change = change if verb is model.Verb.PATCH else await eviction(cluster, shop)
     receipt = await cluster.send(change, "m", dry_run=True)
     await clock.advance(60)
     assert ports.Outcome.WOULD_SUCCEED == receipt.outcome
     assert 5 == (receipt.workload.replicas if receipt.workload else 5)
-    assert before == await cluster.look(shop)
+    assert before == await cluster.live_state(shop)
     assert [] == cluster.sent
 
 
@@ -202,8 +202,8 @@ async def test_a_second_eviction_waits_for_the_replacement(
     gone = await cluster.send(first, "m", dry_run=False)
     second = await eviction(cluster, shop)
     early = await cluster.send(second, "m", dry_run=False)
-    look = await planning.looked(cluster, shop)
-    assert (404, 429, 0) == (gone.status, early.status, look.budgets[0].disruptions_allowed)
+    live_state = await planning.looked(cluster, shop)
+    assert (404, 429, 0) == (gone.status, early.status, live_state.budgets[0].disruptions_allowed)
     await clock.advance(10)
     later = await cluster.send(second, "m", dry_run=False)
     assert 201 == later.status
@@ -230,8 +230,8 @@ async def test_empty_maps_are_not_kept(
     before = (await planning.looked(cluster, shop)).workload.template
     await cluster.send(await planning.effect(cluster, shop, empty), "m", dry_run=False)
     await clock.advance(5)
-    look = await planning.looked(cluster, shop)
-    assert (before, 1) == (look.workload.template, len(look.revisions))
+    live_state = await planning.looked(cluster, shop)
+    assert (before, 1) == (live_state.workload.template, len(live_state.revisions))
 
 
 async def test_owners_of_pods(

@@ -33,8 +33,8 @@ async def test_lost_requests(
     receipt = await cluster.send(
         await planning.effect(cluster, shop, SCALE), "rem-1", dry_run=False
     )
-    look = await planning.looked(cluster, shop)
-    marks = [look.workload.annotations.get(objects.MARK)]
+    live_state = await planning.looked(cluster, shop)
+    marks = [live_state.workload.annotations.get(objects.MARK)]
     assert (outcome, status) == (receipt.outcome, receipt.status)
     assert (["rem-1"] if sent else [None]) == marks
     again = await cluster.send(await planning.effect(cluster, shop, SCALE), "rem-2", dry_run=False)
@@ -69,11 +69,15 @@ async def test_a_crash_can_be_at_any_point(
 ) -> None:
     """Points are counted, so that a test can die at each of them in turn."""
     cluster.faults.crash_at(2)
-    await cluster.look(shop)
+    await cluster.live_state(shop)
     with pytest.raises(faults.Crash, match="owners"):
         await cluster.owners("shop", [])
     assert {} == await cluster.owners("shop", [])
-    assert [faults.Point.LOOK, faults.Point.OWNERS, faults.Point.OWNERS] == cluster.faults.passed
+    assert [
+        faults.Point.LIVE_STATE,
+        faults.Point.OWNERS,
+        faults.Point.OWNERS,
+    ] == cluster.faults.passed
 
 
 async def test_an_unreachable_server(cluster: clusters.SimulatedCluster, shop: model.Ref) -> None:
@@ -81,7 +85,7 @@ async def test_an_unreachable_server(cluster: clusters.SimulatedCluster, shop: m
     change = await planning.effect(cluster, shop, SCALE)
     cluster.faults.unreachable()
     with pytest.raises(ports.ClusterError):
-        await cluster.look(shop)
+        await cluster.live_state(shop)
     assert (await cluster.paused()).paused
     receipt = await cluster.send(change, "m", dry_run=False)
     assert (ports.Outcome.REFUSED, None) == (receipt.outcome, receipt.status)
@@ -113,4 +117,4 @@ async def test_a_broken_watch_shows_the_past(
     assert 2 == len(cluster.workloads("shop"))
     cluster.mend_watch()
     assert ["cart"] == [each.ref.name for each in cluster.workloads("shop")]
-    assert await cluster.look(shop) is None
+    assert await cluster.live_state(shop) is None

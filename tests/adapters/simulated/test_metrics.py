@@ -9,9 +9,11 @@ import pytest
 
 from prunella import ports, settings
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import metrics, notation, tsdb
+from prunella.adapters.simulated import metrics
 from prunella.api import reasons
-from prunella.core import history, model, promql
+from prunella.core import model
+from prunella.core.signals import history, query_analysis
+from prunella.promql import notation, series_store
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 Doubt = reasons.Doubt
@@ -25,16 +27,16 @@ def clock() -> clocks.VirtualClock:
 
 
 @pytest.fixture
-def store() -> tsdb.SeriesStore:
+def store() -> series_store.SeriesStore:
     """One counter, scraped every 15 s for an hour."""
-    found = tsdb.SeriesStore()
+    found = series_store.SeriesStore()
     series = {'requests_total{namespace="shop",pod="a"}': "0+1x240"}
     notation.load(found, series, interval=15, start=START.timestamp())
     return found
 
 
 @pytest.fixture
-def source(store: tsdb.SeriesStore, clock: clocks.VirtualClock) -> metrics.SimulatedMetrics:
+def source(store: series_store.SeriesStore, clock: clocks.VirtualClock) -> metrics.SimulatedMetrics:
     """A source over the store."""
     return metrics.SimulatedMetrics(store, clock)
 
@@ -48,7 +50,9 @@ def value(answer: model.Answer) -> float:
 
 async def age(source: metrics.SimulatedMetrics) -> float:
     """The age that a freshness query tells."""
-    return value(await source.query("default", "shop", promql.freshness_query(QUERY, ("pod",))))
+    return value(
+        await source.query("default", "shop", query_analysis.freshness_query(QUERY, ("pod",)))
+    )
 
 
 QUERY = 'sum(requests_total{namespace="shop"})'
@@ -129,7 +133,7 @@ async def test_frozen_twice(source: metrics.SimulatedMetrics, clock: clocks.Virt
     assert value(await source.query("default", "shop", QUERY)) == 48.0
 
 
-async def test_too_many_series(store: tsdb.SeriesStore, clock: clocks.VirtualClock) -> None:
+async def test_too_many_series(store: series_store.SeriesStore, clock: clocks.VirtualClock) -> None:
     """The limit of the settings holds here too."""
     sources = {"default": settings.Source(max_series=0)}
     source = metrics.SimulatedMetrics(store, clock, sources=sources)
@@ -204,7 +208,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("query", "name", "span", "reason"), REFUSED.values(), ids=REFUSED)
 async def test_no_history(
-    store: tsdb.SeriesStore,
+    store: series_store.SeriesStore,
     clock: clocks.VirtualClock,
     query: str,
     name: str,
@@ -222,7 +226,7 @@ async def test_no_history(
 
 
 async def test_foreign_history_is_dropped(
-    store: tsdb.SeriesStore, source: metrics.SimulatedMetrics
+    store: series_store.SeriesStore, source: metrics.SimulatedMetrics
 ) -> None:
     """Series of another namespace are nobody's business, even when they are asked for."""
     store.append({"__name__": "requests_total", "namespace": "bank"}, START.timestamp(), 1.0)

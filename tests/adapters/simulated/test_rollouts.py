@@ -27,11 +27,11 @@ def cluster(clock: clocks.VirtualClock) -> clusters.SimulatedCluster:
     return clusters.SimulatedCluster(clock)
 
 
-async def looked(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.Look:
+async def looked(cluster: clusters.SimulatedCluster, ref: model.Ref) -> model.LiveState:
     """A look at a workload that is there."""
-    look = await cluster.look(ref)
-    assert look is not None
-    return look
+    live_state = await cluster.live_state(ref)
+    assert live_state is not None
+    return live_state
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,10 +41,12 @@ async def test_a_workload_is_settled_from_the_start(
     """A story begins with ready pods and one revision, of the age that was asked for."""
     age = datetime.timedelta(hours=1)
     ref = cluster.add_workload(model.Ref(kind, "shop", "it"), "it:v1", age=age)
-    look = await looked(cluster, ref)
-    assert look.workload.rolled_out
-    assert [True] * 3 == [pod.ready for pod in look.pods]
-    assert [(1, True, START - age)] == [(r.number, r.current, r.created) for r in look.revisions]
+    live_state = await looked(cluster, ref)
+    assert live_state.workload.rolled_out
+    assert [True] * 3 == [pod.ready for pod in live_state.pods]
+    assert [(1, True, START - age)] == [
+        (r.number, r.current, r.created) for r in live_state.revisions
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,9 +69,9 @@ async def test_a_release_is_rolled_out_in_time(
             break
     expected = {"Deployment": (3, 15.5), "StatefulSet": (2, 18.5), "DaemonSet": (2, 18.5)}[kind]
     assert expected == (least, (clock.now() - START).total_seconds())
-    look = await looked(cluster, ref)
-    assert before.isdisjoint({pod.uid for pod in look.pods if not pod.deleting})
-    assert [(2, True), (1, False)] == [(r.number, r.current) for r in look.revisions]
+    live_state = await looked(cluster, ref)
+    assert before.isdisjoint({pod.uid for pod in live_state.pods if not pod.deleting})
+    assert [(2, True), (1, False)] == [(r.number, r.current) for r in live_state.revisions]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,9 +86,9 @@ async def test_an_old_template_brings_its_revision_back(
     await clock.advance(100)
     cluster.set_image(ref, "it:v1")
     await clock.advance(100)
-    look = await looked(cluster, ref)
-    assert look.workload.rolled_out
-    newest, other = look.revisions
+    live_state = await looked(cluster, ref)
+    assert live_state.workload.rolled_out
+    newest, other = live_state.revisions
     assert (first.name, 3, START, True) == (
         newest.name,
         newest.number,
@@ -94,7 +96,7 @@ async def test_an_old_template_brings_its_revision_back(
         newest.current,
     )
     assert (2, False) == (other.number, other.current)
-    shown = look.workload.annotations.get("deployment.kubernetes.io/revision")
+    shown = live_state.workload.annotations.get("deployment.kubernetes.io/revision")
     assert ("3" if kind == "Deployment" else None) == shown
 
 
@@ -108,9 +110,9 @@ async def test_a_release_that_is_taken_back_halfway_leaves_old_pods_alone(
     await clock.advance(10)
     cluster.set_image(ref, "it:v1")
     await clock.advance(60)
-    look = await looked(cluster, ref)
-    after = {pod.uid for pod in look.pods}
-    assert (3, True) == (len(before & after), look.workload.rolled_out)
+    live_state = await looked(cluster, ref)
+    after = {pod.uid for pod in live_state.pods}
+    assert (3, True) == (len(before & after), live_state.workload.rolled_out)
 
 
 SCALES = {
@@ -130,10 +132,14 @@ async def test_scaling(
     ref = cluster.add_workload(model.Ref(kind, "shop", "it"), "it:v1")
     cluster.scale(ref, replicas)
     await clock.advance(60)
-    look = await looked(cluster, ref)
-    assert (replicas, 1, True) == (len(look.pods), len(look.revisions), look.workload.rolled_out)
+    live_state = await looked(cluster, ref)
+    assert (replicas, 1, True) == (
+        len(live_state.pods),
+        len(live_state.revisions),
+        live_state.workload.rolled_out,
+    )
     if kind == "StatefulSet":
-        assert {f"it-{ordinal}" for ordinal in range(replicas)} == {p.name for p in look.pods}
+        assert {f"it-{ordinal}" for ordinal in range(replicas)} == {p.name for p in live_state.pods}
 
 
 async def test_a_stateful_set_goes_backwards_and_waits(
@@ -161,12 +167,12 @@ async def test_a_deleted_workload_takes_its_pods_along(
     [state] = cluster.states("shop")
     cluster.delete(ref)
     await clock.advance(60)
-    assert (None, [], []) == (await cluster.look(ref), cluster.states(), state.pods)
+    assert (None, [], []) == (await cluster.live_state(ref), cluster.states(), state.pods)
 
 
 async def test_runs_are_the_same_each_time() -> None:
     """Names and UIDs depend on nothing but the story."""
-    runs: list[model.Look] = []
+    runs: list[model.LiveState] = []
     for _ in range(2):
         clock = clocks.VirtualClock(START)
         cluster = clusters.SimulatedCluster(clock)

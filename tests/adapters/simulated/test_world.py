@@ -43,11 +43,14 @@ async def test_the_labs_shop_comes_to_life() -> None:
 
     found = {each.ref.name: each.replicas for each in world.cluster.workloads("shop")}
     assert {"checkout": 3, "cart": 2, "search": 2} == found
-    look = await world.cluster.look(CHECKOUT)
-    assert look is not None
-    assert (True, ["checkout"]) == (look.workload.rolled_out, [b.name for b in look.budgets])
+    live_state = await world.cluster.live_state(CHECKOUT)
+    assert live_state is not None
+    assert (True, ["checkout"]) == (
+        live_state.workload.rolled_out,
+        [b.name for b in live_state.budgets],
+    )
     hour = datetime.timedelta(hours=1)
-    assert [worlds.START - hour] == [each.created for each in look.revisions]
+    assert [worlds.START - hour] == [each.created for each in live_state.revisions]
     assert [objects.Key("shop", "checkout")] == [policy.key for policy in world.policies.all()]
     answer = await world.metrics.query(
         "default", "shop", 'sum by (deployment) (app_up{namespace="shop"})'
@@ -84,7 +87,7 @@ async def test_all_twins_share_one_switchboard() -> None:
     for request in (
         world.ledger.refresh("shop"),
         world.policies.read(objects.Key("shop", "p")),
-        world.cluster.look(CHECKOUT),
+        world.cluster.live_state(CHECKOUT),
     ):
         with pytest.raises(Exception, match="connection refused"):
             await request

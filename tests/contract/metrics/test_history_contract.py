@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from prunella.api import reasons
-from prunella.core import history, model
+from prunella.core import model
+from prunella.core.signals import history
 from tests.contract import metric_worlds
 
 Doubt = reasons.Doubt

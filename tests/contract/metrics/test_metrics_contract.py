@@ -8,7 +8,8 @@ import math
 import pytest
 
 from prunella.api import reasons
-from prunella.core import model, promql
+from prunella.core import model
+from prunella.core.signals import query_analysis
 from tests.contract import metric_worlds
 
 Doubt = reasons.Doubt
@@ -120,13 +121,15 @@ async def test_unreachable(world: metric_worlds.World) -> None:
     assert answer.reason == Doubt.UNREACHABLE
 
 
-async def freshness(world: metric_worlds.World, query: str, *labels: str) -> promql.Freshness:
+async def freshness(
+    world: metric_worlds.World, query: str, *labels: str
+) -> query_analysis.Freshness:
     """What a freshness query tells, with the scrape interval."""
-    confined = promql.confine(query, "namespace", "shop")
-    asked = promql.freshness_query(confined, ("namespace", *labels), learn_interval=True)
+    confined = query_analysis.confine(query, "namespace", "shop")
+    asked = query_analysis.freshness_query(confined, ("namespace", *labels), learn_interval=True)
     answer = await world.metrics.query("default", "shop", asked, metric_worlds.NOW)
     assert isinstance(answer, model.Vector), answer
-    return promql.read_freshness(answer.samples)
+    return query_analysis.read_freshness(answer.samples)
 
 
 AGES = {
@@ -164,7 +167,7 @@ async def test_freshness(
     seen = {}
     for each in found.ages:
         target = each.labels.get("deployment", each.labels.get("pod", ""))
-        seen[each.labels[promql.LEAF_LABEL], target] = each.value
+        seen[each.labels[query_analysis.LEAF_LABEL], target] = each.value
     assert pytest.approx(ages, abs=0.01) == seen
     assert interval == found.scrape_seconds
 

@@ -11,7 +11,8 @@ import jsonpatch
 import yaml
 
 from prunella.api import steps as steps_api
-from prunella.core import action, model, objects
+from prunella.core import model, objects
+from prunella.core.decisions import action
 from tests.unit.core import builders
 
 NOW = builders.NOW
@@ -76,11 +77,13 @@ def revision(
     )
 
 
-def request(look: model.Look, params: dict[str, Any] | None = None, **changes: Any) -> Any:
+def request(
+    live_state: model.LiveState, params: dict[str, Any] | None = None, **changes: Any
+) -> Any:
     """All that an action may know; ``params`` is a step as written in a policy."""
     step = steps_api.Step.model_validate(params) if params is not None else None
     whole = action.Request(
-        look=look,
+        live_state=live_state,
         params=step.params if step is not None else None,
         findings=(builders.finding(),),
         verdicts_at={},

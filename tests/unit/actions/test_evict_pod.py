@@ -17,9 +17,9 @@ PODS = (model.Pod("web-a", "uid-a"), model.Pod("web-b", "uid-b"), model.Pod("web
 
 def plan(pods: tuple[model.Pod, ...], *named: str) -> object:
     """The plan for findings that name these pods; an empty name is a workload's finding."""
-    look = model.Look(manifests.workload(manifests.deployment()), pods=pods)
+    live_state = model.LiveState(manifests.workload(manifests.deployment()), pods=pods)
     findings = tuple(builders.finding(pod=name) for name in named)
-    return evict_pod.EvictPod().plan(manifests.request(look, findings=findings))
+    return evict_pod.EvictPod().plan(manifests.request(live_state, findings=findings))
 
 
 @pytest.mark.parametrize("named", [("web-b",), ("web-b", "web-a"), ("", "web-b")], ids=str)

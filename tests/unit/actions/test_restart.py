@@ -25,8 +25,8 @@ WRITTEN = "2026-01-05T09:00:00Z"
 def test_writes_one_annotation_and_keeps_the_others(annotations: dict[str, str] | None) -> None:
     """The same change as `kubectl rollout restart`, and no other."""
     before = manifests.deployment(annotations=annotations)
-    look = model.Look(manifests.workload(before))
-    effect = manifests.planned(restart.Restart().plan(manifests.request(look)))
+    live_state = model.LiveState(manifests.workload(before))
+    effect = manifests.planned(restart.Restart().plan(manifests.request(live_state)))
     expected = manifests.deployment(
         annotations={**(annotations or {}), restart.RESTARTED_AT: WRITTEN}
     )
@@ -36,18 +36,19 @@ def test_writes_one_annotation_and_keeps_the_others(annotations: dict[str, str] 
 
 def test_a_plan_made_again_later_is_the_same() -> None:
     """The annotation holds the time of the decision, so that an unchanged world hashes equal."""
-    look = model.Look(manifests.workload(manifests.deployment()))
+    live_state = model.LiveState(manifests.workload(manifests.deployment()))
     later = builders.NOW + datetime.timedelta(seconds=42)
     plans = [
-        restart.Restart().plan(manifests.request(look, now=now)) for now in (builders.NOW, later)
+        restart.Restart().plan(manifests.request(live_state, now=now))
+        for now in (builders.NOW, later)
     ]
     assert plans[0] == plans[1]
 
 
 def test_refuses_a_workload_without_pods_and_lets_the_next_step_try() -> None:
     """Nothing to restart."""
-    look = model.Look(manifests.workload(manifests.deployment(), replicas=0))
-    refusal = restart.Restart().plan(manifests.request(look))
+    live_state = model.LiveState(manifests.workload(manifests.deployment(), replicas=0))
+    refusal = restart.Restart().plan(manifests.request(live_state))
     assert (
         model.Refusal(
             reasons.Refused.NO_PODS,

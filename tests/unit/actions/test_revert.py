@@ -18,8 +18,8 @@ def test_puts_back_the_replicas_with_the_preconditions_of_now() -> None:
     record = builders.record(effects=[scale.replicas_effect(then, 8)])
     now = manifests.deployment()
     now["spec"]["replicas"] = 8
-    look = model.Look(manifests.workload(now))
-    effect = manifests.planned(revert.Revert().plan(manifests.request(look, follows=record)))
+    live_state = model.LiveState(manifests.workload(now))
+    effect = manifests.planned(revert.Revert().plan(manifests.request(live_state, follows=record)))
     assert manifests.applied(now, effect.patch)["spec"]["replicas"] == 3
     assert (
         effect.inverse,
@@ -32,7 +32,7 @@ def test_undoes_several_effects_newest_first_and_skips_what_can_t_be() -> None:
     target = manifests.workload(manifests.deployment())
     first, second = scale.replicas_effect(target, 5), scale.replicas_effect(target, 6)
     record = builders.record(effects=[first, builders.effect(), second])
-    plan = revert.Revert().plan(manifests.request(model.Look(target), follows=record))
+    plan = revert.Revert().plan(manifests.request(model.LiveState(target), follows=record))
     assert not isinstance(plan, model.Refusal)
     assert [f"undo: {second.summary}", f"undo: {first.summary}"] == [
         effect.summary for effect in plan.effects
@@ -41,9 +41,9 @@ def test_undoes_several_effects_newest_first_and_skips_what_can_t_be() -> None:
 
 def test_refuses_a_record_that_nothing_can_undo() -> None:
     """A restart has no inverse."""
-    look = model.Look(manifests.workload(manifests.deployment()))
+    live_state = model.LiveState(manifests.workload(manifests.deployment()))
     record = builders.record("R", effects=[builders.effect()])
-    refusal = revert.Revert().plan(manifests.request(look, follows=record))
+    refusal = revert.Revert().plan(manifests.request(live_state, follows=record))
     assert model.Refusal(reasons.Refused.NO_STEP_LEFT, "R has no effect that can be undone") == (
         refusal
     )
@@ -51,9 +51,9 @@ def test_refuses_a_record_that_nothing_can_undo() -> None:
 
 def test_needs_the_record_that_it_undoes() -> None:
     """To revert nothing is a defect of the caller."""
-    look = model.Look(manifests.workload(manifests.deployment()))
+    live_state = model.LiveState(manifests.workload(manifests.deployment()))
     with pytest.raises(TypeError, match="from the record that it undoes"):
-        revert.Revert().plan(manifests.request(look))
+        revert.Revert().plan(manifests.request(live_state))
 
 
 def test_every_action_of_the_api_is_registered_and_only_those_and_revert() -> None:

@@ -41,8 +41,8 @@ def plan(
     """What is planned for a workload at the current revision."""
     template = next((r.template for r in revisions if r.current), {})
     workload = manifests.workload(manifests.deployment(), template=template)
-    look = model.Look(workload, revisions=tuple(revisions))
-    request = manifests.request(look, {"rollback": params}, verdicts_at=verdicts or {})
+    live_state = model.LiveState(workload, revisions=tuple(revisions))
+    request = manifests.request(live_state, {"rollback": params}, verdicts_at=verdicts or {})
     return rollback.Rollback().plan(request)
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from prunella.actions import scale
 from prunella.api import reasons
-from prunella.core import action, model
+from prunella.core import model
+from prunella.core.decisions import action
 from tests.unit.actions import manifests
 
 TABLE: dict[str, tuple[int, dict[str, int], int | None]] = {
@@ -38,8 +39,10 @@ TABLE: dict[str, tuple[int, dict[str, int], int | None]] = {
 
 def plan(replicas: int, params: dict[str, int], **changes: Any) -> object:
     """The plan for a workload with so many replicas."""
-    look = model.Look(manifests.workload(manifests.deployment(), replicas=replicas, **changes))
-    return scale.Scale().plan(manifests.request(look, {"scale": params}))
+    live_state = model.LiveState(
+        manifests.workload(manifests.deployment(), replicas=replicas, **changes)
+    )
+    return scale.Scale().plan(manifests.request(live_state, {"scale": params}))
 
 
 @pytest.mark.parametrize(("replicas", "params", "expected"), TABLE.values(), ids=TABLE)
@@ -83,10 +86,10 @@ def test_a_refusal_at_the_bound_compares_the_numbers() -> None:
 
 def test_a_daemon_set_has_no_replicas_to_set() -> None:
     """The next step may be tried instead."""
-    look = model.Look(
+    live_state = model.LiveState(
         manifests.workload(manifests.deployment(), ref=model.Ref("DaemonSet", "shop", "agent"))
     )
-    found = scale.Scale().plan(manifests.request(look, {"scale": {"by": 1}}))
+    found = scale.Scale().plan(manifests.request(live_state, {"scale": {"by": 1}}))
     assert (
         model.Refusal(
             reasons.Refused.AT_BOUND,
@@ -99,9 +102,9 @@ def test_a_daemon_set_has_no_replicas_to_set() -> None:
 
 def test_parameters_of_another_action_are_a_defect_of_the_caller() -> None:
     """Never a scale with somebody else's numbers."""
-    look = model.Look(manifests.workload(manifests.deployment()))
+    live_state = model.LiveState(manifests.workload(manifests.deployment()))
     with pytest.raises(TypeError, match="parameters of a scale step"):
-        scale.Scale().plan(manifests.request(look, {"restart": {}}))
+        scale.Scale().plan(manifests.request(live_state, {"restart": {}}))
 
 
 def test_a_plan_has_one_effect() -> None:

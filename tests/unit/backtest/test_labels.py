@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from prunella.backtest import labels, track
+from prunella.backtest import kept_samples, labels
 from prunella.core import model
 
 T = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
@@ -18,7 +18,7 @@ CART, STOCK = (model.Ref("Deployment", "shop", name) for name in ("cart", "stock
 
 def _fired(ref: model.Ref, hour: float, length: float = 1.0) -> labels.Fired:
     start = T + hour * HOUR
-    return labels.Fired(track.Finding("load", ref, start, start + length * HOUR, 2.0), start)
+    return labels.Fired(kept_samples.Finding("load", ref, start, start + length * HOUR, 2.0), start)
 
 
 def _window(hour: float, length: float = 1.0, target: str = "") -> labels.Window:

@@ -14,8 +14,9 @@ from typing import Any
 from prunella.actions import registry
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons, remediation
-from prunella.core import guards, model, objects
-from prunella.core.rules import Rules
+from prunella.core import model, objects
+from prunella.core.decisions import guards
+from prunella.core.decisions.rules import Rules
 
 NOW = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 NAMESPACE = "shop"
@@ -251,6 +252,6 @@ def case(
         peers={},
         records=tuple(records),
         pause=model.PauseState(paused=False),
-        look=model.Look(chosen),
+        live_state=model.LiveState(chosen),
     )
     return dataclasses.replace(whole, **changes)

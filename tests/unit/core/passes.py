@@ -10,9 +10,11 @@ from typing import Any
 
 from prunella.actions import registry
 from prunella.api import policy as policy_api
-from prunella.core import compiled, detect, model, objects, step
-from prunella.core.rules import Rules
-from tests.unit.core import builders, signals
+from prunella.core import model, objects
+from prunella.core.decisions import step
+from prunella.core.decisions.rules import Rules
+from prunella.core.signals import compiled, detect
+from tests.unit.core import builders, fixtures
 
 START = step.Memory()
 
@@ -35,10 +37,12 @@ def snapshot(
     values = {"checkout": 0.5} if targets is None else targets
     whole = step.Snapshot(
         workloads=tuple(builders.workload(name) for name in values),
-        readings=readings or {"errors": signals.reading(signals.by_deployment(**values))},
+        readings=readings or {"errors": fixtures.reading(fixtures.by_deployment(**values))},
         owners={},
         records=(),
-        looks={builders.ref(name): model.Look(builders.workload(name)) for name in looked},
+        live_states={
+            builders.ref(name): model.LiveState(builders.workload(name)) for name in looked
+        },
     )
     return dataclasses.replace(whole, **changes)
 
@@ -55,7 +59,7 @@ def config(policy: objects.Policy, **changes: Any) -> step.Config:
         compiled=_compiled(policy.key, step.valid_spec(policy).model_dump_json()),
         rules=Rules(),
         actions=registry.all_actions(),
-        detectors=signals.DETECTORS,
+        detectors=fixtures.DETECTORS,
     )
     return dataclasses.replace(whole, **changes)
 

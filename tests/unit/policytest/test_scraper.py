@@ -6,9 +6,10 @@ import datetime
 from typing import Any
 
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import promql, server, tsdb
+from prunella.adapters.simulated import server
 from prunella.policytest import scraper
 from prunella.policytest import series as series_module
+from prunella.promql import evaluator, series_store
 
 START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 STEP = 15.0
@@ -21,7 +22,7 @@ class Told:
         self.clock = clocks.VirtualClock(START)
         self.cluster = server.Server(self.clock)
         self.ref = self.cluster.add_deployment("shop", "checkout", "shop:v1", replicas=2)
-        self.store = tsdb.SeriesStore()
+        self.store = series_store.SeriesStore()
         made = [series_module.Series.model_validate({"metric": "m", **each}) for each in series]
         times = scraper.Times(START, START, STEP)
         self._scraper = scraper.Scraper(self.cluster, self.store, made, "shop", times)
@@ -33,8 +34,8 @@ class Told:
 
     def ask(self, query: str) -> list[tuple[dict[str, str], float]]:
         """An instant query now."""
-        found = promql.evaluate(self.store, query, self.clock.now().timestamp())
-        assert isinstance(found, promql.Vector)
+        found = evaluator.evaluate(self.store, query, self.clock.now().timestamp())
+        assert isinstance(found, evaluator.Vector)
         return [(dict(each.labels), each.value) for each in found.samples]
 
 

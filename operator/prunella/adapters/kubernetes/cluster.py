@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse
-from prunella.adapters.kubernetes import look as look_module
+from prunella.adapters.kubernetes import client, kinds, live_read, parse
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import model, objects
@@ -41,9 +40,9 @@ class KubernetesCluster:
         """The workload of each named pod; unknown pods are left out. Raises ClusterError."""
         return await self._owners.find(namespace, pods)
 
-    async def look(self, target: model.Ref) -> model.Look | None:
+    async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
-        return await look_module.look(self._api, target)
+        return await live_read.live_state(self._api, target)
 
     async def paused(self) -> model.PauseState:
         """Whether the pause ConfigMap is there; only its clear absence means not paused."""

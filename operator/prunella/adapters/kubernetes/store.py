@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, packed, parse
+from prunella.adapters.kubernetes import kinds, lazy_json, parse
 from prunella.core import model, objects
 
 T = TypeVar("T")
@@ -201,6 +201,6 @@ class Stores:
 def _workload_store(kind: str, on_change: OnChange) -> Store[model.Workload]:
     def parse_one(raw: Raw) -> model.Workload:
         workload = parse.workload(kind, raw)
-        return dataclasses.replace(workload, template=packed.Packed(workload.template))
+        return dataclasses.replace(workload, template=lazy_json.LazyJson(workload.template))
 
     return Store(kind, parse_one, on_change, lambda workload: workload.resource_version)

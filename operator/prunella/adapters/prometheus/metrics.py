@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from prunella import ports, settings
-from prunella.adapters import grids
+from prunella.adapters import range_grids
 from prunella.adapters import sources as sources_
-from prunella.adapters.prometheus import budget, client, cloud_auth, matrix, pieces, session
+from prunella.adapters.prometheus import budget, chunked_range, client, cloud_auth, matrix, session
 from prunella.api import reasons
-from prunella.core import history as core_history
 from prunella.core import model
+from prunella.core.signals import history as core_history
 
 _QUERIES = "prunella_queries_total"
 _FOREIGN = "prunella_foreign_answers_total"
@@ -46,7 +46,7 @@ class PrometheusMetrics:
         *,
         threads: int = 8,
         history_threads: int = 2,
-        most_history_values: int = pieces.MOST_VALUES,
+        most_history_values: int = chunked_range.MOST_VALUES,
         telemetry: ports.Telemetry | None = None,
     ) -> None:
         """Raises settings.SettingsError when a source needs an extra that is not installed."""
@@ -54,7 +54,7 @@ class PrometheusMetrics:
         self._sources = sources
         self._rounds = _lane(clock, threads, "prunella-metrics")
         self._backlog = _lane(clock, history_threads, "prunella-history")
-        self._turns = pieces.Turns(history_threads)
+        self._turns = chunked_range.Turns(history_threads)
         self._most_values = most_history_values
         self._telemetry = telemetry
         self._clients = {
@@ -80,7 +80,7 @@ class PrometheusMetrics:
         self._rounds.budget.pay(source, namespace, seconds)
         self._count(source, answer)
         if isinstance(answer, session.AskError):
-            return pieces.failure(source, answer)
+            return chunked_range.failure(source, answer)
         own, foreign = sources_.own_series(answer, admitted.namespace_label, namespace)
         self._count_foreign(source, namespace, foreign)
         return own
@@ -96,11 +96,11 @@ class PrometheusMetrics:
         admitted = sources_.admit(self._sources, source, namespace)
         if isinstance(admitted, model.Failure):
             return admitted
-        grid = grids.Grid.of(span)
+        grid = range_grids.Grid.of(span)
         if isinstance(grid, model.Failure):
             return grid
         ask = functools.partial(self._history, source, admitted, namespace, query, grid)
-        if grid.points <= pieces.LIGHT_POINTS:
+        if grid.points <= chunked_range.LIGHT_POINTS:
             return await ask(self._rounds)
         async with self._turns.namespace(source, namespace), self._turns.slots:
             return await ask(self._backlog)
@@ -118,17 +118,17 @@ class PrometheusMetrics:
         source: settings.Source,
         namespace: str,
         query: str,
-        grid: grids.Grid,
+        grid: range_grids.Grid,
         lane: _Lane,
     ) -> core_history.Answer:
         refused = lane.budget.take(name, source, namespace, query)
         if refused is not None:
             return refused
-        board = pieces.Board(grid.points, source.max_series, self._most_values)
+        board = chunked_range.Board(grid.points, source.max_series, self._most_values)
         loop = asyncio.get_running_loop()
         foreign = 0
 
-        async def ask(piece: grids.Grid) -> tuple[matrix.Block | session.AskError, float]:
+        async def ask(piece: range_grids.Grid) -> tuple[matrix.Block | session.AskError, float]:
             nonlocal foreign
             work = functools.partial(self._ask_piece, name, source, query, piece)
             answer, seconds = await loop.run_in_executor(lane.executor, work)
@@ -139,9 +139,9 @@ class PrometheusMetrics:
                 foreign += dropped
             return answer, seconds
 
-        error = await pieces.gather(ask, grid, board, source.max_body_bytes)
+        error = await chunked_range.gather(ask, grid, board, source.max_body_bytes)
         self._count_foreign(name, namespace, foreign)
-        return board.finish(grid.times()) if error is None else pieces.failure(name, error)
+        return board.finish(grid.times()) if error is None else chunked_range.failure(name, error)
 
     def _ask(
         self, name: str, source: settings.Source, query: str, at: datetime.datetime | None
@@ -158,7 +158,7 @@ class PrometheusMetrics:
         return answer, time.monotonic() - started
 
     def _ask_piece(
-        self, name: str, source: settings.Source, query: str, piece: grids.Grid
+        self, name: str, source: settings.Source, query: str, piece: range_grids.Grid
     ) -> tuple[matrix.Block | session.AskError, float]:
         """Ask for a piece in this thread; the answer and the seconds that it took."""
         times, started = piece.times(), time.monotonic()

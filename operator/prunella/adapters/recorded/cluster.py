@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from prunella import ports
 from prunella.adapters.recorded import workloads as past
-from prunella.core import lineage, model
+from prunella.core import model
+from prunella.core.signals import lineage
 
 
 class RecordedCluster:
@@ -52,7 +53,7 @@ class RecordedCluster:
         self._pods.update(found)
         return found
 
-    async def look(self, target: model.Ref) -> model.Look | None:
+    async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """What history tells of one target: no revisions, no budgets."""
         found = [each for each in self.workloads(target.namespace) if each.ref == target]
         if not found or self._states is None:
@@ -63,7 +64,7 @@ class RecordedCluster:
             if owner == target
         )
         scaled = self._states.autoscalers.get(target, ())
-        return model.Look(found[0], pods=pods, autoscalers=scaled)
+        return model.LiveState(found[0], pods=pods, autoscalers=scaled)
 
     async def paused(self) -> model.PauseState:
         """Not paused: whether it was, history does not tell."""
@@ -76,6 +77,6 @@ class RecordedCluster:
         self.sent.append((effect, mark))
         if effect.verb is model.Verb.EVICT:
             return ports.Receipt(ports.Outcome.EFFECTIVE, "noted", status=201)
-        looked = await self.look(effect.target)
+        looked = await self.live_state(effect.target)
         workload = None if looked is None else looked.workload
         return ports.Receipt(ports.Outcome.EFFECTIVE, "noted", workload, 200)

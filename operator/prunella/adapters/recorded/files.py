@@ -17,13 +17,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from prunella.adapters.recorded import moments
-from prunella.adapters.simulated import notation, tsdb
+from prunella.adapters.recorded import timestamps
+from prunella.promql import notation, series_store
 
 TEXTS: Final = frozenset({".om", ".prom", ".txt", ".openmetrics", ".dump"})
 SUFFIXES: Final = TEXTS | {".csv", ".parquet"}
 TIMES: Final = ("timestamp", "time", "ts", "datetime", "date")
-NAMES: Final = (tsdb.NAME, "metric", "name")
+NAMES: Final = (series_store.NAME, "metric", "name")
 VALUE: Final = "value"
 _LABEL: Final = re.compile(r'\s*([a-zA-Z_:][\w:.]*|"[^"]*")\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
 _LINE: Final = re.compile(r"([a-zA-Z_:][\w:]*)?\s*(\{.*?\})?\s+(\S+)(?:\s+(\S+))?", re.DOTALL)
@@ -73,12 +73,12 @@ class Samples:
             self._columns[text] = known
         return known
 
-    def store(self) -> tuple[tsdb.SeriesStore, float, float]:
+    def store(self) -> tuple[series_store.SeriesStore, float, float]:
         """A store of all series, and the times of the first and last sample in seconds.
 
         Raises FileError when there is no sample, or one series has two at the same time.
         """
-        store = tsdb.SeriesStore()
+        store = series_store.SeriesStore()
         first, last = np.inf, -np.inf
         for column in self._same.values():
             if not column.times:
@@ -87,7 +87,7 @@ class Samples:
             series = store.series(column.labels)
             series.times.frombytes(times.tobytes())
             series.values.frombytes(values.tobytes())
-            stale = np.frombuffer(np.float64(tsdb.STALE).tobytes(), np.uint64)[0]
+            stale = np.frombuffer(np.float64(series_store.STALE).tobytes(), np.uint64)[0]
             series.has_stale = bool((values.view(np.uint64) == stale).any())
             first, last = min(first, times[0] / 1000), max(last, times[-1] / 1000)
             column.times, column.values = array.array("q"), array.array("d")
@@ -105,7 +105,7 @@ def _ordered(column: _Column) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any
         same = np.flatnonzero(np.diff(times) == 0)
         different = (values[same] != values[same + 1]) & ~np.isnan(values[same])
         if different.any():
-            when = moments.show(times[same[different]][0] / 1000)
+            when = timestamps.show(times[same[different]][0] / 1000)
             raise FileError(f"{notated(column.labels)} has two values at {when}")
         keep = np.concatenate(([True], np.diff(times) > 0))
         times, values = times[keep], values[keep]
@@ -114,8 +114,8 @@ def _ordered(column: _Column) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any
 
 def notated(labels: Mapping[str, str]) -> str:
     """A series as people write it."""
-    inner = ", ".join(f'{k}="{v}"' for k, v in sorted(labels.items()) if k != tsdb.NAME)
-    return f"{labels.get(tsdb.NAME, '')}{{{inner}}}"
+    inner = ", ".join(f'{k}="{v}"' for k, v in sorted(labels.items()) if k != series_store.NAME)
+    return f"{labels.get(series_store.NAME, '')}{{{inner}}}"
 
 
 def load(path: pathlib.Path, samples: Samples, note: Callable[[str], None]) -> None:
@@ -199,7 +199,7 @@ def _long(
         f"{path}\0{text}", lambda: _table_labels(path, header, low, others, row)
     )
     if row[value] not in ("", None):
-        column.add(moments.parse_seconds(row[time]), float(row[value]))
+        column.add(timestamps.parse_seconds(row[time]), float(row[value]))
 
 
 def _table_labels(
@@ -217,7 +217,7 @@ def _table_labels(
             name = found
         elif low[index] not in NAMES:
             labels[header[index].strip()] = found
-    return {**labels, tsdb.NAME: name}
+    return {**labels, series_store.NAME: name}
 
 
 def _wide(
@@ -228,7 +228,7 @@ def _wide(
     row: Sequence[Any],
     samples: Samples,
 ) -> None:
-    when = moments.parse_seconds(row[time])
+    when = timestamps.parse_seconds(row[time])
     for index, cell in enumerate(row):
         if index != time and cell not in ("", None):
             text = header[index].strip()
@@ -262,7 +262,7 @@ def _sample(found: re.Match[str], samples: Samples) -> None:
 
 def _text_labels(name: str | None, inner: str) -> Labels:
     labels = {key.strip('"'): _plain(value) for key, value in _pairs(inner[1:-1])}
-    return {tsdb.NAME: name, **labels} if name is not None else labels
+    return {series_store.NAME: name, **labels} if name is not None else labels
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

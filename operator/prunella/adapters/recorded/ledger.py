@@ -6,7 +6,9 @@ import datetime
 
 from prunella.adapters.simulated import ledger as ledgers
 from prunella.api import remediation as remediation_api
-from prunella.core import guards, ledger, objects
+from prunella.core import objects
+from prunella.core.decisions import ledger
+from prunella.core.decisions.guards import timing
 
 
 class RecordedLedger(ledgers.SimulatedLedger):
@@ -40,9 +42,9 @@ class RecordedLedger(ledgers.SimulatedLedger):
         of a streak that may latch the policy.
         """
         records = sorted(self._server.records.values(), key=_finished)
-        streak = ledger.unhelpful_streak(records, policy.key, guards.resumed_at(policy))
+        streak = ledger.unhelpful_streak(records, policy.key, ledger.resumed_at(policy))
         holding = {record.name for record in streak}
-        keep_from = now - max(window, ledger.HOUR, guards.VERIFICATION_LASTS)
+        keep_from = now - max(window, ledger.HOUR, timing.VERIFICATION_LASTS)
         for record in records:
             open_yet = not record.phase.final or record.status.cleared_at is None
             if open_yet or record.name in holding or _finished(record) >= keep_from:

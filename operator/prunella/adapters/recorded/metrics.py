@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunella import ports
-from prunella.core import compiled, model, promql
-from prunella.core import history as core_history
+from prunella.core import model
+from prunella.core.signals import compiled, query_analysis
+from prunella.core.signals import history as core_history
 
 Bools = NDArray[np.bool_]
 _CLOSE = 0.002
@@ -111,8 +112,8 @@ def questions(signal: compiled.Signal) -> dict[str, Asked]:
         role: Asked(
             source=signal.spec.source,
             query=query,
-            fresh=promql.freshness_query(query, signal.labels),
-            learn=promql.freshness_query(query, signal.labels, learn_interval=True),
+            fresh=query_analysis.freshness_query(query, signal.labels),
+            learn=query_analysis.freshness_query(query, signal.labels, learn_interval=True),
             step=step,
         )
         for role, query in signal.queries.items()
@@ -148,7 +149,7 @@ class RecordedMetrics:
             for when in times:
                 at = datetime.datetime.fromtimestamp(when, datetime.UTC)
                 answer = await self._origin.query(asked.source, self._namespace, asked.learn, at)
-                found = promql.read_freshness(_believed(answer, asked.query).samples)
+                found = query_analysis.read_freshness(_believed(answer, asked.query).samples)
                 if found.scrape_seconds is not None:
                     seen.append(found.scrape_seconds)
             self.scrape_seconds[asked.key] = statistics.median_low(seen) if seen else None
@@ -269,8 +270,8 @@ def _believed(answer: model.Answer, query: str) -> model.Vector:
 
 
 def _with_interval(ages: model.Vector, seconds: float | None) -> model.Vector:
-    """Ages and the interval, in the form that `promql.read_freshness` reads."""
+    """Ages and the interval, in the form that `query_analysis.read_freshness` reads."""
     if seconds is None:
         return ages
-    labels = {promql.LEAF_LABEL: f"count-{_COUNTED:g}-recorded"}
+    labels = {query_analysis.LEAF_LABEL: f"count-{_COUNTED:g}-recorded"}
     return model.Vector((*ages.samples, model.Sample(labels, _COUNTED / seconds)), ages.infos)

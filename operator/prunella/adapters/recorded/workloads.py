@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from prunella.api import policy as policy_api
 from prunella.api import types
-from prunella.core import compiled, history, model
+from prunella.core import model
+from prunella.core.signals import compiled, history
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]

@@ -14,8 +14,9 @@ import re
 from typing import Final
 
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import server, state, tsdb
+from prunella.adapters.simulated import server, state
 from prunella.core import model
+from prunella.promql import series_store
 
 SCRAPE_SECONDS: Final = 5.0
 ANNOTATION: Final = "lab.prunella.dev/"
@@ -43,12 +44,12 @@ class Apps:
     """Scrapes every pod that is ready into a store, every 5 s of simulated time."""
 
     def __init__(
-        self, clock: clocks.VirtualClock, cluster: server.Server, store: tsdb.SeriesStore
+        self, clock: clocks.VirtualClock, cluster: server.Server, store: series_store.SeriesStore
     ) -> None:
         self._clock = clock
         self._cluster = cluster
         self._store = store
-        self._alive: dict[_Key, tsdb.Series] = {}
+        self._alive: dict[_Key, series_store.Series] = {}
         self._counters: dict[str, _Counters] = {}
         self._surges: dict[model.Ref, Surge] = {}
         self._scraping = True
@@ -87,7 +88,7 @@ class Apps:
         if not self._scraping:
             return
         now = self._clock.now()
-        alive: dict[_Key, tsdb.Series] = {}
+        alive: dict[_Key, series_store.Series] = {}
         counters: dict[str, _Counters] = {}
         for workload in self._cluster.states():
             surge = self._surges.get(workload.ref, Surge())
@@ -105,25 +106,29 @@ class Apps:
         self._end(alive)
 
     def _append(
-        self, alive: dict[_Key, tsdb.Series], who: str, report: _Report, labels: dict[str, str]
+        self,
+        alive: dict[_Key, series_store.Series],
+        who: str,
+        report: _Report,
+        labels: dict[str, str],
     ) -> None:
         """Add a report to the store, and its series to those that are alive."""
         now = self._clock.now().timestamp()
         for (name, code), value in report.items():
             series = self._alive.get((who, name, code))
             if series is None:
-                series = self._store.series({tsdb.NAME: name, **labels, "code": code})
+                series = self._store.series({series_store.NAME: name, **labels, "code": code})
             alive[who, name, code] = series
             series.append(now, math.nan if self.nan else value)
 
-    def _end(self, alive: dict[_Key, tsdb.Series]) -> None:
+    def _end(self, alive: dict[_Key, series_store.Series]) -> None:
         """Mark the series stale that are no longer alive; a pod's successor may have its name."""
         now = self._clock.now().timestamp()
         going_on = {id(series) for series in alive.values()}
         for series in self._alive.values():
             if id(series) not in going_on:
-                just_seen = series.times[-1] >= tsdb.to_milliseconds(now)
-                series.append(now + _TICK if just_seen else now, tsdb.STALE)
+                just_seen = series.times[-1] >= series_store.to_milliseconds(now)
+                series.append(now + _TICK if just_seen else now, series_store.STALE)
         self._alive = alive
 
 

@@ -40,9 +40,9 @@ class SimulatedCluster(server.Server):
         found = {pod: self._pod_owners.get((namespace, pod)) for pod in pods}
         return {pod: ref for pod, ref in found.items() if ref is not None}
 
-    async def look(self, target: model.Ref) -> model.Look | None:
+    async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
-        self.faults.reach(faults.Point.LOOK)
+        self.faults.reach(faults.Point.LIVE_STATE)
         return self.read(target)
 
     async def paused(self) -> model.PauseState:

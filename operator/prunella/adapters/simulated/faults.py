@@ -20,7 +20,7 @@ class Crash(BaseException):
 class Point(enum.StrEnum):
     """The places of faults: one for a read, two for a write."""
 
-    LOOK = "look"
+    LIVE_STATE = "look"
     OWNERS = "owners"
     PAUSED = "paused"
     BEFORE_SEND = "before send"

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from prunella import ports, settings
-from prunella.adapters import grids
+from prunella.adapters import range_grids
 from prunella.adapters import sources as sources_
-from prunella.adapters.simulated import promql, promql_grid, promql_rows, tsdb
 from prunella.api import reasons
-from prunella.core import history as core_history
 from prunella.core import model
+from prunella.core.signals import history as core_history
+from prunella.promql import evaluator, grid_rows, range_evaluator, series_store
 
 
 class Fault(enum.StrEnum):
@@ -65,7 +65,7 @@ class SimulatedMetrics:
 
     def __init__(
         self,
-        store: tsdb.SeriesStore,
+        store: series_store.SeriesStore,
         clock: ports.Clock,
         faults: MetricsFaults | None = None,
         sources: Mapping[str, settings.Source] | None = None,
@@ -98,7 +98,7 @@ class SimulatedMetrics:
         admitted = sources_.admit(self._sources, source, namespace)
         if isinstance(admitted, model.Failure):
             return admitted
-        grid = grids.Grid.of(span)
+        grid = range_grids.Grid.of(span)
         if isinstance(grid, model.Failure):
             return grid
         rows = self._rows(query, grid)
@@ -111,13 +111,13 @@ class SimulatedMetrics:
         values = np.array([row.values for row in own]).reshape(len(own), grid.points)
         return core_history.Matrix(grid.times(), tuple(row.labels for row in own), values)
 
-    def _rows(self, query: str, grid: grids.Grid) -> Sequence[promql_rows.Row] | model.Failure:
+    def _rows(self, query: str, grid: range_grids.Grid) -> Sequence[grid_rows.Row] | model.Failure:
         fault = self.faults.fault
         if fault in _FAILURES:
             return _FAILURES[fault]
         try:
-            rows = promql_grid.evaluate(self._seen(), query, grid.milliseconds())
-        except promql.EvaluationError as error:
+            rows = range_evaluator.evaluate(self._seen(), query, grid.milliseconds())
+        except evaluator.EvaluationError as error:
             return model.Failure(reasons.Doubt.QUERY_REJECTED, f"execution: {error}")
         if fault is Fault.EMPTY:
             return ()
@@ -130,10 +130,10 @@ class SimulatedMetrics:
         if fault in _FAILURES:
             return _FAILURES[fault]
         try:
-            result = promql.evaluate(self._seen(), query, at.timestamp())
-        except promql.EvaluationError as error:
+            result = evaluator.evaluate(self._seen(), query, at.timestamp())
+        except evaluator.EvaluationError as error:
             return model.Failure(reasons.Doubt.QUERY_REJECTED, f"execution: {error}")
-        if isinstance(result, promql.Scalar):
+        if isinstance(result, evaluator.Scalar):
             samples: tuple[model.Sample, ...] = (model.Sample(model.NO_LABELS, result.value),)
         else:
             samples = tuple(model.Sample(each.labels, each.value) for each in result.samples)
@@ -143,13 +143,13 @@ class SimulatedMetrics:
             samples = tuple(model.Sample(each.labels, math.nan) for each in samples)
         return model.Vector(samples)
 
-    def _seen(self) -> tsdb.SeriesStore:
+    def _seen(self) -> series_store.SeriesStore:
         """The store, or what of it had been scraped when it was frozen."""
         since = self.faults.since
         if self.faults.fault is not Fault.FROZEN or since is None:
             self._frozen = None
             return self._store
-        until = tsdb.to_milliseconds(since.timestamp())
+        until = series_store.to_milliseconds(since.timestamp())
         if self._frozen is None or self._frozen.until != until:
             self._frozen = _FrozenStore(self._store, until)
         return self._frozen
@@ -162,20 +162,20 @@ def _too_many(source: settings.Source) -> model.Failure:
     )
 
 
-class _FrozenStore(tsdb.SeriesStore):
+class _FrozenStore(series_store.SeriesStore):
     """A store as it was: later samples of its series can't be seen."""
 
-    def __init__(self, store: tsdb.SeriesStore, until: int) -> None:
+    def __init__(self, store: series_store.SeriesStore, until: int) -> None:
         super().__init__()
         self._whole = store
         self.until = until
 
-    def select(self, matchers: Iterable[tsdb.Matcher]) -> tuple[tsdb.Series, ...]:
+    def select(self, matchers: Iterable[series_store.Matcher]) -> tuple[series_store.Series, ...]:
         """The series that satisfy all matchers, cut off."""
         return tuple(self._cut(series) for series in self._whole.select(matchers))
 
-    def _cut(self, series: tsdb.Series) -> tsdb.Series:
-        cut = tsdb.Series(series.labels)
+    def _cut(self, series: series_store.Series) -> series_store.Series:
+        cut = series_store.Series(series.labels)
         count = len([when for when in series.times if when <= self.until])
         cut.times.extend(series.times[:count])
         cut.values.extend(series.values[:count])

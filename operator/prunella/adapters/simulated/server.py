@@ -50,14 +50,14 @@ class Server:
             if namespace is None or each.ref.namespace == namespace
         ]
 
-    def read(self, target: model.Ref) -> model.Look | None:
+    def read(self, target: model.Ref) -> model.LiveState | None:
         """A workload with all that belongs to it, newest revision first."""
         found = self._workloads.get(target)
         if found is None:
             return None
         revisions = sorted(found.revisions, key=lambda each: -each.number)
         labels = found.template["metadata"]["labels"]
-        return model.Look(
+        return model.LiveState(
             workload=found.view(),
             pods=tuple(pod.view() for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),

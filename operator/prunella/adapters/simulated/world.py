@@ -17,9 +17,9 @@ from prunella.adapters.simulated import (
     notifier,
     policies,
     telemetry,
-    tsdb,
 )
 from prunella.core import objects
+from prunella.promql import series_store
 
 START: Final = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
 _AGE: Final = datetime.timedelta(hours=1)
@@ -32,7 +32,7 @@ class World:
     clock: clocks.VirtualClock
     faults: faults.Faults
     cluster: cluster.SimulatedCluster
-    store: tsdb.SeriesStore
+    store: series_store.SeriesStore
     apps: simulated_apps.Apps
     metrics: metrics.SimulatedMetrics
     ledger_server: ledger.LedgerServer
@@ -53,7 +53,7 @@ class World:
         clock = clocks.VirtualClock(start, pace=pace)
         switchboard = faults.Faults()
         simulated = cluster.SimulatedCluster(clock, switchboard)
-        store = tsdb.SeriesStore()
+        store = series_store.SeriesStore()
         server = ledger.LedgerServer(clock)
         world = cls(
             clock=clock,

@@ -10,11 +10,11 @@ from prunella.cli.errors import CliError
 from prunella.cli.lint import (
     detector_rules,
     documents,
+    raw_queries,
     rules,
     schema,
     signal_rules,
     when_rules,
-    written,
 )
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Finding, Note, Severity
@@ -73,7 +73,7 @@ def _check_document(document: Document, scrape_seconds: float) -> Iterator[Note]
         return
     yield from schema.check_metadata(content)
     spec, notes = schema.check_spec(document)
-    unparsed = list(written.check(content))
+    unparsed = list(raw_queries.check(content))
     yield from notes
     yield from unparsed
     if spec is None:

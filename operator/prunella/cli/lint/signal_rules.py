@@ -12,7 +12,7 @@ from prunella.cli.lint import findings, queries
 from prunella.cli.lint import policy as policies
 from prunella.cli.lint.findings import Note, Path
 from prunella.cli.lint.policy import Policy, Rule
-from prunella.core import compiled, promql
+from prunella.core.signals import compiled, query_analysis
 
 SCRAPES_IN_RANGE = 4
 """Scrapes that a rate's range should hold, so that one that is lost does no harm."""
@@ -146,7 +146,7 @@ def own_namespace(policy: Policy) -> Iterator[Note]:
 def verify_outlasts_range(policy: Policy) -> Iterator[Note]:
     """A window that slides out slowly should not make a recovery late."""
     within = policy.spec.verify.within.total_seconds()
-    longest = max(promql.longest_range(query) for _, query in policy.queries())
+    longest = max(query_analysis.longest_range(query) for _, query in policy.queries())
     if longest > within:
         message = (
             f"shorter than the queries' longest range ({longest:g} s): "

@@ -8,7 +8,8 @@ from prunella.api import policy as policy_api
 from prunella.cli.lint import findings
 from prunella.cli.lint.findings import Note
 from prunella.cli.lint.policy import Policy, Rule
-from prunella.core import model, when
+from prunella.core import model
+from prunella.core.signals import when
 
 _PATH = ("spec", "when")
 

@@ -24,8 +24,8 @@ import math
 from typing import Final
 
 from prunella.api import detectors as detectors_api
-from prunella.core import compiled
 from prunella.core.recording import joined, rules
+from prunella.core.signals import compiled
 
 PREFIX: Final = "prunella:baseline:"
 VALUE, LOWER, UPPER = f"{PREFIX}value", f"{PREFIX}lower", f"{PREFIX}upper"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from prunella.core import compiled
 from prunella.core.recording import rules
+from prunella.core.signals import compiled
 
 PREFIX: Final = "prunella:burn_rate:"
 _SHORTEST, _LONGEST = 30, 120

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.api import policy as policy_api
-from prunella.core import compiled, objects
+from prunella.core import objects
 from prunella.core.recording import baseline, burn_rate, rules
+from prunella.core.signals import compiled
 
 
 def compile_rules(

@@ -1,4 +1,4 @@
-"""One value for each target in PromQL: what `prunella.core.joined` does with a history.
+"""One value for each target in PromQL: what `prunella.core.signals.joined` does with a history.
 
 Pods are given their workload by their names, then joined by the signal's ``pods`` rule.  What the
 operator would not believe is absent: numbers that are none, several series of the same object,
@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from prunella.api import detectors as detectors_api
-from prunella.core import compiled
+from prunella.core.signals import compiled
 
 ENDINGS: Final = {
     "deployment": "-[a-z0-9]{4,10}-[a-z0-9]{5}",
     "statefulset": "-[0-9]{1,6}",
     "daemonset": "-[a-z0-9]{5}",
 }
-"""What follows a workload's name in its pods' names, as in `prunella.core.lineage`."""
+"""What follows a workload's name in its pods' names, as in `prunella.core.signals.lineage`."""
 _WHO: Final = "prunella_pod"
 _FINITE: Final = "> -Inf < Inf"
 

@@ -7,24 +7,22 @@ as that.  A burn rate's recorded events have the roles of its queries, and its d
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Final
 
 from prunella.api import policy as policy_api
-from prunella.api import reasons
-from prunella.core import compiled, learning, mapping, model, objects
+from prunella.core import objects
 from prunella.core.recording import baseline, burn_rate, compiler, rules
+from prunella.core.signals import compiled, recorded
 
-LOWER, UPPER, RARITY, UNHEALTHY = "lower", "upper", "rarity", "unhealthy"
 _LATE: Final = 60.0
 """Seconds that an evaluation may be late."""
 _BASELINE: Final = {
     compiled.VALUE: baseline.VALUE,
-    LOWER: baseline.LOWER,
-    UPPER: baseline.UPPER,
-    RARITY: baseline.RARITY,
-    UNHEALTHY: baseline.UNHEALTHY,
+    recorded.LOWER: baseline.LOWER,
+    recorded.UPPER: baseline.UPPER,
+    recorded.RARITY: baseline.RARITY,
+    recorded.UNHEALTHY: baseline.UNHEALTHY,
 }
 
 
@@ -49,20 +47,6 @@ def _recorded(key: objects.Key, signal: compiled.Signal) -> compiled.Signal:
         return signal
     queries = recorded_queries(key, signal)
     return dataclasses.replace(signal, queries=queries, lookback=None, recorded=True)
-
-
-def judge_target(mapped: Mapping[str, mapping.Mapped], target: model.Ref) -> learning.Judged | None:
-    """A baseline's recorded verdict on one target; None when nothing is recorded of it."""
-    found = {role: each.series[target] for role, each in mapped.items() if target in each.series}
-    if compiled.VALUE not in found:
-        return None
-    if any(target in each.duplicated for each in mapped.values()):
-        message = "more than one recorded series of the same object"
-        doubt = reasons.Doubt.DUPLICATE_SERIES
-        return learning.Judged(model.Judgement(model.Verdict.UNKNOWN, doubt, message))
-    values = {role: series[0].value for role, series in found.items()}
-    first = found[compiled.VALUE][0]
-    return learning.Judged(judge_recorded(values), first.value, first.mapped_by, first.pod)
 
 
 def recorded_queries(key: objects.Key, signal: compiled.Signal) -> dict[str, str]:
@@ -93,37 +77,3 @@ def _bare(signal: compiled.Signal, series: str) -> str:
         return series
     added = f"{rules.POLICY}, {rules.NAMESPACE}, {rules.SIGNAL}, {rules.WINDOW}"
     return f"max without ({added}) ({series})"
-
-
-def judge_recorded(values: Mapping[str, float]) -> model.Judgement:
-    """What a baseline's recorded values of one target say, by role; a missing role has no value.
-
-    The words are those of the operator's own detector.
-    """
-    unknown = model.Verdict.UNKNOWN
-    value, verdict = values.get(compiled.VALUE), values.get(UNHEALTHY)
-    if value is None:
-        message = "the recording rules have no value: do they run, and has the query one?"
-        return model.Judgement(unknown, reasons.Doubt.NO_DATA, message)
-    if verdict is None:
-        message = "the recording rules have no verdict yet: their history is shorter than `learn`"
-        return model.Judgement(unknown, reasons.Doubt.LEARNING, message)
-    if not math.isfinite(value) or verdict not in {0.0, 1.0}:
-        message = f"value {value:g} and verdict {verdict:g} are no results of these rules"
-        return model.Judgement(unknown, reasons.Doubt.NOT_A_NUMBER, message)
-    message = f"{value:.6g}{_band(values)}{_rarity(values)} (recorded)"
-    if verdict:
-        return model.Judgement(model.Verdict.UNHEALTHY, "Unusual", message)
-    return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
-
-
-def _band(values: Mapping[str, float]) -> str:
-    lower, upper = values.get(LOWER), values.get(UPPER)
-    if lower is None or upper is None:
-        return ""
-    return f", usual {lower:.6g} to {upper:.6g}"
-
-
-def _rarity(values: Mapping[str, float]) -> str:
-    rarity = values.get(RARITY)
-    return "" if rarity is None else f", rarity {rarity:.2f}"

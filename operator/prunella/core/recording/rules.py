@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from prunella.api import types
-from prunella.core import compiled, objects
+from prunella.core import objects
+from prunella.core.signals import compiled
 
 POLICY, NAMESPACE, SIGNAL = "policy", "namespace", "signal"
 WINDOW, KIND, SIDE, PART = "window", "kind", "side", "part"

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from prunella.api import detectors as detectors_api
-from prunella.core import compiled, objects
+from prunella.core import objects
 from prunella.core.recording import baseline, burn_rate, compiler, rules
+from prunella.core.signals import compiled
 
 _SPIKE: Final = 20
 """Powers of two of a size that is beyond everything."""

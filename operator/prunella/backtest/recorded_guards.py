@@ -1,0 +1,142 @@
+"""Guards and actions over history: what history does not tell is *not judged*, never passed.
+
+The chain is the live one.  A guard whose facts are missing lets the case go on, as nothing is
+really done, and its answer says so; the report counts such answers apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from prunella.core import model
+from prunella.core.decisions import action, guards
+from prunella.core.decisions.guards import blast_radius, ownership, switches, timing
+
+NOT_JUDGED: Final = "not judged: "
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What the history at hand tells beside the signals."""
+
+    workloads: bool = False
+    """kube-state-metrics: replicas, rollouts, generations."""
+    autoscalers: bool = False
+
+
+FactsOf = Callable[[], Facts]
+_Doubt = Callable[[guards.Case, Facts], str | None]
+"""Why a guard can't be judged in a case; None when it can."""
+
+
+def _pause(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001 - as every doubt
+    return "history does not tell when the operator was paused"
+
+
+def _rollout(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    return None if facts.workloads else "no kube-state-metrics tell of rollouts"
+
+
+def _owners(case: guards.Case, facts: Facts) -> str | None:
+    if case.action.owned_field is None or (
+        case.live_state is not None and case.live_state.autoscalers
+    ):
+        return None
+    if facts.autoscalers:
+        return "no autoscaler by kube-state-metrics; history does not tell of GitOps tools"
+    return "history does not tell of autoscalers and GitOps tools"
+
+
+def _budgets(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    if case.action.name != "evictPod":
+        return None
+    return "history does not tell which pods a PodDisruptionBudget selected"
+
+
+def _edits(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    return None if case.follows is None else "history does not tell who changed what"
+
+
+DOUBTS: Final[Mapping[guards.Guard, _Doubt]] = {
+    switches.not_paused: _pause,
+    timing.no_rollout_in_progress: _rollout,
+    ownership.not_owned_by_others: _owners,
+    blast_radius.disruption_budgets_allow: _budgets,
+    ownership.unchanged_by_others: _edits,
+}
+"""Guards that rest on objects."""
+REVERTS_NOT_JUDGED: Final = frozenset({"not_paused", "not_owned_by_others", "unchanged_by_others"})
+"""Guards of a revert that rest on objects: its chain is fixed."""
+
+
+def chain(facts: FactsOf) -> tuple[guards.Guard, ...]:
+    """The live chain of guards, of which those without facts answer that they were not judged."""
+    return tuple(
+        _doubting(guard, DOUBTS[guard], facts) if guard in DOUBTS else guard
+        for guard in guards.GUARDS
+    )
+
+
+def _doubting(guard: guards.Guard, doubt: _Doubt, facts: FactsOf) -> guards.Guard:
+    def ask(case: guards.Case) -> guards.Answer:
+        why = doubt(case, facts())
+        return guard(case) if why is None else f"{NOT_JUDGED}{why}"
+
+    ask.__name__ = guard.__name__
+    return ask
+
+
+def was_judged(guard: str, message: str, act: str) -> bool:
+    """Whether a guard's answer, as a record keeps it, was a judgement."""
+    return not message.startswith(NOT_JUDGED) and not (
+        act == "revert" and guard in REVERTS_NOT_JUDGED
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Supposed:
+    """An action that needs to know more than history tells: then it is only named."""
+
+    real: action.Action
+    facts: FactsOf
+
+    @property
+    def name(self) -> str:
+        """The action's own name."""
+        return self.real.name
+
+    @property
+    def owned_field(self) -> str | None:
+        """As the action says."""
+        return self.real.owned_field
+
+    def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
+        """The action's own plan, or a mention of what it would have done."""
+        if self.real.name == "rollback" and not request.live_state.revisions:
+            return _named(request, "roll {} back; to which revision is not judged", "template")
+        if self.real.name == "scale" and not self.facts().workloads:
+            return _named(request, "scale {}; its replicas are not known", "replicas")
+        if self.real.name == "restart" and not self.facts().workloads:
+            return _named(request, "restart {}, pod by pod", "template")
+        return self.real.plan(request)
+
+
+def _named(request: action.Request, summary: str, what: str) -> action.Plan:
+    workload = request.live_state.workload
+    value: object = workload.replicas if what == "replicas" else dict(workload.template)
+    effect = model.Effect(
+        verb=model.Verb.PATCH,
+        target=workload.ref,
+        uid=workload.uid,
+        generation=workload.generation,
+        patch=({"op": "replace", "path": f"/spec/{what}", "value": value},),
+        summary=summary.format(workload.ref),
+    )
+    return action.Plan((effect,))
+
+
+def actions(real: Mapping[str, action.Action], facts: FactsOf) -> dict[str, action.Action]:
+    """All actions, fit for history."""
+    return {name: Supposed(each, facts) for name, each in real.items()}

@@ -1,0 +1,112 @@
+"""What can be judged ahead of the passes, for a whole stretch at once."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from prunella.adapters.recorded import metrics as recorded
+from prunella.adapters.recorded import workloads
+from prunella.api import policy as policy_api
+from prunella.backtest import kept_samples, learned_verdicts, reader, skipped_passes, verdicts
+from prunella.backtest import request as requests
+from prunella.core import model
+from prunella.core.signals import compiled, detect, history, learning
+
+
+class StretchVerdicts:
+    """Judges thresholds, ratios and baselines ahead; all else is left to the passes."""
+
+    def __init__(
+        self,
+        request: requests.Request,
+        metrics: recorded.RecordedMetrics,
+        policy: compiled.Policy,
+        questions: reader.Questions,
+        tracker: kept_samples.Tracker,
+    ) -> None:
+        self._request = request
+        self._metrics = metrics
+        self._compiled = policy
+        self._questions = questions
+        self._tracker = tracker
+        self._judge_all = judge_all_of(request.spec)
+        self._learned = {
+            signal.name: self._learn(signal)
+            for signal in policy.signals
+            if signal.spec.baseline is not None and not request.thorough
+        }
+        self.blind = frozenset(
+            signal.name
+            for signal in policy.signals
+            if not verdicts.can_judge(signal) and signal.name not in self._learned
+        )
+        """The signals that only passes can judge."""
+
+    async def judge_stretch(
+        self, recording: recorded.Recording, states: workloads.States
+    ) -> skipped_passes.Stretch:
+        """Judge what can be, keep it for the report, and tell when something may happen."""
+        known: dict[str, verdicts.Judged] = {}
+        steps: list[float] = []
+        for signal in self._compiled.signals:
+            found = await self._judge_ahead(signal, recording, states)
+            if found is None:
+                step_of = signal.lookback
+                steps.append(self._request.interval if step_of is None else step_of.step)
+                continue
+            known[signal.name] = found
+            below = signal.spec.threshold is not None and signal.spec.threshold.below is not None
+            self._tracker.feed(
+                signal.name, states.refs, states.times, found, states.exists, low_is_bad=below
+            )
+        holds = {signal.name: signal.spec.for_.total_seconds() for signal in self._compiled.signals}
+        return skipped_passes.stretch(
+            states, known, skipped_passes.Rule(steps, holds, self._judge_all)
+        )
+
+    async def _judge_ahead(
+        self, signal: compiled.Signal, recording: recorded.Recording, states: workloads.States
+    ) -> verdicts.Judged | None:
+        """All verdicts of a signal on a stretch; None where only passes can tell."""
+        asked = self._questions[signal.name]
+        scraped = [self._metrics.scrape_seconds[each.key] for each in asked.values()]
+        slowest = max((each for each in scraped if each is not None), default=None)
+        if verdicts.can_judge(signal):
+            return verdicts.judge(signal, recording, asked, states.refs, slowest)
+        ahead = self._learned.get(signal.name)
+        if ahead is None:
+            return None
+        usual = await ahead.judge(states, self._request.interval)
+        stale = verdicts.stale(signal, recording, asked, states.refs, slowest)
+        usual.judged.codes[stale] = verdicts.UNKNOWN
+        self._tracker.feed_band(signal.name, states.refs, states.times, usual.lower, usual.upper)
+        return usual.judged
+
+    def _learn(self, signal: compiled.Signal) -> learned_verdicts.LearnedVerdicts:
+        async def ask(query: str, span: history.Span) -> history.Matrix:
+            source, namespace = signal.spec.source, self._request.key.namespace
+            answer = await self._metrics.history(source, namespace, query, span)
+            if isinstance(answer, model.Failure):
+                raise recorded.HistoryError(f"{query}: {answer.message}")
+            return answer
+
+        return learned_verdicts.LearnedVerdicts(signal, ask)
+
+    def detectors(self, real: detect.Detectors) -> detect.Detectors:
+        """The live detectors; what was learned ahead is not learned again."""
+
+        def learner(signal: compiled.Signal) -> learning.Learner | None:
+            ahead = self._learned.get(signal.name)
+            return real.learner(signal) if ahead is None else ahead.learner()
+
+        return dataclasses.replace(real, learner=learner)
+
+
+def judge_all_of(spec: policy_api.RemediationPolicySpec) -> skipped_passes.JudgeAll | None:
+    """How a target's verdict follows from its signals'; None where any sick one is enough."""
+    if spec.when is None:
+        return None
+    from prunella.core.signals import when  # noqa: PLC0415 - it loads the library for CEL
+
+    compiled_when = when.compile_when(spec.when, [signal.name for signal in spec.signals])
+    return lambda found: compiled_when.judge(found)[0]

@@ -1,0 +1,1 @@
+"""What is done about it: steps, guards, limits, and at most one command a pass."""

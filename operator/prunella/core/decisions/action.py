@@ -1,0 +1,48 @@
+"""What an action is to the core: something that plans effects as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from prunella.api import base
+from prunella.core import model, objects
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """All that an action may know when it plans."""
+
+    live_state: model.LiveState
+    params: base.ApiModel | None
+    findings: Sequence[model.Finding]
+    """The Unhealthy findings that led here."""
+    verdicts_at: Mapping[datetime.datetime, model.Verdict]
+    """What the policy's signals said of the target at earlier times, where asked."""
+    decided_at: datetime.datetime
+    now: datetime.datetime
+    follows: objects.Record | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done, in order."""
+
+    effects: tuple[model.Effect, ...]
+
+
+class Action(Protocol):
+    """One action, such as ``restart``: pure, it executes nothing."""
+
+    @property
+    def name(self) -> str:
+        """The name as written in a policy's steps."""
+
+    @property
+    def owned_field(self) -> str | None:
+        """The field that somebody else may own: ``spec.replicas``, ``spec.template`` or none."""
+
+    def plan(self, request: Request) -> Plan | model.Refusal | tuple[model.Need, ...]:
+        """Plan the effects, refuse, or say what must be known first."""

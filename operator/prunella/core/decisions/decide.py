@@ -1,0 +1,217 @@
+"""From a sick target to a command, a refusal, or the question that must be answered first."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons, remediation
+from prunella.core import model, objects
+from prunella.core.decisions import action, episode, guards, ledger
+from prunella.core.decisions.rules import Rules
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scene:
+    """What all decisions of one pass share."""
+
+    policy: objects.Policy
+    spec: policy_api.RemediationPolicySpec
+    rules: Rules
+    actions: Mapping[str, action.Action]
+    now: datetime.datetime
+    verdicts: Mapping[model.Ref, model.Verdict]
+    peers: Mapping[model.Ref, model.Verdict]
+    records: Sequence[objects.Record]
+    pause: model.PauseState
+    live_states: Mapping[model.Ref, model.LiveState | None]
+    verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict]
+    guards: Sequence[guards.Guard] = guards.GUARDS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UnhealthyTarget:
+    """A target with Unhealthy signals, and since when the ripest of them has been so."""
+
+    workload: model.Workload
+    findings: tuple[model.Finding, ...]
+    held_since: datetime.datetime | None
+    held_for: datetime.timedelta
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Command:
+    """One attempt, decided: everything that the ledger keeps of it."""
+
+    name: str
+    attempt: int
+    workload: model.Workload
+    mode: policy_api.Mode
+    step: int
+    action: str
+    effects: tuple[model.Effect, ...]
+    plan_hash: str
+    decided_at: datetime.datetime
+    findings: tuple[model.Finding, ...]
+    held_since: datetime.datetime | None
+    answers: tuple[model.GuardAnswer, ...]
+    follows: objects.Record | None = None
+
+    @property
+    def summary(self) -> str:
+        """The effects in words."""
+        return "; ".join(effect.summary for effect in self.effects)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about one sick target."""
+
+    command: Command | None = None
+    refusal: model.Refusal | None = None
+    needs: tuple[model.Need, ...] = ()
+    said: objects.Record | None = None
+    """The record by which this was already advised."""
+
+
+def decide(scene: Scene, sick: UnhealthyTarget) -> Decision:
+    """Decide about one sick target; the first step that applies is the one."""
+    following = episode.next_attempt(scene.policy, scene.spec, sick.workload.uid, scene.records)
+    if isinstance(following, model.Refusal):
+        standing = [guard for guard in scene.guards if guard in guards.STANDING_GUARDS]
+        stopped = guards.evaluate(standing, _case(scene, sick, episode.Next(0)))
+        return Decision(refusal=guards.refusal(stopped) or following)
+    if isinstance(following, episode.AlreadyAdvised):
+        return Decision(said=following.record)
+    for step in range(following.step, len(scene.spec.steps)):
+        attempt = dataclasses.replace(following, step=step)
+        decision = plan_attempt(scene, sick, attempt, scene.now)
+        if decision.refusal is None or not decision.refusal.skip_step:
+            return decision
+    if following.follows is not None and decision.refusal is not None:
+        message = f"no further step applies: {decision.refusal.message}"
+        refused = model.Refusal(reasons.Refused.NO_STEP_LEFT, message)
+        return dataclasses.replace(decision, refusal=refused)
+    return decision
+
+
+def plan_attempt(
+    scene: Scene,
+    sick: UnhealthyTarget,
+    attempt: episode.Next,
+    decided_at: datetime.datetime,
+    own_record: str = "",
+) -> Decision:
+    """Guards, close look, guards again, plan.
+
+    ``own_record`` is the record that is about to be carried out: it plans with its own decision
+    time, so that an unchanged world gives an unchanged plan.
+    """
+    chain = guards.REVERT_GUARDS if attempt.revert else scene.guards
+    case = _case(scene, sick, attempt, own_record)
+    answers = guards.evaluate(chain, case)
+    if (refusal := guards.refusal(answers)) is not None:
+        return Decision(refusal=refusal)
+    ref = sick.workload.ref
+    if ref not in scene.live_states:
+        return Decision(needs=(model.Need(model.NeedKind.LIVE_STATE, ref),))
+    live_state = scene.live_states[ref]
+    if live_state is None or live_state.workload.uid != sick.workload.uid:
+        state = "is gone" if live_state is None else "was replaced by another of the same name"
+        return Decision(refusal=model.Refusal(reasons.Refused.TARGET_GONE, f"{ref} {state}"))
+    same = live_state.workload.generation == sick.workload.generation
+    stuck = live_state.workload.stuck or (same and sick.workload.stuck)
+    workload = dataclasses.replace(live_state.workload, stuck=stuck)
+    case = dataclasses.replace(case, live_state=live_state, workload=workload)
+    answers = guards.evaluate(chain, case)
+    if (refusal := guards.refusal(answers)) is not None:
+        return Decision(refusal=refusal)
+    return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
+
+
+def _case(
+    scene: Scene, sick: UnhealthyTarget, attempt: episode.Next, own_record: str = ""
+) -> guards.Case:
+    name = episode.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
+    return guards.Case(
+        policy=scene.policy,
+        spec=scene.spec,
+        rules=scene.rules,
+        now=scene.now,
+        workload=sick.workload,
+        action=scene.actions[name],
+        findings=sick.findings,
+        held_since=sick.held_since,
+        held_for=sick.held_for,
+        verdicts=scene.verdicts,
+        peers=scene.peers,
+        records=scene.records,
+        pause=scene.pause,
+        follows=attempt.follows,
+        own_record=own_record,
+    )
+
+
+def _plan(
+    scene: Scene,
+    sick: UnhealthyTarget,
+    attempt: episode.Next,
+    decided_at: datetime.datetime,
+    case: guards.Case,
+    answers: tuple[model.GuardAnswer, ...],
+) -> Decision:
+    ref = sick.workload.ref
+    live_state = scene.live_states[ref]
+    if live_state is None:
+        raise ValueError(f"{ref} is planned without a look")
+    request = action.Request(
+        live_state=live_state,
+        params=None if attempt.revert else scene.spec.steps[attempt.step].params,
+        findings=sick.findings,
+        verdicts_at={at: v for (target, at), v in scene.verdicts_at.items() if target == ref},
+        decided_at=decided_at,
+        now=scene.now,
+        follows=attempt.follows,
+    )
+    planned = case.action.plan(request)
+    if isinstance(planned, model.Refusal):
+        return Decision(refusal=planned)
+    if not isinstance(planned, action.Plan):
+        return Decision(needs=planned)
+    if too_large := _too_large(planned):
+        return Decision(refusal=too_large)
+    number = ledger.next_attempt(scene.records, live_state.workload.uid)
+    return Decision(
+        command=Command(
+            name=ledger.record_name(ref, live_state.workload.uid, number),
+            attempt=number,
+            workload=live_state.workload,
+            mode=scene.spec.mode,
+            step=attempt.step,
+            action=case.action.name,
+            effects=planned.effects,
+            plan_hash=ledger.plan_hash(
+                live_state.workload.uid, case.action.name, attempt.step, planned.effects
+            ),
+            decided_at=decided_at,
+            findings=sick.findings,
+            held_since=sick.held_since,
+            answers=answers,
+            follows=attempt.follows,
+        )
+    )
+
+
+def _too_large(plan: action.Plan) -> model.Refusal | None:
+    """A plan that the ledger can't hold must not be carried out."""
+    for effect in plan.effects:
+        size = len(objects.effect_to_spec_text(effect))
+        if size > remediation.MOST_PATCH_CHARACTERS:
+            message = (
+                f"{effect.summary}: the patch has {size} characters, the ledger holds "
+                f"{remediation.MOST_PATCH_CHARACTERS}"
+            )
+            return model.Refusal(reasons.Refused.PLAN_TOO_LARGE, message)
+    return None

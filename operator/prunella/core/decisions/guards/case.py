@@ -1,0 +1,55 @@
+"""What a guard is asked, and how it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.core import model, objects
+from prunella.core.decisions import action
+from prunella.core.decisions.rules import Rules
+
+Refused = reasons.Refused
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Case:
+    """One action on one target, with everything that a guard may look at."""
+
+    policy: objects.Policy
+    spec: policy_api.RemediationPolicySpec
+    rules: Rules
+    now: datetime.datetime
+    workload: model.Workload
+    action: action.Action
+    findings: Sequence[model.Finding]
+    held_since: datetime.datetime | None
+    held_for: datetime.timedelta
+    """The longest ``for`` that has been reached counts; this is the one to compare with."""
+    verdicts: Mapping[model.Ref, model.Verdict]
+    """The policy's own set of targets."""
+    peers: Mapping[model.Ref, model.Verdict]
+    """All targets of all policies in the namespace."""
+    records: Sequence[objects.Record]
+    pause: model.PauseState
+    live_state: model.LiveState | None = None
+    follows: objects.Record | None = None
+    own_record: str = ""
+    """Name of the record that this case is about to carry out, which is in flight itself."""
+
+    @property
+    def target(self) -> model.Ref:
+        """The workload in question."""
+        return self.workload.ref
+
+    @property
+    def others(self) -> list[objects.Record]:
+        """All records but the one that is about to be carried out."""
+        return [record for record in self.records if record.name != self.own_record]
+
+
+Answer = model.Refusal | str
+Guard = Callable[[Case], Answer]

@@ -1,0 +1,79 @@
+"""The chain of guards, in one place: small functions that can refuse, asked in order.
+
+Each gets the same case and answers with the numbers that it compared: as a Refusal, or as
+a line for the record.  The first refusal wins.  The chain runs when an action is considered and
+again on fresh state just before it is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunella.core import model
+from prunella.core.decisions.guards.blast_radius import (
+    disruption_budgets_allow,
+    not_too_many_unavailable,
+    not_too_many_unhealthy,
+    not_too_many_unknown,
+)
+from prunella.core.decisions.guards.case import Case, Guard
+from prunella.core.decisions.guards.limits import within_hourly_limits
+from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
+from prunella.core.decisions.guards.scope import (
+    not_in_system_namespace,
+    not_the_operator,
+    selector_is_not_empty,
+)
+from prunella.core.decisions.guards.switches import not_latched, not_paused, not_suspended
+from prunella.core.decisions.guards.timing import (
+    cooled_down,
+    held_for_long_enough,
+    no_rollout_in_progress,
+    nothing_in_flight,
+)
+
+GUARDS: tuple[Guard, ...] = (
+    not_suspended,  # Make sure that the policy's owner has not stopped it
+    not_paused,  # Make sure that nobody has stopped the whole operator
+    selector_is_not_empty,  # Make sure that an empty set is not read as everything
+    not_in_system_namespace,  # Make sure that the control plane is left alone
+    not_the_operator,  # Make sure that the operator does not act on itself
+    not_latched,  # Make sure that what did not help three times is not tried again
+    held_for_long_enough,  # Make sure that it is a fault and not a flicker
+    nothing_in_flight,  # Make sure that nobody is already at work on the target
+    no_rollout_in_progress,  # Make sure that the target is not just being changed
+    not_owned_by_others,  # Make sure that no other controller would undo it
+    cooled_down,  # Make sure that the last action had time to show
+    within_hourly_limits,  # Make sure that a loop of actions ends by itself
+    not_too_many_unavailable,  # Make sure that only a few targets are worked on at once
+    not_too_many_unhealthy,  # Make sure that it is this target and not everything
+    not_too_many_unknown,  # Make sure that enough can be seen to judge
+    disruption_budgets_allow,  # Make sure that the owner's budget allows it
+    unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
+)
+STANDING_GUARDS = GUARDS[:6]
+"""The guards about the policy as a whole: their answer is told before any other."""
+REVERT_GUARDS: tuple[Guard, ...] = (
+    not_suspended,  # Make sure that the policy's owner has not stopped it
+    not_paused,  # Make sure that nobody has stopped the whole operator
+    nothing_in_flight,  # Make sure that nobody is already at work on the target
+    not_owned_by_others,  # Make sure that no other controller would undo it
+    unchanged_by_others,  # Make sure that nobody has changed it in the meantime
+)
+
+
+def refusal(answers: Sequence[model.GuardAnswer]) -> model.Refusal | None:
+    """The refusal that ended a chain, or None when all guards let the action pass."""
+    return answers[-1].refusal if answers else None
+
+
+def evaluate(chain: Sequence[Guard], case: Case) -> list[model.GuardAnswer]:
+    """Ask the guards in order, up to and including the first that refuses."""
+    answers = []
+    for guard in chain:
+        answer = guard(case)
+        if isinstance(answer, model.Refusal):
+            answers.append(model.GuardAnswer(guard.__name__, answer, answer.message))
+            break
+        answers.append(model.GuardAnswer(guard.__name__, None, answer))
+    return answers

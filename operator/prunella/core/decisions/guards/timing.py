@@ -1,0 +1,85 @@
+"""Guards of time: a fault and not a flicker, and one change after the other."""
+
+from __future__ import annotations
+
+import datetime
+
+from prunella.api import reasons
+from prunella.core import model, objects
+from prunella.core.decisions import ledger
+from prunella.core.decisions.guards.case import Answer, Case, Refused
+
+VERIFICATION_LASTS = datetime.timedelta(minutes=10)
+"""How long a follow-up may rest on the verification before it instead of on ``for``."""
+MOST_NOT_SENT = 3
+NOT_SENT_WINDOW = datetime.timedelta(minutes=10)
+
+
+def held_for_long_enough(case: Case) -> Answer:
+    """A single bad sample is no fault. A follow-up rests on a verification instead."""
+    if case.follows is not None and _just_finished(case.follows, case.now):
+        return f"follows {case.follows.name}, whose verification found it Unhealthy"
+    needed = case.held_for.total_seconds()
+    held = (case.now - case.held_since).total_seconds() if case.held_since else 0.0
+    if case.held_since is None or held < needed:
+        return model.Refusal(Refused.NOT_HELD, f"Unhealthy for {held:.0f} s of {needed:.0f} s")
+    return f"Unhealthy for {held:.0f} s, {needed:.0f} s are needed"
+
+
+def _just_finished(record: objects.Record, now: datetime.datetime) -> bool:
+    """Whether a verification is recent enough to rest on."""
+    return now - (record.status.finished_at or record.spec.decided_at) <= VERIFICATION_LASTS
+
+
+def nothing_in_flight(case: Case) -> Answer:
+    """One attempt at a time on a target, whoever decided it."""
+    busy = [r.name for r in case.others if r.in_flight and r.target == case.target]
+    if busy:
+        return model.Refusal(Refused.IN_FLIGHT, f"{busy[0]} on {case.target} is unfinished")
+    return f"no unfinished action on {case.target}"
+
+
+def no_rollout_in_progress(case: Case) -> Answer:
+    """While pods change, measurements mix old and new. A stuck rollout is no longer moving."""
+    w = case.workload
+    stuck = w.stuck and w.observed_generation >= w.generation
+    state = (
+        f"{w.updated} of {w.replicas} replicas updated, {w.total} pods in all, "
+        f"generation {w.observed_generation} of {w.generation} seen"
+    )
+    if w.deleting:
+        return model.Refusal(Refused.TARGET_GONE, f"{case.target} is being deleted")
+    if w.rolling and not stuck:
+        return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, state)
+    return f"{state}{', stuck' if stuck else ''}"
+
+
+def cooled_down(case: Case) -> Answer:
+    """Time for the last action to show, and for a person to notice.
+
+    Attempts that could not be sent count for no limit, but not without end.
+    """
+    unsent = [
+        record
+        for record in case.others
+        if record.phase is reasons.Phase.NOT_SENT
+        and record.target == case.target
+        and case.now - record.spec.decided_at < NOT_SENT_WINDOW
+    ]
+    if len(unsent) >= MOST_NOT_SENT:
+        message = f"{len(unsent)} attempts in 10 minutes could not be sent: {unsent[-1].name}"
+        return model.Refusal(Refused.COOLDOWN, message)
+    if case.follows is not None:
+        return f"follows {case.follows.name}"
+    cooldown = datetime.timedelta(seconds=case.spec.guards.cooldown.total_seconds())
+    recent = [
+        record
+        for record in ledger.acted_since(case.others, case.now - cooldown)
+        if record.policy == case.policy.key or record.target == case.target
+    ]
+    if recent:
+        ago = (case.now - recent[-1].spec.decided_at).total_seconds()
+        needed = cooldown.total_seconds()
+        message = f"{recent[-1].name} was {ago:.0f} s ago, the cooldown is {needed:.0f} s"
+        return model.Refusal(Refused.COOLDOWN, message)
+    return f"no action in the last {cooldown.total_seconds():.0f} s"

@@ -1,0 +1,182 @@
+"""The arithmetic of the ledger: names as locks, hashes of plans, counts and latches.
+
+A record's name is made of its target and its number, so two deciders who mean the same
+target and have read the same history choose the same name, and the API server lets only
+one of them have it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+
+from prunella.api import reasons
+from prunella.core import model, objects
+
+HOUR = datetime.timedelta(hours=1)
+
+
+def next_attempt(records: Iterable[objects.Record], target_uid: str) -> int:
+    """One more than the highest number among the target's records."""
+    numbers = (r.spec.attempt for r in records if r.spec.target.uid == target_uid)
+    return 1 + max(numbers, default=0)
+
+
+def record_name(target: model.Ref, target_uid: str, attempt: int) -> str:
+    """Name of a target's n-th record: kind, name, and a hash of UID and number.
+
+    Shortened to the 63 characters that also fit a label value.
+    """
+    digest = hashlib.sha256(f"{target_uid}/{attempt}".encode()).hexdigest()[:10]
+    stem = f"{target.kind.lower()}-{target.name}"[:52].rstrip("-.")
+    return f"{stem}-{digest}"
+
+
+def plan_hash(target_uid: str, action: str, step: int, effects: Sequence[model.Effect]) -> str:
+    """Hash of all that a plan would do and of the state that it was made for."""
+    content = [
+        [e.verb, str(e.target), e.uid, e.generation, [dict(op) for op in e.patch]] for e in effects
+    ]
+    return _digest([target_uid, action, step, content])
+
+
+def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
+    """Hash of just what an effect wrote, so that a later edit of it by others shows.
+
+    An effect on the pod template is judged by the template, one on replicas by replicas:
+    an autoscaler that scales a restarted workload has not undone the restart.
+    """
+    paths = [str(operation["path"]) for operation in effect.patch]
+    if any(path.startswith("/spec/template") for path in paths):
+        return _digest(["template", workload.template])
+    if any(path.startswith("/spec/replicas") for path in paths):
+        return _digest(["replicas", workload.replicas])
+    return ""
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=dict)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def acted_since(
+    records: Iterable[objects.Record], since: datetime.datetime
+) -> list[objects.Record]:
+    """Records that count for limits and were decided after ``since``, oldest first."""
+    found = [r for r in records if r.acted and r.spec.decided_at > since]
+    return sorted(found, key=lambda record: record.spec.decided_at)
+
+
+def newest(records: Iterable[objects.Record]) -> objects.Record | None:
+    """The record with the highest number; decided last where targets differ."""
+    return max(records, key=lambda r: (r.spec.decided_at, r.spec.attempt), default=None)
+
+
+def unhelpful_streak(
+    records: Iterable[objects.Record], policy: objects.Key, resumed: datetime.datetime | None
+) -> list[objects.Record]:
+    """The policy's failed or unhelpful actions in a row, newest last, since it was resumed.
+
+    A success ends the streak, but for records whose outcome nobody knows: only a person can
+    settle those. Records that did nothing are passed over.
+    """
+    own = [r for r in records if r.policy == policy and r.acted and r.phase.final]
+    own.sort(key=_finished)
+    streak: list[objects.Record] = []
+    for record in own:
+        if resumed is not None and _finished(record) <= resumed:
+            continue
+        if record.phase in reasons.UNHELPFUL:
+            streak.append(record)
+        elif record.phase is reasons.Phase.SUCCEEDED and record.spec.action != "revert":
+            streak = [each for each in streak if each.phase is reasons.Phase.UNKNOWN]
+    return streak
+
+
+def latching(
+    records: Sequence[objects.Record],
+    policy: objects.Key,
+    resumed: datetime.datetime | None,
+    limit: int,
+) -> set[str]:
+    """Names of the records that made a policy stop itself; empty when it has not."""
+    streak = unhelpful_streak(records, policy, resumed)
+    unknown = {record.name for record in streak if record.phase is reasons.Phase.UNKNOWN}
+    return unknown | {record.name for record in streak[-1:] if len(streak) >= limit}
+
+
+def _latch_rests_on(records: Sequence[objects.Record], policy: objects.Key) -> list[objects.Record]:
+    """The policy's streak, and the success that ended the one before."""
+    successes = [
+        record
+        for record in records
+        if record.policy == policy
+        and record.phase is reasons.Phase.SUCCEEDED
+        and record.spec.action != "revert"
+    ]
+    last = sorted(successes, key=_finished)[-1:]
+    return [*unhelpful_streak(records, policy, None), *last]
+
+
+def _finished(record: objects.Record) -> datetime.datetime:
+    return record.status.finished_at or record.spec.decided_at
+
+
+def expired(
+    records: Sequence[objects.Record],
+    now: datetime.datetime,
+    retention: datetime.timedelta,
+    longest_window: datetime.timedelta,
+) -> list[objects.Record]:
+    """Records that retention may delete.
+
+    Never a target's newest one, never an unfinished one, none younger than the longest window
+    by which any limit in force counts, and none by which a latch is counted: time clears none.
+    """
+    keep_for = max(retention, longest_window, HOUR)
+    holding = {
+        (record.namespace, record.name)
+        for policy in {record.policy for record in records}
+        for record in _latch_rests_on(records, policy)
+    }
+    highest: dict[str, int] = {}
+    for record in records:
+        uid = record.spec.target.uid
+        highest[uid] = max(highest.get(uid, 0), record.spec.attempt)
+    return [
+        record
+        for record in records
+        if record.phase.final
+        and record.spec.attempt < highest[record.spec.target.uid]
+        and (record.namespace, record.name) not in holding
+        and now - _finished(record) > keep_for
+    ]
+
+
+def edited_since(record: objects.Record, workload: model.Workload) -> str | None:
+    """What somebody else has changed since a record's effects, or None."""
+    if workload.uid != record.spec.target.uid:
+        return f"{workload.ref} was replaced: its UID is another one"
+    for effect, status in zip(effects_of(record), record.status.effects, strict=False):
+        if effect.verb is not model.Verb.PATCH or not status.fingerprint:
+            continue
+        if fingerprint(effect, workload) != status.fingerprint:
+            return f"{workload.ref} was changed by somebody else after {record.name}"
+    return None
+
+
+def effects_of(record: objects.Record) -> list[model.Effect]:
+    """A record's effects as data again."""
+    return [objects.effect_from_spec(effect) for effect in record.spec.effects]
+
+
+def resumed_at(policy: objects.Policy) -> datetime.datetime | None:
+    """When a person last cleared the policy's latch; the annotation is ``TIME by AUTHOR``."""
+    written = policy.annotations.get(objects.RESUMED, "").split(" ", 1)[0]
+    try:
+        time = datetime.datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else None

@@ -1,0 +1,284 @@
+"""The one entry of the core.
+
+A snapshot, what is remembered, a policy and the time go in; findings, decisions, at most one
+command and the next time to look come out.
+Nothing here waits, reads a clock or talks to anybody.  When a decision must know more, the outcome
+says what (``needs``); the caller observes it and asks again with the same time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.core import model, objects
+from prunella.core.decisions import action, decide, episode, guards
+from prunella.core.decisions.rules import Rules
+from prunella.core.signals import compiled, detect, onsets, when
+
+NOT_PAUSED = model.PauseState(paused=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Config:
+    """What a policy is judged by: its signals made ready, rules, actions and detectors."""
+
+    compiled: compiled.Policy
+    rules: Rules
+    actions: Mapping[str, action.Action]
+    detectors: detect.Detectors
+    guards: Sequence[guards.Guard] = guards.GUARDS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world as one pass sees it."""
+
+    workloads: Sequence[model.Workload]
+    readings: Mapping[str, detect.Reading]
+    owners: Mapping[str, model.Ref]
+    records: Sequence[objects.Record]
+    peers: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    pause: model.PauseState = NOT_PAUSED
+    live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
+        default_factory=dict
+    )
+    verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
+        default_factory=dict
+    )
+
+
+Memory = onsets.Memory
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one pass found and decided."""
+
+    memory: Memory
+    findings: tuple[model.Finding, ...]
+    verdicts: Mapping[model.Ref, model.Verdict]
+    decisions: Mapping[model.Ref, decide.Decision]
+    needs: tuple[model.Need, ...]
+    command: decide.Command | None
+    to_clear: tuple[objects.Record, ...]
+    next_check: datetime.datetime
+
+
+def step(
+    snapshot: Snapshot,
+    memory: Memory,
+    policy: objects.Policy,
+    config: Config,
+    now: datetime.datetime,
+) -> Outcome:
+    """One pass over one policy. The policy's spec must be valid."""
+    spec = valid_spec(policy)
+    workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
+    findings = find(workloads, snapshot, config)
+    verdicts = judge_targets(workloads, findings, config.compiled.when)
+    scrapes = {name: reading.scrape_seconds for name, reading in snapshot.readings.items()}
+    remembered = onsets.remember(memory, config.compiled, workloads, findings, scrapes, now)
+    patience = config.rules.rollout_seconds
+    workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]
+    scene = make_scene(snapshot, policy, config, verdicts, now)
+    sick = [
+        sickness(config.compiled, workload, findings, remembered, now)
+        for workload in workloads
+        if verdicts[workload.ref] is model.Verdict.UNHEALTHY
+    ]
+    sick.sort(key=lambda each: (each.held_since or now, each.workload.ref))
+    decisions, command = _decide_all(scene, sick)
+    # Records are few and targets are many: only those that have any are gone through.
+    open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
+    cleared = tuple(
+        record
+        for ref, verdict in verdicts.items()
+        if verdict is model.Verdict.HEALTHY and ref in open_records
+        for record in episode.to_clear(policy, ref, snapshot.records)
+    )
+    return Outcome(
+        memory=remembered,
+        findings=tuple(findings),
+        verdicts=verdicts,
+        decisions=decisions,
+        needs=tuple(need for decision in decisions.values() for need in decision.needs),
+        command=command,
+        to_clear=cleared,
+        next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
+    )
+
+
+def valid_spec(policy: objects.Policy) -> policy_api.RemediationPolicySpec:
+    """The policy's spec; raises ValueError when it has none that can be used."""
+    if policy.spec is None:
+        raise ValueError(f"policy {policy.key} has no valid spec: {policy.problem}")
+    return policy.spec
+
+
+def select(
+    namespace: str, target: policy_api.Target, workloads: Iterable[model.Workload]
+) -> list[model.Workload]:
+    """The workloads that a policy is about. An empty selector selects nothing."""
+    chosen = []
+    for workload in workloads:
+        if workload.ref.namespace != namespace or workload.ref.kind != target.kind:
+            continue
+        if target.name is not None:
+            fits = workload.ref.name == target.name
+        else:
+            selector = target.selector
+            fits = (
+                selector is not None and not selector.is_empty and selector.matches(workload.labels)
+            )
+        if fits:
+            chosen.append(workload)
+    return sorted(chosen, key=lambda workload: workload.ref)
+
+
+def find(
+    workloads: Sequence[model.Workload], snapshot: Snapshot, config: Config
+) -> list[model.Finding]:
+    """All findings: each signal for each workload."""
+    targets = [workload.ref for workload in workloads]
+    return [
+        finding
+        for signal in config.compiled.signals
+        for finding in detect.detect(
+            signal,
+            snapshot.readings[signal.name],
+            targets,
+            snapshot.owners,
+            config.detectors,
+        )
+    ]
+
+
+def judge_targets(
+    workloads: Sequence[model.Workload],
+    findings: Iterable[model.Finding],
+    expression: when.When | None = None,
+) -> dict[model.Ref, model.Verdict]:
+    """One verdict for each target: as the policy's expression says it.
+
+    Without one a target is sick if any signal is, else unknown if any is.
+    """
+    seen: dict[model.Ref, dict[str, model.Verdict]] = {each.ref: {} for each in workloads}
+    for finding in findings:
+        before = seen[finding.target].get(finding.signal, finding.verdict)
+        seen[finding.target][finding.signal] = worst((before, finding.verdict))
+    if expression is None:
+        return {ref: worst(verdicts.values()) for ref, verdicts in seen.items()}
+    return {ref: expression.judge(verdicts)[0] for ref, verdicts in seen.items()}
+
+
+def worst(verdicts: Iterable[model.Verdict]) -> model.Verdict:
+    """Unhealthy before Unknown before Healthy; nothing at all is Unknown."""
+    found = set(verdicts)
+    for verdict in (model.Verdict.UNHEALTHY, model.Verdict.UNKNOWN, model.Verdict.HEALTHY):
+        if verdict in found:
+            return verdict
+    return model.Verdict.UNKNOWN
+
+
+def make_scene(
+    snapshot: Snapshot,
+    policy: objects.Policy,
+    config: Config,
+    verdicts: Mapping[model.Ref, model.Verdict],
+    now: datetime.datetime,
+) -> decide.Scene:
+    """What all decisions of this pass share."""
+    return decide.Scene(
+        policy=policy,
+        spec=valid_spec(policy),
+        rules=config.rules,
+        actions=config.actions,
+        now=now,
+        verdicts=verdicts,
+        peers=snapshot.peers,
+        records=snapshot.records,
+        pause=snapshot.pause,
+        live_states=snapshot.live_states,
+        verdicts_at=snapshot.verdicts_at,
+        guards=config.guards,
+    )
+
+
+def sickness(
+    signals: compiled.Policy,
+    workload: model.Workload,
+    findings: Iterable[model.Finding],
+    memory: Memory,
+    now: datetime.datetime,
+) -> decide.UnhealthyTarget:
+    """A sick target with the signal that has been Unhealthy longest beyond its ``for``.
+
+    Where signals have held long enough, only they are evidence: a flicker of another one must not
+    choose the pod to evict.  An expression must be true of what has held: what has begun and not
+    held yet may be no more than a flicker, so to the expression it is Unknown.
+    """
+    own = [finding for finding in findings if finding.target == workload.ref]
+    bad = tuple(finding for finding in own if finding.verdict is model.Verdict.UNHEALTHY)
+    holds = {
+        signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
+        for signal in signals.signals
+    }
+
+    def beyond(finding: model.Finding) -> datetime.timedelta:
+        since = memory.onsets.get((finding.signal, finding.target), now)
+        return now - since - holds[finding.signal]
+
+    ripest = max(bad, key=beyond, default=None)
+    if ripest is None:
+        return decide.UnhealthyTarget(workload, (), None, datetime.timedelta())
+    ripe = tuple(finding for finding in bad if beyond(finding) >= datetime.timedelta())
+    if signals.when is not None:
+        young = [finding for finding in bad if finding not in ripe]
+        held = {finding.signal: finding.verdict for finding in own}
+        held |= {finding.signal: model.Verdict.UNKNOWN for finding in young}
+        if young and signals.when.judge(held)[0] is not model.Verdict.UNHEALTHY:
+            ripe, ripest = (), max(young, key=beyond)
+    since = memory.onsets.get((ripest.signal, ripest.target))
+    return decide.UnhealthyTarget(workload, ripe or bad, since, holds[ripest.signal])
+
+
+def _next_check(
+    signals: compiled.Policy,
+    memory: Memory,
+    regular: datetime.datetime,
+    now: datetime.datetime,
+) -> datetime.datetime:
+    """The next regular time, or the moment at which a signal will have held long enough."""
+    holds = {signal.name: signal.spec.for_ for signal in signals.signals}
+    ripe = (since + holds[signal] for (signal, _), since in memory.onsets.items())
+    return min([regular, *(moment for moment in ripe if moment > now)])
+
+
+def _being_healed(scene: decide.Scene, ref: model.Ref) -> bool:
+    """Whether the policy's own action on a target is under way: nothing more to decide."""
+    return any(
+        record.in_flight and record.target == ref and record.policy == scene.policy.key
+        for record in scene.records
+    )
+
+
+def _decide_all(
+    scene: decide.Scene, sick: Sequence[decide.UnhealthyTarget]
+) -> tuple[dict[model.Ref, decide.Decision], decide.Command | None]:
+    """Decide target by target, longest ill first. One command a pass; the others wait."""
+    decisions: dict[model.Ref, decide.Decision] = {}
+    command: decide.Command | None = None
+    for each in sick:
+        if command is not None:
+            break
+        if _being_healed(scene, each.workload.ref):
+            continue
+        decision = decide.decide(scene, each)
+        decisions[each.workload.ref] = decision
+        command = decision.command
+        if decision.needs:
+            break
+    return decisions, command

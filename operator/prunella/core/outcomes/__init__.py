@@ -1,0 +1,1 @@
+"""What became of it: records, verification, escalation, and the status that tells."""

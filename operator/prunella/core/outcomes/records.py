@@ -1,0 +1,99 @@
+"""What the ledger keeps: a command as a Remediation's frozen spec, and the phases that it takes."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+from prunella.api import reasons, remediation
+from prunella.core import model, objects
+from prunella.core.decisions import decide
+
+MESSAGE = 2048
+
+
+def to_spec(
+    command: decide.Command, policy: objects.Policy, queries: Mapping[str, str]
+) -> remediation.RemediationSpec:
+    """A command as a frozen spec. ``queries`` tells each signal's queries as they were sent."""
+    ref = command.workload.ref
+    return remediation.RemediationSpec(
+        policy=remediation.PolicyReference(
+            name=policy.key.name,
+            namespace=policy.key.namespace,
+            uid=policy.uid,
+            generation=policy.generation,
+        ),
+        target=remediation.TargetReference(
+            kind=ref.kind, namespace=ref.namespace, name=ref.name, uid=command.workload.uid
+        ),
+        attempt=command.attempt,
+        mode=command.mode,
+        step=command.step,
+        action=command.action,
+        follows=command.follows.name if command.follows is not None else "",
+        decided_at=command.decided_at,
+        reason=why(command)[:MESSAGE],
+        evidence=[_evidence(f, command.held_since, queries) for f in command.findings[:8]],
+        guards=[_guard(answer) for answer in command.answers],
+        effects=[objects.effect_to_spec(effect) for effect in command.effects],
+        plan_hash=command.plan_hash,
+    )
+
+
+def why(command: decide.Command) -> str:
+    """The reason for a command in one sentence."""
+    seen = "; ".join(f"{finding.signal}: {finding.message}" for finding in command.findings)
+    before = f" after {command.follows.name} did not help" if command.follows is not None else ""
+    return f"{seen}{before}"
+
+
+def _evidence(
+    finding: model.Finding, since: datetime.datetime | None, queries: Mapping[str, str]
+) -> remediation.Evidence:
+    return remediation.Evidence(
+        signal=finding.signal,
+        verdict=finding.verdict.value,
+        message=finding.message[:MESSAGE],
+        value=finding.value,
+        since=since,
+        query=queries.get(finding.signal, "")[:8192],
+        mapped_by=finding.mapped_by,
+    )
+
+
+def _guard(answer: model.GuardAnswer) -> remediation.GuardResult:
+    return remediation.GuardResult(
+        guard=answer.guard, passed=answer.refusal is None, message=answer.message[:MESSAGE]
+    )
+
+
+def first_status(
+    phase: reasons.Phase, message: str, now: datetime.datetime, effects: int
+) -> remediation.RemediationStatus:
+    """The status that a new record begins with."""
+    return remediation.RemediationStatus(
+        phase=phase,
+        reason=phase.value,
+        message=message[:MESSAGE],
+        effects=[remediation.EffectStatus() for _ in range(effects)],
+        finished_at=now if phase.final else None,
+    )
+
+
+def closed(
+    record: objects.Record,
+    phase: reasons.Phase,
+    reason: str,
+    message: str,
+    now: datetime.datetime,
+) -> remediation.RemediationStatus:
+    """The record's status with a final phase."""
+    return record.status.model_copy(
+        update={
+            "phase": phase,
+            "reason": reason,
+            "message": message[:MESSAGE],
+            "finished_at": now,
+        }
+    )

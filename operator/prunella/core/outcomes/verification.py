@@ -1,0 +1,261 @@
+"""The proof: how a Remediation goes on after its effects were sent.
+
+    Acting --settle--> Verifying --(rollout, longest range, two scrapes)--> counting
+      |                   |                                                    |
+      +-> NotSent         +-> Superseded (somebody else edited the target)     +-> Succeeded
+      +-> Unknown         +-> Unhelpful (the rollout is stuck)                 +-> Unhelpful
+                                                                               +-> Unproven
+
+Samples taken before the rollout was complete, or whose window reaches back before it, say nothing
+about the action, good or bad.  No data is not proof.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons, remediation
+from prunella.core import model, objects
+from prunella.core.decisions import ledger
+from prunella.core.decisions.rules import Rules
+from prunella.core.signals import compiled
+
+Phase = reasons.Phase
+EVICTION_SEEN_AFTER = 5.0
+"""Seconds until a workload's status tells of an evicted pod; no generation says so."""
+STUCK_BELIEVED_AFTER = 60.0
+"""Seconds after the effect; until then ``stuck`` may still tell of the rollout before it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scene:
+    """What a verification may look at."""
+
+    now: datetime.datetime
+    verify: policy_api.Verify
+    rules: Rules
+    workload: model.Workload | None
+    verdict: model.Verdict
+    """Of the signals that led to the action, as of now."""
+    message: str
+    """The values behind the verdict."""
+    longest_range: float
+    """Seconds that a sample of the policy's queries looks back at most."""
+    scrape_seconds: float
+
+
+def settle(
+    record: objects.Record, live_state: model.LiveState | None, now: datetime.datetime
+) -> remediation.RemediationStatus:
+    """Settle, by observation alone, a record that was sent and has no outcome.
+
+    The mark is on the target: effective.  No mark and the generation is the planned one: it was
+    never carried out.  Anything else: nobody knows, and a person must look.
+    """
+    effects = ledger.effects_of(record)
+    outcomes = [
+        _settle_effect(record, effect, status, live_state)
+        if status.outcome == ""
+        else status.outcome
+        for effect, status in zip(effects, record.status.effects, strict=True)
+    ]
+    statuses = [
+        status.model_copy(update={"outcome": outcome, **_written(effect, outcome, live_state)})
+        for effect, status, outcome in zip(effects, record.status.effects, outcomes, strict=True)
+    ]
+    if "Unknown" in outcomes:
+        phase, reason = Phase.UNKNOWN, "NobodyKnows"
+        message = "the target has changed since, and does not carry this record's mark"
+    elif "Effective" in outcomes:
+        phase, reason, message = Phase.VERIFYING, "Settled", "seen on the target after a restart"
+    else:
+        phase, reason, message = Phase.NOT_SENT, "NotSent", "the target is as it was planned for"
+    return record.status.model_copy(
+        update={
+            "phase": phase,
+            "reason": reason,
+            "message": message,
+            "effects": statuses,
+            "finished_at": now if phase.final else None,
+        }
+    )
+
+
+def _settle_effect(
+    record: objects.Record,
+    effect: model.Effect,
+    status: remediation.EffectStatus,
+    live_state: model.LiveState | None,
+) -> str:
+    if status.sent_at is None:
+        return "NotSent"
+    if live_state is None:
+        return "Unknown"
+    if effect.verb is model.Verb.EVICT:
+        pod = next((pod for pod in live_state.pods if pod.uid == effect.uid), None)
+        return "Effective" if pod is None or pod.deleting else "NotSent"
+    workload = live_state.workload
+    if workload.uid != effect.uid:
+        return "Unknown"
+    if workload.annotations.get(objects.MARK) == record.name:
+        return "Effective"
+    return "NotSent" if workload.generation == effect.generation else "Unknown"
+
+
+def _written(
+    effect: model.Effect, outcome: str, live_state: model.LiveState | None
+) -> dict[str, object]:
+    if outcome != "Effective" or live_state is None or effect.verb is model.Verb.EVICT:
+        return {}
+    return {
+        "generation": live_state.workload.generation,
+        "fingerprint": ledger.fingerprint(effect, _as_sent(effect, live_state.workload)),
+    }
+
+
+def _as_sent(effect: model.Effect, workload: model.Workload) -> model.Workload:
+    """The workload with the replicas that were sent: a person may have changed them since."""
+    for operation in effect.patch:
+        if operation["path"] == "/spec/replicas" and isinstance(operation["value"], int):
+            workload = dataclasses.replace(workload, replicas=operation["value"])
+    return workload
+
+
+def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.RemediationStatus:
+    """The status of a record in Verifying as of now; equal to the old one if nothing changed.
+
+    ``healthy`` is the number of Healthy samples in a row so far, this one not counted.
+    """
+    status = record.status
+    workload = scene.workload
+    if workload is None:
+        message = f"{record.target} was deleted: there is nothing left to prove"
+        return _finish(status, scene, Phase.SUPERSEDED, "TargetGone", message)
+    if workload.uid == record.spec.target.uid and not _seen(record, workload):
+        return status
+    edited = ledger.edited_since(record, workload)
+    if edited is not None:
+        return _finish(status, scene, Phase.SUPERSEDED, "ChangedByOthers", edited)
+    if record.spec.action == "revert":
+        return _finish(status, scene, Phase.SUCCEEDED, "Reverted", "undone, as it was before")
+    verification = status.verification or remediation.Verification()
+    if verification.counts_from is None:
+        return _await_rollout(record, scene, workload)
+    if scene.now < verification.counts_from:
+        return status
+    return _count(status, verification, scene, healthy)
+
+
+def _seen(record: objects.Record, workload: model.Workload) -> bool:
+    """Whether the watched workload is at least as new as the effects: a watch may be behind."""
+    generations = [effect.generation or 0 for effect in record.status.effects]
+    return workload.generation >= max(generations, default=0)
+
+
+def _await_rollout(
+    record: objects.Record, scene: Scene, workload: model.Workload
+) -> remediation.RemediationStatus:
+    status = record.status
+    started = record.sent_at or record.spec.decided_at
+    waited = (scene.now - started).total_seconds()
+    evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
+    if evicted and waited < EVICTION_SEEN_AFTER:
+        return status
+    if workload.rolled_out:
+        wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
+        counts_from = scene.now + datetime.timedelta(seconds=wait)
+        within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
+        verification = remediation.Verification(
+            rollout_complete_at=scene.now,
+            counts_from=counts_from,
+            deadline=counts_from + within,
+            message=f"rolled out; samples count after {wait:.0f} s",
+        )
+        return status.model_copy(update={"verification": verification, "reason": "Measuring"})
+    stuck = workload.stuck and waited > STUCK_BELIEVED_AFTER
+    if stuck or waited > scene.rules.rollout_seconds:
+        message = (
+            f"the rollout is stuck after {waited:.0f} s: {workload.updated} of "
+            f"{workload.replicas} replicas updated, {workload.available} available"
+        )
+        return _finish(status, scene, Phase.UNHELPFUL, "RolloutStuck", message)
+    return status
+
+
+def _count(
+    status: remediation.RemediationStatus,
+    verification: remediation.Verification,
+    scene: Scene,
+    healthy: int,
+) -> remediation.RemediationStatus:
+    if scene.verdict is model.Verdict.HEALTHY:
+        if healthy + 1 >= scene.verify.samples:
+            message = f"Healthy in {healthy + 1} samples in a row: {scene.message}"
+            done = verification.model_copy(
+                update={"healthy_samples": healthy + 1, "message": scene.message}
+            )
+            status = status.model_copy(update={"verification": done})
+            return _finish(status, scene, Phase.SUCCEEDED, "Healthy", message)
+        return status
+    if verification.deadline is None or scene.now < verification.deadline:
+        return status
+    if scene.verdict is model.Verdict.UNHEALTHY:
+        message = f"still Unhealthy: {scene.message}"
+        return _finish(status, scene, Phase.UNHELPFUL, "StillUnhealthy", message)
+    message = f"nothing proves that it helped: {scene.message}"
+    return _finish(status, scene, Phase.UNPROVEN, "NotProven", message)
+
+
+def _finish(
+    status: remediation.RemediationStatus,
+    scene: Scene,
+    phase: Phase,
+    reason: str,
+    message: str,
+) -> remediation.RemediationStatus:
+    return status.model_copy(
+        update={
+            "phase": phase,
+            "reason": reason,
+            "message": message[:2048],
+            "finished_at": scene.now,
+        }
+    )
+
+
+def until(record: objects.Record, rules: Rules) -> datetime.datetime:
+    """When a record in Verifying is given up, whatever is seen.
+
+    Before its rollout is complete there is no deadline but how long that may take.
+    """
+    verification = record.status.verification
+    if verification is not None and verification.deadline is not None:
+        return verification.deadline
+    patience = datetime.timedelta(seconds=rules.rollout_seconds)
+    return (record.sent_at or record.spec.decided_at) + patience
+
+
+def healthy_in_a_row(record: objects.Record, scene: Scene, before: int) -> int:
+    """How many counted samples in a row were Healthy, this one included."""
+    verification = record.status.verification
+    if verification is None or verification.counts_from is None:
+        return 0
+    if scene.now < verification.counts_from or scene.verdict is not model.Verdict.HEALTHY:
+        return 0
+    return before + 1
+
+
+def must_escalate(
+    record: objects.Record,
+    verify: policy_api.Verify,
+    steps: int,
+) -> bool:
+    """True when nothing more is tried by itself: a person must be called."""
+    if record.phase in {Phase.UNPROVEN, Phase.FAILED, Phase.UNKNOWN}:
+        return True
+    if record.phase is not Phase.UNHELPFUL:
+        return False
+    last = record.spec.step + 1 >= steps
+    return last or verify.otherwise is policy_api.Otherwise.ESCALATE

@@ -1,0 +1,1 @@
+"""What a signal says of each target: confined queries, mapping, memories, verdicts."""

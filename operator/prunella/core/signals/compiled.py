@@ -1,0 +1,241 @@
+"""A policy's signals made ready to ask: parsed, confined, measured.
+
+Done once for each generation of a policy, so that a round costs no parsing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+
+from prunella.api import detectors as detectors_api
+from prunella.api import policy as policy_api
+from prunella.api import signals as signals_api
+from prunella.core import objects
+from prunella.core.signals import query_analysis
+from prunella.core.signals import when as when_module
+
+WORKLOAD_LABELS = {
+    policy_api.TargetKind.DEPLOYMENT: "deployment",
+    policy_api.TargetKind.STATEFUL_SET: "statefulset",
+    policy_api.TargetKind.DAEMON_SET: "daemonset",
+}
+"""The label that holds a workload's name, as kube-state-metrics writes it."""
+POD_LABELS = ("pod", "exported_pod")
+NAMESPACE_LABELS = ("namespace", "exported_namespace")
+STANDARD_NAMES = frozenset({*WORKLOAD_LABELS.values(), *POD_LABELS})
+
+SCRAPES_TO_WAIT = 2
+
+
+def wait_after_rollout(longest_range: float, scrape_seconds: float) -> float:
+    """Seconds after a rollout in which a sample may still rest on what was before it."""
+    return longest_range + SCRAPES_TO_WAIT * scrape_seconds
+
+
+VALUE, BAD, TOTAL, PRESENCE = "value", "bad", "total", "presence"
+GIVEN, LIMIT, AGAINST, CANARY = "given", "limit", "against", "canary"
+PIECE_POINTS = 2016
+"""Grid points that are asked for at once: a week of 5 minutes."""
+
+
+class PolicyError(Exception):
+    """A policy that can't be evaluated: which signal, and what is wrong with it."""
+
+
+def windowed(role: str, seconds: int) -> str:
+    """The role of a burn rate's query over one of its windows."""
+    return f"{role}@{seconds}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lookback:
+    """The history that a detector needs: how long, and in which steps, in seconds."""
+
+    seconds: float
+    step: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal with its confined queries by role (value, bad, total, presence ...)."""
+
+    spec: signals_api.Signal
+    queries: Mapping[str, str]
+    labels: tuple[str, ...]
+    """Labels by which series may find their targets."""
+    longest_range: float
+    """Seconds that a sample of the queries looks back at most."""
+    events_factor: float
+    """Seconds to multiply a total by, to count events."""
+    lookback: Lookback | None = None
+    """None where the newest samples are enough."""
+    recorded: bool = False
+    """Recording rules compute what it is judged by; its queries ask for their results."""
+
+    @property
+    def name(self) -> str:
+        """Name of the signal."""
+        return self.spec.name
+
+    @property
+    def name_labels(self) -> tuple[str, ...]:
+        """Those of the labels that name a workload or a pod."""
+        mapping = self.spec.mapping
+        return _split(self.labels, mapping.name if mapping is not None else None)[0]
+
+    @property
+    def namespace_labels(self) -> tuple[str, ...]:
+        """Those of the labels that hold the namespace."""
+        mapping = self.spec.mapping
+        return _split(self.labels, mapping.name if mapping is not None else None)[1]
+
+
+@functools.lru_cache(maxsize=1024)
+def _split(labels: tuple[str, ...], name: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Labels of names and of namespaces; asked for each sample, so worked out once."""
+    standard = tuple(each for each in labels if each in STANDARD_NAMES)
+    names = standard if name is None else (name,)
+    return names, tuple(each for each in labels if each not in names)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """All signals of one generation of a policy."""
+
+    signals: tuple[Signal, ...]
+    when: when_module.When | None = None
+    """How the signals' verdicts are put together; None: any of them makes a target sick."""
+
+    @property
+    def longest_range(self) -> float:
+        """Seconds that any sample looks back at most."""
+        return max(signal.longest_range for signal in self.signals)
+
+
+def compile_policy(
+    key: objects.Key,
+    spec: policy_api.RemediationPolicySpec,
+    namespace_labels: Mapping[str, str],
+) -> Policy:
+    """Parse and confine all queries. ``namespace_labels`` is by source name.
+
+    Raises PolicyError naming the signal when a query can't be parsed or confined, and when the
+    expression of `when` can't be used.
+    """
+    signals = []
+    for signal in spec.signals:
+        label = namespace_labels.get(signal.source, "namespace")
+        try:
+            signals.append(_compile_signal(signal, spec.target.kind, label, key.namespace))
+        except query_analysis.PromqlError as error:
+            raise PolicyError(f"signal {signal.name}: {error}") from error
+    if spec.when is None:
+        return Policy(tuple(signals))
+    try:
+        expression = when_module.compile_when(spec.when, [signal.name for signal in signals])
+    except when_module.WhenError as error:
+        raise PolicyError(f"when: {error}") from error
+    return Policy(tuple(signals), expression)
+
+
+def _compile_signal(
+    signal: signals_api.Signal, kind: policy_api.TargetKind, label: str, namespace: str
+) -> Signal:
+    written = _written_queries(signal)
+    lookback = _lookback(signal)
+    queries = {}
+    for role, query in written.items():
+        query_analysis.validate(query)
+        if lookback is not None and query_analysis.reads_range_bounds(query):
+            raise query_analysis.PromqlError(
+                "@ start() and @ end() have no meaning in a history", query
+            )
+        queries[role] = query_analysis.confine(query, label, namespace)
+    return Signal(
+        spec=signal,
+        queries=queries,
+        labels=_mapping_labels(signal, kind, label),
+        longest_range=_longest_range(signal, written),
+        events_factor=_events_factor(written),
+        lookback=lookback,
+    )
+
+
+def _longest_range(signal: signals_api.Signal, written: Mapping[str, str]) -> float:
+    """Seconds for which a verdict may still rest on what was before a rollout.
+
+    A burn rate is over as soon as its short windows are; a baseline's newest sample is up to a
+    step old; a change compares whole windows.
+    """
+    if signal.burn_rate is not None:
+        return max(rule.short.total_seconds() for rule in signal.burn_rate.rules)
+    longest = max(query_analysis.longest_range(query) for query in written.values())
+    if signal.change is not None:
+        return longest + signal.change.window.total_seconds()
+    lookback = _lookback(signal)
+    return longest if lookback is None else longest + lookback.step
+
+
+def _events_factor(written: Mapping[str, str]) -> float:
+    total = next((query for role, query in written.items() if role.startswith(TOTAL)), None)
+    factor = query_analysis.events_window(total) if total is not None else None
+    return 1.0 if factor is None else factor
+
+
+def _lookback(signal: signals_api.Signal) -> Lookback | None:
+    if signal.baseline is not None:
+        return Lookback(
+            signal.baseline.history.total_seconds(), signal.baseline.every.total_seconds()
+        )
+    if signal.forecast is not None:
+        window = signal.forecast.window_seconds
+        return Lookback(window, detectors_api.grid_step(window))
+    if signal.drift is not None:
+        window = signal.drift.window.total_seconds()
+        return Lookback(window, detectors_api.grid_step(window))
+    if signal.change is not None:
+        # Both sides lie in one stretch: before a rollout, the rollout itself, and after it.
+        window = signal.change.window.total_seconds()
+        return Lookback(3 * window, signal.change.step)
+    return None
+
+
+def _written_queries(signal: signals_api.Signal) -> dict[str, str]:
+    queries = {}
+    if signal.prometheus is not None:
+        queries[VALUE] = signal.prometheus.query
+    if signal.burn_rate is not None:
+        queries.update(_windowed_queries(signal))
+    elif signal.ratio is not None:
+        queries[BAD], queries[TOTAL] = signal.ratio.bad, signal.ratio.total
+    more = {
+        PRESENCE: signal.presence,
+        GIVEN: signal.given.query if signal.given is not None else None,
+        LIMIT: signal.forecast.reaches_query if signal.forecast is not None else None,
+        AGAINST: signal.change.against if signal.change is not None else None,
+        CANARY: signal.absent.canary if signal.absent is not None else None,
+    }
+    queries.update({role: query for role, query in more.items() if query is not None})
+    return queries
+
+
+def _windowed_queries(signal: signals_api.Signal) -> Iterator[tuple[str, str]]:
+    """A burn rate's queries, each for all of its windows."""
+    if signal.ratio is None or signal.burn_rate is None:
+        return
+    for seconds in signal.burn_rate.windows:
+        for role, query in ((BAD, signal.ratio.bad), (TOTAL, signal.ratio.total)):
+            yield windowed(role, seconds), query.replace(signals_api.WINDOW, f"{seconds}s")
+
+
+def _mapping_labels(
+    signal: signals_api.Signal, kind: policy_api.TargetKind, namespace_label: str
+) -> tuple[str, ...]:
+    if signal.mapping is not None and signal.mapping.single:
+        return ()
+    if signal.mapping is not None:
+        return (signal.mapping.namespace or namespace_label, signal.mapping.name or "")
+    labels = (namespace_label, *NAMESPACE_LABELS, WORKLOAD_LABELS[kind], *POD_LABELS)
+    return tuple(dict.fromkeys(labels))

@@ -1,0 +1,1 @@
+"""PromQL over samples in memory, for the simulator, recorded history and policy tests."""

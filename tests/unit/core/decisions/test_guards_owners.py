@@ -1,0 +1,206 @@
+"""Guards about what others own: fields, disruption budgets, later edits."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from prunella.api import reasons, remediation
+from prunella.core import model, objects
+from prunella.core.decisions import guards, ledger
+from prunella.core.decisions.guards import blast_radius, ownership
+from tests.unit.core import builders
+from tests.unit.core.builders import record
+
+Phase, Refused = reasons.Phase, reasons.Refused
+
+ARGO = {"argocd.argoproj.io/tracking-id": "app:apps/Deployment:shop/checkout"}
+HELM = {"app.kubernetes.io/instance": "checkout", "app.kubernetes.io/managed-by": "Helm"}
+SCALED_BY = ("HorizontalPodAutoscaler/checkout", "ScaledObject/queue")
+OWNERS: dict[str, tuple[dict[str, Any], tuple[str, ...], str, str]] = {
+    "an autoscaler": (
+        {},
+        SCALED_BY,
+        Refused.OWNED_BY_AUTOSCALER,
+        f"{', '.join(SCALED_BY)} scales Deployment/checkout: change its bounds instead",
+    ),
+    "Argo CD": (
+        {"annotations": ARGO},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries argocd.argoproj.io/tracking-id: change it in Git instead",
+    ),
+    "a Flux Kustomization": (
+        {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries kustomize.toolkit.fluxcd.io/name: change it in Git instead",
+    ),
+    "a Flux HelmRelease": (
+        {"labels": {"helm.toolkit.fluxcd.io/name": "apps"}},
+        (),
+        Refused.OWNED_BY_GITOPS,
+        "Deployment/checkout carries helm.toolkit.fluxcd.io/name: change it in Git instead",
+    ),
+    "Helm alone owns nothing": ({"labels": HELM}, (), "", "nobody else owns {field}"),
+    "nobody": ({}, (), "", "nobody else owns {field}"),
+}
+
+
+@pytest.mark.parametrize("action", ["scale", "rollback", "revert"])
+@pytest.mark.parametrize(
+    ("changes", "autoscalers", "reason", "message"), OWNERS.values(), ids=OWNERS
+)
+def test_not_owned_by_others(
+    changes: dict[str, Any], autoscalers: tuple[str, ...], reason: str, message: str, action: str
+) -> None:
+    """What an autoscaler or a GitOps tool holds is neither scaled nor rolled back."""
+    target = builders.workload(**changes)
+    case = builders.case(
+        action=action, target=target, live_state=model.LiveState(target, autoscalers=autoscalers)
+    )
+    answer = ownership.not_owned_by_others(case)
+    expected = message.format(field=case.action.owned_field)
+    assert (model.Refusal(Refused(reason), expected) if reason else expected) == answer
+
+
+@pytest.mark.parametrize("action", ["restart", "evictPod"])
+@pytest.mark.parametrize(
+    ("changes", "autoscalers"), [row[:2] for row in OWNERS.values()], ids=OWNERS
+)
+def test_restart_and_eviction_conflict_with_nobody(
+    changes: dict[str, Any], autoscalers: tuple[str, ...], action: str
+) -> None:
+    """Owned workloads may be restarted and their pods evicted."""
+    owned = {"spec.replicas": frozenset({"argocd-controller"})}
+    target = builders.workload(**changes, field_owners=owned)
+    case = builders.case(
+        action=action, target=target, live_state=model.LiveState(target, autoscalers=autoscalers)
+    )
+    assert f"{action} writes nothing that others own" == ownership.not_owned_by_others(case)
+
+
+MANAGED: dict[str, tuple[str, str, str, bool]] = {
+    "the very field": ("scale", "spec.replicas", "argocd-controller", True),
+    "the template": ("rollback", "spec.template", "kustomize-controller", True),
+    "another field": ("scale", "spec.template", "argocd-controller", False),
+    "a person": ("scale", "spec.replicas", "kubectl-client-side-apply", False),
+}
+
+
+@pytest.mark.parametrize(("action", "field", "manager", "owned"), MANAGED.values(), ids=MANAGED)
+def test_managed_fields_name_the_owner(
+    action: str, field: str, manager: str, *, owned: bool
+) -> None:
+    """A GitOps manager owns just the fields that managedFields say it wrote last."""
+    target = builders.workload(field_owners={field: frozenset({manager, "kubectl"})})
+    answer = ownership.not_owned_by_others(builders.case(action=action, target=target))
+    message = f"{manager} owns {field} of Deployment/checkout"
+    expected = model.Refusal(Refused.OWNED_BY_GITOPS, message)
+    assert owned == (expected == answer)
+    assert owned == isinstance(answer, model.Refusal)
+
+
+# Disruption budgets
+
+POD = model.Pod("checkout-1", "pod-uid", {"app": "checkout", "tier": "web"})
+CLOSED = model.Budget("web", {"tier": "web"}, 0, 2, 2)
+OPEN = model.Budget("checkout", {"app": "checkout"}, 1, 3, 2)
+FOREIGN = model.Budget("cart", {"app": "cart"}, 0, 1, 1)
+EVERY = model.Budget("every", {}, 0, 5, 5)
+
+
+def _refused(budget: model.Budget, numbers: str) -> model.Refusal:
+    message = f"PodDisruptionBudget {budget.name} allows 0 disruptions ({numbers})"
+    return model.Refusal(Refused.DISRUPTION_BUDGET, message)
+
+
+BUDGETS: dict[str, tuple[tuple[model.Budget, ...], guards.Answer]] = {
+    "none": ((), "no PodDisruptionBudget selects the pod"),
+    "of other pods": ((FOREIGN,), "no PodDisruptionBudget selects the pod"),
+    "open": ((OPEN,), "PodDisruptionBudget checkout allows 1 disruptions (3 healthy, 2 needed)"),
+    "closed": ((CLOSED,), _refused(CLOSED, "2 healthy, 2 needed")),
+    "open and closed": ((OPEN, CLOSED), _refused(CLOSED, "2 healthy, 2 needed")),
+    "closed and open": ((CLOSED, OPEN), _refused(CLOSED, "2 healthy, 2 needed")),
+    "of all pods": ((OPEN, EVERY), _refused(EVERY, "5 healthy, 5 needed")),
+}
+
+
+@pytest.mark.parametrize(("budgets", "expected"), BUDGETS.values(), ids=BUDGETS)
+def test_disruption_budgets_allow(
+    budgets: tuple[model.Budget, ...], expected: guards.Answer
+) -> None:
+    """Every budget that selects the pod must allow its eviction."""
+    live_state = model.LiveState(builders.workload(), pods=(POD,), budgets=budgets)
+    findings = (builders.finding(), builders.finding(pod=POD.name))
+    case = builders.case(action="evictPod", live_state=live_state, findings=findings)
+    assert expected == blast_radius.disruption_budgets_allow(case)
+
+
+def test_budgets_are_about_evictions_alone() -> None:
+    """A restart keeps to the workload's own strategy; before the look nothing is known."""
+    live_state = model.LiveState(builders.workload(), pods=(POD,), budgets=(CLOSED,))
+    assert (
+        blast_radius.disruption_budgets_allow(builders.case(live_state=live_state))
+        == "no pod is evicted"
+    )
+    unseen = builders.case(action="evictPod", live_state=None)
+    assert blast_radius.disruption_budgets_allow(unseen) == "not looked at yet"
+
+
+# Later edits
+
+SCALE = builders.scale_effect(to=5)
+SCALED = builders.workload(replicas=5, generation=5)
+
+
+def _scaled(*, outcome: str = "Effective") -> objects.Record:
+    written = ledger.fingerprint(SCALE, SCALED) if outcome else ""
+    status = remediation.EffectStatus(outcome=outcome, fingerprint=written)
+    return record(
+        "checkout-1", Phase.UNHELPFUL, action="scale", effects=[SCALE], effect_statuses=[status]
+    )
+
+
+EDITS: dict[str, tuple[model.Workload, guards.Answer]] = {
+    "unchanged": (SCALED, "unchanged since checkout-1"),
+    "another field was changed": (
+        dataclasses.replace(SCALED, generation=6, template={"spec": {"image": "v9"}}),
+        "unchanged since checkout-1",
+    ),
+    "what it wrote was changed": (
+        dataclasses.replace(SCALED, replicas=7),
+        model.Refusal(
+            Refused.CHANGED_BY_OTHERS,
+            "Deployment/checkout was changed by somebody else after checkout-1",
+        ),
+    ),
+    "replaced": (
+        dataclasses.replace(SCALED, uid="another"),
+        model.Refusal(
+            Refused.CHANGED_BY_OTHERS, "Deployment/checkout was replaced: its UID is another one"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), EDITS.values(), ids=EDITS)
+def test_unchanged_by_others(found: model.Workload, expected: guards.Answer) -> None:
+    """What somebody else changed later is not undone."""
+    case = builders.case(action="revert", live_state=model.LiveState(found), follows=_scaled())
+    assert expected == ownership.unchanged_by_others(case)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({"follows": None}, "follows nothing"), ({"live_state": None}, "not looked at yet")],
+    ids=["no predecessor", "no look"],
+)
+def test_without_a_predecessor_or_a_look_no_edit_is_seen(
+    changes: dict[str, Any], expected: str
+) -> None:
+    """There is nothing to compare, and that is said."""
+    case = builders.case(**{"follows": _scaled(), "live_state": model.LiveState(SCALED), **changes})
+    assert expected == ownership.unchanged_by_others(case)

@@ -1,0 +1,161 @@
+"""Settling, by observation alone, what was sent before a crash."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from prunella.api import reasons, remediation
+from prunella.core import model, objects
+from prunella.core.decisions import ledger
+from prunella.core.outcomes import verification
+from tests.unit.core import builders
+from tests.unit.core.builders import NOW, minutes
+
+Phase = reasons.Phase
+SENT = remediation.EffectStatus(sent_at=NOW - minutes(1))
+BEFORE = builders.workload()
+SCALE = builders.scale_effect(to=5)
+EVICT = model.Effect(
+    model.Verb.EVICT, builders.ref("pod-a", kind="Pod"), "pod-uid", "evict pod pod-a"
+)
+POD = model.Pod("pod-a", "pod-uid")
+
+
+def acting(
+    *effects: model.Effect, statuses: Sequence[remediation.EffectStatus] | None = None
+) -> objects.Record:
+    """A record whose effects were sent and whose answers nobody has."""
+    return builders.record(
+        "R", Phase.ACTING, effects=effects, effect_statuses=statuses or [SENT for _ in effects]
+    )
+
+
+def live_state(*pods: model.Pod, **changes: Any) -> model.LiveState:
+    """A live look at the target."""
+    return model.LiveState(dataclasses.replace(BEFORE, **changes), pods=pods)
+
+
+MARKED: dict[str, Any] = {"annotations": {objects.MARK: "R"}, "generation": 6, "replicas": 5}
+Row = tuple[model.Effect, model.LiveState | None, str, str]
+TABLE: dict[str, Row] = {
+    "mark there": (SCALE, live_state(**MARKED), "Verifying", "Effective"),
+    "no mark, generation as planned": (SCALE, live_state(), "NotSent", "NotSent"),
+    "another record's mark, generation as planned": (
+        SCALE,
+        live_state(annotations={objects.MARK: "before"}),
+        "NotSent",
+        "NotSent",
+    ),
+    "no mark, generation changed": (SCALE, live_state(generation=5), "Unknown", "Unknown"),
+    "another record's mark, generation changed": (
+        SCALE,
+        live_state(generation=5, annotations={objects.MARK: "later"}),
+        "Unknown",
+        "Unknown",
+    ),
+    "made again": (SCALE, live_state(uid="another"), "Unknown", "Unknown"),
+    "made again with the mark copied": (
+        SCALE,
+        live_state(uid="another", **MARKED),
+        "Unknown",
+        "Unknown",
+    ),
+    "gone": (SCALE, None, "Unknown", "Unknown"),
+    "pod evicted": (EVICT, live_state(), "Verifying", "Effective"),
+    "pod on its way": (
+        EVICT,
+        live_state(dataclasses.replace(POD, deleting=True)),
+        "Verifying",
+        "Effective",
+    ),
+    "pod there": (EVICT, live_state(POD), "NotSent", "NotSent"),
+    "another pod under its name": (
+        EVICT,
+        live_state(dataclasses.replace(POD, uid="another")),
+        "Verifying",
+        "Effective",
+    ),
+    "pod's workload gone": (EVICT, None, "Unknown", "Unknown"),
+}
+
+
+@pytest.mark.parametrize(("effect", "seen", "phase", "outcome"), TABLE.values(), ids=TABLE)
+def test_one_effect_is_settled_by_what_is_seen(
+    effect: model.Effect, seen: model.LiveState | None, phase: str, outcome: str
+) -> None:
+    """The mark proves that it was done, an unchanged generation that it was not."""
+    status = verification.settle(acting(effect), seen, NOW)
+    assert (phase, [outcome]) == (status.phase, [each.outcome for each in status.effects])
+    assert (NOW if status.phase.final else None) == status.finished_at
+    assert SENT.sent_at == status.effects[0].sent_at, "when it was sent stays on record"
+
+
+def test_what_was_seen_on_the_target_is_kept_for_later() -> None:
+    """Generation and fingerprint are noted as if the answer had come."""
+    record = acting(SCALE)
+    status = verification.settle(record, live_state(**MARKED), NOW)
+    assert status.effects[0].generation == 6
+    settled = dataclasses.replace(record, status=status)
+    assert ledger.edited_since(settled, dataclasses.replace(BEFORE, **MARKED)) is None
+
+
+def test_a_person_who_scaled_before_the_settlement_is_still_seen() -> None:
+    """The fingerprint is of what was sent: the edit of the meantime is not taken for our own."""
+    theirs = dataclasses.replace(BEFORE, **{**MARKED, "generation": 7, "replicas": 9})
+    record = acting(SCALE)
+    settled = dataclasses.replace(
+        record, status=verification.settle(record, model.LiveState(theirs), NOW)
+    )
+    assert Phase.VERIFYING is settled.phase
+    assert ledger.edited_since(settled, theirs) is not None
+
+
+DONE = SENT.model_copy(update={"outcome": "Effective", "generation": 5, "fingerprint": "f"})
+REFUSED = SENT.model_copy(update={"outcome": "Refused"})
+NEVER = remediation.EffectStatus()
+MIXED: dict[str, tuple[list[remediation.EffectStatus], model.LiveState | None, str, list[str]]] = {
+    "second never sent": (
+        [DONE, NEVER],
+        live_state(**MARKED),
+        "Verifying",
+        ["Effective", "NotSent"],
+    ),
+    "second never sent, gone": ([DONE, NEVER], None, "Verifying", ["Effective", "NotSent"]),
+    "first refused": ([REFUSED, NEVER], live_state(), "NotSent", ["Refused", "NotSent"]),
+    "second in doubt": (
+        [DONE, SENT],
+        live_state(generation=9),
+        "Unknown",
+        ["Effective", "Unknown"],
+    ),
+    "nothing ever sent": (
+        [NEVER, NEVER],
+        live_state(generation=9),
+        "NotSent",
+        ["NotSent", "NotSent"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("statuses", "seen", "phase", "outcomes"), MIXED.values(), ids=MIXED)
+def test_effects_are_settled_one_by_one(
+    statuses: list[remediation.EffectStatus],
+    seen: model.LiveState | None,
+    phase: str,
+    outcomes: list[str],
+) -> None:
+    """Known outcomes stay; an effect without ``sentAt`` was never sent; one doubt is enough."""
+    status = verification.settle(acting(SCALE, SCALE, statuses=statuses), seen, NOW)
+    assert (phase, outcomes) == (status.phase, [each.outcome for each in status.effects])
+
+
+def test_settling_twice_changes_nothing() -> None:
+    """A second look at what is settled finds the same."""
+    record = acting(SCALE)
+    once = verification.settle(record, live_state(**MARKED), NOW)
+    again = verification.settle(dataclasses.replace(record, status=once), live_state(**MARKED), NOW)
+    assert once.effects == again.effects

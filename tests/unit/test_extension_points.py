@@ -1,0 +1,116 @@
+"""What docs/architecture.md calls "where do I put": each part fails until all its files agree."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pathlib
+import re
+
+import pytest
+
+from prunella import settings
+from prunella.actions import registry
+from prunella.api import crdgen, resources
+from prunella.api import signals as signals_api
+from prunella.api import steps as steps_api
+from prunella.cli import explain_signals, main
+from prunella.core.decisions import guards
+from prunella.core.decisions.guards import chain
+
+ROOT = pathlib.Path(__file__).parents[2]
+PACKAGE = ROOT / "operator" / "prunella"
+CHART = ROOT / "charts" / "prunella"
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+WITHOUT_A_STEP = {"revert"}
+"""Actions that a policy can't name: the operator takes them back by itself."""
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def test_every_action_that_a_policy_can_name_is_planned_by_a_module_of_that_name() -> None:
+    """A field of `Step`, a line of the registry and a file of `actions/` belong together."""
+    planned = {
+        name: type(each).__module__
+        for name, each in registry.all_actions().items()
+        if name not in WITHOUT_A_STEP
+    }
+    expected = {name: f"prunella.actions.{_snake(name)}" for name in steps_api.ACTIONS}
+    assert expected == planned
+    assert set(map(_snake, steps_api.ACTIONS)) == set(steps_api.Step.model_fields)
+
+
+@pytest.mark.parametrize("action", steps_api.ACTIONS)
+def test_every_action_has_its_rights_in_the_chart(action: str) -> None:
+    """It can be enabled, its authors are checked, and its rights are given with it alone."""
+    values = (CHART / "values.yaml").read_text()
+    assert f"\n  {action}: false\n" in values
+    for template in ("_rbac.tpl", "_helpers.tpl", "admission-authors.yaml"):
+        text = (CHART / "templates" / template).read_text()
+        assert re.search(rf'(\.|"){action}\b', text), f"templates/{template} does not name {action}"
+
+
+@pytest.mark.parametrize("detector", signals_api.DETECTORS)
+def test_every_detector_is_a_field_a_sentence_and_a_section(detector: str) -> None:
+    """A signal can be judged by it, `prunella explain` tells it, docs/detectors.md explains it."""
+    assert _snake(detector) in signals_api.Signal.model_fields
+    assert _snake(detector) in explain_signals._TELL
+    sections = re.findall(r"^## (\w+)$", (ROOT / "docs" / "detectors.md").read_text(), re.MULTILINE)
+    assert detector in sections
+
+
+def test_every_guard_stands_in_the_chain_with_its_reason() -> None:
+    """A guard that nobody asks guards nothing; each line of the chain says why it is there."""
+    written = set()
+    folder = pathlib.Path(inspect.getfile(guards)).parent
+    for path in folder.glob("*.py"):
+        module = importlib.import_module(f"{guards.__name__}.{path.stem}")
+        for name, each in inspect.getmembers(module, inspect.isfunction):
+            takes = list(inspect.signature(each).parameters)
+            if each.__module__ == module.__name__ and takes == ["case"] and name[0] != "_":
+                written.add(name)
+    asked = {guard.__name__ for guard in guards.GUARDS}
+    assert written == asked
+    lines = inspect.getsource(chain)
+    assert [] == [name for name in asked if not re.search(rf"\b{name},  # Make sure ", lines)]
+
+
+@pytest.mark.parametrize("resource", resources.ALL, ids=lambda each: each.kind)
+def test_every_custom_resource_is_generated_and_its_rights_are_given(
+    resource: crdgen.CustomResource,
+) -> None:
+    """Its definition is written for kubectl and for the chart, whose roles name it."""
+    name = f"{resource.plural}.prunella.dev.yaml"
+    assert (ROOT / "crds" / name).read_text() == (CHART / "crds" / name).read_text()
+    assert resource.plural in (CHART / "templates" / "_rbac.tpl").read_text()
+
+
+def test_every_command_has_a_section_in_the_docs() -> None:
+    """A command is a line of `COMMANDS`, a module of that name or folder, and a section."""
+    text = (ROOT / "docs" / "cli.md").read_text()
+    assert [] == [
+        each.__name__ for each in main.COMMANDS if f"prunella {each.__name__}" not in text
+    ]
+
+
+def test_every_field_of_a_source_is_in_the_docs() -> None:
+    """Who runs the operator finds each setting of a metrics source in docs/metrics-sources.md."""
+    text = (ROOT / "docs" / "metrics-sources.md").read_text()
+    aliases = [field.alias or name for name, field in settings.Source.model_fields.items()]
+    assert [] == [alias for alias in aliases if f"`{alias}`" not in text]
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    """Nobody is sent to a file that has moved."""
+    named = re.findall(
+        r"`((?:operator|charts|docs|tests|crds|bench|lab|playbooks)/[\w/.-]+)`", ARCHITECTURE
+    )
+    rooms = re.findall(
+        r"`((?:api|core|detectors|actions|promql|adapters|engine|cli|backtest|policytest)/[\w/.]*)`",
+        ARCHITECTURE,
+    )
+    paths = [ROOT / each for each in named] + [PACKAGE / each for each in rooms]
+    assert paths
+    assert [] == [str(path) for path in paths if not path.exists()]
