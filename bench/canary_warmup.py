@@ -21,7 +21,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("", "
 import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
 
 from bench import canary  # noqa: E402
-from prunella.core import model
+from prunella.core import model  # noqa: E402
 from prunella.core.signals import joined  # noqa: E402
 from prunella.detectors import change  # noqa: E402
 
