@@ -14,7 +14,7 @@ import numpy as np
 
 from prunella.detectors._trends import ranks, trend
 
-_NOISES: Final = 8.0
+NOISES: Final = 8.0
 _OF_RANGE: Final = 0.15
 _PEAKS_FOR_SLOPE: Final = 4
 _LEAST_OF_TOOTH: Final = 8
@@ -96,7 +96,7 @@ def _growing(places: trend.Indices, heights: trend.Floats) -> float:
 
 def has_steps(values: trend.Floats) -> trend.Floats:
     """Which rows hold a step that is large for their noise and their range, (rows,)."""
-    least = np.maximum(_NOISES * trend.noise(values), _OF_RANGE * np.ptp(values, axis=1))
+    least = np.maximum(NOISES * trend.noise(values), _OF_RANGE * np.ptp(values, axis=1))
     large: trend.Floats = (np.abs(np.diff(values, axis=1)) > least[:, None]).any(axis=1)
     return large
 
@@ -147,4 +147,4 @@ def _falls(values: trend.Floats) -> trend.Indices:
 
 def _least(values: trend.Floats) -> float:
     spread = trend.noise(values[None, :])[0]
-    return float(max(_NOISES * spread, _OF_RANGE * np.ptp(values)))
+    return float(max(NOISES * spread, _OF_RANGE * np.ptp(values)))
