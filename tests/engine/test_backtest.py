@@ -122,6 +122,18 @@ def _drift(story: Story) -> policy_api.RemediationPolicySpec:
     return recorded.spec(recorded.threshold(), signal)
 
 
+def _forecast(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    signal = {
+        "name": "soon",
+        "prometheus": {"query": "app_load"},
+        "forecast": {"reaches": "1.8", "within": "20m", "window": "30m"},
+        "for": "1m",
+    }
+    return recorded.spec(recorded.threshold(), signal)
+
+
 def _baseline_of_pods(story: Story) -> policy_api.RemediationPolicySpec:
     for name in NAMES[:3]:
         for letter in "bc":
@@ -160,6 +172,7 @@ STORIES: dict[str, Make] = {
     "when": _when,
     "absent": _absent,
     "drift": _drift,
+    "forecast": _forecast,
     "baseline": _baseline,
     "baseline of pods": _baseline_of_pods,
 }
@@ -228,7 +241,7 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
 
 
 @pytest.mark.parametrize(
-    "name", ["by deployment", "ratio", "two series of one target", "baseline", "drift"]
+    "name", ["by deployment", "ratio", "two series of one target", "baseline", "drift", "forecast"]
 )
 async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
     """Given the same samples, then the live engine and the backtest judge alike at each moment."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._trends import ranks, sawtooth, trend
+from prunella.detectors._trends import ranks, sawtooth, sliding, trend
 
 Params = detectors_api.Drift
 Direction = detectors_api.Trend
+Bools = npt.NDArray[np.bool_]
 
 _MOST_PAIRS_OF: Final = 60
 _MOST_MISSING: Final = 0.3
@@ -29,13 +31,11 @@ def detect(values: trend.Floats, step: float, params: Params) -> list[model.Judg
     if filled.shape[1] < trend.MIN_SAMPLES:
         return [_short(filled.shape[1])] * len(filled)
     cleaned = trend.without_spikes(filled)
-    for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned, filled)):
         cleaned[row] = sawtooth.smooth(cleaned[row], filled[row], np.inf)
     width = trend.bin_width(filled.shape[1], step)
     columns = trend.condense(cleaned, width)
-    season, period = trend.season(columns, width * step)
-    flat = columns - season[:, np.arange(columns.shape[1]) % period]
-    coarse = trend.condense(flat, -(-flat.shape[1] // _MOST_PAIRS_OF))
+    coarse = _coarse(columns, width * step)
     present = share >= 1 - _MOST_MISSING
     levels = np.median(np.abs(filled), axis=1)
     return [
@@ -44,6 +44,36 @@ def detect(values: trend.Floats, step: float, params: Params) -> list[model.Judg
         else _short(int(share[row] * filled.shape[1]))
         for row in range(len(coarse))
     ]
+
+
+def _coarse(columns: trend.Floats, seconds: float) -> trend.Floats:
+    """Columns without their season, so few that all pairs of them can be looked at."""
+    season, period = trend.season(columns, seconds)
+    flat = columns - season[:, np.arange(columns.shape[1]) % period]
+    return trend.condense(flat, -(-flat.shape[1] // _MOST_PAIRS_OF))
+
+
+def surely_healthy(values: trend.Floats, size: int, step: float, params: Params) -> Bools:
+    """Which windows of ``size`` samples, of (samples,), `detect` surely finds Healthy."""
+    healthy = np.zeros(len(values) - size + 1, dtype=bool)
+    if size < trend.MIN_SAMPLES or not np.isfinite(values).any():
+        return healthy
+    every = sliding.windows(values, size, step)
+    asked = np.flatnonzero(every.whole & (every.share >= 1 - _MOST_MISSING))
+    if not len(asked):
+        return healthy
+    coarse = _coarse(every.columns[asked], every.width * step)
+    # A change smaller than the least one for the smallest level is so for the window's own.
+    levels = sliding.least_median(np.abs(every.filled), size)[asked]
+    least = params.minimum * levels / (coarse.shape[1] - 1) * (1 - 1e-9)
+    first, second = np.triu_indices(coarse.shape[1], k=1)
+    slopes = (coarse[:, second] - coarse[:, first]) / (second - first)
+    half = slopes.shape[1] / 2
+    rises = (slopes < least[:, None]).sum(axis=1) > half
+    falls = (slopes > -least[:, None]).sum(axis=1) > half
+    sides = {Direction.UP: rises, Direction.DOWN: falls, Direction.EITHER: rises & falls}
+    healthy[asked] = sides[params.direction]
+    return healthy
 
 
 def judge(flat: trend.Floats, level: float, params: Params) -> model.Judgement:

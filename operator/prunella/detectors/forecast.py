@@ -34,7 +34,7 @@ import numpy.typing as npt
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._trends import sawtooth, trend
+from prunella.detectors._trends import sawtooth, sliding, trend
 
 Params = detectors_api.Forecast
 Direction = detectors_api.Direction
@@ -118,7 +118,7 @@ def project(
         return _nothing(len(gap))
     cleaned = trend.without_spikes(gap)
     resets: dict[int, sawtooth.Resets] = {}
-    for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned, gap)):
         smooth = sawtooth.smooth(cleaned[row], gap[row], 0.0)
         seen = sawtooth.resets(cleaned[row], gap[row])
         if seen is not None:
@@ -155,6 +155,30 @@ def _reset_before(
         ):
             doubted[row] = Doubt.RESETS
     return tuple(doubted)
+
+
+def surely_healthy(
+    values: trend.Floats,
+    size: int,
+    step: float,
+    params: Params,
+    limits: trend.Floats | None = None,
+) -> Bools:
+    """Which windows of ``size`` samples, of (samples,), `detect` surely finds Healthy."""
+    bound: Any = params.limit if params.limit is not None else limits
+    none = np.zeros(len(values) - size + 1, dtype=bool)
+    if bound is None or size < trend.MIN_SAMPLES or not np.isfinite(values).any():
+        return none
+    gap = values - bound if params.direction is Direction.RISING else bound - values
+    every = sliding.windows(gap, size, step)
+    asked = np.flatnonzero(every.whole & (every.share >= 1 - MOST_MISSING))
+    newest = np.stack([every.filled[size - 3 + late :][: len(none)] for late in range(3)])
+    asked = asked[np.median(newest, axis=0)[asked] < 0]
+    if not len(asked):
+        return none
+    within = params.within.total_seconds()
+    none[asked] = never_within(every.columns[asked], every.width * step, within)
+    return none
 
 
 def never_within(columns: trend.Floats, seconds: float, within: float) -> Bools:

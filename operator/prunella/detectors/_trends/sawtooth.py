@@ -15,7 +15,7 @@ import numpy as np
 from prunella.detectors._trends import ranks, trend
 
 NOISES: Final = 8.0
-_OF_RANGE: Final = 0.15
+OF_RANGE: Final = 0.15
 _PEAKS_FOR_SLOPE: Final = 4
 _LEAST_OF_TOOTH: Final = 8
 """Fewest samples since a fall that have a line of their own."""
@@ -46,8 +46,8 @@ def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Float
     is no slope.
     """
     steps = np.diff(values)
-    least = _least(values)
-    falls = _falls(values)
+    least = _least(values, raw)
+    falls = np.flatnonzero(steps < -least)
     if len(falls) >= 2:
         top = envelope(raw, falls)
         newest = raw[falls[-1] + 1 :].max()
@@ -60,7 +60,7 @@ def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Float
 
 def resets(values: trend.Floats, raw: trend.Floats) -> Resets | None:
     """When a series of (samples,) below zero falls next, learned from two of its falls or more."""
-    falls = _falls(values)
+    falls = np.flatnonzero(np.diff(values) < -_least(values, raw))
     if len(falls) < 2 or len(peaks := _peaks(raw, falls)) < 2:
         return None
     between = np.diff(peaks)
@@ -94,9 +94,13 @@ def _growing(places: trend.Indices, heights: trend.Floats) -> float:
     return ranks.upper_t(slope / error, freedom) if error > 0 else float(slope <= 0)
 
 
-def has_steps(values: trend.Floats) -> trend.Floats:
-    """Which rows hold a step that is large for their noise and their range, (rows,)."""
-    least = np.maximum(NOISES * trend.noise(values), _OF_RANGE * np.ptp(values, axis=1))
+def has_steps(values: trend.Floats, raw: trend.Floats) -> trend.Floats:
+    """Which rows hold a step that is large for their noise and their range, (rows,).
+
+    ``values`` are without single wild samples, which takes out much of the noise: that is told
+    from the ``raw`` ones.
+    """
+    least = np.maximum(NOISES * trend.noise(raw), OF_RANGE * np.ptp(values, axis=1))
     large: trend.Floats = (np.abs(np.diff(values, axis=1)) > least[:, None]).any(axis=1)
     return large
 
@@ -141,10 +145,6 @@ def splice(values: trend.Floats, at: trend.Indices) -> trend.Floats:
     return spliced
 
 
-def _falls(values: trend.Floats) -> trend.Indices:
-    return np.flatnonzero(np.diff(values) < -_least(values))
-
-
-def _least(values: trend.Floats) -> float:
-    spread = trend.noise(values[None, :])[0]
-    return float(max(NOISES * spread, _OF_RANGE * np.ptp(values)))
+def _least(values: trend.Floats, raw: trend.Floats) -> float:
+    spread = trend.noise(raw[None, :])[0]
+    return float(max(NOISES * spread, OF_RANGE * np.ptp(values)))

@@ -18,7 +18,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from prunella.detectors._trends import sawtooth, trend
 
 Bools = npt.NDArray[np.bool_]
-_LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.45)
+_LEVELS: Final = (0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.48)
+"""Quantiles that are tried as bounds of a median."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -75,9 +76,9 @@ def _columns(raw: trend.Floats, cleaned: trend.Floats, size: int, width: int) ->
 
 
 def _stepless(raw: trend.Floats, cleaned: trend.Floats, size: int) -> Bools:
-    """Where `sawtooth.has_steps` surely says no: no difference is large for a bound of the noise.
+    """Where `sawtooth.has_steps` surely says no: no difference is large for bounds of both limits.
 
-    The median of a window's second differences is at least what half of them are at least.
+    The noise is that of all samples as they were measured.
     """
     count = len(raw) - size + 1
     first = np.abs(np.diff(cleaned))
@@ -85,14 +86,19 @@ def _stepless(raw: trend.Floats, cleaned: trend.Floats, size: int) -> Bools:
     start = np.abs(cleaned[1 : count + 1] - raw[:count])
     end = np.abs(raw[size - 1 :] - cleaned[size - 2 : size - 2 + count])
     largest = np.maximum(largest, np.maximum(start, end))
-    second = np.abs(np.diff(cleaned, n=2))[1:-1]
-    # Two more are at the ends, whose size is not known here.
-    needed = (size - 2) / 2 + 2
-    bound = np.zeros(count)
-    for level in np.quantile(second, _LEVELS):
-        over = np.concatenate([[0], np.cumsum(second >= level)])
-        enough = over[size - 4 :] - over[: len(over) - size + 4] >= needed
-        bound = np.where(enough, level, bound)
-    noise = 1.4826 * bound / math.sqrt(6)
-    surely: Bools = largest <= sawtooth.NOISES * noise * (1 - 1e-9)
+    inner = sliding_window_view(cleaned[1:-1], size - 2)
+    spread = sawtooth.OF_RANGE * (inner.max(axis=1) - inner.min(axis=1))
+    second = np.abs(np.diff(raw, n=2))
+    noise = sawtooth.NOISES * 1.4826 * least_median(second, size - 2) / math.sqrt(6)
+    surely: Bools = largest <= np.maximum(noise, spread) * (1 - 1e-9)
     return surely
+
+
+def least_median(values: trend.Floats, size: int) -> trend.Floats:
+    """A bound that the median of each window is not below: what more than half are not below."""
+    bound = np.zeros(len(values) - size + 1)
+    for level in np.quantile(values, _LEVELS):
+        over = np.concatenate([[0], np.cumsum(values >= level)])
+        enough = over[size:] - over[:-size] > size / 2
+        bound = np.where(enough, level, bound)
+    return bound
