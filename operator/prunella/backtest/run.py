@@ -152,6 +152,7 @@ class Runner:
         first = self.result.evaluated
         while point < points:
             again = await self._pass(self.request.at(first + point))
+            self._note(self.passes.recorder.outcome, self._clock.now())
             following = self._following(ahead, point, again=again)
             ripe = self._ripe(self._clock.now())
             while ripe is not None and ripe < self.request.at(first + following):
@@ -214,7 +215,6 @@ class Runner:
             self._ledger.tidy(policy, moment, datetime.timedelta(seconds=cooldown))
         await self.passes.run(policy, moment)
         outcome = self.passes.recorder.outcome
-        self._note(outcome, moment)
         commanded = outcome is not None and (outcome.command is not None or bool(outcome.needs))
         resumed = self._resume(policy, moment)
         after = self._in_flight()
@@ -242,7 +242,7 @@ class Runner:
         return min(found, default=None)
 
     def _note(self, outcome: step.Outcome | None, moment: datetime.datetime) -> None:
-        """Keep the findings of signals that could not be judged ahead."""
+        """Keep the findings of signals that could not be judged ahead, as of a grid point."""
         for found in outcome.findings if outcome is not None else ():
             if found.signal in self._verdicts.blind:
                 self.result.tracker.note(
