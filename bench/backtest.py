@@ -1,10 +1,10 @@
 """A month of many series through `prunella backtest`, from a real Prometheus: time and memory.
 
-    python -m bench.backtest [--series 200] [--days 30] [--detector baseline|threshold|...]
+    python -m bench.backtest [--series 200] [--days 30] [--detector baseline|forecast|...]
 
 A sample each minute, a daily season, up to two incidents a series.  The command runs as a process
 of its own and writes its report too.  Prometheus has the same two cores; its own CPU time is told
-apart.  Memory is the largest resident set of the command.  ``--detector`` chooses the kind of signal: ``DETECTORS``.
+apart.  Memory is the largest resident set of the command.
 """
 
 from __future__ import annotations

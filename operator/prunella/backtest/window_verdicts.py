@@ -70,12 +70,12 @@ class WindowVerdicts:
         shape = states.exists.shape
         codes, values = np.full(shape, verdicts.UNKNOWN, np.int8), np.full(shape, np.nan)
         places = np.rint((np.floor(states.times / step) * step - first) / step).astype(np.int64)
-        for number, ref in enumerate(states.refs):
-            samples = self._samples[compiled.VALUE].get(ref)
-            if samples is None or not states.exists[number].any():
-                continue
-            codes[number] = self._judge_target(ref, samples)[places]
-            values[number] = samples[self._points - 1 :][places]
+        there = np.flatnonzero(states.exists.any(axis=1)).tolist()
+        refs = [states.refs[row] for row in there]
+        if refs:
+            samples = np.stack([self._samples[compiled.VALUE][ref] for ref in refs])
+            codes[there] = self._judge_all(refs, samples)[:, places]
+            values[there] = samples[:, self._points - 1 :][:, places]
         return verdicts.Judged(codes, values)
 
     async def _load(self, refs: Sequence[model.Ref], first: float, last: float) -> None:
@@ -109,38 +109,58 @@ class WindowVerdicts:
                 before[target] = np.concatenate([old, _row(found, role, target, len(times))])
         self._times = np.concatenate([self._times, times])
 
-    def _judge_target(self, ref: model.Ref, samples: history.Floats) -> verdicts.Codes:
-        """The verdicts of one target at all points: (points,)."""
-        limits = self._samples.get(compiled.LIMIT, {}).get(ref)
-        newest = samples[self._points - 1 :]
-        codes = np.full(len(newest), verdicts.UNKNOWN, np.int8)
+    def _judge_all(self, refs: Sequence[model.Ref], samples: history.Floats) -> verdicts.Codes:
+        """The verdicts of some targets at all points, (targets, points)."""
         step = self._lookback.step
-        surely = self._rule.surely_healthy(samples, self._points, step, limits)
-        there = np.isfinite(newest)
-        codes[there & surely] = verdicts.HEALTHY
-        windows = sliding_window_view(samples, self._points)
-        bounds = None if limits is None else sliding_window_view(limits, self._points)
-        firsts = np.argmax(np.isfinite(windows), axis=1)
-        asked = np.flatnonzero(there & ~surely)
-        for begin in np.unique(firsts[asked]).tolist():
-            alike = asked[firsts[asked] == begin]
-            for part in np.array_split(alike, math.ceil(len(alike) / AT_A_TIME)):
-                bound = None if bounds is None else bounds[part, begin:]
-                said = self._rule.judge(windows[part, begin:], step, bound)
-                self._note(ref, part, said, codes)
+        bounds = self._samples.get(compiled.LIMIT)
+        limits = None if bounds is None else np.stack([bounds[ref] for ref in refs])
+        newest = samples[:, self._points - 1 :]
+        codes = np.full(newest.shape, verdicts.UNKNOWN, np.int8)
+        firsts = np.full(newest.shape, -1, np.int64)
+        for row in range(len(refs)):
+            limit = None if limits is None else limits[row]
+            surely = self._rule.surely_healthy(samples[row], self._points, step, limit)
+            there = np.isfinite(newest[row])
+            codes[row, there & surely] = verdicts.HEALTHY
+            asked = there & ~surely
+            firsts[row, asked] = _first_samples(samples[row], self._points)[asked]
+        # Windows that begin alike are judged together, whichever target they are of.
+        for begin in np.unique(firsts[firsts >= 0]).tolist():
+            rows, points = np.nonzero(firsts == begin)
+            for part in range(0, len(rows), AT_A_TIME):
+                some = slice(part, part + AT_A_TIME)
+                windows = (rows[some], points[some], slice(begin, None))
+                said = self._rule.judge(
+                    sliding_window_view(samples, self._points, axis=1)[windows],
+                    step,
+                    None
+                    if limits is None
+                    else sliding_window_view(limits, self._points, axis=1)[windows],
+                )
+                self._note([refs[row] for row in rows[some]], points[some], said)
+                codes[rows[some], points[some]] = [_CODES[each.verdict] for each in said]
         return codes
 
     def _note(
         self,
-        ref: model.Ref,
+        refs: Sequence[model.Ref],
         points: NDArray[np.intp],
         said: Sequence[model.Judgement],
-        codes: verdicts.Codes,
     ) -> None:
-        for point, each in zip(points.tolist(), said, strict=True):
-            codes[point] = _CODES[each.verdict]
+        """Keep what is not Healthy: a pass may ask for it."""
+        times = self._times[self._points - 1 :][points].tolist()
+        for ref, when, each in zip(refs, times, said, strict=True):
             if each.verdict is not model.Verdict.HEALTHY:
-                self._said[float(self._times[self._points - 1 + point]), ref] = each
+                self._said[when, ref] = each
+
+
+def _first_samples(samples: history.Floats, size: int) -> NDArray[np.int64]:
+    """Where in each window of (samples,) the first sample is; 0 where there is none."""
+    places = np.arange(len(samples))
+    following = np.where(np.isfinite(samples), places, len(samples))
+    following = np.minimum.accumulate(following[::-1])[::-1]
+    first = following[: len(samples) - size + 1] - places[: len(samples) - size + 1]
+    return np.where(first < size, first, 0)
 
 
 def _row(

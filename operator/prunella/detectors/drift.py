@@ -7,6 +7,7 @@ lag-1 autocorrelation r of what the trend leaves (Yue and Wang 2004).
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 import numpy as np
@@ -38,10 +39,9 @@ def detect(values: trend.Floats, step: float, params: Params) -> list[model.Judg
     coarse = _coarse(columns, width * step)
     present = share >= 1 - _MOST_MISSING
     levels = np.median(np.abs(filled), axis=1)
+    found = _measure(coarse, levels)
     return [
-        judge(coarse[row], float(levels[row]), params)
-        if present[row]
-        else _short(int(share[row] * filled.shape[1]))
+        judge(found, row, params) if present[row] else _short(int(share[row] * filled.shape[1]))
         for row in range(len(coarse))
     ]
 
@@ -76,19 +76,38 @@ def surely_healthy(values: trend.Floats, size: int, step: float, params: Params)
     return healthy
 
 
-def judge(flat: trend.Floats, level: float, params: Params) -> model.Judgement:
-    """Judge one series without season, (places,), whose median size is ``level``."""
-    slope = ranks.theil_sen(flat)
-    places = np.arange(len(flat))
-    rest = flat - slope * places
-    rest = rest - np.median(rest)
-    dependence = float(trend.dependence(rest[None, :])[0])
-    change = slope * (len(flat) - 1) / level if level > 0 else np.copysign(np.inf, slope)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slopes:
+    """What is seen of some series, one element for each."""
+
+    slope: trend.Floats
+    change: trend.Floats
+    """Over the window, as a share of the median level."""
+    p_value: trend.Floats
+    """Of a trend in the slope's direction."""
+
+
+def _measure(flat: trend.Floats, levels: trend.Floats) -> Slopes:
+    """Slopes of series without season, (series, places), whose median size is ``levels``."""
+    slope, score = ranks.theil_sen_and_score(flat)
+    places = np.arange(flat.shape[1])
+    rest = flat - slope[:, None] * places
+    rest = rest - np.median(rest, axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.where(
+            levels > 0, slope * (flat.shape[1] - 1) / levels, np.copysign(np.inf, slope)
+        )
+    sign = np.where(slope >= 0, 1.0, -1.0)
+    p_value = ranks.mann_kendall_of(sign * score, flat, trend.dependence(rest))
+    return Slopes(slope, change, p_value)
+
+
+def judge(found: Slopes, row: int, params: Params) -> model.Judgement:
+    """Judge one series."""
+    change, p_value = float(found.change[row]), float(found.p_value[row])
     bad = {Direction.UP: change, Direction.DOWN: -change, Direction.EITHER: abs(change)}
-    sign = 1.0 if slope >= 0 else -1.0
-    p_value = ranks.mann_kendall(sign * flat, dependence)
     message = f"it changes by {change:+.1%} over the window (p {p_value:.2g})"
-    if slope == 0 or bad[params.direction] < params.minimum:
+    if found.slope[row] == 0 or bad[params.direction] < params.minimum:
         message += f", less than {params.minimum:.1%}"
         return model.Judgement(model.Verdict.HEALTHY, "NoDrift", message)
     if p_value > params.significance:
