@@ -110,6 +110,26 @@ def _absent(story: Story) -> policy_api.RemediationPolicySpec:
     return recorded.spec(recorded.threshold(), signal)
 
 
+def _burn_rate(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        for metric, high in (("app_errors", 40), ("app_requests", 200)):
+            story.wave(metric, 0 if metric == "app_errors" else 5, high, deployment=name)
+    signal = {
+        "name": "budget",
+        "ratio": {
+            "bad": "sum by (deployment) (sum_over_time(app_errors[$window]))",
+            "total": "sum by (deployment) (sum_over_time(app_requests[$window]))",
+        },
+        "burnRate": {
+            "objective": 99,
+            "minimum": 600,
+            "rules": [{"budget": 0.002, "long": "10m", "short": "2m"}],
+        },
+    }
+    story.wave("app_load", 0.4, 1.7, deployment=NAMES[0])
+    return recorded.spec(recorded.threshold(), signal)
+
+
 def _drift(story: Story) -> policy_api.RemediationPolicySpec:
     for name in NAMES[:2]:
         story.wave("app_load", 0.4, 1.7, deployment=name)
@@ -171,6 +191,7 @@ STORIES: dict[str, Make] = {
     "limits": _limits,
     "when": _when,
     "absent": _absent,
+    "burn rate": _burn_rate,
     "drift": _drift,
     "forecast": _forecast,
     "baseline": _baseline,

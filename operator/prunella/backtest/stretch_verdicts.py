@@ -8,6 +8,7 @@ from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.api import policy as policy_api
 from prunella.backtest import (
+    event_verdicts,
     kept_samples,
     learned_verdicts,
     reader,
@@ -22,7 +23,7 @@ from prunella.detectors import learning as memories
 
 
 class StretchVerdicts:
-    """Judges thresholds, ratios, baselines, forecasts and drifts ahead; passes judge all else."""
+    """Judges all but changes ahead; these are left to the passes."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class StretchVerdicts:
             signal.name
             for signal in policy.signals
             if not verdicts.can_judge(signal)
+            and (request.thorough or not event_verdicts.can_judge(signal))
             and signal.name not in self._learned.keys() | self._windows.keys()
         )
         """The signals that only passes can judge."""
@@ -88,6 +90,8 @@ class StretchVerdicts:
         slowest = max((each for each in scraped if each is not None), default=None)
         if verdicts.can_judge(signal):
             return verdicts.judge(signal, recording, asked, states.refs, slowest)
+        if event_verdicts.can_judge(signal) and not self._request.thorough:
+            return event_verdicts.judge(signal, recording, asked, states.refs, slowest)
         windows = self._windows.get(signal.name)
         ahead = self._learned.get(signal.name)
         if windows is None and ahead is None:

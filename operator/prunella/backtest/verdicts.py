@@ -41,7 +41,7 @@ def can_judge(signal: compiled.Signal) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
+class Rows:
     """The rows of one answer by target and pod, and where a series made all unbelievable."""
 
     by_target: Mapping[model.Ref, list[tuple[int, str]]]
@@ -61,12 +61,12 @@ def judge(
     points = len(recording.times)
     codes = np.full((len(refs), points), UNKNOWN, np.int8)
     values = np.full((len(refs), points), np.nan)
-    rows: dict[str, _Rows] = {}
+    rows: dict[str, Rows] = {}
     for role, each in asked.items():
-        rows[role] = _place(signal, recording.answers[each.key], refs, points)
-    ages = _ages(signal, recording, asked, refs)
+        rows[role] = place(signal, recording.answers[each.key], refs, points)
+    ages = ages_of(signal, recording, asked, refs)
     broken = np.logical_or.reduce([each.broken for each in rows.values()])
-    limit = _stale_after(signal, scrape_seconds)
+    limit = stale_after(signal, scrape_seconds)
     for number, ref in enumerate(refs):
         _judge_target(signal, rows, ref, ages[number], limit, codes[number], values[number])
     codes[:, broken] = UNKNOWN
@@ -81,13 +81,14 @@ def stale(
     scrape_seconds: float | None,
 ) -> Bools:
     """Where a target's data is too old, or of unknown age, to be believed: (targets, points)."""
-    ages = _ages(signal, recording, asked, refs)
-    return np.isneginf(ages) | (ages > _stale_after(signal, scrape_seconds))
+    ages = ages_of(signal, recording, asked, refs)
+    return np.isneginf(ages) | (ages > stale_after(signal, scrape_seconds))
 
 
-def _place(
+def place(
     signal: compiled.Signal, answer: recorded.Answered, refs: Sequence[model.Ref], points: int
-) -> _Rows:
+) -> Rows:
+    """Tie the rows of an answer to targets."""
     by_target: dict[model.Ref, list[tuple[int, str]]] = {}
     broken = np.zeros(points, np.bool_)
     labels = answer.matrix.labels
@@ -98,7 +99,7 @@ def _place(
             broken |= answer.present[row]
         for target, series in mapped.series.items():
             by_target.setdefault(target, []).extend((int(each.value), each.pod) for each in series)
-    return _Rows(by_target, broken, answer.matrix, answer.present)
+    return Rows(by_target, broken, answer.matrix, answer.present)
 
 
 def _mapped(
@@ -126,13 +127,14 @@ def _owners(
     return lineage.owners(pods, refs, {})
 
 
-def _stale_after(signal: compiled.Signal, scrape_seconds: float | None) -> float:
+def stale_after(signal: compiled.Signal, scrape_seconds: float | None) -> float:
+    """Seconds from which data is too old."""
     if signal.spec.stale_after is not None:
         return signal.spec.stale_after.total_seconds()
     return max(detect.STALE_SCRAPES * (scrape_seconds or 0.0), detect.MINIMUM_STALE_SECONDS)
 
 
-def _ages(
+def ages_of(
     signal: compiled.Signal,
     recording: recorded.Recording,
     asked: Mapping[str, recorded.Asked],
@@ -167,7 +169,7 @@ def _known(answer: recorded.Answered, row: int) -> history.Floats:
 
 def _judge_target(
     signal: compiled.Signal,
-    rows: Mapping[str, _Rows],
+    rows: Mapping[str, Rows],
     ref: model.Ref,
     ages: history.Floats,
     limit: float,
@@ -175,12 +177,12 @@ def _judge_target(
     values: history.Floats,
 ) -> None:
     """Write the verdicts of one target, in the order in which `detect` asks."""
-    doubled = np.zeros(len(codes), np.bool_)
+    twice = np.zeros(len(codes), np.bool_)
     for role, each in rows.items():
         if role != compiled.PRESENCE:
-            doubled |= _doubled(each, ref)
+            twice |= doubled(each, ref)
     if compiled.TOTAL in rows:
-        doubled |= _uncounted(rows, ref)
+        twice |= _uncounted(rows, ref)
         pods = list(_ratios(signal, rows, ref))
     else:
         pods = list(_values(signal, rows[compiled.VALUE], ref))
@@ -192,16 +194,16 @@ def _judge_target(
     codes[:] = np.where(empty | stale | ageless, UNKNOWN, joined)
     if signal.spec.on_empty is signals_api.OnEmpty.HEALTHY and compiled.PRESENCE in rows:
         codes[empty & _seen(rows[compiled.PRESENCE], ref) & ~stale] = HEALTHY
-    codes[doubled] = UNKNOWN
+    codes[twice] = UNKNOWN
     values[:] = worst
 
 
-def _seen(rows: _Rows, ref: model.Ref) -> Bools:
+def _seen(rows: Rows, ref: model.Ref) -> Bools:
     places = [row for row, _ in rows.by_target.get(ref, ())]
     return np.asarray(rows.present[places].any(axis=0))
 
 
-def _doubled(rows: _Rows, ref: model.Ref) -> Bools:
+def doubled(rows: Rows, ref: model.Ref) -> Bools:
     """Where two series say the same thing, or some a pod and one the whole."""
     counts: dict[str, NDArray[np.int64]] = {}
     for row, pod in rows.by_target.get(ref, ()):
@@ -215,7 +217,7 @@ def _doubled(rows: _Rows, ref: model.Ref) -> Bools:
     return found
 
 
-def _uncounted(rows: Mapping[str, _Rows], ref: model.Ref) -> Bools:
+def _uncounted(rows: Mapping[str, Rows], ref: model.Ref) -> Bools:
     """Where bad events have no total by the same labels."""
     bad, total = rows[compiled.BAD], rows[compiled.TOTAL]
     found = np.zeros(bad.present.shape[1], np.bool_)
@@ -232,7 +234,7 @@ _Pod = tuple[Codes, history.Floats]
 """The verdicts of one pod, -1 where it has no sample, and its values."""
 
 
-def _values(signal: compiled.Signal, rows: _Rows, ref: model.Ref) -> Iterator[_Pod]:
+def _values(signal: compiled.Signal, rows: Rows, ref: model.Ref) -> Iterator[_Pod]:
     for row, _ in rows.by_target.get(ref, ()):
         values = rows.matrix.values[row]
         codes = _threshold(signal, values)
@@ -240,7 +242,7 @@ def _values(signal: compiled.Signal, rows: _Rows, ref: model.Ref) -> Iterator[_P
         yield codes, values
 
 
-def _ratios(signal: compiled.Signal, rows: Mapping[str, _Rows], ref: model.Ref) -> Iterator[_Pod]:
+def _ratios(signal: compiled.Signal, rows: Mapping[str, Rows], ref: model.Ref) -> Iterator[_Pod]:
     bad, total = rows[compiled.BAD], rows[compiled.TOTAL]
     minimum = signal.spec.ratio.minimum if signal.spec.ratio is not None else 0.0
     bads: dict[str, history.Floats] = {}
