@@ -27,7 +27,7 @@ AT_A_TIME = 512
 _BEFORE = 0.01
 """Seconds before a moment that is not included."""
 _HEALTHY = model.Judgement(
-    model.Verdict.HEALTHY, "JudgedAhead", "all windows of the stretch were judged before it"
+    model.Verdict.HEALTHY, "JudgedAhead", "judged before the passes, with the whole stretch"
 )
 _CODES = {verdict: code for code, verdict in enumerate(verdicts.VERDICTS)}
 
