@@ -1,6 +1,6 @@
 """A month of many series through `prunella backtest`, from a real Prometheus: time and memory.
 
-    python -m bench.backtest [--series 200] [--days 30] [--detector baseline|threshold]
+    python -m bench.backtest [--series 200] [--days 30] [--detector baseline|forecast|...]
 
 A sample each minute, a daily season, up to two incidents a series.  The command runs as a process
 of its own and writes its report too.  Prometheus has the same two cores; its own CPU time is told
@@ -30,6 +30,11 @@ GOAL, FLOOR = 60.0, 120.0
 DETECTORS: dict[str, dict[str, dict[str, object]]] = {
     "baseline": {"baseline": {"direction": "Above"}},
     "threshold": {"threshold": {"above": 0.9}},
+    "forecast": {"forecast": {"reaches": "1.5", "within": "2h"}},
+    "forecast-1d": {"forecast": {"reaches": "1.5", "within": "1d"}},
+    "drift": {"drift": {}},
+    "change": {"change": {}},
+    "absent": {"absent": {"canary": f"count({prometheus_chain.METRIC})"}},
 }
 
 

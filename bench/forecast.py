@@ -2,6 +2,7 @@
 
     python -m bench.forecast --seed N            5 days of 5-minute points (bench.forecast_set)
     python -m bench.forecast --seed N --weeks    8 weeks of hourly points (bench.forecast_weeks)
+    python -m bench.forecast --seed N --deploys  leaks that a deploy resets (bench.forecast_deploys)
     python -m bench.forecast --seed N --speed    forecasts per second and core, all at once
 
 A doubted forecast counts as none (infinity).
@@ -19,7 +20,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / part) for part in ("", "
 
 import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
 
-from bench import forecast_set, forecast_weeks  # noqa: E402
+from bench import forecast_deploys, forecast_set, forecast_weeks  # noqa: E402
 from prunella.detectors import forecast  # noqa: E402
 
 
@@ -47,13 +48,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--weeks", action="store_true")
+    parser.add_argument("--deploys", action="store_true")
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()
     if args.speed:
         print(json.dumps(speed(args.seed), indent=1))
         return
-    chosen = forecast_weeks if args.weeks else forecast_set
-    print(json.dumps(chosen.evaluate(predict, args.seed), indent=1))
+    chosen = forecast_set.evaluate
+    if args.weeks:
+        chosen = forecast_weeks.evaluate
+    if args.deploys:
+        chosen = forecast_deploys.evaluate
+    print(json.dumps(chosen(predict, args.seed), indent=1))
 
 
 if __name__ == "__main__":

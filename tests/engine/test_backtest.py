@@ -144,6 +144,26 @@ async def test_an_alert_is_read_from_its_history() -> None:
     assert ["restart"] == [record.spec.action for record in done.records][:1]
 
 
+def _burn_rate(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        for metric, high in (("app_errors", 40), ("app_requests", 200)):
+            story.wave(metric, 0 if metric == "app_errors" else 5, high, deployment=name)
+    signal = {
+        "name": "budget",
+        "ratio": {
+            "bad": "sum by (deployment) (sum_over_time(app_errors[$window]))",
+            "total": "sum by (deployment) (sum_over_time(app_requests[$window]))",
+        },
+        "burnRate": {
+            "objective": 99,
+            "minimum": 600,
+            "rules": [{"budget": 0.002, "long": "10m", "short": "2m"}],
+        },
+    }
+    story.wave("app_load", 0.4, 1.7, deployment=NAMES[0])
+    return recorded.spec(recorded.threshold(), signal)
+
+
 def _drift(story: Story) -> policy_api.RemediationPolicySpec:
     for name in NAMES[:2]:
         story.wave("app_load", 0.4, 1.7, deployment=name)
@@ -151,6 +171,18 @@ def _drift(story: Story) -> policy_api.RemediationPolicySpec:
         "name": "creep",
         "prometheus": {"query": "app_load"},
         "drift": {"window": "30m"},
+        "for": "1m",
+    }
+    return recorded.spec(recorded.threshold(), signal)
+
+
+def _forecast(story: Story) -> policy_api.RemediationPolicySpec:
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    signal = {
+        "name": "soon",
+        "prometheus": {"query": "app_load"},
+        "forecast": {"reaches": "1.8", "within": "20m", "window": "30m"},
         "for": "1m",
     }
     return recorded.spec(recorded.threshold(), signal)
@@ -194,7 +226,9 @@ STORIES: dict[str, Make] = {
     "when": _when,
     "absent": _absent,
     "alert": _alert,
+    "burn rate": _burn_rate,
     "drift": _drift,
+    "forecast": _forecast,
     "baseline": _baseline,
     "baseline of pods": _baseline_of_pods,
 }
@@ -263,7 +297,7 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
 
 
 @pytest.mark.parametrize(
-    "name", ["by deployment", "ratio", "two series of one target", "baseline", "drift"]
+    "name", ["by deployment", "ratio", "two series of one target", "baseline", "drift", "forecast"]
 )
 async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
     """Given the same samples, then the live engine and the backtest judge alike at each moment."""

@@ -212,7 +212,8 @@ class Change(base.ApiModel):
         None,
         description=(
             "PromQL of what runs beside it, such as the stable pods of a canary: one series for "
-            "each target, or one without labels for all. Default: the target before its rollout."
+            "each target, one without labels for all, or those of pods, whose median counts. "
+            "Default: the target before its rollout."
         ),
     )
     window: types.Duration = pydantic.Field(

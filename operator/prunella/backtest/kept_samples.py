@@ -209,7 +209,8 @@ class Tracker:
             return
         sign = -1.0 if negated else 1.0
         for first, last in runs(sick):
-            worst = float(np.nanmax(badness[first:last])) * sign
+            # An absence has no value, nor has a burn rate.
+            worst = float(np.fmax.reduce(badness[first:last])) * sign
             if known is not None and first == 0:
                 known.worst = sign * max(sign * known.worst, sign * worst)
                 finding = known

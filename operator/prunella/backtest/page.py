@@ -16,6 +16,8 @@ MOST_BYTES: Final = 15_000_000
 MOST_CURVES: Final = 40
 MOST_ROWS: Final = 500
 _SHOWN_CHANGES: Final = 200
+_CUT: Final = "\0"
+"""Where the page is cut to put in what is large; escaped text never holds it."""
 _CHANGES: Final = {"+": "added", "-": "removed", "~": "moved"}
 
 
@@ -42,37 +44,40 @@ def render(
     found: summary.Summary,
     windows: Sequence[labels.Window] | None,
     changes: Sequence[compare.Change] | None,
-) -> str:
-    """The whole page, of at most 15 MB: with many signals fewer curves of single targets."""
-    script = _plotly()
+) -> list[bytes]:
+    """The whole page, of at most 15 MB: with many signals fewer curves of single targets.
+
+    It comes in pieces to be written one after the other: it is never there a second time.
+    """
+    script = _plotly().encode()
     for most in (MOST_CURVES, MOST_CURVES // 4, 1):
-        page = _page(script, done, found, windows, changes, most)
-        if len(page.encode()) <= MOST_BYTES:
-            return page
+        pieces = _page(script, done, found, windows, changes, most)
+        if sum(len(each) for each in pieces) <= MOST_BYTES:
+            return pieces
     raise PageError("the report would be larger than 15 MB even with one curve for each signal")
 
 
 def _page(
-    script: str,
+    script: bytes,
     done: run.Run,
     found: summary.Summary,
     windows: Sequence[labels.Window] | None,
     changes: Sequence[compare.Change] | None,
     most: int,
-) -> str:
+) -> list[bytes]:
     timeline = charts.timeline(found, windows or ())
-    figures = {"timeline": timeline.figure}
+    figures = {"timeline": _json(timeline.figure)}
     sections = []
     for number, signal in enumerate(done.request.spec.signals):
         name = f"signal-{number}"
         chart = charts.signal_chart(done, found, signal, windows or (), most)
-        figures[name] = chart.figure
+        figures[name] = _json(chart.figure)
         note = f"<p class=note>{html.escape(chart.note)}</p>" if chart.note else ""
         note += _doubts(found, signal.name)
         title = html.escape(f"{signal.name}: {charts.rule_of(signal)}")
         sections.append(f"<section><h2>{title}</h2>{note}<div id={name}></div></section>")
     template = resources.files("prunella.backtest").joinpath("page.html").read_text("utf-8")
-    return string.Template(template).substitute(
+    page = string.Template(template).substitute(
         title=html.escape(f"Backtest of {found.policy}"),
         span=html.escape(_span(found)),
         warnings=_warnings(found),
@@ -83,14 +88,17 @@ def _page(
         actions=_actions(found),
         refusals=_refusals(found),
         changes=_changes(changes),
-        plotly=script,
-        figures=_json(figures),
+        plotly=_CUT,
+        figures=_CUT,
     )
+    before, between, after = page.encode().split(_CUT.encode())
+    drawn = b",".join(f'"{name}":'.encode() + figure for name, figure in figures.items())
+    return [before, script, between, b"{", drawn, b"}", after]
 
 
-def _json(document: Any) -> str:
+def _json(document: Any) -> bytes:
     """JSON that can stand in a script: no text in it can end the script."""
-    return json.dumps(document, separators=(",", ":")).replace("</", "<\\/")
+    return json.dumps(document, separators=(",", ":")).replace("</", "<\\/").encode()
 
 
 def _span(found: summary.Summary) -> str:

@@ -159,6 +159,7 @@ class Runner:
         first = self.result.evaluated
         while point < points:
             again = await self._pass(self.request.at(first + point))
+            self._note(self.passes.recorder.outcome, self._clock.now())
             following = self._following(ahead, point, again=again)
             ripe = self._ripe(self._clock.now())
             while ripe is not None and ripe < self.request.at(first + following):
@@ -230,7 +231,6 @@ class Runner:
             self._ledger.tidy(policy, moment, datetime.timedelta(seconds=cooldown))
         await self.passes.run(policy, moment)
         outcome = self.passes.recorder.outcome
-        self._note(outcome, moment)
         commanded = outcome is not None and (outcome.command is not None or bool(outcome.needs))
         resumed = self._resume(policy, moment)
         after = self._in_flight()
@@ -258,7 +258,7 @@ class Runner:
         return min(found, default=None)
 
     def _note(self, outcome: step.Outcome | None, moment: datetime.datetime) -> None:
-        """Keep the findings of signals that could not be judged ahead, and why some are Unknown."""
+        """Keep what could not be judged ahead, as of a grid point, and why some are Unknown."""
         for found in outcome.findings if outcome is not None else ():
             blind = found.signal in self._verdicts.blind
             if found.verdict is model.Verdict.UNKNOWN:

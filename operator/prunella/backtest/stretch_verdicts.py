@@ -8,6 +8,7 @@ from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.api import policy as policy_api
 from prunella.backtest import (
+    event_verdicts,
     kept_samples,
     learned_verdicts,
     reader,
@@ -15,14 +16,16 @@ from prunella.backtest import (
     spacings,
     unknowns,
     verdicts,
+    window_verdicts,
 )
 from prunella.backtest import request as requests
 from prunella.core import model
 from prunella.core.signals import compiled, detect, history, learning
+from prunella.detectors import learning as memories
 
 
 class StretchVerdicts:
-    """Judges thresholds, ratios and baselines ahead; all else is left to the passes."""
+    """Judges all but changes ahead; these are left to the passes."""
 
     def __init__(
         self,
@@ -38,15 +41,23 @@ class StretchVerdicts:
         self._questions = questions
         self._tracker = tracker
         self._judge_all = judge_all_of(request.spec)
+        ahead = () if request.thorough else policy.signals
         self._learned = {
-            signal.name: self._learn(signal)
-            for signal in policy.signals
-            if signal.spec.baseline is not None and not request.thorough
+            signal.name: learned_verdicts.LearnedVerdicts(signal, self._asking(signal))
+            for signal in ahead
+            if signal.spec.baseline is not None
+        }
+        self._windows = {
+            signal.name: window_verdicts.WindowVerdicts(signal, self._asking(signal))
+            for signal in ahead
+            if memories.window_rule(signal) is not None
         }
         self.blind = frozenset(
             signal.name
             for signal in policy.signals
-            if not verdicts.can_judge(signal) and signal.name not in self._learned
+            if not verdicts.can_judge(signal)
+            and (request.thorough or not event_verdicts.can_judge(signal))
+            and signal.name not in self._learned.keys() | self._windows.keys()
         )
         """The signals that only passes can judge."""
 
@@ -94,16 +105,25 @@ class StretchVerdicts:
         spacing = spacings.together(self._metrics.spacings, asked.values())
         if verdicts.can_judge(signal):
             return verdicts.judge(signal, recording, asked, states.refs, spacing)
+        if event_verdicts.can_judge(signal) and not self._request.thorough:
+            return event_verdicts.judge(signal, recording, asked, states.refs, spacing)
+        windows = self._windows.get(signal.name)
         ahead = self._learned.get(signal.name)
+        if windows is None and ahead is None:
+            return None
+        stale = verdicts.stale(signal, recording, asked, states.refs, spacing)
+        if windows is not None:
+            judged = await windows.judge(states, self._request.interval)
+            judged.codes[stale] = verdicts.UNKNOWN
+            return judged
         if ahead is None:
             return None
         usual = await ahead.judge(states, self._request.interval)
-        stale = verdicts.stale(signal, recording, asked, states.refs, spacing)
         usual.judged.codes[stale] = verdicts.UNKNOWN
         self._tracker.feed_band(signal.name, states.refs, states.times, usual.lower, usual.upper)
         return usual.judged
 
-    def _learn(self, signal: compiled.Signal) -> learned_verdicts.LearnedVerdicts:
+    def _asking(self, signal: compiled.Signal) -> window_verdicts.Ask:
         async def ask(query: str, span: history.Span) -> history.Matrix:
             source, namespace = signal.spec.source, self._request.key.namespace
             answer = await self._metrics.history(source, namespace, query, span)
@@ -111,13 +131,13 @@ class StretchVerdicts:
                 raise recorded.HistoryError(f"{query}: {answer.message}")
             return answer
 
-        return learned_verdicts.LearnedVerdicts(signal, ask)
+        return ask
 
     def detectors(self, real: detect.Detectors) -> detect.Detectors:
         """The live detectors; what was learned ahead is not learned again."""
 
         def learner(signal: compiled.Signal) -> learning.Learner | None:
-            ahead = self._learned.get(signal.name)
+            ahead = self._learned.get(signal.name) or self._windows.get(signal.name)
             return real.learner(signal) if ahead is None else ahead.learner()
 
         return dataclasses.replace(real, learner=learner)

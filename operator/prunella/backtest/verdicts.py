@@ -41,7 +41,7 @@ def can_judge(signal: compiled.Signal) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
+class Rows:
     """The rows of one answer by target and pod, and where a series made all unbelievable."""
 
     by_target: Mapping[model.Ref, list[tuple[int, str]]]
@@ -61,9 +61,9 @@ def judge(
     points = len(recording.times)
     codes = np.full((len(refs), points), UNKNOWN, np.int8)
     values = np.full((len(refs), points), np.nan)
-    rows: dict[str, _Rows] = {}
+    rows: dict[str, Rows] = {}
     for role, each in asked.items():
-        rows[role] = _place(signal, recording.answers[each.key], refs, points)
+        rows[role] = place(signal, recording.answers[each.key], refs, points)
     late = lateness(signal, recording, asked, refs, spacing)
     broken = np.logical_or.reduce([each.broken for each in rows.values()])
     for number, ref in enumerate(refs):
@@ -84,9 +84,10 @@ def stale(
     return np.isneginf(late) | (late > 1)
 
 
-def _place(
+def place(
     signal: compiled.Signal, answer: recorded.Answered, refs: Sequence[model.Ref], points: int
-) -> _Rows:
+) -> Rows:
+    """Tie the rows of an answer to targets."""
     by_target: dict[model.Ref, list[tuple[int, str]]] = {}
     broken = np.zeros(points, np.bool_)
     labels = answer.matrix.labels
@@ -97,7 +98,7 @@ def _place(
             broken |= answer.present[row]
         for target, series in mapped.series.items():
             by_target.setdefault(target, []).extend((int(each.value), each.pod) for each in series)
-    return _Rows(by_target, broken, answer.matrix, answer.present)
+    return Rows(by_target, broken, answer.matrix, answer.present)
 
 
 def _mapped(
@@ -169,19 +170,19 @@ def _known(answer: recorded.Answered, row: int) -> history.Floats:
 
 def _judge_target(
     signal: compiled.Signal,
-    rows: Mapping[str, _Rows],
+    rows: Mapping[str, Rows],
     ref: model.Ref,
     late: history.Floats,
     codes: Codes,
     values: history.Floats,
 ) -> None:
     """Write the verdicts of one target, in the order in which `detect` asks."""
-    doubled = np.zeros(len(codes), np.bool_)
+    twice = np.zeros(len(codes), np.bool_)
     for role, each in rows.items():
         if role != compiled.PRESENCE:
-            doubled |= _doubled(each, ref)
+            twice |= doubled(each, ref)
     if compiled.TOTAL in rows:
-        doubled |= _uncounted(rows, ref)
+        twice |= _uncounted(rows, ref)
         pods = list(_ratios(signal, rows, ref))
     else:
         pods = list(_values(signal, rows[compiled.VALUE], ref))
@@ -193,16 +194,16 @@ def _judge_target(
     codes[:] = np.where(empty | stale | ageless, UNKNOWN, joined)
     if signal.spec.on_empty is signals_api.OnEmpty.HEALTHY and compiled.PRESENCE in rows:
         codes[empty & _seen(rows[compiled.PRESENCE], ref) & ~stale] = HEALTHY
-    codes[doubled] = UNKNOWN
+    codes[twice] = UNKNOWN
     values[:] = worst
 
 
-def _seen(rows: _Rows, ref: model.Ref) -> Bools:
+def _seen(rows: Rows, ref: model.Ref) -> Bools:
     places = [row for row, _ in rows.by_target.get(ref, ())]
     return np.asarray(rows.present[places].any(axis=0))
 
 
-def _doubled(rows: _Rows, ref: model.Ref) -> Bools:
+def doubled(rows: Rows, ref: model.Ref) -> Bools:
     """Where two series say the same thing, or some a pod and one the whole."""
     counts: dict[str, NDArray[np.int64]] = {}
     for row, pod in rows.by_target.get(ref, ()):
@@ -216,7 +217,7 @@ def _doubled(rows: _Rows, ref: model.Ref) -> Bools:
     return found
 
 
-def _uncounted(rows: Mapping[str, _Rows], ref: model.Ref) -> Bools:
+def _uncounted(rows: Mapping[str, Rows], ref: model.Ref) -> Bools:
     """Where bad events have no total by the same labels."""
     bad, total = rows[compiled.BAD], rows[compiled.TOTAL]
     found = np.zeros(bad.present.shape[1], np.bool_)
@@ -233,7 +234,7 @@ _Pod = tuple[Codes, history.Floats]
 """The verdicts of one pod, -1 where it has no sample, and its values."""
 
 
-def _values(signal: compiled.Signal, rows: _Rows, ref: model.Ref) -> Iterator[_Pod]:
+def _values(signal: compiled.Signal, rows: Rows, ref: model.Ref) -> Iterator[_Pod]:
     for row, _ in rows.by_target.get(ref, ()):
         values = rows.matrix.values[row]
         codes = _threshold(signal, values)
@@ -241,7 +242,7 @@ def _values(signal: compiled.Signal, rows: _Rows, ref: model.Ref) -> Iterator[_P
         yield codes, values
 
 
-def _ratios(signal: compiled.Signal, rows: Mapping[str, _Rows], ref: model.Ref) -> Iterator[_Pod]:
+def _ratios(signal: compiled.Signal, rows: Mapping[str, Rows], ref: model.Ref) -> Iterator[_Pod]:
     bad, total = rows[compiled.BAD], rows[compiled.TOTAL]
     minimum = signal.spec.ratio.minimum if signal.spec.ratio is not None else 0.0
     bads: dict[str, history.Floats] = {}

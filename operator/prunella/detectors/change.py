@@ -11,6 +11,12 @@ slowest waves beside the line, or of the 4 slowest where these are clearly large
 many degrees of freedom.  So slow noise counts for what it does to a slope (Mueller and Watson
 2008; Lazarus, Lewis, Stock and Watson 2018).
 
+Of a pair, a canary that warms up is not blamed: states that passed are left out
+(`_trends/settled.py`), and what moves towards the stable pods has not arrived yet.  A leak leads
+away from them: where the line ends must be surely beyond them, and a level that is falling back
+fast must not be about to be gone.  Once something was left out, the end must be as sure as a
+slope has to be otherwise, and the slope of the rest may be less sure.
+
 Healthy needs proof too: the change must be surely smaller than the least effects.  What is
 neither is Unknown.
 """
@@ -27,7 +33,7 @@ import numpy as np
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._trends import ranks, trend
+from prunella.detectors._trends import ranks, settled, trend
 
 Params = detectors_api.Change
 Worse = detectors_api.Worse
@@ -40,6 +46,8 @@ _WAVES: Final = 12
 _SLOW: Final = 4
 _RED: Final = 3.84
 """The 5 % level of F with 4 and 8 degrees of freedom: slow waves are clearly larger than others."""
+_HINT: Final = 0.01
+"""A p value that is enough beside another one that is at most ``significance``."""
 _WILD: Final = 4.0
 """Samples so many standard deviations from the median of their eighth are pulled in to there."""
 
@@ -54,6 +62,56 @@ class Effect:
     p_value: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """What a comparison shows; positive is more than the reference."""
+
+    shift: Effect
+    delta: float
+    """Cliff's delta of the level, from -1 to 1."""
+    grows: Effect
+    """Per hour."""
+    end: Effect | None = None
+    """The newest quarter of a pair, beside the reference; None: nothing warms up."""
+    left_out: float = 0.0
+    """Share of the time in passing states."""
+    arriving: bool = False
+    """The newest samples are in such a state."""
+    hours: float = 0.0
+    """Length of the comparison."""
+
+    def mirrored(self) -> Found:
+        """The same with more for less."""
+        return dataclasses.replace(
+            self,
+            shift=_mirrored(self.shift),
+            delta=-self.delta,
+            grows=_mirrored(self.grows),
+            end=None if self.end is None else _mirrored(self.end),
+        )
+
+    def leads_away(self, params: Params) -> bool:
+        """Whether the slope is sure, and no way back to the reference."""
+        sure = self.grows.p_value <= params.significance
+        if self.end is None:
+            return sure
+        if self.arriving:
+            return False
+        if sure and self.end.p_value <= _HINT:
+            return True
+        return (
+            self.left_out > 0
+            and self.end.p_value <= params.significance
+            and self.grows.p_value <= _HINT
+        )
+
+    def soon_gone(self, params: Params) -> bool:
+        """Whether the level falls so fast that little of it is left after as long again."""
+        if self.end is None or 1 - self.grows.p_value > _HINT:
+            return False
+        return self.end.size + self.grows.size * self.hours < params.minimum_shift
+
+
 def detect(
     reference: trend.Floats,
     candidate: trend.Floats,
@@ -61,15 +119,16 @@ def detect(
     params: Params,
     *,
     paired: bool = False,
+    fresh: bool = True,
 ) -> model.Judgement:
     """Judge (samples,) against (samples,), ``step`` seconds apart, oldest first, NaN: missing.
 
     ``paired``: both were measured at the same times, as a canary and its stable pods are.
+    ``fresh``: the candidate of a pair is so young that it may still warm up.
     """
     sides = [np.asarray(each, dtype=float) for each in (reference, candidate)]
     if paired:
-        both = np.isfinite(sides[0]) & np.isfinite(sides[1])
-        sides = [np.where(both, each, np.nan) for each in sides]
+        sides = _together(sides)
     counts = [int(np.isfinite(each).sum()) for each in sides]
     if min(counts) < params.minimum_samples:
         message = f"{min(counts)} samples of {params.minimum_samples} that a comparison needs"
@@ -78,22 +137,50 @@ def detect(
     if scale == 0:
         message = "the reference is 0: a change can't be told as a share of it"
         return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NO_REFERENCE, message)
-    if paired:
-        between = tame(_apart(sides, scale))
-        shift, delta = paired_level(blocks(between))
-        grows = slope([between], step)
-    else:
-        tamed = [tame(each) / scale for each in sides]
-        shift, delta = level(*(blocks(each) for each in tamed))
-        grows = slope(tamed, step)
+    found = _pair(tame(_apart(sides, scale)), step) if paired else _in_turn(sides, scale, step)
+    if not fresh:
+        found = dataclasses.replace(found, end=None)
     if params.worse is Worse.LOWER:
-        return judge(_mirrored(shift), _mirrored(grows), -delta, params)
+        return judge(found.mirrored(), params)
     if params.worse is Worse.EITHER:
-        grown = judge(shift, grows, delta, params)
-        shrunk = judge(_mirrored(shift), _mirrored(grows), -delta, params)
         order = (model.Verdict.UNHEALTHY, model.Verdict.UNKNOWN, model.Verdict.HEALTHY)
-        return min((grown, shrunk), key=lambda each: order.index(each.verdict))
-    return judge(shift, grows, delta, params)
+        both = (judge(found, params), judge(found.mirrored(), params))
+        return min(both, key=lambda each: order.index(each.verdict))
+    return judge(found, params)
+
+
+def _together(sides: list[trend.Floats]) -> list[trend.Floats]:
+    """Both where both were measured, from the first such sample to the last."""
+    both = np.isfinite(sides[0]) & np.isfinite(sides[1])
+    there = np.flatnonzero(both)
+    inside = slice(there[0], there[-1] + 1) if len(there) else slice(0, 0)
+    return [np.where(both, each, np.nan)[inside] for each in sides]
+
+
+def _pair(between: trend.Floats, step: float) -> Found:
+    """What is seen in how far the second is from the first, (samples,)."""
+    means = blocks(between)
+    places = _places(len(between))
+    sizes = np.bincount(places)
+    errors = np.sqrt(np.bincount(places, (between - means[places]) ** 2)) / sizes
+    steady = settled.settled(means, errors)
+    shift, delta = paired_level(blocks(between[steady[places]]))
+    line = _line(between, step / 3600, None if steady.all() else steady[places])
+    return Found(
+        shift,
+        delta,
+        _effect(line.slope, line.slope_error, line.freedom),
+        _effect(line.end, line.end_error, line.freedom),
+        left_out=1 - float(steady.mean()),
+        arriving=not steady[-1],
+        hours=len(between) * step / 3600,
+    )
+
+
+def _in_turn(sides: list[trend.Floats], scale: float, step: float) -> Found:
+    tamed = [tame(each) / scale for each in sides]
+    shift, delta = level(*(blocks(each) for each in tamed))
+    return Found(shift, delta, slope(tamed, step))
 
 
 def level(first: trend.Floats, second: trend.Floats) -> tuple[Effect, float]:
@@ -118,33 +205,40 @@ def paired_level(between: trend.Floats) -> tuple[Effect, float]:
 
 
 def slope(sides: list[trend.Floats], step: float) -> Effect:
-    """How much more per hour the last of one or two sides of (samples,) grows than the first.
+    """How much more per hour the second of two sides of (samples,) grows than the first."""
+    first, second = (_line(each, step / 3600) for each in sides)
+    error = math.hypot(first.slope_error, second.slope_error)
+    return _effect(second.slope - first.slope, error, min(first.freedom, second.freedom))
 
-    One side is how far a pair is apart: then it is that side's own slope.
-    """
-    lines = [_line(each, step / 3600) for each in sides]
-    size = lines[-1][0] - (lines[0][0] if len(lines) > 1 else 0.0)
-    error = math.hypot(*(line[1] for line in lines))
-    freedom = min(line[2] for line in lines)
+
+def _effect(size: float, error: float, freedom: int) -> Effect:
     wide = error * ranks.quantile_t(_BOUND, freedom)
     p_value = ranks.upper_t(size / error, freedom) if error > 0 else float(size <= 0)
     return Effect(size, size - wide, size + wide, p_value)
 
 
-def judge(shift: Effect, grows: Effect, delta: float, params: Params) -> model.Judgement:
-    """The verdict on two effects, whose positive side is the bad one."""
+def judge(found: Found, params: Params) -> model.Judgement:
+    """The verdict on effects whose positive side is the bad one."""
+    shift, grows = found.shift, found.grows
     message = (
-        f"level {shift.size:+.1%} (p {shift.p_value:.2g}, delta {delta:+.2f}), "
+        f"level {shift.size:+.1%} (p {shift.p_value:.2g}, delta {found.delta:+.2f}), "
         f"slope {grows.size:+.1%} per hour (p {grows.p_value:.2g})"
     )
-    if (
+    if found.left_out:
+        message += f", {found.left_out:.0%} of the time left out as passing states"
+    shifted = (
         shift.p_value <= params.significance
         and shift.size >= params.minimum_shift
-        and delta >= params.minimum_delta
-    ):
+        and found.delta >= params.minimum_delta
+    )
+    if shifted and not found.soon_gone(params):
         return model.Judgement(model.Verdict.UNHEALTHY, "LevelChanged", message)
-    if grows.p_value <= params.significance and grows.size >= params.minimum_slope:
+    steep = grows.p_value <= params.significance and grows.size >= params.minimum_slope
+    if found.leads_away(params) and grows.size >= params.minimum_slope:
         return model.Judgement(model.Verdict.UNHEALTHY, "SlopeChanged", message)
+    if shifted or steep:
+        message += ": it is on its way to what it is compared with"
+        return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.WARMING_UP, message)
     if shift.high < params.minimum_shift and grows.high < params.minimum_slope:
         return model.Judgement(model.Verdict.HEALTHY, "NoChange", message)
     return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.INCONCLUSIVE, message)
@@ -199,23 +293,55 @@ def _error(values: trend.Floats, dependence: float) -> float:
     return math.sqrt(float(np.var(values, ddof=1)) / len(values) * dependence)
 
 
-def _line(values: trend.Floats, hours: float) -> tuple[float, float, int]:
-    """Slope per hour, for samples so many hours apart, its standard error and its freedom."""
-    basis = _waves(len(values))
-    parts = values @ basis
-    power = parts[2:] ** 2
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Line:
+    """A line through samples: its slope per hour, their newest quarter, and standard errors."""
+
+    slope: float
+    slope_error: float
+    end: float
+    end_error: float
+    freedom: int
+
+
+def _line(values: trend.Floats, hours: float, kept: settled.Mask | None = None) -> _Line:
+    """The line through (samples,) so many hours apart, or through those that are kept."""
+    there = np.ones(len(values), dtype=bool) if kept is None else kept
+    basis, line, unit = _waves(len(values)) if kept is None else _basis(kept)
+    parts = values[there] @ basis
+    power = parts[-_WAVES:] ** 2
     # Of a random walk the line has still more power than the waves: then the slowest count.
     red = power[:_SLOW].mean() > _RED * power[_SLOW:].mean()
     counted = power[:_SLOW] if red else power
-    # A line that rises by 1 in each sample has this part.
-    unit = float(np.arange(len(values)) @ basis[:, 1]) * hours
-    return float(parts[1]) / unit, math.sqrt(float(counted.mean())) / unit, len(counted)
+    noise = math.sqrt(float(counted.mean()))
+    newest = values[there][-(len(basis) // 4) :]
+    return _Line(
+        float(parts[line]) / (unit * hours),
+        noise / (unit * hours),
+        float(newest.mean()),
+        noise / math.sqrt(len(newest)),
+        len(counted),
+    )
 
 
 @functools.lru_cache(maxsize=64)
-def _waves(samples: int) -> trend.Floats:
-    """(samples, 2 + waves), orthonormal: a level, a line, and the slowest waves beside them."""
-    x = (np.arange(samples) + 0.5) / samples
+def _waves(samples: int) -> tuple[trend.Floats, int, float]:
+    """The basis where all samples are kept."""
+    return _basis(np.ones(samples, dtype=bool))
+
+
+def _basis(kept: settled.Mask) -> tuple[trend.Floats, int, float]:
+    """(kept, levels + 1 + waves), orthonormal: levels, a line, and the slowest waves beside them.
+
+    Each stretch that is kept has a level of its own: what lies between may have moved it.  Also
+    which column is the line, and how much of it a rise by 1 in each sample has.
+    """
+    samples = np.flatnonzero(kept)
+    stretch = np.cumsum(np.diff(samples, prepend=samples[0]) > 1)
+    levels = [(stretch == each).astype(float) for each in range(int(stretch[-1]) + 1)]
+    x = (samples + 0.5) / len(kept)
     waves = [np.cos(np.pi * k * x) for k in range(2, 2 + _WAVES)]
-    basis, upper = np.linalg.qr(np.stack([np.ones(samples), x, *waves], axis=1))
-    return basis * np.sign(np.diag(upper))
+    basis, upper = np.linalg.qr(np.stack([*levels, x, *waves], axis=1))
+    oriented: trend.Floats = basis * np.sign(np.diag(upper))
+    line = len(levels)
+    return oriented, line, float(samples @ oriented[:, line])

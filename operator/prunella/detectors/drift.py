@@ -7,17 +7,20 @@ lag-1 autocorrelation r of what the trend leaves (Yue and Wang 2004).
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._trends import ranks, sawtooth, trend
+from prunella.detectors._trends import ranks, sawtooth, sliding, trend
 
 Params = detectors_api.Drift
 Direction = detectors_api.Trend
+Bools = npt.NDArray[np.bool_]
 
 _MOST_PAIRS_OF: Final = 60
 _MOST_MISSING: Final = 0.3
@@ -29,36 +32,82 @@ def detect(values: trend.Floats, step: float, params: Params) -> list[model.Judg
     if filled.shape[1] < trend.MIN_SAMPLES:
         return [_short(filled.shape[1])] * len(filled)
     cleaned = trend.without_spikes(filled)
-    for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned, filled)):
         cleaned[row] = sawtooth.smooth(cleaned[row], filled[row], np.inf)
     width = trend.bin_width(filled.shape[1], step)
     columns = trend.condense(cleaned, width)
-    season, period = trend.season(columns, width * step)
-    flat = columns - season[:, np.arange(columns.shape[1]) % period]
-    coarse = trend.condense(flat, -(-flat.shape[1] // _MOST_PAIRS_OF))
+    coarse = _coarse(columns, width * step)
     present = share >= 1 - _MOST_MISSING
     levels = np.median(np.abs(filled), axis=1)
+    found = _measure(coarse, levels)
     return [
-        judge(coarse[row], float(levels[row]), params)
-        if present[row]
-        else _short(int(share[row] * filled.shape[1]))
+        judge(found, row, params) if present[row] else _short(int(share[row] * filled.shape[1]))
         for row in range(len(coarse))
     ]
 
 
-def judge(flat: trend.Floats, level: float, params: Params) -> model.Judgement:
-    """Judge one series without season, (places,), whose median size is ``level``."""
-    slope = ranks.theil_sen(flat)
-    places = np.arange(len(flat))
-    rest = flat - slope * places
-    rest = rest - np.median(rest)
-    dependence = float(trend.dependence(rest[None, :])[0])
-    change = slope * (len(flat) - 1) / level if level > 0 else np.copysign(np.inf, slope)
+def _coarse(columns: trend.Floats, seconds: float) -> trend.Floats:
+    """Columns without their season, so few that all pairs of them can be looked at."""
+    season, period = trend.season(columns, seconds)
+    flat = columns - season[:, np.arange(columns.shape[1]) % period]
+    return trend.condense(flat, -(-flat.shape[1] // _MOST_PAIRS_OF))
+
+
+def surely_healthy(values: trend.Floats, size: int, step: float, params: Params) -> Bools:
+    """Which windows of ``size`` samples, of (samples,), `detect` surely finds Healthy."""
+    healthy = np.zeros(len(values) - size + 1, dtype=bool)
+    if size < trend.MIN_SAMPLES or not np.isfinite(values).any():
+        return healthy
+    every = sliding.windows(values, size, step)
+    asked = np.flatnonzero(every.whole & (every.share >= 1 - _MOST_MISSING))
+    if not len(asked):
+        return healthy
+    coarse = _coarse(every.columns[asked], every.width * step)
+    # A change smaller than the least one for the smallest level is so for the window's own.
+    levels = sliding.least_median(np.abs(every.filled), size)[asked]
+    least = params.minimum * levels / (coarse.shape[1] - 1) * (1 - 1e-9)
+    first, second = np.triu_indices(coarse.shape[1], k=1)
+    slopes = (coarse[:, second] - coarse[:, first]) / (second - first)
+    half = slopes.shape[1] / 2
+    rises = (slopes < least[:, None]).sum(axis=1) > half
+    falls = (slopes > -least[:, None]).sum(axis=1) > half
+    sides = {Direction.UP: rises, Direction.DOWN: falls, Direction.EITHER: rises & falls}
+    healthy[asked] = sides[params.direction]
+    return healthy
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slopes:
+    """What is seen of some series, one element for each."""
+
+    slope: trend.Floats
+    change: trend.Floats
+    """Over the window, as a share of the median level."""
+    p_value: trend.Floats
+    """Of a trend in the slope's direction."""
+
+
+def _measure(flat: trend.Floats, levels: trend.Floats) -> Slopes:
+    """Slopes of series without season, (series, places), whose median size is ``levels``."""
+    slope, score = ranks.theil_sen_and_score(flat)
+    places = np.arange(flat.shape[1])
+    rest = flat - slope[:, None] * places
+    rest = rest - np.median(rest, axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.where(
+            levels > 0, slope * (flat.shape[1] - 1) / levels, np.copysign(np.inf, slope)
+        )
+    sign = np.where(slope >= 0, 1.0, -1.0)
+    p_value = ranks.mann_kendall_of(sign * score, flat, trend.dependence(rest))
+    return Slopes(slope, change, p_value)
+
+
+def judge(found: Slopes, row: int, params: Params) -> model.Judgement:
+    """Judge one series."""
+    change, p_value = float(found.change[row]), float(found.p_value[row])
     bad = {Direction.UP: change, Direction.DOWN: -change, Direction.EITHER: abs(change)}
-    sign = 1.0 if slope >= 0 else -1.0
-    p_value = ranks.mann_kendall(sign * flat, dependence)
     message = f"it changes by {change:+.1%} over the window (p {p_value:.2g})"
-    if slope == 0 or bad[params.direction] < params.minimum:
+    if found.slope[row] == 0 or bad[params.direction] < params.minimum:
         message += f", less than {params.minimum:.1%}"
         return model.Judgement(model.Verdict.HEALTHY, "NoDrift", message)
     if p_value > params.significance:

@@ -2,7 +2,7 @@
 
 For a whole matrix of series at once, in one pass:
 
-1. Single wild samples are taken out; falls become an envelope or are spliced (``teeth``).
+1. Single wild samples are taken out; falls become an envelope or are spliced (``sawtooth``).
 2. The window is condensed to at most some hundred columns; a daily or weekly season that
    explains more than half of what moves is taken off, and put back when the limit is met.
 3. Lines, lines through the newest level and parabolas are fitted to nine lengths of the end.
@@ -13,7 +13,8 @@ For a whole matrix of series at once, in one pass:
    The band is that time -+ ``z * error / speed``, where the error is the root mean square miss
    of step 3, grown in proportion to the time, and z belongs to the confidence.
 5. It is doubted where the slope is younger than half of the time ahead, is falling
-   significantly, or is less than twice its own error.
+   significantly, or is less than twice its own error; and where the series falls again and
+   again, the next fall is due before that time, and the peaks do not grow for sure.
 
 Sources: Tashman (2000) for rolling origins, Breiman et al. (1984) for one standard error; see
 ``trend`` for the rest.
@@ -33,7 +34,7 @@ import numpy.typing as npt
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._trends import sawtooth, trend
+from prunella.detectors._trends import sawtooth, sliding, trend
 
 Params = detectors_api.Forecast
 Direction = detectors_api.Direction
@@ -46,8 +47,12 @@ SLOWING_SINCE_BEND: Final = -2.0
 believed less, as what comes to rest begins like a leak."""
 SIGNIFICANCE: Final = 2.0
 """The slope must be so many times its error."""
+PEAKS_GROW: Final = 0.01
+"""Largest p value at which the peaks between falls count as growing."""
 MOST_MISSING: Final = 0.3
 """Share of missing samples from which a window is not judged."""
+
+Bools = npt.NDArray[np.bool_]
 
 
 class Doubt(enum.StrEnum):
@@ -59,6 +64,7 @@ class Doubt(enum.StrEnum):
     YOUNG = "SlopeTooYoung"
     SLOWING = "SlowingDown"
     UNCERTAIN = "UncertainSlope"
+    RESETS = "ResetsBefore"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,8 +117,13 @@ def project(
     if gap.shape[1] < trend.MIN_SAMPLES or not len(gap):
         return _nothing(len(gap))
     cleaned = trend.without_spikes(gap)
-    for row in np.flatnonzero(sawtooth.has_steps(cleaned)):
-        cleaned[row] = sawtooth.smooth(cleaned[row], gap[row], 0.0)
+    resets: dict[int, sawtooth.Resets] = {}
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned, gap)):
+        smooth = sawtooth.smooth(cleaned[row], gap[row], 0.0)
+        seen = sawtooth.resets(cleaned[row], gap[row])
+        if seen is not None:
+            resets[int(row)] = seen
+        cleaned[row] = smooth
     width = trend.bin_width(gap.shape[1], step)
     columns = trend.condense(cleaned, width)
     season, period = trend.season(columns, width * step)
@@ -126,7 +137,70 @@ def project(
     late = 0.5 * (1 - 1 / width)
     times = [np.maximum(0.0, t - late) * width * step for t in (lead, lead - margin, lead + margin)]
     reached = np.median(gap[:, -3:], axis=1) >= 0
+    doubts = _reset_before(doubts, lead, resets)
     return Forecast(times[0], times[1], times[2], reached & (share > 0), doubts)
+
+
+def _reset_before(
+    doubts: tuple[Doubt, ...], lead: trend.Floats, resets: dict[int, sawtooth.Resets]
+) -> tuple[Doubt, ...]:
+    """Doubt what the newest tooth reaches only after the next fall, unless peaks grow surely."""
+    doubted = list(doubts)
+    for row, seen in resets.items():
+        if (
+            seen.due < seen.alone
+            and seen.grows > PEAKS_GROW
+            and lead[row] < np.inf
+            and doubts[row] is Doubt.NONE
+        ):
+            doubted[row] = Doubt.RESETS
+    return tuple(doubted)
+
+
+def surely_healthy(
+    values: trend.Floats,
+    size: int,
+    step: float,
+    params: Params,
+    limits: trend.Floats | None = None,
+) -> Bools:
+    """Which windows of ``size`` samples, of (samples,), `detect` surely finds Healthy."""
+    bound: Any = params.limit if params.limit is not None else limits
+    none = np.zeros(len(values) - size + 1, dtype=bool)
+    if bound is None or size < trend.MIN_SAMPLES or not np.isfinite(values).any():
+        return none
+    gap = values - bound if params.direction is Direction.RISING else bound - values
+    every = sliding.windows(gap, size, step)
+    asked = np.flatnonzero(every.whole & (every.share >= 1 - MOST_MISSING))
+    newest = np.stack([every.filled[size - 3 + late :][: len(none)] for late in range(3)])
+    asked = asked[np.median(newest, axis=0)[asked] < 0]
+    if not len(asked):
+        return none
+    within = params.within.total_seconds()
+    none[asked] = never_within(every.columns[asked], every.width * step, within)
+    return none
+
+
+def never_within(columns: trend.Floats, seconds: float, within: float) -> Bools:
+    """Which rows of gaps below the limit surely don't meet it within so many seconds, (rows,).
+
+    Whatever is tried and chosen: not by any of the fits, nor by a line since a change of slope.
+    Columns, ``seconds`` wide, have no steps.  It is many times cheaper than `project`.
+    """
+    season, period = trend.season(columns, seconds)
+    flat = columns - season[:, np.arange(columns.shape[1]) % period]
+    bank = trend.bank(columns.shape[1])
+    # A meeting is rounded up to whole columns, and a column stands for its middle.
+    ahead = within / seconds + 1.5
+    ends = (flat @ bank.ends).reshape(len(flat), -1, 3)
+    highest = ends[..., 0] + ahead * np.maximum(ends[..., 1], 0.0)
+    highest += ahead**2 * np.maximum(ends[..., 2], 0.0)
+    shortest = int(bank.lengths.min())
+    lines = (flat @ trend.short_lines(columns.shape[1], shortest)).reshape(len(flat), -1, 2)
+    newest = lines[..., 0] + ahead * np.maximum(lines[..., 1], 0.0)
+    top = np.maximum(highest.max(axis=1), newest.max(axis=1)) + season.max(axis=1)
+    never: Bools = top < -1e-9 * np.abs(columns).max(axis=1)
+    return never
 
 
 def _nothing(rows: int) -> Forecast:
@@ -219,6 +293,8 @@ def _meet(path: _Path, season: trend.Floats) -> trend.Floats:
     period = season.shape[1]
     if period == 1:
         return _solve(-path.level - season[:, 0], path.slope, path.curvature)
+    # A row without a season is met between columns, as it is by itself.
+    smooth = _solve(-path.level, path.slope, path.curvature)
     phases = np.arange(1, period + 1)
     over = _solve(-season - path.level[:, None], path.slope[:, None], path.curvature[:, None])
     with np.errstate(invalid="ignore"):
@@ -230,7 +306,7 @@ def _meet(path: _Path, season: trend.Floats) -> trend.Floats:
     crossing = (before < 0) & (after > before)
     part = np.where(crossing, -before / np.where(crossing, after - before, 1.0), 1.0)
     meets[rows] += np.clip(part, 0.0, 1.0) - 1
-    return meets
+    return np.where((season == 0).all(axis=1), smooth, meets)
 
 
 def _height(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
@@ -19,6 +20,7 @@ from prunella.core.signals import compiled, history, learning
 from prunella.detectors import baseline, change, drift, forecast
 
 Floats = history.Floats
+Bools = npt.NDArray[np.bool_]
 TICKS_AT_A_TIME: Final = 64
 """So many ticks take some 70 ms: others may run between them."""
 _SIDES: Final = {
@@ -43,10 +45,9 @@ def learner(signal: compiled.Signal) -> learning.Learner | None:
         return None
     if spec.baseline is not None:
         return BaselineLearner(spec.baseline, lookback)
-    if spec.forecast is not None:
-        return WindowLearner(lookback, _SIDES[spec.forecast.direction], _forecast(spec.forecast))
-    if spec.drift is not None:
-        return WindowLearner(lookback, _SIDES[spec.drift.direction], _drift(spec.drift))
+    rule = window_rule(signal)
+    if rule is not None:
+        return WindowLearner(lookback, rule.bad, _windowed(rule))
     if spec.change is not None:
         return ChangeLearner(spec.change, lookback)
     return None
@@ -278,27 +279,47 @@ class WindowLearner:
         return self._judgements[target]
 
 
-def _forecast(params: detectors_api.Forecast) -> _Judge:
+def _windowed(rule: WindowRule) -> _Judge:
     def judge(
         window: _Window, targets: Sequence[model.Ref], step: float
     ) -> Sequence[model.Judgement]:
+        values = window.stack(compiled.VALUE, targets)
         limits = window.stack(compiled.LIMIT, targets)
-        values = window.stack(compiled.VALUE, targets)
-        if values is None:
-            return ()
-        return forecast.detect(values, step, params, limits)
+        return () if values is None else rule.judge(values, step, limits)
 
     return judge
 
 
-def _drift(params: detectors_api.Drift) -> _Judge:
-    def judge(
-        window: _Window, targets: Sequence[model.Ref], step: float
-    ) -> Sequence[model.Judgement]:
-        values = window.stack(compiled.VALUE, targets)
-        return () if values is None else drift.detect(values, step, params)
+@dataclasses.dataclass(frozen=True, slots=True)
+class WindowRule:
+    """How windows of samples are judged, each by its own samples alone."""
 
-    return judge
+    bad: learning.Bad
+    judge: Callable[[Floats, float, Floats | None], Sequence[model.Judgement]]
+    """From (windows, samples), the step in seconds and limits of the same shape."""
+    surely_healthy: Callable[[Floats, int, float, Floats | None], Bools]
+    """From (samples,), those of a window, the step and limits: which windows surely are, cheaply.
+    Windows of others may be too."""
+
+
+def window_rule(signal: compiled.Signal) -> WindowRule | None:
+    """How a forecast or a drift judges; None for any other signal."""
+    to_fill, creep = signal.spec.forecast, signal.spec.drift
+    if to_fill is not None:
+        return WindowRule(
+            _SIDES[to_fill.direction],
+            lambda values, step, limits: forecast.detect(values, step, to_fill, limits),
+            lambda values, size, step, limits: forecast.surely_healthy(
+                values, size, step, to_fill, limits
+            ),
+        )
+    if creep is not None:
+        return WindowRule(
+            _SIDES[creep.direction],
+            lambda values, step, _: drift.detect(values, step, creep),
+            lambda values, size, step, _: drift.surely_healthy(values, size, step, creep),
+        )
+    return None
 
 
 class ChangeLearner(WindowLearner):
@@ -321,7 +342,12 @@ class ChangeLearner(WindowLearner):
                 return _unknown(reasons.Doubt.NO_DATA, "there is nothing to compare it with")
             since = recent if settled is None else recent & (times > settled)
             return change.detect(
-                beside[since], values[since], self._lookback.step, self._params, paired=True
+                beside[since],
+                values[since],
+                self._lookback.step,
+                self._params,
+                paired=True,
+                fresh=self._begun(times, values, settled) > times[-1] - 3 * window,
             )
         if rollout is None or settled is None:
             return _unknown(reasons.Doubt.NO_ROLLOUT_SEEN, "no rollout was seen: no before")
@@ -331,6 +357,17 @@ class ChangeLearner(WindowLearner):
         before = (times <= rollout.begun) & (times > rollout.begun - window)
         after = (times > settled) & (times <= settled + window)
         return change.detect(values[before], values[after], self._lookback.step, self._params)
+
+    def _begun(self, times: Floats, values: Floats, settled: float | None) -> float:
+        """When the target began to be what it is: its first sample, or the end of its rollout.
+
+        One that was there when the history begins is no younger than the history.
+        """
+        there = np.flatnonzero(np.isfinite(values))
+        if not len(there):
+            return float(times[-1])
+        first = -np.inf if there[0] == 0 else float(times[there[0]])
+        return first if settled is None else max(first, settled)
 
 
 def _unknown(reason: str, message: str) -> model.Judgement:

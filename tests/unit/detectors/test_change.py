@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import canary
+from bench import canary, canary_warmup
 from prunella.core import model
 from prunella.detectors import change
 from prunella.detectors._trends import trend
@@ -111,3 +111,63 @@ def test_leaking_canaries_are_found_and_equal_ones_are_not_blamed() -> None:
     equal = [canary.found(*canary.pair(seed, 0.0)[1:], PARAMS) for seed in seeds]
     assert sum(minute is not None for minute in leaking) >= 32
     assert sum(minute is not None for minute in equal) <= 1
+
+
+MINUTES = np.arange(N) * STEP / 60
+WARMING = {
+    "a straight way up that has not arrived": (1 - 0.15 * np.clip(1 - MINUTES / 75, 0, 1), UNKNOWN),
+    "a slow warm-up": (1 - 0.3 * np.exp(-MINUTES / 20), UNKNOWN),
+    "a start that falls off": (1 + 0.4 * np.exp(-MINUTES / 30), UNKNOWN),
+    "a start that is over": (1 - 0.3 * (MINUTES < 6), HEALTHY),
+    "a start above that is over": (1 + 0.3 * (MINUTES < 6), HEALTHY),
+    "a start that is over, and then a leak": (
+        1 - 0.3 * (MINUTES < 15) + 0.06 * MINUTES / 60,
+        UNHEALTHY,
+    ),
+    "more than warm": (1 - 0.1 * np.clip(1 - MINUTES / 20, 0, 1) + 0.2, UNHEALTHY),
+}
+
+
+@pytest.mark.parametrize(("shape", "verdict"), WARMING.values(), ids=WARMING)
+def test_a_canary_may_warm_up(shape: trend.Floats, verdict: model.Verdict) -> None:
+    """What moves towards the stable pods, or did and is there, is no leak."""
+    seen = change.detect(_noise(1), _noise(2) * shape, STEP, PARAMS, paired=True)
+    assert verdict is seen.verdict, seen.message
+
+
+def test_only_what_is_fresh_may_warm_up() -> None:
+    """An old canary that has always been smaller, and grows, leaks."""
+    smaller = _noise(2) - 20 + 4 * HOURS
+    seen = [
+        change.detect(_noise(1), smaller, STEP, PARAMS, paired=True, fresh=fresh)
+        for fresh in (True, False)
+    ]
+    assert [(UNKNOWN, "WarmingUp"), (UNHEALTHY, "SlopeChanged")] == [
+        (each.verdict, each.reason) for each in seen
+    ]
+
+
+def test_a_warm_up_is_seen_on_the_bad_side_whichever_it_is() -> None:
+    """A hit ratio that starts high and comes down to the others' is no loss."""
+    lower = change.Params.model_validate({"worse": "Lower"})
+    cooling = _noise(2) * (1 + 0.15 * np.clip(1 - MINUTES / 75, 0, 1))
+    seen = change.detect(_noise(1), cooling, STEP, lower, paired=True)
+    assert (UNKNOWN, "WarmingUp") == (seen.verdict, seen.reason)
+
+
+def test_samples_before_the_canary_began_count_for_nothing() -> None:
+    """A window that is longer than the canary's life."""
+    late = np.where(np.arange(N) < N // 2, np.nan, _noise(2))
+    begun = late[N // 2 :]
+    whole = change.detect(_noise(1), late, STEP, PARAMS, paired=True)
+    assert whole == change.detect(_noise(1)[N // 2 :], begun, STEP, PARAMS, paired=True)
+
+
+@pytest.mark.parametrize("shape", canary_warmup.SHAPES)
+def test_warming_canaries_are_not_blamed_and_their_leaks_are_found(shape: str) -> None:
+    """Some pairs of the benchmark, until they are two hours old."""
+    seeds = range(80_000, 80_012)
+    equal = [canary_warmup.found(*canary_warmup.warming(s, 0.0, shape, 120), 120) for s in seeds]
+    leaking = [canary_warmup.found(*canary_warmup.warming(s, 0.03, shape, 120), 120) for s in seeds]
+    assert sum(minute is not None for minute in equal) <= 1
+    assert sum(minute is not None for minute in leaking) >= 11

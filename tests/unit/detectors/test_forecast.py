@@ -162,3 +162,30 @@ def test_parameters_are_read_as_written() -> None:
     for wrong in (both, {"within": "2h"}, {"reaches": "5 apples", "within": "2h"}):
         with pytest.raises(pydantic.ValidationError):
             forecast.Params.model_validate(wrong)
+
+
+WEEKLY = np.arange(8 * 168)
+RATES = np.array([0.3, 0.2, 0.25, 0.2, 0.28, 0.22, 0.2, 0.35])
+
+
+def _deployed(hours: int, rate: float = 0.35) -> trend.Floats:
+    """A leak that a weekly deploy resets; the newest release is so old and leaks so fast."""
+    teeth = RATES[WEEKLY[: 7 * 168] // 168] * (WEEKLY[: 7 * 168] % 168)
+    curve: trend.Floats = 30 + np.append(teeth, rate * np.arange(hours))
+    return curve + np.random.default_rng(8).normal(0, 0.3, len(curve))
+
+
+DEPLOYED = {
+    "a release that leaks faster, but not until the next deploy": (150, 0.35, "ResetsBefore"),
+    "the same, a day after the deploy": (24, 0.35, "NotGrowing"),
+    "a release that is full before the next deploy": (96, 0.6, "ReachesLimit"),
+    "the deploy is overdue": (240, 0.25, "ReachesLimit"),
+}
+
+
+@pytest.mark.parametrize(("hours", "rate", "reason"), DEPLOYED.values(), ids=DEPLOYED)
+def test_resets_that_come_again_are_expected(hours: int, rate: float, reason: str) -> None:
+    """Full within a week is no news where every week begins anew."""
+    found = forecast.project(_deployed(hours, rate)[None, :], 100.0, HOUR)
+    seen = forecast.judge(found, 0, 7 * 86_400.0)
+    assert reason == seen.reason, seen.message

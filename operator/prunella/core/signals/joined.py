@@ -105,7 +105,11 @@ def lesson(
         if whole is not None:
             shared[role] = whole
             continue
-        rows[role] = join(signal, answer, targets, owners, bad)
+        # What a target is compared with has no bad side: one pod of it must not speak for all.
+        side = learning.Bad.BOTH if role == compiled.AGAINST else bad
+        rows[role] = join(signal, answer, targets, owners, side)
+        if role == compiled.AGAINST and not rows[role].rows and mapping.are_pods(answer.labels):
+            shared[role] = middle(answer.values)
     if compiled.TOTAL in answers:
         rows[compiled.VALUE] = join_ratio(signal, answers, targets, owners, bad)
     failure = next((each.failure for each in rows.values() if each.failure is not None), None)
@@ -121,6 +125,15 @@ def common(answer: history.Matrix) -> Floats | None:
         whole: Floats = answer.values[0]
         return whole
     return None
+
+
+def middle(values: Floats) -> Floats:
+    """The median of (pods, points) at each point: one pod that restarts does not move it much."""
+    there = np.where(np.isfinite(values), values, np.nan)
+    some = np.isfinite(there).any(axis=0)
+    medians = np.full(values.shape[1], np.nan)
+    medians[some] = np.nanmedian(there[:, some], axis=0)
+    return medians
 
 
 def _by_pod(

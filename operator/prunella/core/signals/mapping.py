@@ -183,6 +183,14 @@ def _show(labels: Mapping[str, str]) -> str:
     return "{" + inner[:200] + "}"
 
 
+def are_pods(series: Collection[Mapping[str, str]]) -> bool:
+    """Whether labels are those of pods, of which none names its workload."""
+    return bool(series) and all(
+        _first(compiled.POD_LABELS, labels) is not None and _first(_WORKLOAD_LABELS, labels) is None
+        for labels in series
+    )
+
+
 def pod_names(
     samples: Iterable[model.Sample], labels: Sequence[str] = compiled.POD_LABELS
 ) -> frozenset[str]:

@@ -88,20 +88,34 @@ def quantile_t(upper: float, freedom: float) -> float:
 
 def theil_sen(values: trend.Floats) -> float:
     """The median slope between all pairs, per place."""
-    i, j = np.triu_indices(len(values), 1)
-    return float(np.median((values[j] - values[i]) / (j - i)))
+    return float(theil_sen_and_score(values[None, :])[0][0])
 
 
 def mann_kendall(values: trend.Floats, dependence: float = 1.0) -> float:
     """The p value of a rising trend, with ties."""
-    n = len(values)
-    i, j = np.triu_indices(n, 1)
-    score = float(np.sign(values[j] - values[i]).sum())
-    _, counts = np.unique(values, return_counts=True)
-    ties = float((counts * (counts - 1) * (2 * counts + 5)).sum())
+    row = values[None, :]
+    return float(mann_kendall_of(theil_sen_and_score(row)[1], row, np.array([dependence]))[0])
+
+
+def theil_sen_and_score(values: trend.Floats) -> tuple[trend.Floats, trend.Floats]:
+    """Of (series, places): the median slope of all pairs, and how many more rise than fall."""
+    i, j = np.triu_indices(values.shape[1], 1)
+    rises = values[:, j] - values[:, i]
+    score: trend.Floats = np.sign(rises).sum(axis=1)
+    return np.median(rises / (j - i), axis=1), score
+
+
+def mann_kendall_of(
+    score: trend.Floats, values: trend.Floats, dependence: trend.Floats
+) -> trend.Floats:
+    """The p values of a rising trend with these scores, ties among (series, places) counted."""
+    n = values.shape[1]
+    ties = np.zeros(len(values))
+    ordered = np.sort(values, axis=1)
+    for row in np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1)):
+        _, counts = np.unique(values[row], return_counts=True)
+        ties[row] = float((counts * (counts - 1) * (2 * counts + 5)).sum())
     variance = (n * (n - 1) * (2 * n + 5) - ties) / 18 * dependence
-    if variance <= 0:
-        return 1.0
-    return 1 - _NORMAL.cdf(
-        (score - math.copysign(min(1.0, abs(score)), score)) / math.sqrt(variance)
-    )
+    nearer = score - np.copysign(np.minimum(1.0, np.abs(score)), score)
+    z = np.where(variance > 0, nearer / np.sqrt(np.maximum(variance, 1e-300)), -np.inf)
+    return np.array([1 - _NORMAL.cdf(each) for each in z.tolist()])

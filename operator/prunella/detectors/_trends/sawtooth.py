@@ -6,15 +6,35 @@ new level with the slope that it has always had.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import Final
 
 import numpy as np
 
-from prunella.detectors._trends import trend
+from prunella.detectors._trends import ranks, trend
 
-_NOISES: Final = 8.0
-_OF_RANGE: Final = 0.15
+NOISES: Final = 8.0
+OF_RANGE: Final = 0.15
 _PEAKS_FOR_SLOPE: Final = 4
+_LEAST_OF_TOOTH: Final = 8
+"""Fewest samples since a fall that have a line of their own."""
+_LATE: Final = 0.02
+_MORE: Final = 0.15
+"""So much of the usual time between two falls may the next come later than the latest yet: where
+three or more were seen, and where two."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resets:
+    """What is known of a series that falls again and again."""
+
+    due: float
+    """Samples from now until the next fall is due at the latest; infinite: it did not come."""
+    alone: float
+    """Samples until zero by the line through the newest tooth alone; infinite: never."""
+    grows: float
+    """The p value that its peaks grow; 1 where there are fewer than three."""
 
 
 def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Floats:
@@ -26,7 +46,7 @@ def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Float
     is no slope.
     """
     steps = np.diff(values)
-    least = _least(values)
+    least = _least(values, raw)
     falls = np.flatnonzero(steps < -least)
     if len(falls) >= 2:
         top = envelope(raw, falls)
@@ -38,25 +58,56 @@ def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Float
     return splice(values, moved)
 
 
-def has_steps(values: trend.Floats) -> trend.Floats:
-    """Which rows hold a step that is large for their noise and their range, (rows,)."""
-    least = np.maximum(_NOISES * trend.noise(values), _OF_RANGE * np.ptp(values, axis=1))
+def resets(values: trend.Floats, raw: trend.Floats) -> Resets | None:
+    """When a series of (samples,) below zero falls next, learned from two of its falls or more."""
+    falls = np.flatnonzero(np.diff(values) < -_least(values, raw))
+    if len(falls) < 2 or len(peaks := _peaks(raw, falls)) < 2:
+        return None
+    between = np.diff(peaks)
+    # The first tooth began before the window: it was at least so long.
+    longest = max(int(between.max()), int(peaks[0]) + 1)
+    usual = np.median(between)
+    # Rarely later than the latest yet by more than that one was late itself.
+    late = max(_LATE * usual, longest - usual) if len(between) > 1 else _MORE * usual
+    due = longest + late - (len(values) - 1 - int(falls[-1]))
+    alone = _until_zero(raw[falls[-1] + 1 :])
+    return Resets(due if due >= 0 else math.inf, alone, _growing(peaks, raw[peaks]))
+
+
+def _until_zero(tooth: trend.Floats) -> float:
+    """Samples from the newest until the line through (samples,) is zero."""
+    if len(tooth) < _LEAST_OF_TOOTH:
+        return math.inf
+    slope, level = np.polyfit(np.arange(1.0 - len(tooth), 1.0), tooth, 1)
+    return max(0.0, float(-level / slope)) if slope > 0 else math.inf
+
+
+def _growing(places: trend.Indices, heights: trend.Floats) -> float:
+    """The p value, one-sided, that the line through points rises."""
+    freedom = len(places) - 2
+    if freedom < 1:
+        return 1.0
+    x = places - places.mean()
+    slope = float(x @ heights) / float(x @ x)
+    rest = heights - heights.mean() - slope * x
+    error = math.sqrt(float(rest @ rest) / freedom / float(x @ x))
+    return ranks.upper_t(slope / error, freedom) if error > 0 else float(slope <= 0)
+
+
+def has_steps(values: trend.Floats, raw: trend.Floats) -> trend.Floats:
+    """Which rows hold a step that is large for their noise and their range, (rows,).
+
+    ``values`` are without single wild samples, which takes out much of the noise: that is told
+    from the ``raw`` ones.
+    """
+    least = np.maximum(NOISES * trend.noise(raw), OF_RANGE * np.ptp(values, axis=1))
     large: trend.Floats = (np.abs(np.diff(values, axis=1)) > least[:, None]).any(axis=1)
     return large
 
 
 def envelope(values: trend.Floats, falls: trend.Indices) -> trend.Floats:
     """Straight lines through the peaks before the falls, drawn on to both ends, (samples,)."""
-    starts = np.concatenate([[0], falls[:-1] + 1])
-    ends = falls + 1
-    # A fall that takes several samples has one peak, before its first.
-    real = np.concatenate([[True], np.diff(falls) > 2])
-    peaks = np.array(
-        [
-            start + int(np.argmax(values[start:end]))
-            for start, end in zip(starts[real], ends[real], strict=True)
-        ]
-    )
+    peaks = _peaks(values, falls)
     if len(peaks) < 2:
         return splice(values, falls)
     if len(peaks) > 2 and peaks[0] < 0.5 * np.median(np.diff(peaks)):
@@ -71,6 +122,20 @@ def envelope(values: trend.Floats, falls: trend.Indices) -> trend.Floats:
     return top
 
 
+def _peaks(values: trend.Floats, falls: trend.Indices) -> trend.Indices:
+    """Where the peaks before the falls are."""
+    starts = np.concatenate([[0], falls[:-1] + 1])
+    ends = falls + 1
+    # A fall that takes several samples has one peak, before its first.
+    real = np.concatenate([[True], np.diff(falls) > 2])
+    return np.array(
+        [
+            start + int(np.argmax(values[start:end]))
+            for start, end in zip(starts[real], ends[real], strict=True)
+        ]
+    )
+
+
 def splice(values: trend.Floats, at: trend.Indices) -> trend.Floats:
     """The steps at these places taken out; the newest sample keeps its value, (samples,)."""
     steps = np.zeros(len(values))
@@ -80,6 +145,6 @@ def splice(values: trend.Floats, at: trend.Indices) -> trend.Floats:
     return spliced
 
 
-def _least(values: trend.Floats) -> float:
-    spread = trend.noise(values[None, :])[0]
-    return float(max(_NOISES * spread, _OF_RANGE * np.ptp(values)))
+def _least(values: trend.Floats, raw: trend.Floats) -> float:
+    spread = trend.noise(raw[None, :])[0]
+    return float(max(NOISES * spread, OF_RANGE * np.ptp(values)))

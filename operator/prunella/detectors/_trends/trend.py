@@ -74,13 +74,15 @@ def condense(values: Floats, width: int) -> Floats:
     Some of the oldest are left out, less than an eighth, so that there are few different numbers
     of columns: each needs filters of its own.
     """
-    columns = _handy(values.shape[1] // width)
+    columns = columns_of(values.shape[1], width)
     newest = values[:, values.shape[1] - columns * width :]
     means: Floats = newest.reshape(-1, columns, width).mean(axis=2)
     return means
 
 
-def _handy(columns: int) -> int:
+def columns_of(samples: int, width: int) -> int:
+    """How many columns of ``width`` samples so many samples are condensed to."""
+    columns = samples // width
     unit = 1 if columns < 64 else 8 if columns < 128 else 16
     return columns // unit * unit
 
@@ -200,6 +202,16 @@ def _fit(length: int, kind: Kind) -> Floats:
         rows[0] = 0.5 * rows[1]
         rows[0, -2:] += 0.5
     return rows
+
+
+@functools.lru_cache(maxsize=32)
+def short_lines(columns: int, longest: int) -> Floats:
+    """Filters (columns, lines * 2): level and slope of lines through the newest 5 to so many."""
+    lengths = range(5, longest + 1)
+    filters = np.zeros((len(lengths), 2, columns))
+    for row, length in zip(filters, lengths, strict=True):
+        row[:, columns - length :] = _fit(length, "line")[:2]
+    return np.ascontiguousarray(filters.reshape(-1, columns).T)
 
 
 def _misses(fits: list[tuple[int, Kind]], columns: int, horizon: int) -> tuple[Floats, Floats]:

@@ -132,6 +132,42 @@ def test_a_series_without_labels_is_for_all() -> None:
     assert {compiled.VALUE} == lesson.rows.keys()
 
 
+def stable(name: str, *values: float) -> tuple[dict[str, str], list[float]]:
+    """A series of a pod beside those of checkout."""
+    return {"pod": f"stable-{name}"}, list(values)
+
+
+BESIDE = {
+    "pods of another workload are one series for all": (
+        (stable("a", 1, 1, NAN), stable("b", 9, 2, 4), stable("c", 3, NAN, 6)),
+        "common",
+        [3, 1.5, 5],
+    ),
+    "the target's own pods: the middle one": (THREE, "rows", [2, 4, 8]),
+    "another workload as a whole is not for us": ((({"deployment": "x"}, [1]),), "", []),
+}
+
+
+@pytest.mark.parametrize(("rows", "place", "expected"), BESIDE.values(), ids=BESIDE)
+def test_what_is_compared_with_is_no_single_pod(
+    rows: Any, place: str, expected: list[float]
+) -> None:
+    """One stable pod that restarts must not speak for all of them."""
+    answers = {compiled.VALUE: matrix(whole(1, 2, 3)), compiled.AGAINST: matrix(*rows)}
+    lesson = joined.lesson(signal(), answers, [CHECKOUT], OWNERS, HIGH)
+    assert isinstance(lesson, learning.Lesson)
+    found = (
+        {
+            "common": lesson.common.get(compiled.AGAINST),
+            "rows": getattr(lesson.rows[compiled.AGAINST].get(CHECKOUT), "values", None),
+        }
+        if compiled.AGAINST in lesson.rows
+        else {}
+    )
+    seen = {where: values.tolist() for where, values in found.items() if values is not None}
+    assert ({place: expected} if place else {}) == seen
+
+
 def test_an_empty_answer_has_no_rows() -> None:
     """No series, no targets."""
     empty = history.Matrix(np.arange(3.0), (), np.zeros((0, 3)))
