@@ -222,10 +222,15 @@ def condemned_releases(
 ) -> list[str]:
     """The targets that run a release which was rolled back and proved bad, in words."""
     resumed = ledger.resumed_at(policy)
+    # Proofs are few and targets are many: only those that have any are gone through.
+    proofs = [record for record in own if releases.condemns(record)]
+    concerned = {record.target for record in proofs}
     told = []
     for ref, workload in outcome.workloads.items():
-        record = releases.released_again(workload, own, resumed, now)
-        if record is not None and not record.in_flight:
+        if ref not in concerned:
+            continue
+        record = releases.released_again(workload, proofs, resumed, now)
+        if record is not None:
             told.append(
                 f"{ref} runs a release that {record.name} rolled back and proved bad at "
                 f"{releases.finished(record):%Y-%m-%dT%H:%M:%SZ}"
