@@ -55,8 +55,13 @@ def _value(when: int, noise: random.Random) -> float:
     return 0.2 + daily + noise.uniform(-0.01, 0.01)
 
 
-def write_history(folder: pathlib.Path, times: list[int], target: str = "checkout") -> pathlib.Path:
-    """A CSV of 30 days: a daily rhythm with some noise, and a plain spike of two hours."""
+def write_history(
+    folder: pathlib.Path, times: list[int], target: str = "checkout", growth: float = 0.0
+) -> pathlib.Path:
+    """A CSV of 30 days: a daily rhythm with some noise, and a plain spike of two hours.
+
+    ``growth`` is what is added each day.
+    """
     noise = random.Random(3)  # noqa: S311 - a story, not a secret
     path = folder / f"{target}.csv"
     with path.open("w", newline="") as stream:
@@ -64,7 +69,8 @@ def write_history(folder: pathlib.Path, times: list[int], target: str = "checkou
         rows.writerow(["timestamp", "metric", "deployment", "value"])
         for when in times:
             at = int(START.timestamp()) + when
-            rows.writerow([at, "latency_seconds", target, f"{_value(when, noise):.5f}"])
+            value = _value(when, noise) + growth * (when - times[0]) / 86_400
+            rows.writerow([at, "latency_seconds", target, f"{value:.5f}"])
     return path
 
 
@@ -310,20 +316,20 @@ def test_an_empty_timeline_says_so(tmp_path: pathlib.Path, prunella: Command) ->
     assert "Nothing found: no target was Unhealthy at any time." in report.read_text("utf-8")
 
 
-EVERY_STEP: dict[str, Mapping[str, Any]] = {
-    "threshold": THRESHOLD,
-    "baseline": BASELINE | {"baseline": {"learn": "12h", "history": "1d", "every": "1m"}},
-    "drift": {"name": "latency", "drift": {"window": "2h"}, "for": "10m"},
+EVERY_STEP: dict[str, tuple[Mapping[str, Any], float]] = {
+    "threshold": (THRESHOLD, 0.0),
+    "baseline": (BASELINE | {"baseline": {"learn": "12h", "history": "1d", "every": "1m"}}, 0.0),
+    "drift": ({"name": "latency", "drift": {"window": "2h"}, "for": "10m"}, 2.0),
 }
 
 
-@pytest.mark.parametrize("signal", EVERY_STEP.values(), ids=EVERY_STEP)
+@pytest.mark.parametrize(("signal", "growth"), EVERY_STEP.values(), ids=EVERY_STEP)
 def test_passes_at_every_step_tell_the_same_of_samples_far_apart(
-    tmp_path: pathlib.Path, prunella: Command, signal: Mapping[str, Any]
+    tmp_path: pathlib.Path, prunella: Command, signal: Mapping[str, Any], growth: float
 ) -> None:
     """Given samples every five minutes and passes every minute, then none that is left out told."""
     begin = 24 * 86_400
-    data = write_history(tmp_path, _every(300, begin, begin + 2 * 86_400))
+    data = write_history(tmp_path, _every(300, begin, begin + 2 * 86_400), growth=growth)
     policy = write_policy(tmp_path, signal, interval="1m")
     fast = prunella.backtest(policy, data)
     slow = prunella.backtest(policy, data, "--every-step")

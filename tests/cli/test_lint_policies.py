@@ -69,7 +69,8 @@ ACCEPTED = {
     "an anchor": swap("{above: 1}", "&limit {above: 1}"),
     "a whole number with a fraction of zero": GOOD + "  guards: {maxPerHour: 3.0}\n",
     "only while bad, and proved well": swap(
-        "sum by (deployment) (rate(errors_total[5m]))", 'ALERTS{alertname="Down"}'
+        "sum by (deployment) (rate(errors_total[5m]))",
+        'kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}',
     ).replace("    for: 1m", "    onEmpty: Healthy\n    presence: up\n    for: 1m"),
     "bool comparison": swap("query: sum", "query: 5 < bool sum"),
 }

@@ -175,6 +175,7 @@ class Tracker:
             self._open[signal, target] = Finding(signal, target, began, began, float(seen[0]))
         elif sick and known is not None:
             known.end = moment(when)
+            known.worst = float(np.fmax(known.worst, seen[0]))
         else:
             self._close((signal, target), when)
 

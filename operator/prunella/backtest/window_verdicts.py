@@ -81,7 +81,8 @@ class WindowVerdicts:
     async def _load(self, refs: Sequence[model.Ref], first: float, last: float) -> None:
         """Have the samples of all windows that end between two points."""
         step = self._lookback.step
-        start = history.last_point(first - self._lookback.seconds, step)
+        # Not the whole look-back: it need not be a multiple of the step.
+        start = first - (self._points - 1) * step
         if not set(refs) <= self._known or not len(self._times) or self._times[0] > start:
             self._known |= set(refs)
             self._times, self._samples = np.zeros(0), {}

@@ -17,8 +17,8 @@ from prunella.core.signals import compiled, query_analysis
 
 SCRAPES_IN_RANGE = 4
 """Scrapes that a rate's range should hold, so that one that is lost does no harm."""
-ONLY_WHILE_BAD = re.compile(r"ALERTS|ALERTS_FOR_STATE|kube_pod_\w+_(waiting|terminated)_reason")
-"""Metrics of Prometheus and kube-state-metrics without samples while all is well."""
+ONLY_WHILE_BAD = re.compile(r"ALERTS_FOR_STATE|kube_pod_\w+_(waiting|terminated)_reason")
+"""Metrics without samples while all is well; `alert_rules` tells of ALERTS."""
 
 
 def missing_for(policy: Policy) -> Iterator[Note]:

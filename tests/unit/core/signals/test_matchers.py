@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from prunella.core.signals import compiled, query_analysis, series_filter
+from prunella.core.signals import compiled, freshness, query_analysis, series_filter
 from tests.unit.core import builders
 
 EU = {"cluster": "eu-1"}
@@ -45,7 +45,7 @@ def test_all_roles_of_a_signal_get_the_matchers() -> None:
     spec = builders.spec(signals=[{**builders.SIGNAL, "presence": "up"}])
     confined = {"default": compiled.Confinement(matchers=EU)}
     (signal,) = compiled.compile_policy(builders.KEY, spec, confined).signals
-    fresh = [query_analysis.freshness_query(q, ("pod",)) for q in signal.queries.values()]
+    fresh = [freshness.freshness_query(q, ("pod",)) for q in signal.queries.values()]
     for text in (*signal.queries.values(), *fresh):
         assert all('cluster="eu-1"' in leaf for leaf in query_analysis.leaves(text))
 
