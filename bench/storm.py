@@ -29,7 +29,10 @@ TARGETS = ("deployment", "pod", "node", "namespace", "alertname")
 def graph(data: Mapping[str, Any]) -> topology.Topology:
     """Who calls whom, and what stands where."""
     services, nodes = data["services"], data["nodes"]
-    refs = {name: model.Ref("Deployment", s["namespace"], s["deployment"]) for name, s in services.items()}
+    refs = {
+        name: model.Ref("Deployment", s["namespace"], s["deployment"])
+        for name, s in services.items()
+    }
     places = {refs[name]: [_node(each) for each in s["nodes"]] for name, s in services.items()}
     places |= {_node(name): [model.Ref("Zone", "", node["zone"])] for name, node in nodes.items()}
     calls = {refs[name]: [refs[each] for each in s["calls"]] for name, s in services.items()}
@@ -64,7 +67,9 @@ def main() -> None:
     text = args.data / "topology.json", args.data / "notifications.jsonl"
     missing = [str(each) for each in text if not each.exists()]
     if missing:
-        parser.error(f"no {' and no '.join(missing)}: give the folder that the storm was written to")
+        parser.error(
+            f"no {' and no '.join(missing)}: give the folder that the storm was written to"
+        )
     begun = time.process_time()
     correlator = correlate.Correlator(graph(json.loads(text[0].read_text())))
     rows = [json.loads(line) for line in text[1].read_text().splitlines()]

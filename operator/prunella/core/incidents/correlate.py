@@ -8,9 +8,10 @@ to another open incident, and two incidents become one when one cause explains b
 two; the older keeps its name, and the other's name leads to it.
 
 An incident is resolved when all of its alerts have ended and nothing was heard for `quiet`
-seconds, or nothing at all for `stale` seconds.  The same series firing again within `reopen` seconds of that
-opens it again; anything else starts anew.  Nothing attaches to a resolved incident; repeats
-and the late end of an alert that was in it are answered with its name and change nothing.
+seconds, or nothing at all for `stale` seconds.  The same series firing again within `reopen`
+seconds of that opens it again; anything else starts anew.  Nothing attaches to a resolved
+incident; repeats and the late end of an alert that was in it are answered with its name and
+change nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 
-from prunella.core import model
 from prunella.core.incidents import cooccurrence, group, report, topology, values
 from prunella.core.incidents.cooccurrence import Role
 from prunella.core.incidents.group import Firing, Group
@@ -67,14 +67,16 @@ class Correlator:
         self._ended: OrderedDict[values.Series, str] = OrderedDict()
         """Series of resolved incidents."""
         self._young: dict[Firing, None] = {}
-        self._unlearned: deque[Firing] = deque()
+        self._unlearned: deque[Firing] = deque(maxlen=self._settings.limit)
         self._recent: dict[int, deque[tuple[float, str]]] = {}
         self._next = itertools.count(1)
         self._reviewed: float | None = None
 
     def observe(self, alerts: Iterable[values.Alert], now: float) -> None:
         """Take in what has arrived up to now; the order within a batch does not matter."""
-        for alert in sorted(alerts, key=lambda each: (each.received, each.fingerprint, each.firing)):
+        for alert in sorted(
+            alerts, key=lambda each: (each.received, each.fingerprint, not each.firing)
+        ):
             self._advance(alert.received)
             self._take(alert)
         self._advance(now)
@@ -105,10 +107,33 @@ class Correlator:
             return "This alert is not in an open incident."
         return report.why(firing, firing.group, self._graph)
 
+    def state(self, name: str) -> values.State | None:
+        """Where an incident stands; None when it was resolved too long ago to open again."""
+        if name in self._open:
+            return values.State.OPEN
+        if name in self._merged:
+            return values.State.MERGED
+        return values.State.RESOLVED if name in self._closed else None
+
     @property
     def merged(self) -> Mapping[str, str]:
         """Which name leads to which, of incidents that became one."""
         return self._merged
+
+    def rewire(self, graph: topology.Topology) -> None:
+        """Go on with a newer topology: the open incidents and their names stay."""
+        before, self._graph = self._graph, graph
+        self._recent = {
+            graph.index(before.refs[entity]): recent for entity, recent in self._recent.items()
+        }
+        for name, old in list(self._open.items()):
+            firings = list(old.firings)
+            fresh = self._start(name)
+            fresh.flaps, fresh.reopened = old.flaps, old.reopened
+            for firing in firings:
+                firing.entity = graph.index(firing.fingerprint.series.target)
+                fresh.add(firing)
+            fresh.heard = old.heard
 
     def _take(self, alert: values.Alert) -> None:
         fingerprint, now = alert.fingerprint, alert.received
@@ -127,7 +152,8 @@ class Correlator:
         owner.heard = max(owner.heard, now)
         if not alert.firing and firing.ended is None:
             owner.end(firing, now)
-            self._young[firing] = None
+            if not firing.settled:
+                self._young[firing] = None
 
     def _place_new(self, firing: Firing) -> None:
         """A firing that was not heard of before: flapping, again after the end, or new."""
@@ -136,6 +162,8 @@ class Correlator:
         self._series[series] = firing
         if before is not None and before.group is not None:
             before.group.flaps += 1
+            before.settled = firing.settled = True
+            self._young.pop(before, None)
             before.group.add(firing)
             return
         resolved = self._ended.get(series)
@@ -273,6 +301,7 @@ class Correlator:
         self._closed[gone.name] = now
         for firing in gone.firings:
             firing.group = None
+            self._young.pop(firing, None)
             series = firing.fingerprint.series
             del self._firings[firing.fingerprint]
             if self._series.get(series) is firing:

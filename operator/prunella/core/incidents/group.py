@@ -15,7 +15,7 @@ from prunella.core.incidents import cooccurrence, topology, values
 from prunella.core.incidents.cooccurrence import Role
 
 LONE_PER_SECOND = 1 / 100
-"""How often an alert comes that no other belongs to. Orders of magnitude do: it is weighed in logs."""
+"""How often an alert comes that no other belongs to. It is weighed in logs: the order matters."""
 FAULTS_PER_SECOND = 1 / 900
 """How often a fault begins, in a busy quarter of an hour."""
 WINDOW = 120.0
@@ -45,6 +45,8 @@ class Firing:
     heard: float
     ended: float | None = None
     group: Group | None = None
+    settled: bool = False
+    """It flaps: it stays where its series is."""
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ CLEAR = 1.25
 AGREED = 1.0
 """Strength that is proof if the object that was complained of is abnormal too."""
 TIE = 0.05
-"""Of two whose shares of the harm differ by less, the one that fell sick first is suspected first."""
+"""Of two whose shares of the harm differ by less, the one that fell sick first comes first."""
 PASSED_ON = 0.02
 """What an object keeps of a harm that its callees explain: it stays in the ranking, far below."""
 
@@ -61,7 +61,7 @@ def rank(
 
 
 def _proof(known: Found, symptom: model.Ref) -> bool:
-    """Whether anything is wrong: one clear anomaly, or a lesser one that the symptom agrees with."""
+    """Whether anything is wrong: one clear anomaly, or a lesser one and the symptom itself."""
     most = max((each.strength for target, each in known.items() if target != symptom), default=0.0)
     there = known[symptom].strength if symptom in known else 0.0
     return max(most, there) >= CLEAR or (most >= AGREED and there >= ABNORMAL)

@@ -22,6 +22,10 @@ SUFFERS = 0.7
 STRAY = 0.02
 """Share of an incident's objects that its cause does not explain."""
 
+STRANGERS = 10_000
+"""Objects that no link names and that are told apart; the rest of a flood is taken as one."""
+REST = model.Ref("Other", "", "")
+
 Links = Mapping[model.Ref, Collection[model.Ref]]
 
 
@@ -39,7 +43,7 @@ class Topology:
     """The graph as numbers. Objects and causes have the same index; the unknown get one too."""
 
     def __init__(self, calls: Links, places: Links) -> None:
-        """Take who calls whom, and where each object stands (nodes of workloads, zones of nodes)."""
+        """Take who calls whom, and what stands on what: workloads on nodes, nodes in zones."""
         self.refs: list[model.Ref] = []
         self._index: dict[model.Ref, int] = {}
         self._callers: dict[int, set[int]] = defaultdict(set)
@@ -49,6 +53,7 @@ class Topology:
             for ref in sorted(links):
                 for other in sorted(links[ref]):
                     self._link(self._add(other), self._add(ref), back)
+        self._strangers = 0
         self.reach: list[dict[int, Reach]] = [{} for _ in self.refs]
         for cause in range(len(self.refs)):
             self._spread(cause)
@@ -60,6 +65,9 @@ class Topology:
         """The number of an object; one that no link names stands alone."""
         known = self._index.get(ref)
         if known is None:
+            self._strangers += 1
+            if self._strangers > STRANGERS and ref != REST:
+                return self.index(REST)
             known = self._add(ref)
             self.reach.append({})
             self._spread(known)
