@@ -10,6 +10,7 @@ measured by what its own usual windows of the same length reach once in a hundre
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import enum
 import math
 
@@ -76,12 +77,16 @@ class Anomaly:
     def sentence(self) -> str:
         """The deviation with its numbers."""
         each = self.measurement.quantity
-        since = "" if self.onset is None else f" since {self.onset:.0f}"
+        since = "" if self.onset is None else f" since {_clock(self.onset)}"
         return (
             f"{each.word} of {self.measurement.target} {self.usual + self.excess:.4g}{each.unit}, "
             f"usually {self.usual:.4g}{each.unit}{since}: {self.strength:.1f} times what it "
             f"reaches in 1 of 100 usual windows"
         )
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%H:%M:%S} UTC"
 
 
 def judge(measurement: Measurement) -> Anomaly | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
+from typing import NamedTuple
 
 PRIOR = 5.0
 """How many alerts it takes until a name's own counts weigh as much as what is usual."""
@@ -23,6 +24,14 @@ class Role(enum.Enum):
     ALONE = 2
 
 
+class Ratios(NamedTuple):
+    """What a name says for each role, against what is usual."""
+
+    own: float
+    caller: float
+    alone: float
+
+
 class Names:
     """Counts of names by role. At most ``limit`` names are kept; others are taken as usual."""
 
@@ -31,7 +40,7 @@ class Names:
         self._totals: Counter[Role] = Counter()
         self._names: Counter[str] = Counter()
         self._limit = limit
-        self._ratios: dict[tuple[Role, str], float] = {}
+        self._ratios: dict[str, Ratios] = {}
 
     def count(self, role: Role, name: str) -> None:
         """Learn from one alert."""
@@ -42,12 +51,16 @@ class Names:
         self._names[name] += 1
         self._ratios.clear()
 
-    def ratio(self, role: Role, name: str) -> float:
-        """How much more often the name comes in this role than among all alerts; 1 is usual."""
-        known = self._ratios.get((role, name))
+    def ratios(self, name: str) -> Ratios:
+        """How much more often the name comes in each role than among all alerts; 1 is usual."""
+        known = self._ratios.get(name)
         if known is None:
-            total = self._totals.total() + len(self._names) + 1
-            usual = (self._names[name] + 1) / total
-            seen = self._counts[role][name] + PRIOR * usual
-            known = self._ratios[role, name] = seen / (self._totals[role] + PRIOR) / usual
+            usual = (self._names[name] + 1) / (self._totals.total() + len(self._names) + 1)
+            known = Ratios(*(self._ratio(role, name, usual) for role in Role))
+            if len(self._ratios) < self._limit:
+                self._ratios[name] = known
         return known
+
+    def _ratio(self, role: Role, name: str, usual: float) -> float:
+        seen = self._counts[role][name] + PRIOR * usual
+        return seen / (self._totals[role] + PRIOR) / usual

@@ -178,15 +178,14 @@ class Correlator:
 
     def _best(self, firing: Firing) -> Group | None:
         """The open incident that expects the firing most; None if a new one is likelier."""
-        name, names, at = firing.name, self._names, firing.starts_at
-        faults = names.ratio(Role.OWN, name) + names.ratio(Role.CALLER, name)
-        lone = group.LONE_PER_SECOND * names.ratio(Role.ALONE, name)
-        most = (lone + group.FAULTS_PER_SECOND * faults / 2) / len(self._graph)
+        entity, at = firing.entity, firing.starts_at
+        ratios = self._names.ratios(firing.name)
+        most = group.LONE * ratios.alone + group.FAULTS * (ratios.own + ratios.caller) / 2
         best = None
         for each in self._open.values():
             if not each.starts or abs(each.starts[-1] - at) > self._settings.apart:
                 continue
-            mark = each.predicts(firing)
+            mark = each.predicts(entity, ratios)
             if not mark:
                 continue
             odds = mark * each.rate(at) * each.ended_with(firing.ended)

@@ -12,12 +12,11 @@ import math
 from collections import Counter
 
 from prunella.core.incidents import cooccurrence, topology, values
-from prunella.core.incidents.cooccurrence import Role
 
-LONE_PER_SECOND = 1 / 100
-"""How often an alert comes that no other belongs to. It is weighed in logs: the order matters."""
-FAULTS_PER_SECOND = 1 / 900
-"""How often a fault begins, in a busy quarter of an hour."""
+LONE = 1 / 36_000
+"""How often an object has an alert that no other belongs to, per second: every ten hours."""
+FAULTS = 1 / 302_400
+"""How often a fault begins at an object, per second: twice a week. Both are weighed in logs."""
 WINDOW = 120.0
 """Seconds: symptoms of one fault begin, and end, within a few minutes of each other."""
 EXPECTED = 3.0
@@ -135,7 +134,7 @@ class Group:
             prior = math.log(len(self._graph) + 1)
             lone = -math.inf
             if len(self.entities) == 1:
-                lone = math.log(LONE_PER_SECOND / FAULTS_PER_SECOND) + prior
+                lone = math.log(LONE / FAULTS) + prior
             best = max(lone, base + max(self.causes.values()))
             weights = {
                 cause: math.exp(base + value - best)
@@ -165,20 +164,18 @@ class Group:
             known = self._expected[entity] = (own, caller)
         return known
 
-    def predicts(self, firing: Firing) -> float:
-        """How likely the next alert of this incident is one like that (Dirichlet-multinomial)."""
-        entity, name, names = firing.entity, firing.name, self._names
+    def predicts(self, entity: int, ratios: cooccurrence.Ratios) -> float:
+        """How likely the next alert is of this object and name (Dirichlet-multinomial)."""
         own, caller = self.expects(entity)
         seen = self.entities.get(entity, 0)
         if not seen and not own + caller:
             return 0.0
-        fresh = own * names.ratio(Role.OWN, name) + caller * names.ratio(Role.CALLER, name)
+        fresh = own * ratios.own + caller * ratios.caller
         again = 0.0
         if seen:
-            alone = names.ratio(Role.ALONE, name)
-            again = alone
+            again = ratios.alone
             if own + caller:
-                again = (1 - self.alone) * fresh / (own + caller) + self.alone * alone
+                again = (1 - self.alone) * fresh / (own + caller) + self.alone * ratios.alone
         return (seen * again + SPREAD * fresh) / (len(self.firings) + SPREAD)
 
     def rate(self, at: float) -> float:
@@ -207,7 +204,7 @@ class Group:
         both = [entity for entity in other.entities if entity in self.entities]
         joint = self._joint(other, sorted(common), both)
         first, second = (self, other) if self.onset <= other.onset else (other, self)
-        time = math.log(max(first.rate(second.onset), 1e-12) / FAULTS_PER_SECOND)
+        time = math.log(max(first.rate(second.onset), 1e-12) / (FAULTS * len(self._graph)))
         return joint - self.evidence - other.evidence + time + self._ends_agree(other)
 
     def _joint(self, other: Group, common: list[int], both: list[int]) -> float:
@@ -242,12 +239,8 @@ class Group:
 
     def _weigh(self, name: str) -> tuple[float, float]:
         """What a name says for a cause at its own object, and at a callee, against chance."""
-        names = self._names
-        alone = names.ratio(Role.ALONE, name)
-        return (
-            math.log(names.ratio(Role.OWN, name) / alone),
-            math.log(names.ratio(Role.CALLER, name) / alone),
-        )
+        own, caller, alone = self._names.ratios(name)
+        return math.log(own / alone), math.log(caller / alone)
 
     def _by_role(self, entity: int, symptom: list[float]) -> dict[int, float]:
         reach = self._graph.reach[entity].items()
