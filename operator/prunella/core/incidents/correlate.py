@@ -38,7 +38,7 @@ class Settings:
     """The same series firing again this long after the resolution opens the incident again."""
     settle: float = 600.0
     """How long after it came, or ended, an alert may still move to another open incident."""
-    review: float = 30.0
+    review: float = 60.0
     """How often young alerts and merges are looked at."""
     apart: float = 900.0
     """Symptoms that begin further apart than this are not put together by topology."""

@@ -155,7 +155,8 @@ class Group:
         known = self._expected.get(entity)
         if known is None:
             reach, own, caller = self._graph.reach[entity], 0.0, 0.0
-            for cause, weight in posterior.items():
+            related = not posterior.keys().isdisjoint(reach)
+            for cause, weight in posterior.items() if related else ():
                 each = reach.get(cause)
                 if each is not None and each.hops:
                     caller += weight * each.probability
@@ -249,6 +250,6 @@ class Group:
     def _shift(self, by: dict[int, float], sign: float = 1.0) -> None:
         for cause, value in by.items():
             self.causes[cause] = self.causes.get(cause, 0.0) + sign * value
-            if abs(self.causes[cause]) < ROUNDING:
+            if sign < 0 and abs(self.causes[cause]) < ROUNDING:
                 del self.causes[cause]  # what was added is taken away again
         self._posterior = None
