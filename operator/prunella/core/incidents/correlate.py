@@ -44,7 +44,7 @@ class Settings:
     """Symptoms that begin further apart than this are not put together by topology."""
     company: float = 300.0
     """Two alerts of neighbours within this time keep each other company."""
-    certain: float = 2.0
+    certain: float = 3.0
     """How many nats better one cause must explain two incidents than two causes."""
     limit: int = 50_000
     """Firings followed at once; the incident that was silent longest is given up beyond it."""

@@ -24,7 +24,7 @@ FADES = 300.0
 """A fault that just began is expected to show `EXPECTED` more symptoms soon, fading in seconds."""
 EARLY = 60.0
 """Seconds by which a symptom may begin before the first that was seen."""
-SPREAD = 10.0
+SPREAD = 20.0
 """Alerts it takes until those seen so far weigh as much as what the topology expects."""
 ENDS = 90.0
 ENDS_APART = 1200.0
@@ -205,7 +205,10 @@ class Group:
         both = [entity for entity in other.entities if entity in self.entities]
         joint = self._joint(other, sorted(common), both)
         first, second = (self, other) if self.onset <= other.onset else (other, self)
-        time = math.log(max(first.rate(second.onset), 1e-12) / (FAULTS * len(self._graph)))
+        # What kept to one object over many alerts rarely spreads now.
+        spreads = (len(first.entities) + 1) / (len(first.firings) + 1)
+        rate = max(first.rate(second.onset) * spreads, 1e-12)
+        time = math.log(rate / (FAULTS * len(self._graph)))
         return joint - self.evidence - other.evidence + time + self._ends_agree(other)
 
     def _joint(self, other: Group, common: list[int], both: list[int]) -> float:
