@@ -132,6 +132,8 @@ def table(found: Mapping[str, int]) -> None:
         print(
             f"{part or 'all':8s}{len(some):3d} cases  top-1 {shares[0]:.3f}  top-3 {shares[1]:.3f}"
         )
+    if len(found) < 2:
+        return
     all_places, rng = np.array(list(found.values())), np.random.default_rng(0)
     halves = [rng.permutation(all_places)[: len(all_places) // 2] for _ in range(HALVES)]
     low, high = np.quantile([np.mean(half < 1) for half in halves], (0.05, 0.95))

@@ -138,19 +138,21 @@ def test_flapping_is_counted_in_one_incident() -> None:
 
 
 def test_incidents_that_turn_out_to_be_one_are_merged_into_the_older() -> None:
-    """Two callers of two services, until what both depend on shows up."""
+    """Two services with nothing in common but their rack, until the rack's own alerts come."""
     alerts = [
-        alert(storms.place("Node", "n1"), 0, "NodeNotReady"),
-        alert("front", 10),
-        alert("cart", 20),
-        alert("db", 25),
-        alert("front", 30, "ErrorRate"),
+        alert("mail", 0),
+        alert("front", 200),
+        alert(storms.place("Node", "n4"), 208, "NodeNotReady"),
+        alert(storms.place("Rack", "r3"), 209, "RackDown"),
+        alert(storms.place("Node", "n5"), 210, "NodeNotReady"),
     ]
-    correlator = storms.run(*alerts)
+    assert [[0], [1]] == storms.together(storms.run(*alerts[:2], until=206.0), *alerts[:2])
+    correlator = storms.run(*alerts, until=500.0)
     (incident,) = correlator.incidents()
-    for gone in correlator.merged:
-        assert values.State.MERGED is correlator.state(gone)
-        assert incident.id == correlator.current(gone)
+    assert "incident-1" == incident.id
+    assert {"incident-2": "incident-1"} == correlator.merged
+    assert values.State.MERGED is correlator.state("incident-2")
+    assert "incident-1" == correlator.current("incident-2")
 
 
 def test_why_is_told_with_numbers() -> None:

@@ -11,17 +11,18 @@ from prunella.core.incidents import correlate, values
 from tests.unit.core.incidents import storms
 
 ALERTS = st.builds(
-    lambda target, step, late, name, firing, pod: storms.alert(
-        target, step * 40.0, name, firing=firing, received=step * 40.0 + late, pod=pod
+    lambda target, at, late, name, firing, pod: storms.alert(
+        target, at, name, firing=firing, received=at + late, pod=pod
     ),
     target=st.sampled_from(storms.SERVICES),
-    step=st.integers(0, 120),
+    at=st.sampled_from((0.0, 40.0, 80.0, 120.0, 1200.0, 1240.0, 1280.0, 5000.0, 5040.0)),
     late=st.sampled_from((0.0, 40.0, 80.0)),
     name=st.sampled_from(("Latency", "Errors", "Disk")),
     firing=st.booleans(),
     pod=st.sampled_from("ab"),
 )
 STREAMS = st.lists(ALERTS, max_size=40)
+FLOODS = st.lists(ALERTS, min_size=30, max_size=60)
 SMALL = correlate.Settings(limit=8)
 
 
@@ -78,7 +79,7 @@ def test_nothing_attaches_to_a_resolved_incident(alerts: list[values.Alert]) -> 
             heard.add(each.fingerprint)
 
 
-@given(STREAMS)
+@given(FLOODS)
 def test_memory_is_bounded(alerts: list[values.Alert]) -> None:
     """However many alerts come, no more than the limit are followed."""
     correlator = correlate.Correlator(storms.graph(), SMALL)
