@@ -1,0 +1,1 @@
+"""One incident for what belongs together, and who is suspected of it."""

@@ -1,0 +1,98 @@
+"""The values of correlation and diagnosis. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from prunella.core import model
+
+
+class Series(NamedTuple):
+    """What an alert is about: the same series may fire, resolve and fire again."""
+
+    target: model.Ref
+    name: str
+    labels: tuple[tuple[str, str], ...]
+
+
+class Fingerprint(NamedTuple):
+    """One firing of one series: repeats and the end of it carry the same fingerprint."""
+
+    series: Series
+    starts_at: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Alert:
+    """One notification, of an alert or a finding, as it arrived."""
+
+    received: float
+    starts_at: float
+    firing: bool
+    name: str
+    target: model.Ref
+    """The owner at the top of the chain: the Deployment, not its pod."""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What makes two notifications the same firing."""
+        series = Series(self.target, self.name, tuple(sorted(self.labels.items())))
+        return Fingerprint(series, self.starts_at)
+
+
+class State(enum.StrEnum):
+    """Where an incident stands. Nothing attaches to one that is not Open."""
+
+    OPEN = "Open"
+    RESOLVED = "Resolved"
+    MERGED = "Merged"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason for a suspicion: what kind of observation, when, and a sentence with numbers."""
+
+    kind: str
+    """``anomaly``, ``topology`` or ``alerts``; a source of evidence adds a word of its own."""
+    sentence: str
+    at: float | None = None
+    weight: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Suspect:
+    """An object that may be the cause, most suspicious first in a ranking."""
+
+    target: model.Ref
+    score: float
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """The alerts of one name on one owner, joined: what a person counts as one symptom."""
+
+    target: model.Ref
+    name: str
+    first: float
+    count: int
+    firing: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Incident:
+    """What belongs together, as of now."""
+
+    id: str
+    state: State
+    onset: float
+    last: float
+    members: tuple[Member, ...]
+    suspects: tuple[Suspect, ...]
+    flaps: int = 0
+    reopened: int = 0
+    merged_into: str = ""
