@@ -335,11 +335,13 @@ JOINS: Mapping[str, tuple[dict[str, object], dict[str, float]]] = {
 }
 PODS = {
     "web-5d4f7c8b9d-x2x4z": "9",
-    "web-5d4f7c8b9d-abcde": "4",
-    "web-6d4f7c8b9d-fghij": "1",
+    "web-5d4f7c8b9d-bcdfg": "4",
+    "web-6d4f7c8b9d-fghjk": "1",
     "web-5d4f7c8b9d-nnnnn": "Inf",
     "web-api-7c8b9d5d4f-zzzzz": "5",
+    "web-migrate-1a2b3": "99",
 }
+"""The last is nobody's."""
 
 
 @pytest.mark.parametrize(("params", "expected"), JOINS.values(), ids=JOINS)
