@@ -35,7 +35,8 @@ from numpy.typing import ArrayLike, NDArray
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._baseline import calendar, events, level, season, tail
+from prunella.detectors._baseline import calendar, episodes, events, level, season, tail
+from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -101,6 +102,7 @@ class Baseline:
         self._season = season.Season(n)
         self._tail = tail.Tail(n, 6)
         self._events = events.Events(n)
+        self._episodes = episodes.Episodes(n, 6)
         self._n = n
 
     def tick(self, times: ArrayLike, values: ArrayLike, given: ArrayLike | None = None) -> Tick:
@@ -119,15 +121,22 @@ class Baseline:
         sampled = np.isfinite(y) & judged
         dt = self._level.advance(t, sampled)
         now = season.place(local)
+        still = self._level.note_still(x, sampled, dt)
         residual = self._level.residual(self._season, now, y, sampled)
         sizes = tail.place(self._level.sizes(residual))
-        score = self._score(sizes, sampled)
-        change = self._events.follow(t, score, sampled, self._limits)
-        tick = self._tick(score, change, sampled, self._band(residual, explained))
+        shares = self._tail.share(sizes, _KINDS[self._params.direction])
+        ready = sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
+        raw = np.where(ready, np.maximum(-np.log10(shares.min(axis=0)) - self._level.density, 0.0), 0.0)
+        change = self._events.follow(t, raw, sampled, self._limits)
+        score = self._excuse(t, raw, shares, sizes, residual, sampled, change)
+        onset = self._events.report(t, score, sampled, self._limits)
+        tick = self._tick(score, onset, change, sampled, self._band(residual, explained))
         counted = change.counted & (self._level.seen > level.FEWEST)
-        self._tail.count(sizes, counted, self._level.memory)
+        self._tail.count(self._winsorised(sizes), counted, self._level.memory)
         learned = np.where(change.frozen, 0.0, dt)
-        self._season.learn(now, residual.season, residual.raw, residual.limit, learned)
+        sdt = dt if xx.get('sl_all', 1) else learned
+        self._season.learn(now, residual.season, residual.over, residual.limit, sdt, learned)
+        self._season.compare(residual.season, residual.over, residual.limit, self._level.age, dt)
         self._level.learn(residual, learned, dt, self._events.active)
         self._level.settle(change.shifted)
         if given is not None:
@@ -142,6 +151,7 @@ class Baseline:
         self._season.absorb(other._season)
         self._tail.absorb(other._tail)
         self._events.absorb(other._events)
+        self._episodes.absorb(other._episodes)
         self._n += other._n
 
     def keep(self, rows: Ints) -> None:
@@ -150,6 +160,7 @@ class Baseline:
         self._season.keep(rows)
         self._tail.keep(rows)
         self._events.keep(rows)
+        self._episodes.keep(rows)
         self._n = len(rows)
 
     def _explained(self, given: ArrayLike | None) -> Floats:
@@ -157,22 +168,50 @@ class Baseline:
             return np.zeros(self._n)
         return self._level.explained(np.asarray(given, np.float64))
 
-    def _score(self, sizes: tail.Place, sampled: Bools) -> Floats:
-        """The rarest size in the directions asked for; 0 while there is nothing to compare."""
-        rarity = self._tail.rarity(sizes, _KINDS[self._params.direction])
-        ready = sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
-        return np.where(ready, np.maximum(rarity - self._level.density, 0.0), 0.0)
+    def _excuse(self, t, raw, shares, sizes, residual, sampled, change):
+        rows_ = np.flatnonzero(sampled & (self._events.active | (raw >= self._params.recover)))
+        if not rows_.size:
+            return raw
+        kinds = _KINDS[self._params.direction]
+        moment = t if len(t) == 1 else t[rows_]
+        density = self._level.density[rows_]
+        at = sizes.at[:, rows_]
+        rest = residual.rest[rows_]
+        score = raw.copy()
+        if xx.get('cap', 1):
+            most = self._episodes.most(moment, rows_, at, self._level.age[rows_], self._level.still[rows_] > 0.8, self._level.step[rows_], density)
+            each = np.minimum(-np.log10(shares[:, rows_]) - density, most[kinds])
+            score[rows_] = np.minimum(raw[rows_], np.maximum(each.max(axis=0), 0.0))
+        if xx.get('habit', 1):
+            score[rows_] = np.where(self._episodes.habitual(moment, rows_, rest), 0.0, score[rows_])
+        active = np.flatnonzero(sampled & self._events.active)
+        if active.size:
+            mom = t if len(t) == 1 else t[active]
+            begun = change.begun[active]
+            self._episodes.note(mom, active, begun, residual.rest[active], sizes.at[:, active])
+        return score
+
+    def _winsorised(self, sizes):
+        active = np.flatnonzero(self._events.active)
+        if not active.size or not xx.get('win', 1):
+            return sizes
+        rarity = self._params.trigger + self._level.density[active]
+        most = self._tail.sizes_of(rarity, slice(0, 6), active)
+        some = tail.no_larger(tail.Place(sizes.at[:, active], sizes.classes[:, active]), most)
+        sizes.classes[:, active] = some.classes
+        return sizes
 
     def _band(self, residual: level.Residual, explained: Floats) -> tuple[Floats, Floats, Floats]:
         """Expected value, and the two beyond which a sample by itself would trigger."""
         season, rarity = residual.season, self._params.trigger + self._level.density
-        base = self._level.level + season.week + explained
+        base = self._level.level + explained
         above, below = self._tail.sizes_of(rarity, _SAMPLE) * residual.hour_noise
         return base + season.middle, base + season.lower - below, base + season.upper + above
 
     def _tick(
         self,
         score: Floats,
+        onset: Floats,
         change: events.Change,
         sampled: Bools,
         band: tuple[Floats, Floats, Floats],
@@ -180,8 +219,8 @@ class Baseline:
         learning = self._level.age < self._learn
         return Tick(
             np.where(sampled, score, np.nan),
-            change.onset,
-            self._events.active & sampled & ~learning,
+            onset,
+            self._events.sick & sampled & ~learning,
             ~sampled | learning,
             learning,
             change.shifted,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunella.detectors._baseline import rows
+from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -32,7 +33,7 @@ class Limits:
 class Change:
     """What a tick changes: shape (n,) each."""
 
-    onset: Floats
+    begun: Bools
     shifted: Bools
     frozen: Bools
     """Nothing of level, season and noise is learned."""
@@ -41,34 +42,42 @@ class Change:
 
 
 class Events(rows.Rows):
-    """The anomaly of each of ``n`` series: 4 numbers, 25 bytes each."""
+    """The anomaly of each of ``n`` series: 5 numbers, 34 bytes each."""
 
-    __slots__ = ("active", "peak", "reported", "since")
+    __slots__ = ("active", "peak", "reported", "sick", "since")
 
     def __init__(self, n: int) -> None:
         self.active = np.zeros(n, np.bool_)
         self.since = np.zeros(n)
+        self.sick = np.zeros(n, np.bool_)
         self.reported = np.full(n, -np.inf)
         self.peak = np.zeros(n)
 
     def follow(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Change:
         """Move on by one score of each series. Without a sample nothing changes."""
         triggers = sampled & (score >= limits.trigger)
-        self.since = np.where(triggers & ~self.active, t, self.since)
+        begun = triggers & ~self.active
+        self.since = np.where(begun, t, self.since)
         # A score that triggers is one that does not recover.
         self.active = triggers | (self.active & ~(sampled & (score < limits.recover)))
         lasted = t - self.since
-        held = self.active & (lasted > 0.0)
-        quiet = ~held & (t - self.reported > limits.cooldown)
-        self.peak = np.where(quiet, 0.0, self.peak)
-        news = sampled & (quiet | (score > self.peak + RARER))
-        louder = triggers & (score > self.peak)
-        self.peak = np.where(louder, score, self.peak)
-        self.reported = np.where(louder, t, self.reported)
         old = self.active & (lasted >= limits.adapt)
         shifted = sampled & old & (lasted < np.inf)
         frozen = ~sampled | (self.active & ~old)
-        counted = sampled & (~frozen | (lasted < COUNTED))
+        counted = sampled & (~frozen | (lasted < xx.get('counted', 1e12)))
         # The clock starts anew, so that what still goes on is taken for normal only once a day.
         self.since = np.where(shifted, t, self.since)
-        return Change(np.where(news, score, 0.0), shifted, frozen, counted)
+        return Change(begun, shifted, frozen, counted)
+
+    def report(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
+        """Who is sick, and what is news."""
+        triggers = sampled & (score >= limits.trigger)
+        held = self.sick & ~(triggers & ~self.sick)
+        self.sick = self.active & (triggers | (self.sick & ~(sampled & (score < limits.recover))))
+        quiet = ~(held & self.sick) & (t - self.reported > limits.cooldown)
+        self.peak = np.where(quiet, 0.0, self.peak)
+        news = sampled & (quiet | (score > self.peak + xx.get('rarer', RARER)))
+        told = news & triggers
+        self.peak = np.where(told, score, self.peak)
+        self.reported = np.where(told, t, self.reported)
+        return np.where(news, score, 0.0)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunella.detectors._baseline import rows, season
+from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -21,6 +22,9 @@ _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
 _UNCLIPPED = 28 * DAY
 _TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
+_NEAR = 3.0
+"""Noises within which a value is as it was."""
+_TRIAL = 3 * DAY
 _TINY = 1e-300
 
 
@@ -29,6 +33,8 @@ class Residual:
     """What a sample leaves of what was expected: shape (n,) each."""
 
     season: season.Expected
+    over: Floats
+    """Against the level alone."""
     raw: Floats
     """Against the middle of the season's band: what is learned."""
     rest: Floats
@@ -45,18 +51,23 @@ class Level(rows.Rows):
     __slots__ = (
         "age",
         "density",
+        "calm",
         "given",
+        "home",
         "last",
         "level",
         "long",
         "memory",
+        "newest",
         "noise",
         "paired",
         "seen",
         "short",
         "square",
         "step",
+        "still",
         "together",
+        "trial",
         "unclipped",
         "value",
     )
@@ -74,6 +85,15 @@ class Level(rows.Rows):
         """Powers of ten by which samples are denser than one in 5 minutes."""
         self.memory = np.full(n, _TAIL_SAMPLES)
         """Samples that the tail remembers: 4 weeks, and no fewer than 8064."""
+        self.calm = np.zeros(n)
+        """Samples in a row that are as expected."""
+        self.home = np.full(n, np.nan)
+        """The level before what lasted became the new one."""
+        self.trial = np.zeros(n)
+        """Seconds for which that is remembered."""
+        self.newest = np.full(n, np.nan)
+        self.still = np.zeros(n)
+        """Share of samples that are what the one before was."""
         self.last = np.full(n, np.nan)
         self.given = np.full(n, np.nan)
         self.value = np.full(n, np.nan)
@@ -94,6 +114,11 @@ class Level(rows.Rows):
             self._fade(np.where(sampled, np.maximum(since - dt, 0.0), 0.0))
         np.fmax(self.last, t, out=self.last, where=sampled)
         return np.where(sampled, dt, 0.0)
+
+    def note_still(self, x: Floats, sampled: Bools, dt: Floats) -> None:
+        same = (x == self.newest)
+        self.still += np.where(sampled, dt / np.maximum(np.minimum(self.age + dt, 14 * DAY), 1.0) * (same - self.still), 0.0)
+        self.newest = np.where(sampled, x, self.newest)
 
     def _fade(self, gap: Floats) -> None:
         """Let the short means fade: what was unusual before a gap is no news after it."""
@@ -145,24 +170,43 @@ class Level(rows.Rows):
             x, level = np.where(np.isnan(level), 0.0, x), np.where(np.isnan(level), 0.0, level)
         self.noise = np.maximum(self.noise, _FLOOR * self.unclipped)
         expected = season.expect(now, self.noise)
-        over = x - level - expected.week
-        rest = over - np.minimum(np.maximum(over, expected.lower), expected.upper)
+        over = x - level
+        rest = _beyond(over, expected)
+        if self.trial.any():
+            over, rest = self._at_home(x, over, rest, expected)
         # Rounding of the level itself is no deviation.
         least = 1e-9 * np.abs(level) + _TINY
         limit = np.where(self.seen > FEWEST, CLIP * self.noise, np.inf)
         hour_noise = np.maximum(expected.noise, least)
-        raw = over - expected.middle
-        return Residual(expected, raw, rest, hour_noise, np.maximum(self.noise, least), limit)
+        noise = np.maximum(self.noise, least)
+        return Residual(expected, over, over - expected.middle, rest, hour_noise, noise, limit)
+
+    def _at_home(
+        self, x: Floats, over: Floats, rest: Floats, expected: season.Expected
+    ) -> tuple[Floats, Floats]:
+        """Go back to the level before, where a value is as it was usual there."""
+        home = np.where(self.trial > 0.0, self.home, np.inf)
+        before = x - home
+        then = np.abs(_beyond(before, expected))
+        back = (then < _NEAR * self.noise) & (2.0 * then < np.abs(rest))
+        if not back.any():
+            return over, rest
+        self.level = np.where(back, home, self.level)
+        self.short = np.where(back, 0.0, self.short)
+        self.long = np.where(back, 0.0, self.long)
+        self.trial = np.where(back, 0.0, self.trial)
+        over = np.where(back, before, over)
+        return over, _beyond(over, expected)
 
     def sizes(self, residual: Residual) -> Floats:
         """Sample, jump and shift, upward then downward, in units of noise: shape (6, n)."""
         rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
         jump = rest - self.short
         sizes[0] = rest
-        # A return to what is expected is no anomaly.
-        sizes[1] = np.where(np.sign(rest) == np.sign(jump), jump, 0.0)
+        # A return to what is expected is no anomaly, nor is its echo in the longer mean.
+        sizes[1] = _away(jump, rest, xx.get('jl',1))
         sizes[:2] /= residual.hour_noise
-        sizes[2] = (self.short - self.long) / residual.noise
+        sizes[2] = _away(self.short - self.long, self.short, xx.get('sl',1)) / residual.noise
         np.negative(sizes[:3], out=sizes[3:])
         return np.maximum(sizes, 0.0, out=sizes)
 
@@ -172,6 +216,7 @@ class Level(rows.Rows):
         The shortest mean goes on by the seconds that passed, and sees an anomaly's end sooner.
         """
         raw, rest, limit = residual.raw, residual.rest, residual.limit
+        self._calm(rest, residual, active, passed)
         short, long, level = self._rates(rest, dt, passed, active)
         self.short += short * (rest - self.short)
         far = 4.0 * limit
@@ -182,8 +227,18 @@ class Level(rows.Rows):
         self.seen += passed > 0.0
         age = np.maximum(self.age, _TINY)
         self.noise += dt / np.minimum(age, _NOISE) * (np.abs(clipped) - self.noise)
+        self.trial = np.maximum(self.trial - passed, 0.0)
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
+
+    def _calm(self, rest: Floats, residual: Residual, active: Bools, passed: Floats) -> None:
+        """After an anomaly the means begin anew when two samples in a row are as expected."""
+        near = np.abs(rest) < _NEAR * residual.hour_noise
+        self.calm = np.where(passed > 0.0, np.where(near & active, self.calm + 1.0, 0.0), self.calm)
+        back = (self.calm >= xx.get('calm',2.0)) & (np.abs(self.short) > _NEAR * residual.noise)
+        if back.any():
+            self.short = np.where(back, rest, self.short)
+            self.long = np.where(back, rest, self.long)
 
     def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
         """By how much the short, the long mean and the level move: shape (3, n)."""
@@ -201,8 +256,24 @@ class Level(rows.Rows):
         return np.negative(rates, out=rates)
 
     def settle(self, shifted: Bools) -> None:
-        """Take what lasted for the new level."""
+        """Take what lasted for the new level; the one before is remembered for a while."""
         if shifted.any():
+            first = shifted & ~(self.trial > 0.0)
+            self.home = np.where(first, self.level, self.home)
+            self.trial = np.where(shifted, xx.get('trial',_TRIAL), self.trial)
             self.level = np.where(shifted, self.level + self.short, self.level)
             self.short = np.where(shifted, 0.0, self.short)
             self.long = np.where(shifted, 0.0, self.long)
+
+
+def _beyond(over: Floats, expected: season.Expected) -> Floats:
+    """What the band leaves."""
+    inside = np.minimum(np.maximum(over, expected.lower), expected.upper)
+    return np.asarray(over - inside)
+
+
+def _away(move: Floats, place: Floats, most: float) -> Floats:
+    """The part of a move that leads away from what is expected."""
+    far = np.minimum(np.abs(move), np.abs(place)) if most else np.abs(move)
+    ok = np.sign(move) == np.sign(place)
+    return np.asarray(np.where(ok, np.copysign(far, move), 0.0 if most != 0 else 0.0))

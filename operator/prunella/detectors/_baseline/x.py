@@ -1,0 +1,3 @@
+X = {}
+def get(k, d):
+    return X.get(k, d)
