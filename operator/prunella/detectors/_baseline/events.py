@@ -44,11 +44,12 @@ class Change:
 class Events(rows.Rows):
     """The anomaly of each of ``n`` series: 5 numbers, 34 bytes each."""
 
-    __slots__ = ("active", "peak", "reported", "sick", "since")
+    __slots__ = ("active", "peak", "reported", "samples", "sick", "since")
 
     def __init__(self, n: int) -> None:
         self.active = np.zeros(n, np.bool_)
         self.since = np.zeros(n)
+        self.samples = np.zeros(n)
         self.sick = np.zeros(n, np.bool_)
         self.reported = np.full(n, -np.inf)
         self.peak = np.zeros(n)
@@ -64,7 +65,8 @@ class Events(rows.Rows):
         old = self.active & (lasted >= limits.adapt)
         shifted = sampled & old & (lasted < np.inf)
         frozen = ~sampled | (self.active & ~old)
-        counted = sampled & (~frozen | (lasted < xx.get('counted', 1e12)))
+        self.samples = np.where(sampled, np.where(self.active, self.samples + 1.0, 0.0), self.samples)
+        counted = sampled & (~frozen | (self.samples <= xx.get('counted', 12.0)))
         # The clock starts anew, so that what still goes on is taken for normal only once a day.
         self.since = np.where(shifted, t, self.since)
         return Change(begun, shifted, frozen, counted)
