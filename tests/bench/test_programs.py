@@ -9,7 +9,19 @@ import sys
 import pytest
 
 BENCH = pathlib.Path(__file__).parents[2] / "bench"
-PROGRAMS = ["backtest", "canary", "forecast", "heal", "history", "latency", "nab", "rules", "scale"]
+PROGRAMS = [
+    "backtest",
+    "canary",
+    "events",
+    "forecast",
+    "generalise",
+    "heal",
+    "history",
+    "latency",
+    "nab",
+    "rules",
+    "scale",
+]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
