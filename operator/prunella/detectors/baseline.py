@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._baseline import calendar, episodes, events, level, season, tail
+from prunella.detectors._baseline import calendar, episodes, events, level, season, shapes, tail
 from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
@@ -102,7 +102,8 @@ class Baseline:
         self._season = season.Season(n)
         self._tail = tail.Tail(n, 6)
         self._events = events.Events(n)
-        self._episodes = episodes.Episodes(n, 6)
+        self._shapes = shapes.Shapes(n)
+        self._episodes = episodes.Episodes(n)
         self._n = n
 
     def tick(self, times: ArrayLike, values: ArrayLike, given: ArrayLike | None = None) -> Tick:
@@ -127,11 +128,34 @@ class Baseline:
         shares = self._tail.share(sizes, _KINDS[self._params.direction])
         ready = sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         raw = np.where(ready, np.maximum(-np.log10(shares.min(axis=0)) - self._level.density, 0.0), 0.0)
-        change = self._events.follow(t, raw, sampled, self._limits)
+        base = raw
+        situation = self._shapes.judge(y, dt, self._level.step)
+        other = np.where(ready, np.maximum(situation.rarity - self._level.density, 0), 0)
+        mode = xx.get('mode', 8)
+        zs = np.where(ready, self._level.local(y, sampled, dt, xx.get('zh', 48)*3600.0), 0.0) * 3.0/xx.get('zt', 7.0)
+        zs = np.minimum(zs, xx.get('zmax', 6.0))
+        self._dbg = (base, other, zs)
+        if mode == 3: raw = (base + other + zs) * xx.get('w3', 0.4)
+        elif mode == 4: raw = np.maximum(0.575 * (base + other), 0.5*(zs + np.maximum(base, other)))
+        elif mode == 5: raw = np.maximum(0.575 * (base + other), zs)
+        elif mode == 6:
+            three = np.sort(np.stack((base, other, zs)), axis=0); raw = 0.5*(three[1]+three[2]) * xx.get('w6', 1.0)
+        elif mode == 7:
+            three = np.sort(np.stack((base, other, zs)), axis=0); raw = three[1] * xx.get('w7', 1.15)
+        elif mode == 8: raw = np.maximum(np.maximum(0.575 * (base + other), 0.575*(zs+other)), 0.575*(zs+base))
+        if mode == 1:
+            raw = xx.get('w', 0.575) * (base + other)
+        elif mode == 2:
+            raw = np.minimum(base, other + xx.get('add', 1.0))
+            raw = np.maximum(raw, np.maximum(base, other) - xx.get('sure', 2.0))
+        if xx.get('coarse', 0):
+            raw = np.where(raw > 1, raw + xx.get('coarse',0)*np.log10(np.maximum(self._level.step/300.0, 1.0)), raw)
+        change = self._events.follow(t, raw, sampled, self._limits, base)
         score = self._excuse(t, raw, shares, sizes, residual, sampled, change)
         onset = self._events.report(t, score, sampled, self._limits)
         tick = self._tick(score, onset, change, sampled, self._band(residual, explained))
         counted = change.counted & (self._level.seen > level.FEWEST)
+        self._shapes.learn(situation, sampled & (~change.frozen | (t - self._events.since < xx.get('sc',3600))), self._level.memory)
         self._tail.count(self._winsorised(sizes), counted, self._level.memory)
         learned = np.where(change.frozen, 0.0, dt)
         sdt = dt if xx.get('sl_all', 1) else learned
@@ -151,6 +175,7 @@ class Baseline:
         self._season.absorb(other._season)
         self._tail.absorb(other._tail)
         self._events.absorb(other._events)
+        self._shapes.absorb(other._shapes)
         self._episodes.absorb(other._episodes)
         self._n += other._n
 
@@ -160,6 +185,7 @@ class Baseline:
         self._season.keep(rows)
         self._tail.keep(rows)
         self._events.keep(rows)
+        self._shapes.keep(rows)
         self._episodes.keep(rows)
         self._n = len(rows)
 
@@ -179,16 +205,15 @@ class Baseline:
         rest = residual.rest[rows_]
         score = raw.copy()
         if xx.get('cap', 1):
-            most = self._episodes.most(moment, rows_, at, self._level.age[rows_], self._level.still[rows_] > 0.8, self._level.step[rows_], density)
-            each = np.minimum(-np.log10(shares[:, rows_]) - density, most[kinds])
-            score[rows_] = np.minimum(raw[rows_], np.maximum(each.max(axis=0), 0.0))
+            most = self._episodes.most(moment, rows_, rest, self._level.age[rows_], self._level.still[rows_] > 0.8, self._level.step[rows_], density)
+            score[rows_] = np.minimum(raw[rows_], np.maximum(most, 0.0))
         if xx.get('habit', 1):
             score[rows_] = np.where(self._episodes.habitual(moment, rows_, rest), 0.0, score[rows_])
         active = np.flatnonzero(sampled & self._events.active)
         if active.size:
             mom = t if len(t) == 1 else t[active]
             begun = change.begun[active]
-            self._episodes.note(mom, active, begun, residual.rest[active], sizes.at[:, active])
+            self._episodes.note(mom, active, begun, residual.rest[active])
         return score
 
     def _winsorised(self, sizes):

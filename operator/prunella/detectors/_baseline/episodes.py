@@ -35,18 +35,16 @@ _LONGEST = 28 * DAY
 class Episodes(rows.Rows):
     """The anomalies of ``n`` series: 1.2 kB each."""
 
-    __slots__ = ("at", "begin", "end", "head", "high", "low")
+    __slots__ = ("begin", "end", "head", "high", "low")
 
-    def __init__(self, n: int, kinds: int) -> None:
+    def __init__(self, n: int) -> None:
         self.begin = np.full((KEPT, n), -np.inf)
         self.end = np.full((KEPT, n), -np.inf)
         self.high = np.zeros((KEPT, n), np.float32)
         self.low = np.zeros((KEPT, n), np.float32)
-        self.at = np.full((kinds, KEPT, n), -1.0, np.float32)
-        """Classes of the sizes."""
         self.head = np.zeros(n, np.intp)
 
-    def note(self, t: Floats, rows_: Ints, begun: Bools, rest: Floats, at: Floats) -> None:
+    def note(self, t: Floats, rows_: Ints, begun: Bools, rest: Floats) -> None:
         """Go on with the newest anomaly of some series, or begin another."""
         self.head[rows_] = np.where(begun, (self.head[rows_] + 1) % KEPT, self.head[rows_])
         head = self.head[rows_]
@@ -54,7 +52,6 @@ class Episodes(rows.Rows):
         self.end[head, rows_] = t
         self.high[head, rows_] = np.maximum(np.where(begun, 0.0, self.high[head, rows_]), rest)
         self.low[head, rows_] = np.minimum(np.where(begun, 0.0, self.low[head, rows_]), rest)
-        self.at[:, head, rows_] = np.maximum(np.where(begun, -1.0, self.at[:, head, rows_]), at) if xx.get('epmax',0) else np.where(begun, at, self.at[:, head, rows_])
 
     def habitual(self, t: Floats, rows_: Ints, rest: Floats) -> Bools:
         """Whether some series do now what they did on the last two days, or weeks."""
@@ -69,20 +66,17 @@ class Episodes(rows.Rows):
             found |= both
         return found
 
-    def most(self, t: Floats, rows_: Ints, at: Floats, age: Floats, still: Bools, step: Floats, density: Floats) -> Floats:
-        """The highest score that each kind's size may have, for how often it began: (kinds, rows)."""
-        as_large = self.at[:, :, rows_] >= at[:, None] - _NEAR
-        since = t - _LONGEST
-        recent = self.begin[:, rows_] > since
-        count = (as_large & recent).sum(axis=1)
-        oldest = np.where(recent, self.begin[:, rows_], t).min(axis=0)
-        full = recent.all(axis=0)
-        days = np.maximum(np.where(full, t - oldest, np.minimum(age, _LONGEST)), DAY) / DAY
-        rate = count / days
-        # once a day: 3 ; for a series that stands still: a sample each
-        a_sample = np.where(still, count * step / (days * DAY), 0.0)
-        most = np.full(rate.shape, np.inf)
-        np.log10(rate, out=most, where=rate > 0.0)
-        other = np.full(rate.shape, np.inf)
-        np.log10(a_sample, out=other, where=a_sample > 0.0)
-        return np.minimum(np.where(rate > 0, xx.get('once',_ONCE_A_DAY) - most, np.inf), np.where(a_sample > 0, -other - density, np.inf))
+    def most(self, t: Floats, rows_: Ints, rest: Floats, age: Floats, still: Bools, step: Floats, density: Floats) -> Floats:
+        """The highest score that some series may have, for how often they went as far."""
+        begin = self.begin[:, rows_]
+        recent = begin > t - _LONGEST
+        near = xx.get('near', 0.7)
+        as_far = np.where(rest > 0.0, self.high[:, rows_] >= near * rest, self.low[:, rows_] <= near * rest)
+        count = (as_far & recent).sum(axis=0)
+        oldest = np.where(recent, begin, t).min(axis=0)
+        days = np.where(recent.all(axis=0), t - oldest, np.minimum(age, _LONGEST))
+        days = np.maximum(days, DAY) / DAY
+        # In a series that stands still each one is as much as a sample.
+        once = np.where(still, np.log10(DAY / step) - density, xx.get('once', _ONCE_A_DAY))
+        rate = np.maximum(count, 0.001) / days
+        return np.where(count > 0, once - np.log10(rate), np.inf)

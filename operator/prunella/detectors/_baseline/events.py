@@ -54,13 +54,13 @@ class Events(rows.Rows):
         self.reported = np.full(n, -np.inf)
         self.peak = np.zeros(n)
 
-    def follow(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Change:
+    def follow(self, t: Floats, score: Floats, sampled: Bools, limits: Limits, base: Floats) -> Change:
         """Move on by one score of each series. Without a sample nothing changes."""
         triggers = sampled & (score >= limits.trigger)
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
         # A score that triggers is one that does not recover.
-        self.active = triggers | (self.active & ~(sampled & (score < limits.recover)))
+        self.active = triggers | (self.active & ~(sampled & ((score < limits.recover) | (base < xx.get('rb',0.5) * limits.recover))))
         lasted = t - self.since
         old = self.active & (lasted >= limits.adapt)
         shifted = sampled & old & (lasted < np.inf)

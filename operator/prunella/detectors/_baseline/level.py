@@ -58,6 +58,8 @@ class Level(rows.Rows):
         "level",
         "long",
         "memory",
+        "lmean",
+        "lvar",
         "newest",
         "noise",
         "paired",
@@ -92,6 +94,8 @@ class Level(rows.Rows):
         self.trial = np.zeros(n)
         """Seconds for which that is remembered."""
         self.newest = np.full(n, np.nan)
+        self.lmean = np.full(n, np.nan)
+        self.lvar = np.zeros(n)
         self.still = np.zeros(n)
         """Share of samples that are what the one before was."""
         self.last = np.full(n, np.nan)
@@ -114,6 +118,16 @@ class Level(rows.Rows):
             self._fade(np.where(sampled, np.maximum(since - dt, 0.0), 0.0))
         np.fmax(self.last, t, out=self.last, where=sampled)
         return np.where(sampled, dt, 0.0)
+
+    def local(self, x, sampled, dt, span):
+        first = np.isnan(self.lmean) & sampled
+        self.lmean = np.where(first, x, self.lmean)
+        away = np.where(sampled, x - self.lmean, 0.0)
+        z = np.abs(away) / np.sqrt(np.maximum(self.lvar, 1e-300) + 1e-12*self.lmean**2)
+        rate = -np.expm1(-dt / np.maximum(np.minimum(self.age + dt, span), 1.0))
+        self.lmean = self.lmean + rate * away
+        self.lvar += rate * (away**2 - self.lvar)
+        return z
 
     def note_still(self, x: Floats, sampled: Bools, dt: Floats) -> None:
         same = (x == self.newest)

@@ -94,6 +94,10 @@ class Tail(rows.Rows):
             p.reshape(-1)[far] = np.maximum(beyond, seen.reshape(-1)[far] / total)
         return np.asarray(np.minimum(np.maximum(p, 10.0**-MAX_RARITY), 1.0))
 
+    def rarity(self, place: Place, kinds: slice) -> Floats:
+        """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
+        return np.asarray(-np.log10(self.share(place, kinds).min(axis=0)))
+
     def sizes_of(self, rarity: Floats, kinds: slice, rows_: Ints | slice = slice(None)) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
         reached = self.reached[kinds][:, rows_]
