@@ -150,7 +150,8 @@ class Baseline:
             raw = np.maximum(raw, np.maximum(base, other) - xx.get('sure', 2.0))
         if xx.get('coarse', 0):
             raw = np.where(raw > 1, raw + xx.get('coarse',0)*np.log10(np.maximum(self._level.step/300.0, 1.0)), raw)
-        change = self._events.follow(t, raw, sampled, self._limits, base)
+        change = self._events.follow(t, raw, sampled, self._limits, base, self._level.ease(residual, sampled), np.abs(residual.rest) >= level._NEAR * residual.hour_noise)
+        self._level.forget(change.ended, residual)
         score = self._excuse(t, raw, shares, sizes, residual, sampled, change)
         onset = self._events.report(t, score, sampled, self._limits)
         tick = self._tick(score, onset, change, sampled, self._band(residual, explained))

@@ -230,7 +230,6 @@ class Level(rows.Rows):
         The shortest mean goes on by the seconds that passed, and sees an anomaly's end sooner.
         """
         raw, rest, limit = residual.raw, residual.rest, residual.limit
-        self._calm(rest, residual, active, passed)
         short, long, level = self._rates(rest, dt, passed, active)
         self.short += short * (rest - self.short)
         far = 4.0 * limit
@@ -245,14 +244,17 @@ class Level(rows.Rows):
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
 
-    def _calm(self, rest: Floats, residual: Residual, active: Bools, passed: Floats) -> None:
-        """After an anomaly the means begin anew when two samples in a row are as expected."""
-        near = np.abs(rest) < _NEAR * residual.hour_noise
-        self.calm = np.where(passed > 0.0, np.where(near & active, self.calm + 1.0, 0.0), self.calm)
-        back = (self.calm >= xx.get('calm',2.0)) & (np.abs(self.short) > _NEAR * residual.noise)
-        if back.any():
-            self.short = np.where(back, rest, self.short)
-            self.long = np.where(back, rest, self.long)
+    def ease(self, residual: Residual, sampled: Bools) -> Bools:
+        """Note whether samples are as expected; true where two in a row are."""
+        near = np.abs(residual.rest) < xx.get('neark', _NEAR) * residual.hour_noise
+        self.calm = np.where(sampled, np.where(near, self.calm + 1.0, 0.0), self.calm)
+        return self.calm >= 2.0
+
+    def forget(self, ended: Bools, residual: Residual) -> None:
+        """After an anomaly the means begin anew with what is as expected."""
+        if ended.any():
+            self.short = np.where(ended, residual.rest, self.short)
+            self.long = np.where(ended, residual.rest, self.long)
 
     def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
         """By how much the short, the long mean and the level move: shape (3, n)."""
