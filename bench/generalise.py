@@ -37,8 +37,8 @@ from prunella.detectors import baseline  # noqa: E402
 
 GRID: Mapping[str, Mapping[str, Any]] = {
     "shipped": {},
-    "cooldown 6h": {"cooldown": "6h"},
-    "cooldown 2d": {"cooldown": "2d"},
+    
+    
     "adapt 12h": {"adapt": "12h"},
     "learn 1d": {"learn": "1d"},
     "state at 2.7": {"trigger": 2.7},

@@ -81,9 +81,6 @@ class Baseline(base.ApiModel):
     learn: types.Duration = pydantic.Field(
         types.duration("6h"), description="History before the first verdict; Unknown until then."
     )
-    cooldown: types.Duration = pydantic.Field(
-        types.duration("6h"), description="One report per anomaly and so long after it began."
-    )
     adapt: types.Duration = pydantic.Field(
         types.duration("1d"), description="What lasts so long is the new normal."
     )

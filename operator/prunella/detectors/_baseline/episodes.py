@@ -1,13 +1,15 @@
 """The last anomalies of each series: what comes again at its hour is a habit, not an anomaly.
 
-Of each of the last 24 anomalies are kept: when it began and ended, how far it went up and down,
-and how rare each size of it was when it began.  They answer two questions:
+Of each of the last 24 anomalies are kept: when it began and ended, and how far it went up and
+down.  They answer two questions:
 
-- *Is it a habit?*  An anomaly that came at this hour, or up to an hour beside it, on the last two
-  days, or in the last two weeks, and went as far, is what the series does.
-- *How often?*  What has begun more than once a day is no anomaly whatever its size: the score
-  is at most ``3 - log10(times a day)``.  In a series that nearly always stands still each time
-  counts as much as a sample of it.
+- *Is it a habit?*  What came at this hour, or up to an hour beside it, on each of the last two
+  days or in each of the last two weeks, and went as far, is what the series does.
+- *How often?*  What begins more than once a day is no anomaly, however far it goes: the score is
+  at most ``3 - log10(times a day)``.  In a series that nearly always stands still each
+  counts as one of its samples.
+
+So an incident counts once, at its hour: it comes again every other day and is found each time.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunella.detectors._baseline import rows
-from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -25,17 +26,20 @@ Ints = NDArray[np.intp]
 KEPT = 24
 DAY, WEEK = 86400.0, 7 * 86400.0
 _BESIDE = 3600.0
-_AS_FAR = 1.5
+_FURTHER = 1.5
+"""A habit may go so many times as far as it went."""
+_AS_FAR = 0.7
+"""What went this share as far counts for how often it came."""
 _ONCE_A_DAY = 3.0
-_NEAR = 1.0
-"""Classes of size by which another is as large."""
 _LONGEST = 28 * DAY
+_STILL = 0.8
+"""The share of samples equal to the one before from which on a series stands still."""
 
 
 class Episodes(rows.Rows):
-    """The anomalies of ``n`` series: 1.2 kB each."""
+    """The anomalies of ``n`` series: 0.6 kB each."""
 
-    __slots__ = ("begin", "end", "head", "high", "low")
+    __slots__ = ("begin", "end", "head", "high", "low", "newest", "still")
 
     def __init__(self, n: int) -> None:
         self.begin = np.full((KEPT, n), -np.inf)
@@ -43,40 +47,50 @@ class Episodes(rows.Rows):
         self.high = np.zeros((KEPT, n), np.float32)
         self.low = np.zeros((KEPT, n), np.float32)
         self.head = np.zeros(n, np.intp)
+        self.newest = np.full(n, np.nan)
+        self.still = np.zeros(n)
 
-    def note(self, t: Floats, rows_: Ints, begun: Bools, rest: Floats) -> None:
+    def follow(self, x: Floats, age: Floats, dt: Floats) -> None:
+        """Note whether the series stands still; ``dt`` 0 is no sample."""
+        rate = dt / np.maximum(np.minimum(age + dt, 14 * DAY), 1.0)
+        self.still += rate * ((x == self.newest) - self.still)
+        self.newest = np.where(dt > 0.0, x, self.newest)
+
+    def note(self, t: Floats, series: Ints, begun: Bools, rest: Floats) -> None:
         """Go on with the newest anomaly of some series, or begin another."""
-        self.head[rows_] = np.where(begun, (self.head[rows_] + 1) % KEPT, self.head[rows_])
-        head = self.head[rows_]
-        self.begin[head, rows_] = np.where(begun, t, self.begin[head, rows_])
-        self.end[head, rows_] = t
-        self.high[head, rows_] = np.maximum(np.where(begun, 0.0, self.high[head, rows_]), rest)
-        self.low[head, rows_] = np.minimum(np.where(begun, 0.0, self.low[head, rows_]), rest)
+        head = (self.head[series] + begun) % KEPT
+        self.head[series] = head
+        self.begin[head, series] = np.where(begun, t, self.begin[head, series])
+        self.end[head, series] = t
+        high, low = (np.where(begun, 0.0, each[head, series]) for each in (self.high, self.low))
+        self.high[head, series] = np.maximum(high, rest)
+        self.low[head, series] = np.minimum(low, rest)
 
-    def habitual(self, t: Floats, rows_: Ints, rest: Floats) -> Bools:
+    def habitual(self, t: Floats, series: Ints, rest: Floats) -> Bools:
         """Whether some series do now what they did on the last two days, or weeks."""
-        begin, end = self.begin[:, rows_], self.end[:, rows_]
-        far = (rest <= _AS_FAR * self.high[:, rows_]) & (rest >= _AS_FAR * self.low[:, rows_])
-        found = np.zeros(len(rows_), np.bool_)
+        begin, end = self.begin[:, series], self.end[:, series]
+        far = rest <= _FURTHER * self.high[:, series]
+        far &= rest >= _FURTHER * self.low[:, series]
+        found = np.zeros(len(series), np.bool_)
         for period in (DAY, WEEK):
-            both = np.ones(len(rows_), np.bool_)
-            for back in (1, 2):
-                then = t - back * period
-                both &= ((begin <= then + _BESIDE) & (end >= then - _BESIDE) & far).any(axis=0)
+            both = np.ones(len(series), np.bool_)
+            for back in (period, 2 * period):
+                near = (begin <= t - back + _BESIDE) & (end >= t - back - _BESIDE)
+                both &= (near & far).any(axis=0)
             found |= both
         return found
 
-    def most(self, t: Floats, rows_: Ints, rest: Floats, age: Floats, still: Bools, step: Floats, density: Floats) -> Floats:
+    def most(self, t: Floats, series: Ints, rest: Floats, age: Floats, step: Floats) -> Floats:
         """The highest score that some series may have, for how often they went as far."""
-        begin = self.begin[:, rows_]
+        begin = self.begin[:, series]
         recent = begin > t - _LONGEST
-        near = xx.get('near', 0.7)
-        as_far = np.where(rest > 0.0, self.high[:, rows_] >= near * rest, self.low[:, rows_] <= near * rest)
-        count = (as_far & recent).sum(axis=0)
+        above = self.high[:, series] >= _AS_FAR * rest
+        below = self.low[:, series] <= _AS_FAR * rest
+        count = (np.where(rest > 0.0, above, below) & recent).sum(axis=0)
         oldest = np.where(recent, begin, t).min(axis=0)
-        days = np.where(recent.all(axis=0), t - oldest, np.minimum(age, _LONGEST))
-        days = np.maximum(days, DAY) / DAY
-        # In a series that stands still each one is as much as a sample.
-        once = np.where(still, np.log10(DAY / step) - density, xx.get('once', _ONCE_A_DAY))
-        rate = np.maximum(count, 0.001) / days
-        return np.where(count > 0, once - np.log10(rate), np.inf)
+        span = np.where(recent.all(axis=0), t - oldest, np.minimum(age, _LONGEST))
+        rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
+        # As -log10 of its share of the samples, or of those that are 5 minutes apart.
+        stands = np.log10(DAY / np.maximum(step, 300.0))
+        once = np.where(self.still[series] > _STILL, stands, _ONCE_A_DAY)
+        return np.where(count > 0, np.maximum(once - np.log10(rate), 0.0), np.inf)

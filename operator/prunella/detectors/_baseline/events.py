@@ -8,15 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunella.detectors._baseline import rows
-from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 RARER = 0.5
-"""Powers of ten by which a report in the cool-down must be rarer than the one before."""
-COUNTED = 4 * 3600.0
-"""Seconds of an anomaly that the tail counts: it is an event, not a habit."""
+"""Powers of ten by which a report that follows must be rarer than the one before."""
+FOLLOWS = 6 * 3600.0
+"""Seconds after a report in which another one is no news unless it is rarer."""
+COUNTED = 3
+"""Samples of an anomaly that the tail counts: it is an event, not a habit."""
+SITUATION = 3600.0
+"""Seconds of an anomaly whose situations are counted."""
+_EASED = 4 * 3600.0
+"""Seconds after an anomaly in which none begins at values as expected: its echo fades."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +30,6 @@ class Limits:
 
     trigger: float
     recover: float
-    cooldown: float
     adapt: float
 
 
@@ -35,56 +39,71 @@ class Change:
 
     begun: Bools
     ended: Bools
+    """Because samples were as expected."""
     shifted: Bools
     frozen: Bools
     """Nothing of level, season and noise is learned."""
     counted: Bools
     """The tail counts the sizes."""
+    situated: Bools
+    """The situation is counted."""
 
 
 class Events(rows.Rows):
-    """The anomaly of each of ``n`` series: 5 numbers, 34 bytes each."""
+    """The anomaly of each of ``n`` series: 8 numbers, 43 bytes each."""
 
     __slots__ = ("active", "eased", "far", "peak", "reported", "samples", "sick", "since")
 
     def __init__(self, n: int) -> None:
         self.active = np.zeros(n, np.bool_)
-        self.since = np.zeros(n)
-        self.eased = np.full(n, -np.inf)
+        """What is rare, be it excused or not."""
         self.far = np.zeros(n, np.bool_)
-        self.samples = np.zeros(n)
+        """Whether it was ever far from what is expected."""
         self.sick = np.zeros(n, np.bool_)
+        """What is rare and not excused."""
+        self.since = np.zeros(n)
+        self.samples = np.zeros(n)
+        self.eased = np.full(n, -np.inf)
         self.reported = np.full(n, -np.inf)
         self.peak = np.zeros(n)
 
-    def follow(self, t: Floats, score: Floats, sampled: Bools, limits: Limits, base: Floats, calm: Bools, far: Bools) -> Change:
-        """Move on by one score of each series. Without a sample nothing changes."""
+    def follow(
+        self, t: Floats, score: Floats, sampled: Bools, near: Bools, calm: Bools, limits: Limits
+    ) -> Change:
+        """Move on by one score of each series. Without a sample nothing changes.
+
+        ``near`` are samples as expected, ``calm`` is two of them in a row.  What was far ends by
+        it, whatever the score still echoes.
+        """
         triggers = sampled & (score >= limits.trigger)
-        triggers &= ~(calm & (t - self.eased < xx.get('ease', 4*3600.0)))
+        triggers &= ~(calm & (t - self.eased < _EASED))
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
-        self.far = far & (triggers | self.active) | (self.far & self.active)
+        self.far = (~near & (triggers | self.active)) | (self.far & self.active)
         ended = sampled & self.active & self.far & calm
         self.eased = np.where(ended, t, self.eased)
-        self.active = (triggers | (self.active & ~(sampled & (score < limits.recover)))) & ~ended
+        recovers = (sampled & (score < limits.recover)) | ended
+        self.active = (triggers | (self.active & ~recovers)) & ~ended
+        self.samples = np.where(sampled, (self.samples + 1.0) * self.active, self.samples)
         lasted = t - self.since
         old = self.active & (lasted >= limits.adapt)
         shifted = sampled & old & (lasted < np.inf)
         frozen = ~sampled | (self.active & ~old)
-        self.samples = np.where(sampled, np.where(self.active, self.samples + 1.0, 0.0), self.samples)
-        counted = sampled & (~frozen | (self.samples <= xx.get('counted', 12.0)))
+        counted = sampled & (~frozen | (self.samples <= COUNTED))
+        situated = sampled & (~frozen | (lasted < SITUATION))
         # The clock starts anew, so that what still goes on is taken for normal only once a day.
         self.since = np.where(shifted, t, self.since)
-        return Change(begun, ended, shifted, frozen, counted)
+        return Change(begun, ended, shifted, frozen, counted, situated)
 
     def report(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
-        """Who is sick, and what is news."""
-        triggers = sampled & (score >= limits.trigger) & self.active
-        held = self.sick & ~(triggers & ~self.sick)
-        self.sick = self.active & (triggers | (self.sick & ~(sampled & (score < limits.recover))))
-        quiet = ~(held & self.sick) & (t - self.reported > limits.cooldown)
+        """Note who is sick by what is left of the score; the score where it is news, else 0."""
+        triggers = sampled & self.active & (score >= limits.trigger)
+        held = self.sick & self.active
+        recovers = sampled & (score < limits.recover)
+        self.sick = triggers | (held & ~recovers)
+        quiet = ~held & (t - self.reported > FOLLOWS)
         self.peak = np.where(quiet, 0.0, self.peak)
-        news = sampled & (quiet | (score > self.peak + xx.get('rarer', RARER)))
+        news = sampled & (quiet | (score > self.peak + RARER))
         told = news & triggers
         self.peak = np.where(told, score, self.peak)
         self.reported = np.where(told, t, self.reported)

@@ -1,4 +1,4 @@
-"""Level, noise, short means and the share of a given series: the scalars of each series."""
+"""Level, noise and short means: the scalars of each series."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunella.detectors._baseline import rows, season
-from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -17,14 +16,18 @@ HOUR, DAY = 3600.0, 86400.0
 FEWEST = 20
 """Samples before anything is scored or clipped."""
 CLIP = 8.0
-_LEVEL, _NOISE, _GIVEN = 2 * DAY, 14 * DAY, 7 * DAY
+_LEVEL, _NOISE = 2 * DAY, 14 * DAY
 _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
 _UNCLIPPED = 28 * DAY
 _TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
-_NEAR = 3.0
-"""Noises within which a value is as it was."""
+NEAR = 2.0
+"""Noises within which a sample is as expected."""
+_AT_HOME = 3.0
+"""Noises within which it is as it was expected before the level moved."""
+_CALM = 2.0
 _TRIAL = 3 * DAY
+"""Seconds for which the level before is remembered."""
 _TINY = 1e-300
 
 
@@ -44,42 +47,44 @@ class Residual:
     limit: Floats
     """Learning clips here."""
 
+    @property
+    def near(self) -> Bools:
+        """Whether it is as expected."""
+        return np.abs(self.rest) < NEAR * self.hour_noise
+
 
 class Level(rows.Rows):
-    """Scalars of ``n`` series: 16 numbers, 128 bytes each."""
+    """Scalars of ``n`` series: 14 numbers, 112 bytes each."""
 
     __slots__ = (
         "age",
-        "density",
         "calm",
-        "given",
+        "density",
         "home",
         "last",
         "level",
         "long",
         "memory",
-        "lmean",
-        "lvar",
-        "newest",
         "noise",
-        "paired",
         "seen",
         "short",
-        "square",
         "step",
-        "still",
-        "together",
         "trial",
         "unclipped",
-        "value",
     )
 
     def __init__(self, n: int) -> None:
         self.level = np.full(n, np.nan)
+        self.home = np.full(n, np.nan)
+        """The level before what lasted became the new one."""
+        self.trial = np.zeros(n)
+        """Seconds for which that is still remembered."""
         self.noise = np.zeros(n)
         self.unclipped = np.zeros(n)
         self.short = np.zeros(n)
         self.long = np.zeros(n)
+        self.calm = np.zeros(n)
+        """Samples in a row that are as expected."""
         self.age = np.zeros(n)
         self.seen = np.zeros(n)
         self.step = np.full(n, 300.0)
@@ -87,23 +92,7 @@ class Level(rows.Rows):
         """Powers of ten by which samples are denser than one in 5 minutes."""
         self.memory = np.full(n, _TAIL_SAMPLES)
         """Samples that the tail remembers: 4 weeks, and no fewer than 8064."""
-        self.calm = np.zeros(n)
-        """Samples in a row that are as expected."""
-        self.home = np.full(n, np.nan)
-        """The level before what lasted became the new one."""
-        self.trial = np.zeros(n)
-        """Seconds for which that is remembered."""
-        self.newest = np.full(n, np.nan)
-        self.lmean = np.full(n, np.nan)
-        self.lvar = np.zeros(n)
-        self.still = np.zeros(n)
-        """Share of samples that are what the one before was."""
         self.last = np.full(n, np.nan)
-        self.given = np.full(n, np.nan)
-        self.value = np.full(n, np.nan)
-        self.together = np.zeros(n)
-        self.square = np.zeros(n)
-        self.paired = np.zeros(n)
 
     def advance(self, t: Floats, sampled: Bools) -> Floats:
         """Weight of this sample in seconds, 0 where there is none: at most two steps."""
@@ -119,21 +108,6 @@ class Level(rows.Rows):
         np.fmax(self.last, t, out=self.last, where=sampled)
         return np.where(sampled, dt, 0.0)
 
-    def local(self, x, sampled, dt, span):
-        first = np.isnan(self.lmean) & sampled
-        self.lmean = np.where(first, x, self.lmean)
-        away = np.where(sampled, x - self.lmean, 0.0)
-        z = np.abs(away) / np.sqrt(np.maximum(self.lvar, 1e-300) + 1e-12*self.lmean**2)
-        rate = -np.expm1(-dt / np.maximum(np.minimum(self.age + dt, span), 1.0))
-        self.lmean = self.lmean + rate * away
-        self.lvar += rate * (away**2 - self.lvar)
-        return z
-
-    def note_still(self, x: Floats, sampled: Bools, dt: Floats) -> None:
-        same = (x == self.newest)
-        self.still += np.where(sampled, dt / np.maximum(np.minimum(self.age + dt, 14 * DAY), 1.0) * (same - self.still), 0.0)
-        self.newest = np.where(sampled, x, self.newest)
-
     def _fade(self, gap: Floats) -> None:
         """Let the short means fade: what was unusual before a gap is no news after it."""
         self.short *= np.exp(-gap / _SHORT)
@@ -147,29 +121,6 @@ class Level(rows.Rows):
         self.step = np.where(later, step, self.step)
         self.density = np.log10(np.maximum(300.0 / self.step, 1.0))
         self.memory = np.maximum(_TAIL / self.step, _TAIL_SAMPLES)
-
-    def explained(self, given: Floats) -> Floats:
-        """The part of each value that the given series explains."""
-        slope = self.together / np.where(self.square > 0.0, self.square, 1.0)
-        away = given - np.where(np.isnan(self.given), given, self.given)
-        return np.asarray(slope * away)
-
-    def learn_given(self, values: Floats, given: Floats, dt: Floats) -> None:
-        """Move the least-squares slope of the values over the given series."""
-        use = np.where(np.isfinite(values) & np.isfinite(given), dt, 0.0)
-        values, given = np.where(use > 0.0, values, 0.0), np.where(use > 0.0, given, 0.0)
-        fresh = (use > 0.0) & np.isnan(self.given)
-        self.given = np.where(fresh, given, self.given)
-        self.value = np.where(fresh, values, self.value)
-        self.paired += use
-        rate = use / np.clip(self.paired, _TINY, _GIVEN)
-        rate = np.where(use > 0.0, rate, 0.0)
-        dx, dg = values - self.value, given - self.given
-        dx, dg = np.where(rate > 0.0, dx, 0.0), np.where(rate > 0.0, dg, 0.0)
-        self.value = self.value + rate * dx
-        self.given = self.given + rate * dg
-        self.together += rate * ((1.0 - rate) * dx * dg - self.together)
-        self.square += rate * ((1.0 - rate) * dg * dg - self.square)
 
     def residual(
         self, season: season.Season, now: season.Now, x: Floats, sampled: Bools
@@ -185,9 +136,9 @@ class Level(rows.Rows):
         self.noise = np.maximum(self.noise, _FLOOR * self.unclipped)
         expected = season.expect(now, self.noise)
         over = x - level
-        rest = _beyond(over, expected)
         if self.trial.any():
-            over, rest = self._at_home(x, over, rest, expected)
+            over = self._at_home(x, over, expected)
+        rest = _beyond(over, expected)
         # Rounding of the level itself is no deviation.
         least = 1e-9 * np.abs(level) + _TINY
         limit = np.where(self.seen > FEWEST, CLIP * self.noise, np.inf)
@@ -195,32 +146,36 @@ class Level(rows.Rows):
         noise = np.maximum(self.noise, least)
         return Residual(expected, over, over - expected.middle, rest, hour_noise, noise, limit)
 
-    def _at_home(
-        self, x: Floats, over: Floats, rest: Floats, expected: season.Expected
-    ) -> tuple[Floats, Floats]:
+    def _at_home(self, x: Floats, over: Floats, expected: season.Expected) -> Floats:
         """Go back to the level before, where a value is as it was usual there."""
         home = np.where(self.trial > 0.0, self.home, np.inf)
         before = x - home
         then = np.abs(_beyond(before, expected))
-        back = (then < _NEAR * self.noise) & (2.0 * then < np.abs(rest))
+        nearer = 2.0 * then < np.abs(_beyond(over, expected))
+        back = (then < _AT_HOME * self.noise) & nearer
         if not back.any():
-            return over, rest
+            return over
         self.level = np.where(back, home, self.level)
         self.short = np.where(back, 0.0, self.short)
         self.long = np.where(back, 0.0, self.long)
         self.trial = np.where(back, 0.0, self.trial)
-        over = np.where(back, before, over)
-        return over, _beyond(over, expected)
+        return np.where(back, before, over)
+
+    def ease(self, residual: Residual, sampled: Bools) -> Bools:
+        """Count samples in a row that are as expected; true where they are two or more."""
+        self.calm = np.where(
+            sampled, np.where(residual.near, self.calm + 1.0, 0.0), self.calm
+        )
+        return self.calm >= _CALM
 
     def sizes(self, residual: Residual) -> Floats:
         """Sample, jump and shift, upward then downward, in units of noise: shape (6, n)."""
         rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
-        jump = rest - self.short
         sizes[0] = rest
         # A return to what is expected is no anomaly, nor is its echo in the longer mean.
-        sizes[1] = _away(jump, rest, xx.get('jl',1))
+        sizes[1] = _away(rest - self.short, rest)
         sizes[:2] /= residual.hour_noise
-        sizes[2] = _away(self.short - self.long, self.short, xx.get('sl',1)) / residual.noise
+        sizes[2] = _away(self.short - self.long, self.short) / residual.noise
         np.negative(sizes[:3], out=sizes[3:])
         return np.maximum(sizes, 0.0, out=sizes)
 
@@ -238,23 +193,11 @@ class Level(rows.Rows):
         self.level += level * clipped
         self.age += passed
         self.seen += passed > 0.0
+        self.trial = np.maximum(self.trial - passed, 0.0)
         age = np.maximum(self.age, _TINY)
         self.noise += dt / np.minimum(age, _NOISE) * (np.abs(clipped) - self.noise)
-        self.trial = np.maximum(self.trial - passed, 0.0)
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
-
-    def ease(self, residual: Residual, sampled: Bools) -> Bools:
-        """Note whether samples are as expected; true where two in a row are."""
-        near = np.abs(residual.rest) < xx.get('neark', _NEAR) * residual.hour_noise
-        self.calm = np.where(sampled, np.where(near, self.calm + 1.0, 0.0), self.calm)
-        return self.calm >= 2.0
-
-    def forget(self, ended: Bools, residual: Residual) -> None:
-        """After an anomaly the means begin anew with what is as expected."""
-        if ended.any():
-            self.short = np.where(ended, residual.rest, self.short)
-            self.long = np.where(ended, residual.rest, self.long)
 
     def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
         """By how much the short, the long mean and the level move: shape (3, n)."""
@@ -271,12 +214,18 @@ class Level(rows.Rows):
         np.expm1(rates, out=rates)
         return np.negative(rates, out=rates)
 
+    def begin_anew(self, ended: Bools, residual: Residual) -> None:
+        """After an anomaly the means begin with what is as expected."""
+        if ended.any():
+            self.short = np.where(ended, residual.rest, self.short)
+            self.long = np.where(ended, residual.rest, self.long)
+
     def settle(self, shifted: Bools) -> None:
         """Take what lasted for the new level; the one before is remembered for a while."""
         if shifted.any():
             first = shifted & ~(self.trial > 0.0)
             self.home = np.where(first, self.level, self.home)
-            self.trial = np.where(shifted, xx.get('trial',_TRIAL), self.trial)
+            self.trial = np.where(shifted, _TRIAL, self.trial)
             self.level = np.where(shifted, self.level + self.short, self.level)
             self.short = np.where(shifted, 0.0, self.short)
             self.long = np.where(shifted, 0.0, self.long)
@@ -288,8 +237,7 @@ def _beyond(over: Floats, expected: season.Expected) -> Floats:
     return np.asarray(over - inside)
 
 
-def _away(move: Floats, place: Floats, most: float) -> Floats:
+def _away(move: Floats, place: Floats) -> Floats:
     """The part of a move that leads away from what is expected."""
-    far = np.minimum(np.abs(move), np.abs(place)) if most else np.abs(move)
-    ok = np.sign(move) == np.sign(place)
-    return np.asarray(np.where(ok, np.copysign(far, move), 0.0 if most != 0 else 0.0))
+    part = np.copysign(np.minimum(np.abs(move), np.abs(place)), move)
+    return np.asarray(np.where(np.sign(move) == np.sign(place), part, 0.0))

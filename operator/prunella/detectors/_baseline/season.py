@@ -8,9 +8,8 @@ way to be robust), and drawn to zero as long as they say little:
   James-Stein ratio of what is left over to what the table explains;
 - the week by ``w / (w + 1/2)``, with w the weeks seen.
 
-*Who speaks.* The day speaks from its third visit on and the week from its third on, each only
-while its forecasts were better than those of the simpler one on the series' own last days.  A
-week that was seen once is believed as well as not: what lies between is no deviation.
+*Who speaks.* The day speaks from its second visit on and the week from its third on, each only
+while its forecasts were no worse than those of the simpler one on the series' own last 7 days.
 
 A job that begins up to an hour sooner or later is no deviation, be it its own doing or that of
 the clocks: the expectation is the band of this quarter and of those within the hour around it.
@@ -21,12 +20,12 @@ pass; of the clipping: P. Huber, "Robust estimation of a location parameter" (19
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prunella.detectors._baseline import rows
-from prunella.detectors._baseline import x as xx
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,10 +46,11 @@ _WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[-1], [0], [1]])) % WEEK
 _HOUR_SLOTS = np.concatenate((_WEEK_SLOTS, QUARTERS + WEEK + np.arange(WEEK)[None] % 24))
 _LEARNED = [_OWN, _OWN_WEEK, _NOISE]
 _WEEK_SHRINK = 0.5
+_DAYS_BEFORE, _WEEKS_BEFORE = 0.5, 1.9
+"""Visits before the day and the week may speak: the last one may still go on."""
 _LEAST_SHRINK, _MOST_SHRINK = 0.1, 5.0
 _ERRORS = 7 * DAY
 """Seconds over which forecasts are compared."""
-LEVEL, BY_DAY, BY_WEEK = 0, 1, 2
 
 
 @dataclasses.dataclass(slots=True)
@@ -105,9 +105,10 @@ class Season(rows.Rows):
     of the hours of the day.
     """
 
-    __slots__ = ("errors", "means", "power", "seen")
+    __slots__ = ("_without", "errors", "means", "power", "seen")
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, without: Collection[str] = ()) -> None:
+        self._without = frozenset(without)
         self.means = np.zeros((SLOTS, n), np.float32)
         self.seen = np.zeros((SLOTS, n), np.float32)
         self.power = np.zeros(n)
@@ -120,17 +121,15 @@ class Season(rows.Rows):
         days = means[:_DAY_ROWS] * (seen[:_DAY_ROWS] / (seen[:_DAY_ROWS] + self._shrink(spread)))
         some = seen[_DAY_ROWS:_NOISE]
         weeks = means[_DAY_ROWS:_NOISE] * (some / (some + _WEEK_SHRINK))
-        by_day = (seen[_OWN] >= xx.get('dayseen', 0.5)) & (self.errors[1] <= xx.get('gd',1.0)*self.errors[0])
-        by_week = (some[1] >= 1.9) & (self.errors[2] <= xx.get('gw',1.0)*self.errors[1])
-        if not xx.get('gate',1): by_day=np.ones_like(by_day); 
+        level_off, day_off, week_off = self.errors
+        by_day = (seen[_OWN] >= _DAYS_BEFORE) & (day_off <= level_off)
+        by_week = (some[1] >= _WEEKS_BEFORE) & (week_off <= day_off)
+        for name, spoken in (("day", by_day), ("week", by_week)):
+            spoken &= name not in self._without
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
         day = own + np.where(now.past < 0.0, own - before, after - own) * now.past
         lower, upper = days.min(axis=0) * by_day, days.max(axis=0) * by_day
-        # Seen once, it may have been chance: then there are two usual values.
-        either = (~by_week & (some[1] < 1.9)) if xx.get('hullw',0) else np.zeros_like(by_week)
-        low, high = weeks.min(axis=0), weeks.max(axis=0)
-        low = np.where(by_week, low, np.where(either, np.minimum(low, 0.0), 0.0))
-        high = np.where(by_week, high, np.where(either, np.maximum(high, 0.0), 0.0))
+        low, high = weeks.min(axis=0) * by_week, weeks.max(axis=0) * by_week
         middle = np.where(by_day, day, 0.0) + np.where(by_week, weeks[1], 0.0)
         here = (means[_NOISE] * seen[_NOISE] + spread) / (seen[_NOISE] + 1.0)
         noise = 0.5 * (here + spread)
@@ -148,10 +147,13 @@ class Season(rows.Rows):
             by_week,
         )
 
-    def learn(self, now: Now, expected: Expected, over: Floats, limit: Floats, dt: Floats, ndt: Floats) -> None:
-        """Move to what was over the level; ``dt`` 0 learns nothing.
+    def learn(
+        self, now: Now, expected: Expected, over: Floats, limit: Floats, dt: Floats, passed: Floats
+    ) -> None:
+        """Move to what was over the level; ``dt`` 0 learns nothing of the day.
 
-        The noise of this hour is learned by ``ndt``.
+        The week learns by the seconds that ``passed``, in anomalies too: a habit of one day a week
+        is one at first.  What is learned is clipped.
         """
         targets, share = np.empty((3, len(dt))), np.empty((3, len(dt)))
         left = over - expected.day
@@ -161,9 +163,9 @@ class Season(rows.Rows):
         targets[0] = beyond + expected.own
         targets[1] = clipped + expected.week
         targets[2] = np.abs(_clip(over - expected.middle, limit))
-        share[0] = (dt if xx.get('sl_day',0) else ndt) * (QUARTERS / DAY)
-        share[1] = (dt if xx.get('sl_week',1) else ndt) / HOUR
-        share[2] = ndt / HOUR
+        share[0] = dt * (QUARTERS / DAY)
+        share[1] = passed / HOUR
+        share[2] = dt / HOUR
         np.minimum(share, 1.0, out=share)
         seen = np.minimum(expected.seen + share, _KEPT)
         # A slot without a visit keeps what it holds.
@@ -175,14 +177,19 @@ class Season(rows.Rows):
         explained = (new[0] * new[0] - expected.means[0] * expected.means[0]) / QUARTERS
         self.power = np.maximum(self.power + explained, 0.0)
 
-    def compare(self, expected: Expected, over: Floats, limit: Floats, age: Floats, dt: Floats) -> None:
-        """Note how far off each forecast was."""
-        found = np.empty((3, len(dt)))
+    def compare(
+        self, expected: Expected, over: Floats, limit: Floats, age: Floats, passed: Floats
+    ) -> None:
+        """Note how far off each forecast was, an anomaly no more than is clipped."""
+        found = np.empty((3, len(over)))
         found[0], found[1] = over, over - expected.day
         found[2] = found[1] - expected.week
         np.abs(found, out=found)
         np.minimum(found, limit, out=found)
-        self.errors += dt / np.maximum(np.minimum(age, _ERRORS), 1.0) * (found - self.errors)
+        self.errors += passed / np.maximum(np.minimum(age, _ERRORS), 1.0) * (found - self.errors)
+
+    def _names(self) -> tuple[str, ...]:
+        return ("errors", "means", "power", "seen")
 
     def _shrink(self, spread: Floats) -> Floats:
         """The James-Stein ratio; the most while the table explains nothing."""

@@ -98,13 +98,13 @@ class Tail(rows.Rows):
         """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
         return np.asarray(-np.log10(self.share(place, kinds).min(axis=0)))
 
-    def sizes_of(self, rarity: Floats, kinds: slice, rows_: Ints | slice = slice(None)) -> Floats:
+    def sizes_of(self, rarity: Floats, kinds: slice, series: Ints | slice = slice(None)) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        reached = self.reached[kinds][:, rows_]
-        share = (reached + 0.5) / (self.total[rows_] + 1.0)
-        index = _index(reached, self.excess[kinds][:, rows_])
+        reached = self.reached[kinds][:, series]
+        share = (reached + 0.5) / (self.total[series] + 1.0)
+        index = _index(reached, self.excess[kinds][:, series])
         octaves = index * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
-        return np.asarray(np.exp2(LOWEST + self.edge[kinds][:, rows_] / PER_OCTAVE + octaves))
+        return np.asarray(np.exp2(LOWEST + self.edge[kinds][:, series] / PER_OCTAVE + octaves))
 
     def count(self, place: Place, counted: Bools, memory: Floats) -> None:
         """Count the sizes of some series; beyond ``memory`` in all, older ones fade."""
@@ -157,13 +157,6 @@ class Tail(rows.Rows):
 def place(sizes: Floats) -> Place:
     """The classes of sizes, which are not negative: shape (kinds, n)."""
     at = (np.log2(np.maximum(sizes, 2.0**LOWEST)) - LOWEST) * PER_OCTAVE
-    return Place(at, np.minimum(at, CLASSES - 1.0).astype(np.intp))
-
-
-def no_larger(place: Place, sizes: Floats) -> Place:
-    """The classes, but none beyond those of some sizes: shape (kinds, n)."""
-    most = (np.log2(np.maximum(sizes, 2.0**LOWEST)) - LOWEST) * PER_OCTAVE
-    at = np.minimum(place.at, most)
     return Place(at, np.minimum(at, CLASSES - 1.0).astype(np.intp))
 
 

@@ -1,3 +1,0 @@
-X = {}
-def get(k, d):
-    return X.get(k, d)
