@@ -75,9 +75,7 @@ RETURNS: Mapping[str, Callable[[int], Batch]] = {
     "six hours at a third": lambda n: _returned(n, at(9, 9), at(9, 15), lambda x: 0 * x - 0.6),
     "a slow fall over a day": lambda n: _returned(n, at(9, 9), at(10, 9), lambda x: -0.6 * x),
     "a slow rise over a day": lambda n: _returned(n, at(9, 9), at(10, 9), lambda x: 1.5 * x),
-    "a day and a half at double": lambda n: _returned(
-        n, at(9, 9), at(10, 21), lambda x: 0 * x + 1
-    ),
+    "a day and a half at double": lambda n: _returned(n, at(9, 9), at(10, 21), lambda x: 0 * x + 1),
     "a slow rise and fall over six hours": lambda n: _returned(
         n, at(9, 9), at(9, 15), lambda x: 1.5 * np.sin(np.pi * x)
     ),
@@ -134,7 +132,9 @@ def _zeros(n: int) -> Batch:
     """Errors that are nearly always none: a few now and then."""
     times = clock(28)
     rng = np.random.default_rng(9)
-    return Batch(times, (rng.random((len(times), n)) < 0.01) * rng.integers(1, 4, (len(times), n)) * 1.0)
+    return Batch(
+        times, (rng.random((len(times), n)) < 0.01) * rng.integers(1, 4, (len(times), n)) * 1.0
+    )
 
 
 def _counts(n: int) -> Batch:

@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
 from numpy.typing import NDArray  # noqa: E402
 
 from bench import claim_series  # noqa: E402
-from bench.claim_series import DAY, HOUR, Batch, at  # noqa: E402
+from bench.claim_series import DAY, HOUR, Batch  # noqa: E402
 from prunella.detectors import baseline  # noqa: E402
 
 Bools = NDArray[np.bool_]
@@ -123,7 +123,10 @@ def quiet(seeds: int) -> list[Figure]:
         Figure(f"false runs, {name}", rate, 0.1, 0.25, unit="/wk") for name, rate in rates.items()
     ]
     mean = float(np.mean(list(rates.values())))
-    return [Figure("false runs on series without anomalies, mean", mean, 0.1, 0.25, unit="/wk"), *rows]
+    return [
+        Figure("false runs on series without anomalies, mean", mean, 0.1, 0.25, unit="/wk"),
+        *rows,
+    ]
 
 
 def weekly(seeds: int) -> list[Figure]:
@@ -147,7 +150,9 @@ def clocks(seeds: int) -> list[Figure]:
         held = judge(batch)
         changed = batch.spans[0][0]
         nights = held[changed:].reshape(-1, DAY, held.shape[1]).any(axis=1)
-        out.append(Figure(f"clocks go {name}, no timeZone: nights with an alarm", percent(nights), 5, 10))
+        out.append(
+            Figure(f"clocks go {name}, no timeZone: nights with an alarm", percent(nights), 5, 10)
+        )
     return out
 
 
@@ -163,7 +168,9 @@ def habits(seeds: int) -> list[Figure]:
     later_nights = later.reshape(-1, DAY, later.shape[1]).any(axis=1)
     return [
         Figure("nightly backups of unequal length: nights with an alarm", percent(ends), 5, 10),
-        Figure("a nightly job that is new, from its 5th night on: alarms", percent(later_nights), 5, 15),
+        Figure(
+            "a nightly job that is new, from its 5th night on: alarms", percent(later_nights), 5, 15
+        ),
         Figure("weekends of the first two weeks: false runs", first, 0.3, 0.6, unit="/wk"),
     ]
 

@@ -37,8 +37,6 @@ from prunella.detectors import baseline  # noqa: E402
 
 GRID: Mapping[str, Mapping[str, Any]] = {
     "shipped": {},
-    
-    
     "adapt 12h": {"adapt": "12h"},
     "learn 1d": {"learn": "1d"},
     "state at 2.7": {"trigger": 2.7},

@@ -19,13 +19,13 @@ For a sample x at time t:
 
    3 is about what this series shows once in 1,000 samples, or in 1,000 times 5 minutes where they
    are denser, for CPU, latency, traffic and ratios alike.
-4. *Excuses.* What came at this hour on the last two days or weeks is a habit, what begins more than
-   once a day is no anomaly (`episodes`), a load that was never seen explains what it may, and before
-   two weeks are known a weekend may be as low as a quarter of what is expected.
+4. *Excuses.* What came at this hour on the last two days or weeks is a habit, what begins more
+   than once a day is no anomaly (`episodes`), a load that was never seen explains what it may, and
+   before two weeks are known a weekend may be as low as a quarter of what is expected.
 5. *Verdict.* An anomaly begins at ``trigger`` and ends below ``recover``, or when two samples in a
    row are as expected.  While it lasts, level, noise and the hours of the day learn nothing, and
-   only its first three sizes are counted, none as larger than the trigger's.  What lasts for
-   ``adapt`` is the new normal: the level moves there, and for three days a return is none.
+   only its first three sizes are counted; no size ever counts as larger than the trigger's.  What
+   lasts for ``adapt`` is the new normal: the level moves there, and for three days a return is none.
 6. *Onset.* One anomaly is reported once: for six hours after a report only what is rarer by half a
    power of ten is news.  It is for reports and benchmarks; verdicts do not read it.
 
@@ -89,6 +89,8 @@ _AGREED: Final = 1.15
 _TWO_WEEKS: Final = 14 * level.DAY
 _WEEKEND: Final = 0.25
 """Before the week is known, a weekend may be as low as this share of what is expected."""
+_AS_LOW: Final = 4.0
+"""Noises by which a second weekend may be lower than the first."""
 _SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
 
 
@@ -175,9 +177,7 @@ class Baseline:
             unknown = ", ".join(sorted(self._without - set(PARTS)))
             raise ValueError(f"no part of the score: {unknown}; there are {', '.join(PARTS)}")
         self._learn = params.learn.total_seconds()
-        self._limits = events.Limits(
-            params.trigger, params.recover, params.adapt.total_seconds()
-        )
+        self._limits = events.Limits(params.trigger, params.recover, params.adapt.total_seconds())
         self._calendar = calendar.Calendar(params.time_zone, params.exceptions)
         self._given = given.Given(n)
         self._level = level.Level(n)
@@ -226,22 +226,22 @@ class Baseline:
         residual = self._level.residual(self._season, now, seen.y, seen.sampled)
         sizes = tail.place(self._sizes(residual))
         situation = self._shapes.judge(seen.y, dt, self._level.step)
-        score = self._score(seen, sizes, situation, dt)
+        score = self._score(seen, residual, sizes, situation, dt)
         calm = self._level.ease(residual, seen.sampled)
-        change = self._events.follow(
-            seen.t, score, seen.sampled, residual.near, calm, self._limits
-        )
+        change = self._events.follow(seen.t, score, seen.sampled, residual.near, calm, self._limits)
         self._level.begin_anew(change.ended, residual)
         left = self._excused(seen, score, residual)
         self._note(seen, residual, change)
         onset = self._events.report(seen.t, left, seen.sampled, self._limits)
-        tick = self._tick(seen, left, onset, change, residual, calm)
-        self._learned(seen, now, residual, sizes, situation, change, dt)
+        most = self._tail.sizes_of(self._params.trigger + self._level.density, slice(None))
+        tick = self._tick(seen, left, onset, change, residual, most, calm)
+        # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
+        np.minimum(sizes.classes, tail.place(most).classes, out=sizes.classes)
+        self._learned(now, residual, sizes, situation, change, dt)
         return tick
 
     def _learned(
         self,
-        seen: _Seen,
         now: season.Now,
         residual: level.Residual,
         sizes: tail.Place,
@@ -251,7 +251,7 @@ class Baseline:
     ) -> None:
         memory, age = self._level.memory, self._level.age
         counted = change.counted & (self._level.seen > level.FEWEST)
-        self._tail.count(self._winsorised(sizes), counted, memory)
+        self._tail.count(sizes, counted, memory)
         self._shapes.learn(situation, change.situated, memory)
         learned = np.where(change.frozen, 0.0, dt)
         expected, over, limit = residual.season, residual.over, residual.limit
@@ -282,22 +282,34 @@ class Baseline:
         return sizes
 
     def _score(
-        self, seen: _Seen, sizes: tail.Place, situation: shapes.Situation, dt: Floats
+        self,
+        seen: _Seen,
+        residual: level.Residual,
+        sizes: tail.Place,
+        situation: shapes.Situation,
+        dt: Floats,
     ) -> Floats:
-        """The two largest opinions; 0 while there is nothing to compare."""
-        enough = (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
-        ready = seen.sampled & enough
+        """The two largest opinions; 0 while there is nothing to compare, and on the good side."""
         three = np.empty((3, self._n))
         three[0] = self._tail.rarity(sizes, _KINDS[self._params.direction])
         three[1] = situation.rarity
         three[:2] -= self._level.density
-        three[2] = self._recent.judge(seen.y, self._level.age, dt)
+        three[2] = np.abs(self._recent.judge(seen.y, self._level.age, dt))
         for name, place in (("situation", 1), ("recent", 2)):
             if name in self._without:
                 three[place] = 0.0
         np.maximum(three, 0.0, out=three)
         two = three.sum(axis=0) - three.min(axis=0)
+        ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
+        if self._params.direction is not detectors_api.Side.BOTH:
+            ready &= self._on_the_bad_side(residual)
         return np.where(ready, 0.5 * _AGREED * two, 0.0)
+
+    def _on_the_bad_side(self, residual: level.Residual) -> Bools:
+        """Whether the sample, or the last hour where it is as expected, is there."""
+        place = np.where(residual.near, self._level.short, residual.rest)
+        above = self._params.direction is detectors_api.Side.ABOVE
+        return np.asarray(place > 0.0 if above else place < 0.0)
 
     def _excused(self, seen: _Seen, score: Floats, residual: level.Residual) -> Floats:
         """What is left of the scores after all that makes the rare usual."""
@@ -320,11 +332,20 @@ class Baseline:
         return score
 
     def _on_a_first_weekend(self, seen: _Seen, rows: Ints, residual: level.Residual) -> Bools:
-        """Whether some values are no lower than a weekend may be that nobody knows yet."""
-        expected = (self._level.level + residual.season.middle)[rows]
-        unknown = (self._level.age[rows] < _TWO_WEEKS) & ~residual.season.by_week[rows]
-        low = (residual.rest[rows] < 0.0) & (seen.y[rows] >= _WEEKEND * expected)
-        return np.asarray(unknown & low & (expected > 0.0) & seen.weekend(rows))
+        """Whether some values are as low as a weekend may be that is not known yet.
+
+        That is a quarter of what is expected on the first one, and on the second what the first
+        one was.
+        """
+        usual, rest = residual.season, residual.rest[rows]
+        expected = (self._level.level + usual.middle)[rows]
+        unknown = (self._level.age[rows] < _TWO_WEEKS) & ~usual.by_week[rows]
+        _, week, _ = usual.means
+        _, visits, _ = usual.seen
+        as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
+        quarter = (expected > 0.0) & (seen.y[rows] >= _WEEKEND * expected)
+        low = np.where(visits[rows] < 0.5, quarter, as_before)
+        return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
 
     def _note(self, seen: _Seen, residual: level.Residual, change: events.Change) -> None:
         """Remember the anomalies that begin or go on."""
@@ -332,20 +353,13 @@ class Baseline:
         if rows.size:
             self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
 
-    def _winsorised(self, sizes: tail.Place) -> tail.Place:
-        """Sizes of anomalies count as what only just triggers: what was one is no yardstick."""
-        rows = np.flatnonzero(self._events.active)
-        if rows.size:
-            rarity = self._params.trigger + self._level.density[rows]
-            most = self._tail.sizes_of(rarity, slice(None), rows)
-            sizes.classes[:, rows] = np.minimum(sizes.classes[:, rows], tail.place(most).classes)
-        return sizes
-
-    def _band(self, seen: _Seen, residual: level.Residual) -> tuple[Floats, Floats, Floats]:
+    def _band(
+        self, seen: _Seen, residual: level.Residual, most: Floats
+    ) -> tuple[Floats, Floats, Floats]:
         """Expected value, and the two beyond which a sample by itself is as rare as asked."""
-        expected, rarity = residual.season, self._params.trigger + self._level.density
+        expected = residual.season
         base = self._level.level + seen.explained
-        above, below = self._tail.sizes_of(rarity, _SAMPLE) * residual.hour_noise
+        above, below = most[_SAMPLE] * residual.hour_noise
         return base + expected.middle, base + expected.lower - below, base + expected.upper + above
 
     def _tick(
@@ -355,6 +369,7 @@ class Baseline:
         onset: Floats,
         change: events.Change,
         residual: level.Residual,
+        most: Floats,
         calm: Bools,
     ) -> Tick:
         learning = self._level.age < self._learn
@@ -366,7 +381,7 @@ class Baseline:
             ~seen.sampled | learning,
             learning,
             change.shifted,
-            *self._band(seen, residual),
+            *self._band(seen, residual, most),
             np.where(expected.by_week, 2, expected.by_day.astype(np.intp)),
         )
 

@@ -163,9 +163,7 @@ class Level(rows.Rows):
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
-        self.calm = np.where(
-            sampled, np.where(residual.near, self.calm + 1.0, 0.0), self.calm
-        )
+        self.calm = np.where(sampled, np.where(residual.near, self.calm + 1.0, 0.0), self.calm)
         return self.calm >= _CALM
 
     def sizes(self, residual: Residual) -> Floats:

@@ -31,14 +31,14 @@ class Recent(rows.Rows):
         self.variance = np.zeros(n)
 
     def judge(self, x: Floats, age: Floats, dt: Floats) -> Floats:
-        """The score of each sample, then learn from it; ``dt`` 0 is none."""
+        """The score of each sample, negative below the mean; then learn from it."""
         sampled = dt > 0.0
         self.mean = np.where(sampled & np.isnan(self.mean), x, self.mean)
         away = np.where(sampled, x - self.mean, 0.0)
         # Rounding of the mean itself is no deviation.
         least = 1e-12 * np.where(np.isnan(self.mean), 0.0, self.mean) ** 2 + _TINY
-        score = np.abs(away) / np.sqrt(self.variance + least) * (_AS_RARE / SURE)
+        score = away / np.sqrt(self.variance + least) * (_AS_RARE / SURE)
         rate = -np.expm1(-dt / np.maximum(np.minimum(age + dt, _SPAN), 1.0))
         self.mean = self.mean + rate * away
         self.variance += rate * (away * away - self.variance)
-        return np.minimum(score, _MOST)
+        return np.asarray(np.minimum(np.maximum(score, -_MOST), _MOST))

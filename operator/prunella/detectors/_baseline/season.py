@@ -124,8 +124,8 @@ class Season(rows.Rows):
         level_off, day_off, week_off = self.errors
         by_day = (seen[_OWN] >= _DAYS_BEFORE) & (day_off <= level_off)
         by_week = (some[1] >= _WEEKS_BEFORE) & (week_off <= day_off)
-        for name, spoken in (("day", by_day), ("week", by_week)):
-            spoken &= name not in self._without
+        by_day &= "day" not in self._without
+        by_week &= "week" not in self._without
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
         day = own + np.where(now.past < 0.0, own - before, after - own) * now.past
         lower, upper = days.min(axis=0) * by_day, days.max(axis=0) * by_day
