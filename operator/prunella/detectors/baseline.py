@@ -228,7 +228,15 @@ class Baseline:
         situation = self._shapes.judge(seen.y, dt, self._level.step)
         score = self._score(seen, residual, sizes, situation, dt)
         calm = self._level.ease(residual, seen.sampled)
-        change = self._events.follow(seen.t, score, seen.sampled, residual.near, calm, self._limits)
+        change = self._events.follow(
+            seen.t,
+            score,
+            seen.sampled,
+            residual.within(level.NEAR),
+            calm,
+            residual.within(level.FAR),
+            self._limits,
+        )
         self._level.begin_anew(change.ended, residual)
         left = self._excused(seen, score, residual)
         self._note(seen, residual, change)
@@ -307,7 +315,7 @@ class Baseline:
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
-        place = np.where(residual.near, self._level.short, residual.rest)
+        place = np.where(residual.within(level.NEAR), self._level.short, residual.rest)
         above = self._params.direction is detectors_api.Side.ABOVE
         return np.asarray(place > 0.0 if above else place < 0.0)
 
@@ -318,9 +326,11 @@ class Baseline:
         if not rows.size:
             return score
         t, rest = seen.moments(rows), residual.rest[rows]
-        excused = rest * seen.side[rows] > 0.0
+        near, was = residual.within(level.NEAR)[rows], self._events
+        # What is as expected again is no news, and nobody's illness.
+        excused = (rest * seen.side[rows] > 0.0) | (near & was.far[rows] & ~was.sick[rows])
         if "habits" not in self._without:
-            excused |= self._episodes.habitual(t, rows, rest)
+            excused |= self._episodes.habitual(t, rows, rest, near)
         if "weekend" not in self._without:
             excused |= self._on_a_first_weekend(seen, rows, residual)
         left = score[rows]

@@ -66,17 +66,21 @@ class Episodes(rows.Rows):
         self.high[head, series] = np.maximum(high, rest)
         self.low[head, series] = np.minimum(low, rest)
 
-    def habitual(self, t: Floats, series: Ints, rest: Floats) -> Bools:
-        """Whether some series do now what they did on the last two days, or weeks."""
+    def habitual(self, t: Floats, series: Ints, rest: Floats, near: Bools) -> Bools:
+        """Whether some series do now what they did on the last two days, or weeks, or less.
+
+        ``near`` are those that are as expected.
+        """
         begin, end = self.begin[:, series], self.end[:, series]
-        far = rest <= _FURTHER * self.high[:, series]
-        far &= rest >= _FURTHER * self.low[:, series]
+        as_far = rest <= _FURTHER * self.high[:, series]
+        as_far &= rest >= _FURTHER * self.low[:, series]
+        as_far |= near
         found = np.zeros(len(series), np.bool_)
         for period in (DAY, WEEK):
             both = np.ones(len(series), np.bool_)
             for back in (period, 2 * period):
-                near = (begin <= t - back + _BESIDE) & (end >= t - back - _BESIDE)
-                both &= (near & far).any(axis=0)
+                then = (begin <= t - back + _BESIDE) & (end >= t - back - _BESIDE)
+                both &= (then & as_far).any(axis=0)
             found |= both
         return found
 

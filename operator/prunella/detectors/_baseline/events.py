@@ -21,7 +21,7 @@ COUNTED = 3
 SITUATION = 3600.0
 """Seconds of an anomaly whose situations are counted."""
 _EASED = 4 * 3600.0
-"""Seconds after an anomaly in which none begins at values as expected: its echo fades."""
+"""Seconds after an anomaly in which its echo fades."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,15 +68,22 @@ class Events(rows.Rows):
         self.peak = np.zeros(n)
 
     def follow(
-        self, t: Floats, score: Floats, sampled: Bools, near: Bools, calm: Bools, limits: Limits
+        self,
+        t: Floats,
+        score: Floats,
+        sampled: Bools,
+        near: Bools,
+        calm: Bools,
+        echo: Bools,
+        limits: Limits,
     ) -> Change:
         """Move on by one score of each series. Without a sample nothing changes.
 
         ``near`` are samples as expected, ``calm`` is two of them in a row.  What was far ends by
-        it, whatever the score still echoes.
+        it; for hours after that a score is taken for its ``echo`` where the sample is not far.
         """
         triggers = sampled & (score >= limits.trigger)
-        triggers &= ~(calm & (t - self.eased < _EASED))
+        triggers &= ~(echo & (t - self.eased < _EASED))
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
         self.far = (~near & (triggers | self.active)) | (self.far & self.active)

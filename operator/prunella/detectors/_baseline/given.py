@@ -1,4 +1,4 @@
-"""What a second series explains of the first: load that explains CPU, traffic that explains latency.
+"""What a second series explains of the first: traffic that explains CPU, or latency.
 
 The slope is a least-squares one with a memory of 7 days.  An effect may come a sample late, so what
 is explained is a range: by the newest sample of the given series and by the one before.
@@ -22,6 +22,10 @@ Bools = NDArray[np.bool_]
 _MEMORY = 7 * 86400.0
 _SEEN = 14 * 86400.0
 """Seconds over which the highest and the lowest that was seen come nearer to the mean."""
+_BEYOND = 0.25
+"""Share of what was seen by which a load must be beyond it."""
+_NEW = 6 * 3600.0
+"""Seconds until a load that was never seen has been."""
 _AFTER = 2
 """Samples for which a load that was never seen explains what follows."""
 _TINY = 1e-300
@@ -84,8 +88,8 @@ class Given(rows.Rows):
         return Explained(both.min(axis=0), both.max(axis=0), np.sign(slope) * self._side(given))
 
     def _side(self, given: Floats) -> Floats:
-        reach = 0.5 * (self.high - self.low)
-        above, below = given > self.high + 0.1 * reach, given < self.low - 0.1 * reach
+        most = _BEYOND * (self.high - self.low)
+        above, below = given > self.high + most, given < self.low - most
         now = above * 1.0 - below * 1.0
         left = np.where(np.abs(self.beyond) > 0.0, self.beyond - np.sign(self.beyond), 0.0)
         self.beyond = np.where(now != 0.0, now * (_AFTER + 1), left)
@@ -110,9 +114,11 @@ class Given(rows.Rows):
         self._show(given, use)
 
     def _show(self, given: Floats, use: Floats) -> None:
-        """Stretch what was seen to this sample, and let the old come nearer."""
-        fade = use / _SEEN
-        low = self.low + fade * (self.given - self.low)
-        high = self.high + fade * (self.given - self.high)
-        self.low = np.where(use > 0.0, np.minimum(low, given), self.low)
-        self.high = np.where(use > 0.0, np.maximum(high, given), self.high)
+        """Move what was seen to this sample, over hours, and let the old come nearer."""
+        new, fade = np.minimum(use / _NEW, 1.0), use / _SEEN
+        low = np.where(given < self.low, new * (given - self.low), fade * (self.given - self.low))
+        high = np.where(
+            given > self.high, new * (given - self.high), fade * (self.given - self.high)
+        )
+        self.low = np.where(use > 0.0, self.low + low, self.low)
+        self.high = np.where(use > 0.0, self.high + high, self.high)

@@ -21,8 +21,8 @@ _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
 _UNCLIPPED = 28 * DAY
 _TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
-NEAR = 2.0
-"""Noises within which a sample is as expected."""
+NEAR, FAR = 2.0, 4.0
+"""Noises within which a sample is as expected, and beyond which it is far from it."""
 _AT_HOME = 3.0
 """Noises within which it is as it was expected before the level moved."""
 _CALM = 2.0
@@ -47,10 +47,9 @@ class Residual:
     limit: Floats
     """Learning clips here."""
 
-    @property
-    def near(self) -> Bools:
-        """Whether it is as expected."""
-        return np.abs(self.rest) < NEAR * self.hour_noise
+    def within(self, noises: float) -> Bools:
+        """Whether a sample is that near to what is expected."""
+        return np.asarray(np.abs(self.rest) < noises * self.hour_noise)
 
 
 class Level(rows.Rows):
@@ -163,7 +162,9 @@ class Level(rows.Rows):
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
-        self.calm = np.where(sampled, np.where(residual.near, self.calm + 1.0, 0.0), self.calm)
+        self.calm = np.where(
+            sampled, np.where(residual.within(NEAR), self.calm + 1.0, 0.0), self.calm
+        )
         return self.calm >= _CALM
 
     def sizes(self, residual: Residual) -> Floats:

@@ -46,8 +46,8 @@ _WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[-1], [0], [1]])) % WEEK
 _HOUR_SLOTS = np.concatenate((_WEEK_SLOTS, QUARTERS + WEEK + np.arange(WEEK)[None] % 24))
 _LEARNED = [_OWN, _OWN_WEEK, _NOISE]
 _WEEK_SHRINK = 0.5
-_DAYS_BEFORE, _WEEKS_BEFORE = 0.5, 1.9
-"""Visits before the day and the week may speak: the last one may still go on."""
+_DAYS_BEFORE, _WEEKS_BEFORE = 0.95, 1.95
+"""Visits before the day and the week may speak."""
 _LEAST_SHRINK, _MOST_SHRINK = 0.1, 5.0
 _ERRORS = 7 * DAY
 """Seconds over which forecasts are compared."""
