@@ -11,11 +11,12 @@ chosen on what is scored, and the one at the shipped trigger.  Three ways to cho
 - *both*: one choice for both sets, on all other folders, by the mean of NAB's score and F1;
 - *other*: on the other set alone.
 
-Then come series that nothing was tuned on (`strangers`), at the shipped trigger and at the threshold
-that NAB's files would choose.  What is chosen here is left out cleanly; a constant of the detector
-that someone chose by looking at these series is not.  NAB is scored with its standard profile, events
-as in `events_score`.  *Episodes* are what an operator acts on: stretches of Unhealthy at the shipped
-trigger that last at least ``--for``; found are the labelled windows or events that one touches.
+Then come series that nothing was tuned on (`strangers`), at the shipped trigger and at the
+threshold that NAB's files would choose.  What is chosen here is left out cleanly; a constant of the
+detector that someone chose by looking at these series is not.  NAB is scored with its standard
+profile, events as in `events_score`.  *Episodes* are what an operator acts on: stretches of
+Unhealthy at the shipped trigger that last at least ``--for``; found are the labelled windows or
+events that one touches.
 """
 
 from __future__ import annotations
