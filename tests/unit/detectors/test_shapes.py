@@ -148,6 +148,18 @@ def test_series_come_and_go_with_what_they_learned() -> None:
     np.testing.assert_allclose(expected, got)
 
 
+WEIGHTS = {"15 s": (15.0, 0.05), "1 min": (60.0, 0.2), "5 min": (300.0, 1.0), "1 h": (3600.0, 1.0)}
+
+
+@pytest.mark.parametrize(("step", "expected"), WEIGHTS.values(), ids=WEIGHTS)
+def test_dense_samples_count_by_time(step: float, expected: float) -> None:
+    """A sample is one of 5 minutes, or as much of it as it covers; the first 21 are not counted."""
+    state, each = shapes.Shapes(1), np.full(1, step)
+    for row in noise(121):
+        state.learn(state.judge(row, each, each), np.ones(1, np.bool_), np.full(1, MEMORY))
+    assert 100 * expected == pytest.approx(state.total[0])
+
+
 def test_memory_is_bounded_and_old_counts_fade() -> None:
     """The tables hold 4032 samples and a tenth, however long the history; 4.5 KiB a series."""
     state, each = shapes.Shapes(1), np.full(1, STEP)
