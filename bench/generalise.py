@@ -11,10 +11,12 @@ chosen on what is scored, and the one at the shipped trigger.  Three ways to cho
 - *both*: one choice for both sets, on all other folders, by the mean of NAB's score and F1;
 - *other*: on the other set alone.
 
-What is chosen here is left out cleanly; a constant of the detector that someone chose by looking at
-these series is not.  NAB is scored with its standard profile, events as in `events_score`.
-*Episodes* are what an operator acts on: stretches of Unhealthy at the shipped trigger that
-last at least ``--for``; found are the labelled windows or events in which one is begun or goes on.
+Then come series that nothing was tuned on (`strangers`), at the shipped trigger and at the
+threshold that NAB's files would choose.  What is chosen here is left out cleanly; a constant of the
+detector that someone chose by looking at these series is not.  NAB is scored with its standard
+profile, events as in `events_score`.  *Episodes* are what an operator acts on: stretches of
+Unhealthy at the shipped trigger that last at least ``--for``; found are the labelled windows or
+events that one touches.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "operator
 
 import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
 
-from bench import folds, side_by_side  # noqa: E402
+from bench import folds, side_by_side, strangers  # noqa: E402
 from prunella.api import types  # noqa: E402
 from prunella.detectors import baseline  # noqa: E402
 
@@ -69,6 +71,7 @@ def main() -> None:
     print(f"{len(data.nab)} NAB files, {len(data.events)} event series, trigger {shipped:g}")
     show_overall(tables)
     show_folders(tables)
+    show_strangers(data, tables["shipped"])
     if args.without:
         left_out = {part: run(detector({}, (part,))) for part in args.without}
         show_without(tables["shipped"], left_out)
@@ -138,6 +141,20 @@ def show_folders(tables: Mapping[str, folds.Table]) -> None:
 
 def _figure(value: float, how: str) -> str:
     return f"{value:{how}}" if np.isfinite(value) else f"{'-':>6s}"
+
+
+def show_strangers(data: folds.Data, shipped: folds.Table) -> None:
+    """What nothing was tuned on: at the shipped trigger, and at NAB's best threshold."""
+    chosen = next(iter(folds.choose({"shipped": shipped}, "own", held_out=False).values()))
+    at = [shipped.thresholds[shipped.trigger], shipped.thresholds[chosen[1]]]
+    print(
+        f"\n{'NAB standard':28s} {'trigger':>7s} {'false/w':>8s} {'at ' + format(at[1], '.2f'):>8s}"
+    )
+    rows = strangers.judge(data, detector({}), [float(each) for each in at])
+    for row in rows:
+        print(f"{row.name:28s} {row.nab[0]:7.1f} {row.false[0]:8.3f} {row.nab[1]:8.1f}")
+    mean = np.mean([row.nab for row in rows[1:]], axis=0)
+    print(f"{'mean of the perturbed':28s} {mean[0]:7.1f} {'':8s} {mean[1]:8.1f}")
 
 
 def show_without(whole: folds.Table, left_out: Mapping[str, folds.Table]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench import folds, generalise, side_by_side
+from prunella.detectors import baseline
 
 THRESHOLDS = np.array([1.0, 2.0, 3.0, 4.0])
 FOLDERS = ["nab/a", "nab/b", "nab/c", "events/d", "events/e"]
@@ -127,6 +128,28 @@ def test_an_unknown_part_is_refused_with_the_known_ones(
     with pytest.raises(SystemExit):
         generalise.main()
     assert "no part moon" in capsys.readouterr().err
+
+
+def test_what_a_part_is_worth_is_printed_for_each(
+    sets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its only part a detector finds nothing; the line beside the whole says so."""
+    real = baseline.Baseline
+
+    def make(params: baseline.Params, n: int, without: tuple[str, ...] = ()) -> baseline.Baseline:
+        fields = {"trigger": 9.0, "learn": "2w"} if without else {}
+        return real(params.model_copy(update=dict(baseline.Params(**fields))), n)
+
+    monkeypatch.setattr(baseline, "PARTS", ("all of it",), raising=False)
+    monkeypatch.setattr(baseline, "Baseline", make)
+    nab, events = sets
+    arguments = ["--nab", str(nab), "--events", str(events), "--without", "all"]
+    monkeypatch.setattr(sys, "argv", ["generalise", *arguments])
+    generalise.main()
+    lines = capsys.readouterr().out.splitlines()
+    whole = next(line for line in lines if line.startswith("whole")).split()
+    without = next(line for line in lines if line.startswith("without all of it")).split()
+    assert ["1.000", "0.000"] == [whole[-2], without[-2]]
 
 
 def test_short_series_end_in_gaps() -> None:

@@ -10,10 +10,11 @@ A situation is a pair of two things that are seen together, and four pairs are l
 Each thing falls into one of 15 logarithmic bins, two per octave, by its distance from the series'
 own middle in units of its own spread (roughness: by its size in that unit).  Middle and spread are
 a mean and a mean absolute deviation over 7 days, clipped at 8 spreads: no range has to be known
-in advance, and an outlier does not stretch it.  A table per pair counts how often two bins met.
-With N counted, the surprise of a pair is ``log10((N + 1) / (c + 1/2))``, where c is the count of
-its cell and a quarter of the counts of the four cells beside it.  The mean surprise of the four,
-smoothed over 15 minutes, is ranked in the series' own past (`tail`), which gives ``-log10 p``.
+in advance, and an outlier does not stretch it.  A table per pair counts how often two bins met; a
+sample counts 1, or less where samples are denser than 5 minutes.  With N counted, the surprise of
+a pair is ``log10((N + 1) / (c + 1/2))``, where c is the count of its cell and a quarter of the
+counts of the four cells beside it.  The mean surprise of the four, smoothed over 15 minutes, is
+ranked in the series' own past (`tail`), which gives ``-log10 p``.
 
 The caller says what is counted.  An anomaly must not become usual because it lasts or comes again,
 so its first hour is enough.
@@ -53,6 +54,7 @@ _MEANS = np.array([HOUR, 4 * HOUR])
 _FEWEST_STEPS = np.array([3.0, 12.0])
 """Where samples are coarse, the means are over so many of them."""
 _CLIP, _FEWEST = 8.0, 20
+_DENSE, _REMEMBERED = 300.0, 4032.0
 _CLASSES_PER_TEN = 10.0
 """Classes of the tail for a surprise of 1, which is a factor of ten."""
 _TINY = 1e-150
@@ -67,7 +69,9 @@ class Situation:
     cells: Ints
     """The place of each pair in all tables: shape (pairs, n)."""
     place: tail.Place
-    sampled: Bools
+    weight: Floats
+    """What the tables count for it."""
+    ready: Bools
 
 
 class Shapes(rows.Rows):
@@ -121,22 +125,23 @@ class Shapes(rows.Rows):
         ready = sampled & (self.seen > _FEWEST)
         self.means += rates * (x - self.means)
         self._follow(x, dt, step)
-        return Situation(np.where(ready, rarity, 0.0), cells, place, ready)
+        weight = np.minimum(dt / _DENSE, 1.0)
+        return Situation(np.where(ready, rarity, 0.0), cells, place, weight, ready)
 
     def learn(self, situation: Situation, counted: Bools, memory: Floats) -> None:
-        """Count the situation of some series.
+        """Count the situation of some series; older counts fade.
 
-        The tail remembers ``memory`` samples, the tables half as many; older counts fade.
+        The tail remembers ``memory`` samples, the tables two weeks, or 4032 samples if those last
+        longer.
         """
-        counted = counted & situation.sampled
+        counted = counted & situation.ready
         self.rank.count(situation.place, counted, memory)
-        flat = self.counts.reshape(-1)
-        flat[situation.cells] += counted.astype(np.float32)
-        self.total += counted
-        kept = 0.5 * memory
-        full = np.flatnonzero(self.total > 1.1 * kept)
+        weight = np.where(counted, situation.weight, 0.0)
+        self.counts.reshape(-1)[situation.cells] += weight.astype(np.float32)
+        self.total += weight
+        full = np.flatnonzero(self.total > 1.1 * _REMEMBERED)
         if full.size:
-            share = kept[full] / self.total[full]
+            share = _REMEMBERED / self.total[full]
             self.counts[:, full] *= share[:, None].astype(np.float32)
             self.total[full] *= share
 
