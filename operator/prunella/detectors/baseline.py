@@ -307,11 +307,14 @@ class Baseline:
             if name in self._without:
                 three[place] = 0.0
         np.maximum(three, 0.0, out=three)
-        two = three.sum(axis=0) - three.min(axis=0)
+        if {"situation", "recent"} <= self._without:
+            agreed = three[0]
+        else:
+            agreed = 0.5 * _AGREED * (three.sum(axis=0) - three.min(axis=0))
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, 0.5 * _AGREED * two, 0.0)
+        return np.where(ready, agreed, 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -397,13 +400,17 @@ class Baseline:
 
 
 def run(
-    params: Params, times: ArrayLike, values: ArrayLike, given: ArrayLike | None = None
+    params: Params,
+    times: ArrayLike,
+    values: ArrayLike,
+    given: ArrayLike | None = None,
+    without: Collection[str] = (),
 ) -> list[Tick]:
     """One pass over a history of shape (ticks, n); times of shape (ticks,) or (ticks, n)."""
     rows = np.asarray(values, np.float64)
     moments = np.asarray(times, np.float64)
     beside = None if given is None else np.asarray(given, np.float64)
-    detector = Baseline(params, rows.shape[1])
+    detector = Baseline(params, rows.shape[1], without)
     return [
         detector.tick(moments[i], rows[i], None if beside is None else beside[i])
         for i in range(len(rows))
