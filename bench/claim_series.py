@@ -257,6 +257,7 @@ FAULTS: Mapping[str, tuple[Callable[[int], Batch], float, float]] = {
         lambda n: _fault(n, 6, lambda v, x, _r: v * (1 + 0.6 * x)), 95, 85),
     "noise four times as wide for six hours": (
         lambda n: _fault(n, 6, lambda v, _x, r: v * r.lognormal(0, 0.24, v.shape)), 90, 70),
-    "stuck at one value for six hours": (lambda n: _fault(n, 6, lambda v, _x, _r: 0 * v + v[0]), 90, 70),
+    "stuck at one value for six hours": (
+        lambda n: _fault(n, 6, lambda v, _x, _r: 0 * v + v[0]), 90, 70),
     "one sample at double": (lambda n: _fault(n, 1 / 12, lambda v, _x, _r: v * 2, hold=1), 90, 70),
 }  # fmt: skip

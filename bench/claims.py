@@ -2,9 +2,10 @@
 
     python -m bench.claims [--seeds 100] [--only WORD]
 
-Each claim makes a batch of series, one for each seed, judges it online with default parameters and
-measures what would act: Unhealthy that lasts for ``FOR``.  Beside each figure stand the goal and the
-floor.  The generators hold no more than the claim needs; real series are in `bench.generalise`.
+Each claim makes a batch of series, one for each seed, judges it online with default parameters
+and measures what would act: Unhealthy that lasts for ``FOR``.  Beside each figure stand the goal
+and the floor.  The generators hold no more than the claim needs; real series are in
+`bench.generalise`.
 """
 
 from __future__ import annotations

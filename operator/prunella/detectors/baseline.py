@@ -22,10 +22,11 @@ For a sample x at time t:
 4. *Excuses.* What came at this hour on the last two days or weeks is a habit, what begins more
    than once a day is no anomaly (`episodes`), a load that was never seen explains what it may, and
    before two weeks are known a weekend may be as low as a quarter of what is expected.
-5. *Verdict.* An anomaly begins at ``trigger`` and ends below ``recover``, or when two samples in a
-   row are as expected.  While it lasts, level, noise and the hours of the day learn nothing, and
-   only its first three sizes are counted; no size ever counts as larger than the trigger's.  What
-   lasts for ``adapt`` is the new normal: the level moves there, and for three days a return is none.
+5. *Verdict.* An anomaly begins at ``trigger`` and ends below ``recover``, or when two samples in
+   a row are as expected.  While it lasts, level, noise and the hours of the day learn nothing,
+   and only its first three sizes are counted; no size ever counts as larger than the trigger's.
+   What lasts for ``adapt`` is the new normal: the level moves there, and for three days a return
+   is none.
 6. *Onset.* One anomaly is reported once: for six hours after a report only what is rarer by half a
    power of ten is news.  It is for reports and benchmarks; verdicts do not read it.
 
@@ -84,6 +85,8 @@ PARTS: Final = (
 )
 """What can be left out of the score, to see what it is worth."""
 _SIZES: Final = {"sample": 0, "jump": 1, "shift": 2}
+_KEPT_OF_FIRST_DAY: Final = 0.4
+"""Share of the sizes of the first day that the tail keeps."""
 _AGREED: Final = 1.15
 """Two opinions that agree are rarer than each of them."""
 _TWO_WEEKS: Final = 14 * level.DAY
@@ -258,6 +261,10 @@ class Baseline:
         dt: Floats,
     ) -> None:
         memory, age = self._level.memory, self._level.age
+        # Sizes of the first day were taken when nobody knew the day.
+        first = (age < level.DAY) & (age + dt >= level.DAY)
+        if first.any():
+            memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total, memory)
         counted = change.counted & (self._level.seen > level.FEWEST)
         self._tail.count(sizes, counted, memory)
         self._shapes.learn(situation, change.situated, memory)
