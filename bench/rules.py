@@ -151,7 +151,7 @@ def main() -> None:
     series = rule_series.batch(range(chosen.seeds), chosen.days)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        verdicts = compare(pathlib.Path(folder), series, policy(), chosen.days)
+        verdicts = compare(pathlib.Path(folder), series, policy(learn="2d"), chosen.days)
     print("\n".join(table(verdicts)))
     print(f"\n{len(series)} series, {chosen.days} days, {time.monotonic() - began:.0f} s")
 
