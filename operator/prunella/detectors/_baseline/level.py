@@ -18,6 +18,7 @@ FEWEST = 20
 CLIP = 8.0
 _LEVEL, _NOISE = 2 * DAY, 14 * DAY
 _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
+_EARLY = 2.0
 _UNCLIPPED = 28 * DAY
 _TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
@@ -194,7 +195,7 @@ class Level(rows.Rows):
         self.seen += passed > 0.0
         self.trial = np.maximum(self.trial - passed, 0.0)
         age = np.maximum(self.age, _TINY)
-        self.noise += dt / np.minimum(age, _NOISE) * (np.abs(clipped) - self.noise)
+        self.noise += dt / np.minimum(np.maximum(age / _EARLY, dt + _TINY), _NOISE) * (np.abs(clipped) - self.noise)
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
 
