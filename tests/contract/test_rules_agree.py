@@ -58,7 +58,7 @@ def agreed(tmp_path_factory: pytest.TempPathFactory) -> Agreed:
     """Both verdicts on every series, by its name without the seed."""
     series = [*rule_series.batch([SEED], DAYS, KINDS), gap(), common_size()]
     folder = tmp_path_factory.mktemp("agree")
-    verdicts = bench_rules.compare(folder, series, bench_rules.policy(), DAYS)
+    verdicts = bench_rules.compare(folder, series, bench_rules.policy(learn="2d"), DAYS)
     return {each.series.kind: each for each in verdicts}
 
 
