@@ -195,7 +195,11 @@ class Level(rows.Rows):
         self.seen += passed > 0.0
         self.trial = np.maximum(self.trial - passed, 0.0)
         age = np.maximum(self.age, _TINY)
-        self.noise += dt / np.minimum(np.maximum(age / _EARLY, dt + _TINY), _NOISE) * (np.abs(clipped) - self.noise)
+        self.noise += (
+            dt
+            / np.minimum(np.maximum(age / _EARLY, dt + _TINY), _NOISE)
+            * (np.abs(clipped) - self.noise)
+        )
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
 
