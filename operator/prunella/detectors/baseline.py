@@ -56,6 +56,7 @@ from prunella.detectors._baseline import (
     level,
     recent,
     season,
+    seen_at,
     shapes,
     tail,
 )
@@ -134,30 +135,6 @@ class Tick:
         return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a tick shows: shape (n,), times of one moment for all or one for each."""
-
-    t: Floats
-    local: Floats
-    x: Floats
-    y: Floats
-    """Without what is explained."""
-    explained: Floats
-    side: Floats
-    """To which side a load that was never seen may explain anything."""
-    sampled: Bools
-
-    def moments(self, rows: Ints) -> Floats:
-        """The times of some series."""
-        return self.t if len(self.t) == 1 else self.t[rows]
-
-    def weekend(self, rows: Ints) -> Bools:
-        """Whether it is Saturday or Sunday there; 1970-01-01 was a Thursday."""
-        local = self.local if len(self.local) == 1 else self.local[rows]
-        return np.asarray(np.mod(local + 3 * level.DAY, 7 * level.DAY) >= 5 * level.DAY)
-
-
 _STATE: Final = (
     "_given",
     "_level",
@@ -206,7 +183,7 @@ class Baseline:
         local, judged = self._calendar.local(t)
         load, explained = self._explained(x, beside)
         y = x - explained
-        seen = _Seen(t, local, x, y, explained, load.side, np.isfinite(y) & judged)
+        seen = seen_at.Seen(t, local, x, y, explained, load.side, np.isfinite(y) & judged)
         dt = self._level.advance(t, seen.sampled)
         tick = self._judged(seen, dt)
         if beside is not None:
@@ -222,7 +199,7 @@ class Baseline:
         usual = np.where(np.isnan(self._level.level), x, self._level.level)
         return load, load.nearest(x, usual)
 
-    def _judged(self, seen: _Seen, dt: Floats) -> Tick:
+    def _judged(self, seen: seen_at.Seen, dt: Floats) -> Tick:
         """Judge what is left of the samples, and learn."""
         now = season.place(seen.local)
         self._episodes.follow(seen.x, self._level.age, dt)
@@ -298,7 +275,7 @@ class Baseline:
 
     def _score(
         self,
-        seen: _Seen,
+        seen: seen_at.Seen,
         residual: level.Residual,
         sizes: tail.Place,
         situation: shapes.Situation,
@@ -329,7 +306,7 @@ class Baseline:
         above = self._params.direction is detectors_api.Side.ABOVE
         return np.asarray(place > 0.0 if above else place < 0.0)
 
-    def _excused(self, seen: _Seen, score: Floats, residual: level.Residual) -> Floats:
+    def _excused(self, seen: seen_at.Seen, score: Floats, residual: level.Residual) -> Floats:
         """What is left of the scores after all that makes the rare usual."""
         rare = self._events.active | (score >= self._params.recover)
         rows = np.flatnonzero(seen.sampled & rare)
@@ -351,7 +328,9 @@ class Baseline:
         score[rows] = np.where(excused, 0.0, left)
         return score
 
-    def _on_a_first_weekend(self, seen: _Seen, rows: Ints, residual: level.Residual) -> Bools:
+    def _on_a_first_weekend(
+        self, seen: seen_at.Seen, rows: Ints, residual: level.Residual
+    ) -> Bools:
         """Whether some values are as low as a weekend may be that is not known yet.
 
         That is a quarter of what is expected on the first one, and on the second what the first
@@ -367,14 +346,14 @@ class Baseline:
         low = np.where(visits[rows] < 0.5, quarter, as_before)
         return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
 
-    def _note(self, seen: _Seen, residual: level.Residual, change: events.Change) -> None:
+    def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
         """Remember the anomalies that begin or go on."""
         rows = np.flatnonzero(seen.sampled & self._events.active)
         if rows.size:
             self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
 
     def _band(
-        self, seen: _Seen, residual: level.Residual, most: Floats
+        self, seen: seen_at.Seen, residual: level.Residual, most: Floats
     ) -> tuple[Floats, Floats, Floats]:
         """Expected value, and the two beyond which a sample by itself is as rare as asked."""
         expected = residual.season
@@ -384,7 +363,7 @@ class Baseline:
 
     def _tick(
         self,
-        seen: _Seen,
+        seen: seen_at.Seen,
         score: Floats,
         onset: Floats,
         change: events.Change,
