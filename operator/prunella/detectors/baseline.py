@@ -31,8 +31,7 @@ For a sample x at time t:
    power of ten is news.  It is for reports and benchmarks; verdicts do not read it.
 
 Memory: level and noise are means over 2 and 14 days, both clipped at 8 mean absolute deviations.
-State: 9.6 kB per series (4.5 kB situations, 1.8 kB tail, 2.3 kB season, 0.6 kB episodes, 0.4 kB
-scalars), whatever the history.
+State: 9.6 kB per series, whatever the history.
 Counter resets are a matter of the query: ask for ``rate()``, never for a counter.
 """
 
@@ -66,7 +65,6 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 Params = detectors_api.Baseline
 _SAMPLE = slice(0, None, 3)
-"""The sample's own size, upward and downward, among the six sizes."""
 _KINDS = {
     detectors_api.Side.ABOVE: slice(0, 3),
     detectors_api.Side.BELOW: slice(3, 6),
@@ -90,7 +88,6 @@ _KEPT_OF_FIRST_DAY: Final = 0.4
 """Share of the sizes of the first day that the tail keeps."""
 _AGREED: Final = 1.15
 """Two opinions that agree are rarer than each of them."""
-_TWO_WEEKS: Final = 14 * level.DAY
 _WEEKEND: Final = 0.25
 """Before the week is known, a weekend may be as low as this share of what is expected."""
 _AS_LOW: Final = 4.0
@@ -338,7 +335,7 @@ class Baseline:
         """
         usual, rest = residual.season, residual.rest[rows]
         expected = (self._level.level + usual.middle)[rows]
-        unknown = (self._level.age[rows] < _TWO_WEEKS) & ~usual.by_week[rows]
+        unknown = (self._level.age[rows] < 14 * level.DAY) & ~usual.by_week[rows]
         _, week, _ = usual.means
         _, visits, _ = usual.seen
         as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
