@@ -273,7 +273,7 @@ def test_a_little_doubt_is_explained_and_no_warning(
     policy, data = write_policy(tmp_path, BASELINE), write_history(tmp_path, _every(300))
     text = prunella.text("backtest", policy, "--data", data)
 
-    assert "latency Unknown, Learning: 6.7%, the history is shorter than `learn`" in text
+    assert "latency Unknown, Learning: 0.8%, the history is shorter than `learn`" in text
     assert "warning" not in text
 
 

@@ -31,8 +31,7 @@ For a sample x at time t:
    power of ten is news.  It is for reports and benchmarks; verdicts do not read it.
 
 Memory: level and noise are means over 2 and 14 days, both clipped at 8 mean absolute deviations.
-State: 9.6 kB per series (4.5 kB situations, 1.8 kB tail, 2.3 kB season, 0.6 kB episodes, 0.4 kB
-scalars), whatever the history.
+State: 9.6 kB per series, whatever the history.
 Counter resets are a matter of the query: ask for ``rate()``, never for a counter.
 """
 
@@ -56,6 +55,7 @@ from prunella.detectors._baseline import (
     level,
     recent,
     season,
+    seen_at,
     shapes,
     tail,
 )
@@ -65,7 +65,6 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 Params = detectors_api.Baseline
 _SAMPLE = slice(0, None, 3)
-"""The sample's own size, upward and downward, among the six sizes."""
 _KINDS = {
     detectors_api.Side.ABOVE: slice(0, 3),
     detectors_api.Side.BELOW: slice(3, 6),
@@ -89,7 +88,6 @@ _KEPT_OF_FIRST_DAY: Final = 0.4
 """Share of the sizes of the first day that the tail keeps."""
 _AGREED: Final = 1.15
 """Two opinions that agree are rarer than each of them."""
-_TWO_WEEKS: Final = 14 * level.DAY
 _WEEKEND: Final = 0.25
 """Before the week is known, a weekend may be as low as this share of what is expected."""
 _AS_LOW: Final = 4.0
@@ -132,30 +130,6 @@ class Tick:
         if self.unhealthy[row]:
             return model.Judgement(model.Verdict.UNHEALTHY, "Unusual", message)
         return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a tick shows: shape (n,), times of one moment for all or one for each."""
-
-    t: Floats
-    local: Floats
-    x: Floats
-    y: Floats
-    """Without what is explained."""
-    explained: Floats
-    side: Floats
-    """To which side a load that was never seen may explain anything."""
-    sampled: Bools
-
-    def moments(self, rows: Ints) -> Floats:
-        """The times of some series."""
-        return self.t if len(self.t) == 1 else self.t[rows]
-
-    def weekend(self, rows: Ints) -> Bools:
-        """Whether it is Saturday or Sunday there; 1970-01-01 was a Thursday."""
-        local = self.local if len(self.local) == 1 else self.local[rows]
-        return np.asarray(np.mod(local + 3 * level.DAY, 7 * level.DAY) >= 5 * level.DAY)
 
 
 _STATE: Final = (
@@ -206,7 +180,7 @@ class Baseline:
         local, judged = self._calendar.local(t)
         load, explained = self._explained(x, beside)
         y = x - explained
-        seen = _Seen(t, local, x, y, explained, load.side, np.isfinite(y) & judged)
+        seen = seen_at.Seen(t, local, x, y, explained, load.side, np.isfinite(y) & judged)
         dt = self._level.advance(t, seen.sampled)
         tick = self._judged(seen, dt)
         if beside is not None:
@@ -222,7 +196,7 @@ class Baseline:
         usual = np.where(np.isnan(self._level.level), x, self._level.level)
         return load, load.nearest(x, usual)
 
-    def _judged(self, seen: _Seen, dt: Floats) -> Tick:
+    def _judged(self, seen: seen_at.Seen, dt: Floats) -> Tick:
         """Judge what is left of the samples, and learn."""
         now = season.place(seen.local)
         self._episodes.follow(seen.x, self._level.age, dt)
@@ -298,7 +272,7 @@ class Baseline:
 
     def _score(
         self,
-        seen: _Seen,
+        seen: seen_at.Seen,
         residual: level.Residual,
         sizes: tail.Place,
         situation: shapes.Situation,
@@ -321,7 +295,7 @@ class Baseline:
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, agreed, 0.0)
+        return np.where(ready, agreed * self._level.experience(), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -329,7 +303,7 @@ class Baseline:
         above = self._params.direction is detectors_api.Side.ABOVE
         return np.asarray(place > 0.0 if above else place < 0.0)
 
-    def _excused(self, seen: _Seen, score: Floats, residual: level.Residual) -> Floats:
+    def _excused(self, seen: seen_at.Seen, score: Floats, residual: level.Residual) -> Floats:
         """What is left of the scores after all that makes the rare usual."""
         rare = self._events.active | (score >= self._params.recover)
         rows = np.flatnonzero(seen.sampled & rare)
@@ -351,7 +325,9 @@ class Baseline:
         score[rows] = np.where(excused, 0.0, left)
         return score
 
-    def _on_a_first_weekend(self, seen: _Seen, rows: Ints, residual: level.Residual) -> Bools:
+    def _on_a_first_weekend(
+        self, seen: seen_at.Seen, rows: Ints, residual: level.Residual
+    ) -> Bools:
         """Whether some values are as low as a weekend may be that is not known yet.
 
         That is a quarter of what is expected on the first one, and on the second what the first
@@ -359,7 +335,7 @@ class Baseline:
         """
         usual, rest = residual.season, residual.rest[rows]
         expected = (self._level.level + usual.middle)[rows]
-        unknown = (self._level.age[rows] < _TWO_WEEKS) & ~usual.by_week[rows]
+        unknown = (self._level.age[rows] < 14 * level.DAY) & ~usual.by_week[rows]
         _, week, _ = usual.means
         _, visits, _ = usual.seen
         as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
@@ -367,14 +343,14 @@ class Baseline:
         low = np.where(visits[rows] < 0.5, quarter, as_before)
         return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
 
-    def _note(self, seen: _Seen, residual: level.Residual, change: events.Change) -> None:
+    def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
         """Remember the anomalies that begin or go on."""
         rows = np.flatnonzero(seen.sampled & self._events.active)
         if rows.size:
             self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
 
     def _band(
-        self, seen: _Seen, residual: level.Residual, most: Floats
+        self, seen: seen_at.Seen, residual: level.Residual, most: Floats
     ) -> tuple[Floats, Floats, Floats]:
         """Expected value, and the two beyond which a sample by itself is as rare as asked."""
         expected = residual.season
@@ -384,7 +360,7 @@ class Baseline:
 
     def _tick(
         self,
-        seen: _Seen,
+        seen: seen_at.Seen,
         score: Floats,
         onset: Floats,
         change: events.Change,
@@ -393,11 +369,11 @@ class Baseline:
         calm: Bools,
     ) -> Tick:
         learning = self._level.age < self._learn
-        expected = residual.season
+        expected, lasts = residual.season, self._level.lasts(seen.t - self._events.since)
         return Tick(
             np.where(seen.sampled, score, np.nan),
             onset,
-            self._events.sick & ~calm & seen.sampled & ~learning,
+            self._events.sick & ~calm & seen.sampled & ~learning & lasts,
             ~seen.sampled | learning,
             learning,
             change.shifted,

@@ -28,7 +28,7 @@ DAY, WEEK = 86400.0, 7 * 86400.0
 _BESIDE = 3600.0
 _FURTHER = 1.5
 """A habit may go so many times as far as it went."""
-_AS_FAR = 0.5
+_AS_FAR = 0.25
 """What went this share as far counts for how often it came."""
 _ONCE_A_DAY = 3.0
 _LONGEST = 28 * DAY

@@ -26,7 +26,7 @@ _BEYOND = 0.25
 """Share of what was seen by which a load must be beyond it."""
 _NEW = 6 * 3600.0
 """Seconds until a load that was never seen has been."""
-_AFTER = 2
+_AFTER = 6
 """Samples for which a load that was never seen explains what follows."""
 _TINY = 1e-300
 

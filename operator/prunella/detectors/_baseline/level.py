@@ -30,6 +30,9 @@ _CALM = 2.0
 _TRIAL = 3 * DAY
 """Seconds for which the level before is remembered."""
 _TINY = 1e-300
+_EXPERIENCED = 2 * DAY
+_YOUNG_WAIT = 1800.0
+"""Seconds that an anomaly must last before a series knows two days."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -160,6 +163,17 @@ class Level(rows.Rows):
         self.long = np.where(back, 0.0, self.long)
         self.trial = np.where(back, 0.0, self.trial)
         return np.where(back, before, over)
+
+    def experience(self) -> Floats:
+        """How much of a score counts: from a half on, all after two days; shape (n,).
+
+        Who has seen some hours can't know what is rare, nor what the other hours bring.
+        """
+        return np.asarray(0.5 + 0.5 * np.minimum(self.age / _EXPERIENCED, 1.0))
+
+    def lasts(self, seconds: Floats) -> Bools:
+        """Whether an anomaly that is so old is one: the first job of a day does not last."""
+        return np.asarray((self.age >= _EXPERIENCED) | (seconds >= _YOUNG_WAIT))
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
