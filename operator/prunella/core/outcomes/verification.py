@@ -187,9 +187,7 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     return _count(status, verification, scene, healthy)
 
 
-def _stopped_by_others(
-    record: objects.Record, workload: model.Workload
-) -> tuple[str, str] | None:
+def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
     """What somebody else did to the target that ends the proof, as reason and message."""
     paths = {str(operation["path"]) for e in ledger.effects_of(record) for operation in e.patch}
     if workload.replicas == 0 and "/spec/replicas" not in paths:
