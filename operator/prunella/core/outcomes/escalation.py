@@ -89,17 +89,19 @@ def unattended(
     """The targets that are sick while nothing is done about them, as of one pass.
 
     ``before`` are those of the pass before. Doubt ends none of them: only a target that is seen
-    Healthy, an action on its way, a person who stops or resumes the policy.
+    Healthy or scaled to 0 replicas, an action on its way, a person who stops or resumes the policy.
     """
     if step.valid_spec(policy).mode is not policy_api.Mode.LIVE:
         return []
     resumed = ledger.resumed_at(policy)
     kept = {each.name: each for each in before if resumed is None or each.since > resumed}
     busy = {r.target for r in records if r.policy == policy.key and r.in_flight and r.acted}
+    # Who scaled it to nothing, a person or an autoscaler, has taken it in hand.
+    idle = {ref for ref, workload in outcome.workloads.items() if workload.replicas == 0}
     found = []
     for ref, verdict in outcome.verdicts.items():
         entry = kept.get(ref.name)
-        if ref in busy:
+        if ref in busy or ref in idle:
             entry = _called(entry)
         elif verdict is model.Verdict.HEALTHY:
             entry = None
