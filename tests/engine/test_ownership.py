@@ -284,6 +284,26 @@ async def test_what_was_not_given_back_is_given_back_later(story: Story) -> None
     assert objects.FIELD_MANAGER == server.OPERATOR
 
 
+async def test_an_eviction_after_it_does_not_keep_the_fields_of_a_restart(story: Story) -> None:
+    """Given a restart whose fields were not given back, when an eviction follows, then they are."""
+
+    def fail(point: faults_module.Point) -> None:
+        if point is faults_module.Point.GIVE_BACK:
+            raise faults_module.ports.ClusterError("connection refused")
+
+    story.faults.watch = fail
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.BAD)
+    steps = [{"restart": {}}, {"evictPod": {}}]
+    document = harness.spec(*steps, signals=[errors_by_pod()], guards={"cooldown": "1s"})
+    story.apply({**document, "verify": {"within": "1s", "samples": 1, "otherwise": "Continue"}})
+    await story.until(lambda: story.phases()[1:] == [("evictPod", Phase.UNHELPFUL)])
+    assert server.OPERATOR in _owners(story)
+    story.faults.watch = lambda _: None
+    await story.run(70)
+
+    assert server.OPERATOR not in _owners(story)
+
+
 def _cluster_series(story: Story, cluster: str, errors: float) -> None:
     """Let a source hold checkout's series of a cluster, and that its pods are scraped there."""
     labels = {"namespace": NAMESPACE, "cluster": cluster}
