@@ -302,7 +302,8 @@ class Passes:
             current = await self._world.policies.read(policy.key)
             pause = await self._world.cluster.paused()
             spec = current.spec if current is not None else None
-            may_send = spec is not None and not spec.suspend and not pause.paused
+            live = spec is not None and spec.mode is policy_api.Mode.LIVE and not spec.suspend
+            may_send = live and not pause.paused
             await self._executor.settle(record, may_send=may_send)
 
     async def _resume(
