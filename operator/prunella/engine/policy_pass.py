@@ -14,7 +14,7 @@ from prunella.core.decisions import decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, onsets
-from prunella.engine import attempt, living, observe, orphans, report, unattended
+from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -32,6 +32,7 @@ class Passes:
         self._world = world
         self._options = options
         self._observer = observe.Observer(world, options.detectors)
+        self._closer_look = closer_look.CloserLook(world, self._observer)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -166,54 +167,8 @@ class Passes:
             if not outcome.needs:
                 return outcome
             for need in outcome.needs:
-                snapshot = await self._observe(need, snapshot, outcome, config, now)
+                snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return outcome
-
-    async def _observe(
-        self,
-        need: model.Need,
-        snapshot: step.Snapshot,
-        outcome: step.Outcome,
-        config: step.Config,
-        now: datetime.datetime,
-    ) -> step.Snapshot:
-        if need.kind is model.NeedKind.LIVE_STATE:
-            return await self._look(need.target, snapshot, outcome, config, now)
-        live_state = snapshot.live_states[need.target]
-        if live_state is None or need.at is None:
-            raise ValueError(f"history of {need.target} is asked without a look at it")
-        signals = frozenset(
-            finding.signal
-            for finding in outcome.findings
-            if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
-        )
-        verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
-        known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
-        return dataclasses.replace(snapshot, verdicts_at=known)
-
-    async def _look(
-        self,
-        target: model.Ref,
-        snapshot: step.Snapshot,
-        outcome: step.Outcome,
-        config: step.Config,
-        now: datetime.datetime,
-    ) -> step.Snapshot:
-        """Look at a target closely, and at what its signals say of the pods that it has."""
-        looked = await self._world.cluster.live_state(target)
-        snapshot = dataclasses.replace(
-            snapshot, live_states={**snapshot.live_states, target: looked}
-        )
-        if looked is None or not looked.pods_known:
-            return snapshot
-        known, signals = self._observer.clusters, config.compiled.signals
-        only = await living.living_only(
-            self._world, known, signals, looked, snapshot, outcome.findings, now
-        )
-        if only is None:
-            return snapshot
-        found = {**snapshot.living_only, target: only}
-        return dataclasses.replace(snapshot, living_only=found)
 
     async def _carry_out(
         self,
@@ -265,7 +220,7 @@ class Passes:
             if decision.command is not None:
                 return _same(record, decision.command)
             for need in decision.needs:
-                snapshot = await self._observe(need, snapshot, outcome, config, now)
+                snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
 
     async def _take_forward(
