@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from prunella.core import model
 from prunella.core.decisions import shares, strategies
-from prunella.core.decisions.guards.case import TEMPLATE_ACTIONS, Answer, Case, Refused
+from prunella.core.decisions.guards.case import Answer, Case, Refused
+from prunella.core.decisions.guards.rollouts import TEMPLATE_ACTIONS
 
 
 def not_too_many_unavailable(case: Case) -> Answer:

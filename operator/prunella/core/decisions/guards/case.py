@@ -13,8 +13,6 @@ from prunella.core.decisions import action
 from prunella.core.decisions.rules import Rules
 
 Refused = reasons.Refused
-TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
-"""Actions that write the pod template, and so leave the rest to the update strategy."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

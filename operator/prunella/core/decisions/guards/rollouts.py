@@ -7,7 +7,10 @@ from typing import Any, cast
 
 from prunella.core import model
 from prunella.core.decisions import strategies
-from prunella.core.decisions.guards.case import TEMPLATE_ACTIONS, Answer, Case, Refused
+from prunella.core.decisions.guards.case import Answer, Case, Refused
+
+TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
+"""Actions that write the pod template, and so leave the rest to the update strategy."""
 
 
 def wants_pods(case: Case) -> Answer:
