@@ -101,6 +101,32 @@ async def test_a_sum_over_all_pods_is_a_reason_while_one_that_lives_is_sick(stor
     await story.until(lambda: bool(story.sent()), 60)
 
 
+async def test_a_flicker_after_a_mended_pod_must_hold_as_any_other(story: Story) -> None:
+    """Given a pod mended by hand, when another is sick for a moment, then ``for`` begins anew.
+
+    For two minutes the sum still rests on the pod that is gone: that holds nothing for the others.
+    """
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    held = harness.errors(above=0.005, hold="1m")
+    for role, query in held["ratio"].items():
+        held["ratio"][role] = query.replace("15s", "5m")
+    story.apply(harness.spec({"restart": {}}, signals=[held]))
+    await story.run(350)
+    pod = _sicken(story)
+    await story.until(lambda: bool(story.status().sick))
+    await story.run(40)
+    story.world.cluster.delete_pod(NAMESPACE, pod)
+    await story.run(40)
+    assert story.sent() == []
+    # A flicker of another pod, after the first one was seen to be gone.
+    state = next(each for each in story.world.cluster.states() if each.ref == CHECKOUT)
+    other = _sicken(story)
+    await story.run(20)
+    assert story.sent() == [], "it has not held for a minute"
+    flickers = next(each for each in state.active if each.name == other)
+    flickers.template["metadata"]["annotations"] = {}
+
+
 STATEFUL = model.Ref("StatefulSet", NAMESPACE, "checkout")
 
 

@@ -127,6 +127,8 @@ class Passes:
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
             snapshot = await self._fresh(snapshot, policy.key.namespace)
             outcome = await self._answer(snapshot, current, memory, now)
+            # What the closer look took back has not held: it begins anew, as after any doubt.
+            memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
             if outcome.command is None or memory.compiled is None:
                 return outcome
             command = outcome.command
