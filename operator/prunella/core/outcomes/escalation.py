@@ -22,7 +22,9 @@ MOST_UNATTENDED = 20
 """Targets that are kept in a policy's status; each of them is one call at most."""
 A_PERSONS_WILL = frozenset({reasons.Refused.SUSPENDED, reasons.Refused.PAUSED})
 """Who has stopped it knows of it: nobody is called."""
-PASSING = frozenset({reasons.Refused.NOT_HELD, reasons.Refused.IN_FLIGHT})
+PASSING = frozenset(
+    {reasons.Refused.NOT_HELD, reasons.Refused.IN_FLIGHT, reasons.Refused.TARGET_GONE}
+)
 """Refusals that end by themselves: they neither begin nor end what is unattended."""
 AT_ONCE = frozenset({reasons.Refused.SAME_REMEDY_LIMIT})
 """Refusals that no waiting ends."""

@@ -106,6 +106,7 @@ UNATTENDED: dict[
     "doubt ends nothing": ([WAITING], UNKNOWN, None, {}, [WAITING]),
     "not held yet begins nothing": ([], UNHEALTHY, Refused.NOT_HELD, {}, []),
     "not held yet, as after a restart": ([CALLED], UNHEALTHY, Refused.NOT_HELD, {}, [CALLED]),
+    "a person deletes it": ([], UNHEALTHY, Refused.TARGET_GONE, {}, []),
     "another policy is at work": ([WAITING], UNHEALTHY, Refused.IN_FLIGHT, {}, [WAITING]),
     "suspended": ([], UNHEALTHY, Refused.SUSPENDED, {}, []),
     "paused while it waits": ([WAITING], UNHEALTHY, Refused.PAUSED, {}, []),
