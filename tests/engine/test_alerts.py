@@ -154,3 +154,22 @@ async def test_an_alert_of_a_pod_that_was_mended_by_hand_is_no_reason(
 
     assert 0 == (story.world.telemetry.value("prunella_pass_errors_total") or 0)
     assert (mapping is None) == (story.sent() == [])
+
+
+async def test_one_evaluation_seen_again_is_no_other_sample(story: Story) -> None:
+    """Given a rule evaluated each minute, when passes are each 5 s, then two samples take a minute.
+
+    What a rule does not say anew proves nothing anew.
+    """
+    running(story, dataclasses.replace(RULE, interval=60.0))
+    verify = {"within": "10m", "samples": 2}
+    story.apply(by_alert({"rollback": {"to": "Previous"}}, verify=verify))
+    await story.run(harness.QUIET)
+    story.release(harness.BAD)
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)], 900)
+    status = story.records()[0].status
+    assert status.verification is not None
+    assert status.finished_at is not None
+    assert status.verification.counts_from is not None
+    taken = (status.finished_at - status.verification.counts_from).total_seconds()
+    assert taken >= 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -13,7 +13,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, onsets
+from prunella.core.signals import compiled, detect, onsets
 from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -245,7 +245,7 @@ class Passes:
             elif record.phase is Phase.ACTING:
                 await self._settle(record, policy)
             elif record.phase is Phase.VERIFYING:
-                await self._verify(record, policy, memory, outcome, now)
+                await self._verify(record, policy, memory, snapshot.readings, outcome, now)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
         waiting = escalation.to_call(policy, records, outcome.decisions, limit)
@@ -299,12 +299,13 @@ class Passes:
         record: objects.Record,
         policy: objects.Policy,
         memory: memories.PolicyMemory,
+        readings: Mapping[str, detect.Reading],
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
         if memory.compiled is None:
             return
-        scrape_seconds = self._observer.scrape_seconds(memory.compiled)
+        scrape_seconds = observe.scrape_seconds(readings.values())
         signals = {evidence.signal for evidence in record.spec.evidence}
         found = [
             finding

@@ -97,6 +97,12 @@ def range_of(signal: compiled.Signal, answer: Answer) -> float:
     return max(known, default=signal.longest_range)
 
 
+def evaluated_every(answer: Answer) -> float | None:
+    """Seconds between two evaluations of the rule that is evaluated least often, if told."""
+    found = answer.rules if isinstance(answer, Rules) else ()
+    return max((rule.interval for rule in found), default=0.0) or None
+
+
 def detect(
     signal: compiled.Signal,
     answer: Answer,
