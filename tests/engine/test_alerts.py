@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from prunella.adapters.simulated import metrics as metrics_module
 from prunella.api import reasons
 from tests.engine import harness
@@ -118,3 +120,56 @@ async def test_one_request_answers_a_round(story: Story) -> None:
 
     assert 1 == len(asked)
     assert 12 <= len(story.metrics.asked) <= 14
+
+
+BY_POD = metrics_module.AlertingRule(
+    "PodErrors",
+    'sum by (namespace, pod) (rate(app_http_requests_total{code=~"5.."}[2m]))'
+    " / sum by (namespace, pod) (rate(app_http_requests_total[2m])) > 0.05",
+)
+
+
+@pytest.mark.parametrize("mapping", [None, {"name": "app"}], ids=["by pod", "by a label"])
+async def test_an_alert_of_a_pod_that_was_mended_by_hand_is_no_reason(
+    story: Story, mapping: dict[str, str] | None
+) -> None:
+    """Given an alert for a sick pod, when a person deletes the pod, then nothing is done.
+
+    A policy that maps alerts by another label of theirs can't tell, and is evaluated all the same.
+    """
+    labels = {} if mapping is None else {"app": "checkout"}
+    running(story, dataclasses.replace(BY_POD, labels=labels))
+    signal = {"name": "alert", "alert": {"name": "PodErrors"}, "for": "40s"}
+    if mapping is not None:
+        signal["mapping"] = mapping
+    story.apply(harness.spec({"restart": {}}, signals=[signal]))
+    await story.run(60)
+    state = next(each for each in story.world.cluster.states() if each.ref == harness.CHECKOUT)
+    pod = state.active[0]
+    pod.template = {**pod.template, "metadata": {**pod.template["metadata"]}}
+    pod.template["metadata"]["annotations"] = {"lab.prunella.dev/errors": "0.5"}
+    await story.until(lambda: bool(story.status().sick))
+    story.world.cluster.delete_pod(NAMESPACE, pod.name)
+    await story.run(90)
+
+    assert 0 == (story.world.telemetry.value("prunella_pass_errors_total") or 0)
+    assert (mapping is None) == (story.sent() == [])
+
+
+async def test_one_evaluation_seen_again_is_no_other_sample(story: Story) -> None:
+    """Given a rule evaluated each minute, when passes are each 5 s, then two samples take a minute.
+
+    What a rule does not say anew proves nothing anew.
+    """
+    running(story, dataclasses.replace(RULE, interval=60.0))
+    verify = {"within": "10m", "samples": 2}
+    story.apply(by_alert({"rollback": {"to": "Previous"}}, verify=verify))
+    await story.run(harness.QUIET)
+    story.release(harness.BAD)
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)], 900)
+    status = story.records()[0].status
+    assert status.verification is not None
+    assert status.finished_at is not None
+    assert status.verification.counts_from is not None
+    taken = (status.finished_at - status.verification.counts_from).total_seconds()
+    assert taken >= 30.0

@@ -101,6 +101,32 @@ async def test_a_sum_over_all_pods_is_a_reason_while_one_that_lives_is_sick(stor
     await story.until(lambda: bool(story.sent()), 60)
 
 
+async def test_a_flicker_after_a_mended_pod_must_hold_as_any_other(story: Story) -> None:
+    """Given a pod mended by hand, when another is sick for a moment, then ``for`` begins anew.
+
+    For two minutes the sum still rests on the pod that is gone: that holds nothing for the others.
+    """
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    held = harness.errors(above=0.005, hold="1m")
+    for role, query in held["ratio"].items():
+        held["ratio"][role] = query.replace("15s", "5m")
+    story.apply(harness.spec({"restart": {}}, signals=[held]))
+    await story.run(350)
+    pod = _sicken(story)
+    await story.until(lambda: bool(story.status().sick))
+    await story.run(40)
+    story.world.cluster.delete_pod(NAMESPACE, pod)
+    await story.run(40)
+    assert story.sent() == []
+    # A flicker of another pod, after the first one was seen to be gone.
+    state = next(each for each in story.world.cluster.states() if each.ref == CHECKOUT)
+    other = _sicken(story)
+    await story.run(20)
+    assert story.sent() == [], "it has not held for a minute"
+    flickers = next(each for each in state.active if each.name == other)
+    flickers.template["metadata"]["annotations"] = {}
+
+
 STATEFUL = model.Ref("StatefulSet", NAMESPACE, "checkout")
 
 
@@ -282,6 +308,26 @@ async def test_what_was_not_given_back_is_given_back_later(story: Story) -> None
 
     assert server.OPERATOR not in _owners(story)
     assert objects.FIELD_MANAGER == server.OPERATOR
+
+
+async def test_an_eviction_after_it_does_not_keep_the_fields_of_a_restart(story: Story) -> None:
+    """Given a restart whose fields were not given back, when an eviction follows, then they are."""
+
+    def fail(point: faults_module.Point) -> None:
+        if point is faults_module.Point.GIVE_BACK:
+            raise faults_module.ports.ClusterError("connection refused")
+
+    story.faults.watch = fail
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.BAD)
+    steps = [{"restart": {}}, {"evictPod": {}}]
+    document = harness.spec(*steps, signals=[errors_by_pod()], guards={"cooldown": "1s"})
+    story.apply({**document, "verify": {"within": "1s", "samples": 1, "otherwise": "Continue"}})
+    await story.until(lambda: story.phases()[1:] == [("evictPod", Phase.UNHELPFUL)])
+    assert server.OPERATOR in _owners(story)
+    story.faults.watch = lambda _: None
+    await story.run(70)
+
+    assert server.OPERATOR not in _owners(story)
 
 
 def _cluster_series(story: Story, cluster: str, errors: float) -> None:

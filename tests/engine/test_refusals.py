@@ -83,3 +83,13 @@ def test_a_refusal_is_of_one_policy_and_ends_with_a_yes() -> None:
     known.note(KEY, COMMAND, NO, after(20))
     assert known.standing(KEY, COMMAND, after(34)) == NO
     assert known.standing(KEY, COMMAND, after(35)) is None
+
+
+def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
+    """Refusals of policies and targets that are gone do not pile up."""
+    known = refusals.Refusals()
+    for number in range(100):
+        key = objects.Key("shop", f"policy-{number}")
+        known.note(key, COMMAND, NO, after(60 * number))
+    assert len(known) <= 10
+    assert known.standing(key, COMMAND, after(60 * 99 + 14)) == NO

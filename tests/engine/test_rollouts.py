@@ -101,6 +101,7 @@ async def test_a_budget_without_room_keeps_the_blocking_pod(impatient: Story) ->
     sick = impatient.sick("db")
     assert sick.refused == Refused.DISRUPTION_BUDGET
     assert "disruption budget db" in sick.refusal
+    assert sick.refusal.startswith("PodDisruptionBudget db allows 0 disruptions (2 healthy, 3 ")
 
 
 async def test_progress_is_no_hang(impatient: Story) -> None:
@@ -165,6 +166,25 @@ async def test_a_pause_ends_an_action_between_its_effects(impatient: Story) -> N
 
     assert verbs(impatient) == [model.Verb.PATCH]
     assert [Phase.VERIFYING] == [record.phase for record in impatient.records()]
+
+
+STOPPED: dict[str, dict[str, Any]] = {
+    "suspended": {"suspend": True},
+    "no longer Live": {"mode": "DryRun"},
+}
+
+
+@pytest.mark.parametrize("change", STOPPED.values(), ids=STOPPED)
+async def test_a_policy_that_may_not_act_any_more_ends_an_action_between_its_effects(
+    impatient: Story, change: dict[str, Any]
+) -> None:
+    """Given a death after the patch, when a person edits the policy, then no pod is evicted."""
+    await dies_after_the_patch(impatient, Point.AFTER_UPDATE)
+    impatient.apply(policy(DB, **change), "db")
+    impatient.start()
+    await impatient.run(60)
+
+    assert verbs(impatient) == [model.Verb.PATCH]
 
 
 async def test_a_paused_deployment_is_left_to_who_paused_it(story: Story) -> None:

@@ -176,7 +176,7 @@ class Executor:
 
         Before the record ends: what fails here is seen by the sweep, and tried again.
         """
-        if not any(effect.verb == model.Verb.PATCH.value for effect in record.spec.effects):
+        if not writes_fields(record):
             return
         try:
             await self._world.cluster.give_back(record.target, record.spec.target.uid)
@@ -276,6 +276,11 @@ class Executor:
             },
         )
         await self._world.notifier.event(ports.Notice(record, severity, reason, message))
+
+
+def writes_fields(record: objects.Record) -> bool:
+    """Whether a record's effects write fields of its target, which others may want to write."""
+    return any(effect.verb == model.Verb.PATCH.value for effect in record.spec.effects)
 
 
 def _refused_rehearsal(

@@ -27,6 +27,8 @@ class _Seen:
     when: datetime.datetime
     by_label: dict[str, tuple[str, ...]]
     """The clusters by each label that has more than one."""
+    failure: model.Failure | None = None
+    """Why the source did not answer, if it did not: then ``by_label`` is what it said before."""
 
 
 class Clusters:
@@ -45,7 +47,8 @@ class Clusters:
     ) -> model.Failure | None:
         """Why a signal can't be believed: it adds up clusters. None where it does not.
 
-        The source is asked again when its last answer is older than ``every``.
+        The source is asked again when its last answer is older than ``every``.  An action rests on
+        what is known: with `BEFORE_ACTING`, a source that did not answer is a reason for doubt.
         """
         key = signal.spec.source, namespace
         known = self._seen.get(key)
@@ -56,14 +59,15 @@ class Clusters:
         for label, found in known.by_label.items():
             if not all(series_filter.chooses(each, label) for each in signal.queries.values()):
                 return _failure(signal.spec.source, namespace, label, found)
-        return None
+        return known.failure if every <= BEFORE_ACTING else None
 
     async def _ask(self, signal: compiled.Signal, namespace: str, now: datetime.datetime) -> _Seen:
         labels = ", ".join(compiled.CLUSTER_LABELS)
         query = signal.confinement.apply(f"group by ({labels}) (up)", namespace)
         answer = await self._metrics.query(signal.spec.source, namespace, query)
         if isinstance(answer, model.Failure):
-            return self._seen[signal.spec.source, namespace]
+            before = self._seen[signal.spec.source, namespace]
+            return dataclasses.replace(before, failure=answer)
         found = {}
         for label in compiled.CLUSTER_LABELS:
             values = {s.labels[label] for s in answer.samples if s.labels.get(label)}

@@ -60,8 +60,12 @@ async def living_only(
 
 
 def _is_of_the_moment(signal: compiled.Signal) -> bool:
-    """Whether a signal is judged by instant queries: what looks back has a memory of its own."""
-    return signal.lookback is None and not signal.recorded and signal.spec.absent is None
+    """Whether a signal is judged by instant queries: what looks back has a memory of its own.
+
+    An alert's rule is not ours to ask otherwise.
+    """
+    other = signal.spec.absent is not None or signal.spec.alert is not None
+    return signal.lookback is None and not signal.recorded and not other
 
 
 async def _gone(

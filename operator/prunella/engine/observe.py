@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import datetime
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.core import model
 from prunella.core.decisions import step
@@ -141,7 +141,7 @@ class Observer:
         else:
             past = await self._world.metrics.query(source, namespace, firing, at)
             found = past if isinstance(past, model.Failure) else _fired(past)
-        return detect.Reading({}, model.Vector(()), None, alerts=found)
+        return detect.Reading({}, model.Vector(()), alerts.evaluated_every(found), alerts=found)
 
     async def _recall(
         self,
@@ -215,10 +215,6 @@ class Observer:
             self._spacings.learn(key, found, now)
         return model.Vector(found.ages)
 
-    def scrape_seconds(self, policy: compiled.Policy) -> float:
-        """The longest time between two samples among a policy's signals, in seconds."""
-        return self._spacing(policy.signals).slowest or onsets.DEFAULT_SCRAPE_SECONDS
-
     def _spacing(self, signals: Sequence[compiled.Signal]) -> freshness.Spacing:
         return self._spacings.of(
             (signal.spec.source, query) for signal in signals for query in signal.queries.values()
@@ -247,6 +243,13 @@ def _freshness_query(
 
 def _fired(vector: model.Vector) -> alerts.History:
     return alerts.History(tuple(each.labels for each in vector.samples))
+
+
+def scrape_seconds(readings: Iterable[detect.Reading]) -> float:
+    """The longest time between two samples among some signals, in seconds."""
+    known = (reading.spacing.slowest for reading in readings)
+    slowest = max((each for each in known if each is not None), default=0.0)
+    return slowest or onsets.DEFAULT_SCRAPE_SECONDS
 
 
 def with_ranges(policy: compiled.Policy, readings: Mapping[str, detect.Reading]) -> compiled.Policy:

@@ -63,7 +63,9 @@ async def give_back_fields(world: worlds.World, executor: attempt.Executor) -> N
     """
     records = tuple(world.ledger.records())
     busy = {record.target for record in records if record.in_flight}
-    ended = {r.spec.target.uid: r for r in records if r.target not in busy}
+    # A record that wrote no field, as an eviction, gives none back.
+    wrote = (r for r in records if r.target not in busy and attempt.writes_fields(r))
+    ended = {record.spec.target.uid: record for record in wrote}
     for namespace in {record.target.namespace for record in ended.values()}:
         for workload in world.cluster.workloads(namespace):
             owned = any(objects.FIELD_MANAGER in each for each in workload.field_owners.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -13,8 +13,8 @@ from prunella.core import model, objects
 from prunella.core.decisions import decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, onsets
-from prunella.engine import attempt, living, observe, orphans, report, unattended
+from prunella.core.signals import compiled, detect, onsets
+from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -32,6 +32,7 @@ class Passes:
         self._world = world
         self._options = options
         self._observer = observe.Observer(world, options.detectors)
+        self._closer_look = closer_look.CloserLook(world, self._observer)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -126,6 +127,8 @@ class Passes:
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
             snapshot = await self._fresh(snapshot, policy.key.namespace)
             outcome = await self._answer(snapshot, current, memory, now)
+            # What the closer look took back has not held: it begins anew, as after any doubt.
+            memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
             if outcome.command is None or memory.compiled is None:
                 return outcome
             command = outcome.command
@@ -166,54 +169,8 @@ class Passes:
             if not outcome.needs:
                 return outcome
             for need in outcome.needs:
-                snapshot = await self._observe(need, snapshot, outcome, config, now)
+                snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return outcome
-
-    async def _observe(
-        self,
-        need: model.Need,
-        snapshot: step.Snapshot,
-        outcome: step.Outcome,
-        config: step.Config,
-        now: datetime.datetime,
-    ) -> step.Snapshot:
-        if need.kind is model.NeedKind.LIVE_STATE:
-            return await self._look(need.target, snapshot, outcome, config, now)
-        live_state = snapshot.live_states[need.target]
-        if live_state is None or need.at is None:
-            raise ValueError(f"history of {need.target} is asked without a look at it")
-        signals = frozenset(
-            finding.signal
-            for finding in outcome.findings
-            if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
-        )
-        verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
-        known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
-        return dataclasses.replace(snapshot, verdicts_at=known)
-
-    async def _look(
-        self,
-        target: model.Ref,
-        snapshot: step.Snapshot,
-        outcome: step.Outcome,
-        config: step.Config,
-        now: datetime.datetime,
-    ) -> step.Snapshot:
-        """Look at a target closely, and at what its signals say of the pods that it has."""
-        looked = await self._world.cluster.live_state(target)
-        snapshot = dataclasses.replace(
-            snapshot, live_states={**snapshot.live_states, target: looked}
-        )
-        if looked is None or not looked.pods_known:
-            return snapshot
-        known, signals = self._observer.clusters, config.compiled.signals
-        only = await living.living_only(
-            self._world, known, signals, looked, snapshot, outcome.findings, now
-        )
-        if only is None:
-            return snapshot
-        found = {**snapshot.living_only, target: only}
-        return dataclasses.replace(snapshot, living_only=found)
 
     async def _carry_out(
         self,
@@ -265,7 +222,7 @@ class Passes:
             if decision.command is not None:
                 return _same(record, decision.command)
             for need in decision.needs:
-                snapshot = await self._observe(need, snapshot, outcome, config, now)
+                snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
 
     async def _take_forward(
@@ -288,7 +245,7 @@ class Passes:
             elif record.phase is Phase.ACTING:
                 await self._settle(record, policy)
             elif record.phase is Phase.VERIFYING:
-                await self._verify(record, policy, memory, outcome, now)
+                await self._verify(record, policy, memory, snapshot.readings, outcome, now)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
         waiting = escalation.to_call(policy, records, outcome.decisions, limit)
@@ -302,7 +259,8 @@ class Passes:
             current = await self._world.policies.read(policy.key)
             pause = await self._world.cluster.paused()
             spec = current.spec if current is not None else None
-            may_send = spec is not None and not spec.suspend and not pause.paused
+            live = spec is not None and spec.mode is policy_api.Mode.LIVE and not spec.suspend
+            may_send = live and not pause.paused
             await self._executor.settle(record, may_send=may_send)
 
     async def _resume(
@@ -341,12 +299,13 @@ class Passes:
         record: objects.Record,
         policy: objects.Policy,
         memory: memories.PolicyMemory,
+        readings: Mapping[str, detect.Reading],
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
         if memory.compiled is None:
             return
-        scrape_seconds = self._observer.scrape_seconds(memory.compiled)
+        scrape_seconds = observe.scrape_seconds(readings.values())
         signals = {evidence.signal for evidence in record.spec.evidence}
         found = [
             finding

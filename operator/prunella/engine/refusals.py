@@ -34,6 +34,10 @@ class Refusals:
     def __init__(self) -> None:
         self._known: dict[tuple[objects.Key, model.Ref], _Refused] = {}
 
+    def __len__(self) -> int:
+        """How many refusals are kept."""
+        return len(self._known)
+
     def standing(
         self, policy: objects.Key, command: decide.Command, now: datetime.datetime
     ) -> model.Refusal | None:
@@ -51,6 +55,8 @@ class Refusals:
         now: datetime.datetime,
     ) -> None:
         """Remember what was answered; None forgets."""
+        # What was not asked for again when it could be is of a policy or target that is gone.
+        self._known = {k: each for k, each in self._known.items() if now < each.until + LONGEST}
         key = policy, command.workload.ref
         before = self._known.pop(key, None)
         if refusal is None:

@@ -187,19 +187,18 @@ def _plan(
         return Decision(needs=planned)
     if too_large := _too_large(planned):
         return Decision(refusal=too_large)
-    number = ledger.next_attempt(scene.records, live_state.workload.uid)
+    workload, name = live_state.workload, case.action.name
+    number = ledger.next_attempt(scene.records, workload.uid)
     return Decision(
         command=Command(
-            name=ledger.record_name(ref, live_state.workload.uid, number),
+            name=ledger.record_name(ref, workload.uid, number),
             attempt=number,
-            workload=live_state.workload,
+            workload=workload,
             mode=scene.spec.mode,
             step=attempt.step,
-            action=case.action.name,
+            action=name,
             effects=planned.effects,
-            plan_hash=ledger.plan_hash(
-                live_state.workload.uid, case.action.name, attempt.step, planned.effects
-            ),
+            plan_hash=ledger.plan_hash(workload.uid, name, attempt.step, planned.effects),
             decided_at=decided_at,
             findings=sick.findings,
             held_since=sick.held_since,

@@ -17,7 +17,7 @@ from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import action, decide, episode, guards
 from prunella.core.decisions.rules import Rules
-from prunella.core.signals import compiled, detect, onsets, when
+from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
 NOT_PAUSED = model.PauseState(paused=False)
 
@@ -211,7 +211,7 @@ def _find_signal(
         target = finding.target
         asked = only.readings[signal.name]
         (found,) = detect.detect(signal, asked, [target], owners, detectors, living)
-        yield detect.of_gone(found, only.gone) if found.reason in _EMPTY else found
+        yield gone_pods.left_out(found, only.gone) if found.reason in _EMPTY else found
 
 
 _EMPTY = {reasons.Doubt.NO_DATA, reasons.Doubt.TOO_FEW_EVENTS}

@@ -22,7 +22,9 @@ MOST_UNATTENDED = 20
 """Targets that are kept in a policy's status; each of them is one call at most."""
 A_PERSONS_WILL = frozenset({reasons.Refused.SUSPENDED, reasons.Refused.PAUSED})
 """Who has stopped it knows of it: nobody is called."""
-PASSING = frozenset({reasons.Refused.NOT_HELD, reasons.Refused.IN_FLIGHT})
+PASSING = frozenset(
+    {reasons.Refused.NOT_HELD, reasons.Refused.IN_FLIGHT, reasons.Refused.TARGET_GONE}
+)
 """Refusals that end by themselves: they neither begin nor end what is unattended."""
 AT_ONCE = frozenset({reasons.Refused.SAME_REMEDY_LIMIT})
 """Refusals that no waiting ends."""
@@ -89,17 +91,19 @@ def unattended(
     """The targets that are sick while nothing is done about them, as of one pass.
 
     ``before`` are those of the pass before. Doubt ends none of them: only a target that is seen
-    Healthy, an action on its way, a person who stops or resumes the policy.
+    Healthy or scaled to 0 replicas, an action on its way, a person who stops or resumes the policy.
     """
     if step.valid_spec(policy).mode is not policy_api.Mode.LIVE:
         return []
     resumed = ledger.resumed_at(policy)
     kept = {each.name: each for each in before if resumed is None or each.since > resumed}
     busy = {r.target for r in records if r.policy == policy.key and r.in_flight and r.acted}
+    # Who scaled it to nothing, a person or an autoscaler, has taken it in hand.
+    idle = {ref for ref, workload in outcome.workloads.items() if workload.replicas == 0}
     found = []
     for ref, verdict in outcome.verdicts.items():
         entry = kept.get(ref.name)
-        if ref in busy:
+        if ref in busy or ref in idle:
             entry = _called(entry)
         elif verdict is model.Verdict.HEALTHY:
             entry = None

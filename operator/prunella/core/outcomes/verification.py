@@ -2,7 +2,7 @@
 
     Acting --settle--> Verifying --(rollout, longest range, two scrapes)--> counting
       |                   |                                                    |
-      +-> NotSent         +-> Superseded (somebody else edited the target)     +-> Succeeded
+      +-> NotSent         +-> Superseded (edited, paused, scaled to 0)         +-> Succeeded
       +-> Unknown         +-> Unhelpful (the rollout is stuck)                 +-> Unhelpful
                                                                                +-> Unproven
 
@@ -98,7 +98,7 @@ def half_done(
     halves = list(zip(ledger.effects_of(record), settled.effects, strict=True))
     unsent = [effect for effect, status in halves if status.sent_at is None]
     sent = [(effect, status) for effect, status in halves if status.sent_at is not None]
-    if not unsent or live_state is None or {each.outcome for _, each in sent} != {"Effective"}:
+    if not unsent or not sent or live_state is None or not all(_is_over(*each) for each in sent):
         return False
     workload = live_state.workload
     # One patch is one generation: with any later one somebody else has written, too.
@@ -107,9 +107,16 @@ def half_done(
         and effect.generation is not None
         and workload.generation == effect.generation + 1
         for effect, _ in sent
+        if effect.verb is model.Verb.PATCH
     )
     waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
     return as_left and all(e.verb is model.Verb.EVICT and e.uid in waiting for e in unsent)
+
+
+def _is_over(effect: model.Effect, status: remediation.EffectStatus) -> bool:
+    """Whether nothing of a sent effect is left to do; the pod to evict may have gone by itself."""
+    gone_by_itself = effect.verb is model.Verb.EVICT and status.outcome == "Refused"
+    return status.outcome == "Effective" or gone_by_itself
 
 
 def _settle_effect(
@@ -167,6 +174,9 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     edited = ledger.edited_since(record, workload)
     if edited is not None:
         return _finish(status, scene, Phase.SUPERSEDED, "ChangedByOthers", edited)
+    stopped = _stopped_by_others(record, workload)
+    if stopped is not None:
+        return _finish(status, scene, Phase.SUPERSEDED, *stopped)
     if record.spec.action == "revert":
         return _finish(status, scene, Phase.SUCCEEDED, "Reverted", "undone, as it was before")
     verification = status.verification or remediation.Verification()
@@ -175,6 +185,22 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     if scene.now < verification.counts_from:
         return status
     return _count(status, verification, scene, healthy)
+
+
+def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
+    """What somebody else did to the target that ends the proof, as reason and message."""
+    paths = {str(operation["path"]) for e in ledger.effects_of(record) for operation in e.patch}
+    if workload.replicas == 0 and "/spec/replicas" not in paths:
+        message = f"{workload.ref} was scaled to 0 replicas: there is nothing left to prove"
+        return "ScaledToZero", message
+    rolls_out = any(path.startswith("/spec/template") for path in paths)
+    if rolls_out and workload.paused and workload.updated < workload.replicas:
+        message = (
+            f"the rollout of {workload.ref} was paused with {workload.updated} of "
+            f"{workload.replicas} replicas updated: it is in a person's hand"
+        )
+        return "RolloutPaused", message
+    return None
 
 
 def _seen(record: objects.Record, workload: model.Workload) -> bool:

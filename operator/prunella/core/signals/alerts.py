@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from prunella.api import reasons
 from prunella.api import signals as signals_api
 from prunella.core import model
-from prunella.core.signals import compiled, mapping, query_analysis
+from prunella.core.signals import compiled, gone_pods, mapping, query_analysis
 
 STALE_EVALUATIONS: Final = 3.0
 MINIMUM_STALE_SECONDS: Final = 30.0
@@ -97,13 +97,23 @@ def range_of(signal: compiled.Signal, answer: Answer) -> float:
     return max(known, default=signal.longest_range)
 
 
+def evaluated_every(answer: Answer) -> float | None:
+    """Seconds between two evaluations of the rule that is evaluated least often, if told."""
+    found = answer.rules if isinstance(answer, Rules) else ()
+    return max((rule.interval for rule in found), default=0.0) or None
+
+
 def detect(
     signal: compiled.Signal,
     answer: Answer,
     targets: Sequence[model.Ref],
     owners: Mapping[str, model.Ref],
+    living: Mapping[model.Ref, Collection[str]] = mapping.NOBODY_LOOKED,
 ) -> list[model.Finding]:
-    """One finding for each target, in the order of ``targets``."""
+    """One finding for each target, in the order of ``targets``.
+
+    ``living`` names the pods of the targets that were looked at closely.
+    """
     if isinstance(answer, model.Failure):
         return [_unknown(signal, each, answer.reason, answer.message) for each in targets]
     rules = _meant(signal, answer) if isinstance(answer, Rules) else []
@@ -115,6 +125,7 @@ def detect(
     if mapped.failure is not None:
         failure = mapped.failure
         return [_unknown(signal, each, failure.reason, failure.message) for each in targets]
+    mapped = mapping.of_living(mapped, living)
     doubt = _first_doubt(signal, answer, rules, doubts)
     return [_judge(signal, mapped, doubt, answer, rules, each) for each in targets]
 
@@ -137,6 +148,9 @@ def _judge(
             signal.name, target, model.Verdict.UNHEALTHY, "Firing", message, float(len(series))
         )
         return dataclasses.replace(found, mapped_by=series[0].mapped_by, pod=pod)
+    if gone := mapped.gone.get(target):
+        # The rule may still rest on it, so silence about the others proves nothing yet.
+        return _unknown(signal, target, reasons.Doubt.PODS_GONE, gone_pods.text(target, gone))
     if doubt is not None:
         return _unknown(signal, target, doubt.reason, doubt.message)
     if isinstance(answer, History):

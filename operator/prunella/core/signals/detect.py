@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from prunella.api import detectors as detectors_api
@@ -20,13 +19,14 @@ from prunella.core.signals import (
     compiled,
     events,
     freshness,
+    gone_pods,
     learning,
     mapping,
+    pods,
     ranges,
     recorded,
 )
 
-NOBODY_LOOKED: Mapping[model.Ref, Collection[str]] = types.MappingProxyType({})
 _Judge = Callable[[float], model.Judgement]
 
 MINIMUM_STALE_SECONDS = 30.0
@@ -72,16 +72,6 @@ class Reading:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Verdict:
-    """A verdict for one series, before pods are joined."""
-
-    judgement: model.Judgement
-    value: float | None
-    pod: str = ""
-    mapped_by: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class _Age:
     """How old the oldest data is that a value rests on, and how far its samples are apart."""
 
@@ -95,7 +85,7 @@ def detect(
     targets: Sequence[model.Ref],
     owners: Mapping[str, model.Ref],
     detectors: Detectors,
-    living: Mapping[model.Ref, Collection[str]] = NOBODY_LOOKED,
+    living: Mapping[model.Ref, Collection[str]] = mapping.NOBODY_LOOKED,
 ) -> list[model.Finding]:
     """One finding for each target, in the order of ``targets``.
 
@@ -103,7 +93,7 @@ def detect(
     that are gone are no evidence.
     """
     if reading.alerts is not None:
-        return alerts.detect(signal, reading.alerts, targets, owners)
+        return alerts.detect(signal, reading.alerts, targets, owners, living)
     failure = _first_failure(reading)
     mapped: dict[str, mapping.Mapped] = {}
     for role, answer in reading.answers.items():
@@ -121,7 +111,7 @@ def detect(
         judged = {target: found for target, found in told.items() if found is not None}
     if judged is not None:
         found = [_recalled(signal, reading, judged, ages, each) for each in targets]
-        return [_of_living(signal, each, living) for each in found]
+        return [gone_pods.of_living(each, living) for each in found]
     if signal.spec.burn_rate is not None:
         return [_burning(signal, mapped, ages, each, detectors) for each in targets]
     if signal.spec.absent is not None:
@@ -151,29 +141,6 @@ def _recalled(
         message = f"no series is mapped to {target}{hint}"
         return _unknown(signal, target, reasons.Doubt.NO_DATA, message)
     return _believed(signal, ages.get(target), target, found)
-
-
-def _of_living(
-    signal: compiled.Signal, finding: model.Finding, living: Mapping[model.Ref, Collection[str]]
-) -> model.Finding:
-    """The finding of a memory, unless the pod that it is about is gone."""
-    target = finding.target
-    if target not in living or not mapping.is_gone(finding.pod, target, living[target]):
-        return finding
-    return _unknown(signal, target, reasons.Doubt.PODS_GONE, _gone_text(target, [finding.pod]))
-
-
-def of_gone(finding: model.Finding, pods: Sequence[str]) -> model.Finding:
-    """The finding about a target of which nothing is left when ``pods`` are left out."""
-    target = finding.target
-    return dataclasses.replace(
-        finding, reason=reasons.Doubt.PODS_GONE, message=_gone_text(target, pods)
-    )
-
-
-def _gone_text(target: model.Ref, pods: Sequence[str]) -> str:
-    shown = ", ".join(sorted(set(pods))[:3])
-    return f"the series are of pods that {target} has no more ({shown}): no reason to act on it"
 
 
 def _believed(
@@ -268,13 +235,13 @@ def _judge_target(
         verdicts = _ratios(signal, mapped, target, judge)
     else:
         series = mapped[compiled.VALUE].series.get(target, ())
-        verdicts = [_Verdict(judge(s.value), s.value, s.pod, s.mapped_by) for s in series]
+        verdicts = [pods.Verdict(judge(s.value), s.value, s.pod, s.mapped_by) for s in series]
     if not verdicts:
         return _empty(signal, reading, mapped, ages.get(target), target)
     stale = _stale(signal, ages.get(target))
     if stale is not None:
         return _unknown(signal, target, reasons.Doubt.STALE, stale)
-    return _join(signal, target, verdicts)
+    return pods.join(signal, target, verdicts)
 
 
 def _bad_without_total(mapped: Mapping[str, mapping.Mapped], target: model.Ref) -> str | None:
@@ -292,7 +259,7 @@ def _ratios(
     mapped: Mapping[str, mapping.Mapped],
     target: model.Ref,
     judge: _Judge,
-) -> list[_Verdict]:
+) -> list[pods.Verdict]:
     """Bad over total, pod by pod; bad events that nobody counted yet are none."""
     bad = {s.pod: s.value for s in mapped[compiled.BAD].series.get(target, ())}
     minimum = signal.spec.ratio.minimum if signal.spec.ratio is not None else 0.0
@@ -302,11 +269,11 @@ def _ratios(
         if math.isfinite(events) and events < minimum:
             message = f"{events:.4g} events in the window, fewer than {minimum:g}"
             few = model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.TOO_FEW_EVENTS, message)
-            verdicts.append(_Verdict(few, None, series.pod, series.mapped_by))
+            verdicts.append(pods.Verdict(few, None, series.pod, series.mapped_by))
             continue
         countable = math.isfinite(series.value) and series.value != 0
         value = bad.get(series.pod, 0.0) / series.value if countable else math.nan
-        verdicts.append(_Verdict(judge(value), value, series.pod, series.mapped_by))
+        verdicts.append(pods.Verdict(judge(value), value, series.pod, series.mapped_by))
     return verdicts
 
 
@@ -326,7 +293,7 @@ def _empty(
         return model.Finding(signal.name, target, model.Verdict.HEALTHY, "EmptyIsHealthy", message)
     gone = [pod for each in mapped.values() for pod in each.gone.get(target, ())]
     if gone:
-        return _unknown(signal, target, reasons.Doubt.PODS_GONE, _gone_text(target, gone))
+        return _unknown(signal, target, reasons.Doubt.PODS_GONE, gone_pods.text(target, gone))
     ignored = sum(each.ignored for each in mapped.values())
     other = f" ({ignored} series are about other objects)" if ignored else ""
     hint = ranges.hint(signal.queries.values(), reading.scrape_seconds)
@@ -387,53 +354,3 @@ def _stale(signal: compiled.Signal, age: _Age | None) -> str | None:
     if age.spacing is not None and STALE_SCRAPES * age.spacing > MINIMUM_STALE_SECONDS:
         apart = f"; samples are {age.spacing:.4g} s apart"
     return f"the newest sample is {age.seconds:.0f} s old, the limit is {limit:.0f} s{apart}"
-
-
-def _join(
-    signal: compiled.Signal, target: model.Ref, verdicts: Sequence[_Verdict]
-) -> model.Finding:
-    """Join pods into their workload: ``needed`` of them must be Unhealthy."""
-    needed = _needed(signal.spec.pods, len(verdicts))
-    unhealthy = [v for v in verdicts if v.judgement.verdict is model.Verdict.UNHEALTHY]
-    unknown = [v for v in verdicts if v.judgement.verdict is model.Verdict.UNKNOWN]
-    if len(unhealthy) >= needed:
-        chosen, verdict = _worst(signal, unhealthy), model.Verdict.UNHEALTHY
-    elif len(unhealthy) + len(unknown) >= needed:
-        chosen, verdict = unknown[0], model.Verdict.UNKNOWN
-    else:
-        healthy = [v for v in verdicts if v.judgement.verdict is model.Verdict.HEALTHY]
-        chosen, verdict = _worst(signal, healthy), model.Verdict.HEALTHY
-    message = chosen.judgement.message
-    if chosen.pod:
-        counts = f"{len(unhealthy)} of {len(verdicts)} pods Unhealthy, {needed} needed"
-        message = f"{message} on pod {chosen.pod} ({counts})"
-    return model.Finding(
-        signal.name,
-        target,
-        verdict,
-        chosen.judgement.reason,
-        message,
-        chosen.value,
-        chosen.mapped_by,
-        chosen.pod,
-    )
-
-
-def _needed(rule: str, pods: int) -> int:
-    if rule == "Any":
-        return 1
-    share = 1.0 if rule == "All" else int(rule.rstrip("%")) / 100
-    return max(1, math.ceil(share * pods))
-
-
-def _worst(signal: compiled.Signal, verdicts: Sequence[_Verdict]) -> _Verdict:
-    """The value that is farthest on the bad side."""
-    limits = _threshold(signal)
-
-    def badness(verdict: _Verdict) -> float:
-        value = verdict.value or 0.0
-        if limits.outside is not None:
-            return max(limits.outside[0] - value, value - limits.outside[1])
-        return -value if limits.below is not None else value
-
-    return max(verdicts, key=badness)

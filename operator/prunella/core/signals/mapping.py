@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from prunella.api import reasons
 from prunella.core import model
 from prunella.core.signals import compiled, lineage
+
+NOBODY_LOOKED: Final[Mapping[model.Ref, Collection[str]]] = types.MappingProxyType({})
+"""The living pods of the targets, where none was looked at closely."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -237,6 +237,11 @@ def test_budgets_are_about_evictions_alone() -> None:
         blast_radius.disruption_budgets_allow(builders.case(live_state=live_state))
         == "no pod is evicted"
     )
+    ordered = builders.workload(kind="StatefulSet", strategy=model.Strategy(ordered=True))
+    waiting = dataclasses.replace(POD, ready=False)
+    blocked = model.LiveState(ordered, pods=(waiting,), budgets=(CLOSED,))
+    told = blast_radius.disruption_budgets_allow(builders.case(live_state=blocked))
+    assert str(told).startswith(f"PodDisruptionBudget {CLOSED.name} allows 0 disruptions")
     unseen = builders.case(action="evictPod", live_state=None)
     assert blast_radius.disruption_budgets_allow(unseen) == "not looked at yet"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -105,6 +106,7 @@ UNATTENDED: dict[
     "doubt ends nothing": ([WAITING], UNKNOWN, None, {}, [WAITING]),
     "not held yet begins nothing": ([], UNHEALTHY, Refused.NOT_HELD, {}, []),
     "not held yet, as after a restart": ([CALLED], UNHEALTHY, Refused.NOT_HELD, {}, [CALLED]),
+    "a person deletes it": ([], UNHEALTHY, Refused.TARGET_GONE, {}, []),
     "another policy is at work": ([WAITING], UNHEALTHY, Refused.IN_FLIGHT, {}, [WAITING]),
     "suspended": ([], UNHEALTHY, Refused.SUSPENDED, {}, []),
     "paused while it waits": ([WAITING], UNHEALTHY, Refused.PAUSED, {}, []),
@@ -203,3 +205,20 @@ def test_when_a_person_is_called_for_a_target(
     policy = builders.policy(**rest)
     found = escalation.overdue(policy, [waiting], records, spoken_for, NOW)
     assert expected == (found == [waiting])
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [(WAITING, []), (CALLED, [CALLED])],
+    ids=["nobody was called", "a person was called"],
+)
+def test_nobody_is_called_for_what_was_scaled_to_nothing(before: Any, expected: Before) -> None:
+    """Who puts it at 0 replicas, a person or an autoscaler, has taken it in hand.
+
+    One who was called before is not called again when it comes back as sick as it was.
+    """
+    policy = builders.policy()
+    idle = builders.workload(replicas=0, updated=0, available=0, total=0)
+    seen = test_summary.outcome({"checkout": UNKNOWN})
+    outcome = dataclasses.replace(seen, workloads={builders.ref(): idle})
+    assert expected == escalation.unattended(policy, outcome, [], [before], NOW)

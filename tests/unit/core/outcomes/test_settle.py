@@ -211,6 +211,29 @@ def test_half_an_action_goes_on_while_it_is_still_right(
     assert expected is verification.half_done(record, settled, seen)
 
 
+GONE_BY_ITSELF = remediation.EffectStatus(sent_at=NOW - minutes(1), outcome="Refused")
+SECOND = model.Pod("pod-b", "pod-b-uid", ready=False)
+THIRDS: dict[str, tuple[remediation.EffectStatus, bool]] = {
+    "the first pod was evicted": (DONE, True),
+    "the first pod had gone by itself": (GONE_BY_ITSELF, True),
+    "whether it was evicted was not noted": (SENT, True),
+    "it had not even been tried": (UNSENT, True),
+}
+
+
+@pytest.mark.parametrize(("evicted", "expected"), THIRDS.values(), ids=THIRDS)
+def test_the_last_of_several_evictions_follows_too(
+    evicted: remediation.EffectStatus, expected: bool
+) -> None:
+    """Two pods block the rollout: a death after the first eviction must not leave the second."""
+    last = dataclasses.replace(EVICT, uid=SECOND.uid)
+    record = acting(ROLLBACK, EVICT, last, statuses=[DONE, evicted, UNSENT])
+    pods = (BROKEN, SECOND) if evicted is UNSENT else (SECOND,)
+    seen = live_state(*pods, **MINE)
+    settled = verification.settle(record, seen, NOW)
+    assert expected is verification.half_done(record, settled, seen)
+
+
 def test_an_outcome_that_is_known_is_not_written_anew() -> None:
     """A person's edit between the effect and the settlement must still be seen."""
     noted = DONE.model_copy(update={"fingerprint": "ours", "generation": 5})

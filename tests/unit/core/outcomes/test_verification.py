@@ -85,6 +85,10 @@ WAITING = verifying()
 COUNTING = verifying(counts_from=COUNTS_FROM)
 LATE = verifying(counts_from=NOW - minutes(5), deadline=NOW)
 ROLLING = dataclasses.replace(ROLLED_OUT, updated=4, available=4)
+NOTHING = dataclasses.replace(ROLLED_OUT, replicas=0, updated=0, available=0, total=0)
+SCALED_TO_ZERO = builders.scale_effect(to=0)
+RESTART = builders.effect()
+RESTARTING = verifying(RESTART, action="restart")
 STILL = ("Verifying", "Verifying")
 MEASURING = ("Verifying", "Measuring")
 
@@ -226,6 +230,42 @@ STATES: dict[str, Row] = {
         at(NOW + minutes(1)),
         2,
         ("Succeeded", "Healthy"),
+    ),
+    "a person paused the rollout": (
+        RESTARTING,
+        {"workload": dataclasses.replace(ROLLING, paused=True)},
+        0,
+        ("Superseded", "RolloutPaused"),
+    ),
+    "paused, with nothing left to roll out": (
+        RESTARTING,
+        {"workload": dataclasses.replace(ROLLED_OUT, paused=True)},
+        0,
+        MEASURING,
+    ),
+    "paused before, and no business of the action": (
+        WAITING,
+        {"workload": dataclasses.replace(ROLLED_OUT, updated=4, paused=True)},
+        0,
+        MEASURING,
+    ),
+    "scaled to nothing while it rolls out": (
+        RESTARTING,
+        {"workload": NOTHING},
+        0,
+        ("Superseded", "ScaledToZero"),
+    ),
+    "scaled to nothing while it is measured": (
+        verifying(RESTART, counts_from=NOW - minutes(5), deadline=NOW, action="restart"),
+        {"workload": NOTHING, "verdict": UNKNOWN},
+        0,
+        ("Superseded", "ScaledToZero"),
+    ),
+    "scaled to nothing by the action itself": (
+        verifying(SCALED_TO_ZERO, after=NOTHING, counts_from=NOW - minutes(5), deadline=NOW),
+        {"workload": NOTHING, "verdict": UNKNOWN},
+        0,
+        ("Unproven", "NotProven"),
     ),
     "revert": (
         verifying(action="revert"),

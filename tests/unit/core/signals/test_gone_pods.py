@@ -9,7 +9,7 @@ import pytest
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import compiled, detect, learning
+from prunella.core.signals import alerts, compiled, detect, learning
 from tests.unit.core import builders, fixtures
 
 OLD, NEW = "checkout-7d4b9c6f5d-x2x9z", "checkout-7d4b9c6f5d-q5w8r"
@@ -105,3 +105,29 @@ def test_what_proves_presence_may_be_gone() -> None:
     answers = {compiled.VALUE: fixtures.by_pod(**{OLD: 1.0}), compiled.CANARY: canary}
     reading = detect.Reading(answers, fixtures.vector(fixtures.sample(5.0)), 5.0)
     assert HEALTHY == _find(signal, reading, {NEW})[0]
+
+
+def alert(*pods: str) -> detect.Reading:
+    """An alert that fires for each of some pods."""
+    firing = tuple({"alertname": "Looping", "pod": pod} for pod in pods)
+    rule = alerts.Rule(group="pods", firing=firing, age=5.0, interval=30.0)
+    return detect.Reading({}, model.Vector(()), None, alerts=alerts.Rules((rule,)))
+
+
+FIRING: dict[str, tuple[detect.Reading, model.Verdict, str]] = {
+    "of a pod that is gone": (alert(OLD), UNKNOWN, reasons.Doubt.PODS_GONE),
+    "of one that lives": (alert(NEW), UNHEALTHY, "Firing"),
+    "of both": (alert(OLD, NEW), UNHEALTHY, "Firing"),
+    "of none": (alert(), HEALTHY, "NotFiring"),
+}
+
+
+@pytest.mark.parametrize(("reading", "verdict", "reason"), FIRING.values(), ids=FIRING)
+def test_an_alert_of_a_pod_that_is_gone_is_no_evidence(
+    reading: detect.Reading, verdict: model.Verdict, reason: str
+) -> None:
+    """It fires on for as long as its rule looks back; only an alert of what lives is a reason."""
+    signal = fixtures.signal(prometheus=None, alert={"name": "Looping"})
+    found = _find(signal, reading, {NEW})
+    assert (verdict, reason) == found[:2]
+    assert found[2] == (NEW if verdict is UNHEALTHY else "")

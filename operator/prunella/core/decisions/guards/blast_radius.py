@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prunella.core import model
-from prunella.core.decisions import shares
+from prunella.core.decisions import shares, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
+from prunella.core.decisions.guards.rollouts import TEMPLATE_ACTIONS
 
 
 def not_too_many_unavailable(case: Case) -> Answer:
@@ -51,13 +54,16 @@ def disruption_budgets_allow(case: Case) -> Answer:
     It never refuses: whether an eviction may be is for the API server to say, in a dry run of the
     eviction itself.  It knows ``unhealthyPodEvictionPolicy``, and lets a Pending pod go.
     """
-    if case.action.name != "evictPod" or case.live_state is None:
-        return "no pod is evicted" if case.live_state is not None else "not looked at yet"
-    worst = next((finding.pod for finding in case.findings if finding.pod), "")
-    labels = next(
-        (pod.labels for pod in case.live_state.pods if pod.name == worst), model.NO_LABELS
-    )
-    budgets = [b for b in case.live_state.budgets if b.selector.items() <= labels.items()]
+    if case.live_state is None:
+        return "not looked at yet"
+    pods = _evicted(case, case.live_state)
+    if not pods:
+        return "no pod is evicted"
+    budgets = [
+        budget
+        for budget in case.live_state.budgets
+        if any(budget.selector.items() <= pod.labels.items() for pod in pods)
+    ]
     tightest = min(budgets, key=lambda budget: budget.disruptions_allowed, default=None)
     if tightest is None:
         return "no PodDisruptionBudget selects the pod"
@@ -65,3 +71,13 @@ def disruption_budgets_allow(case: Case) -> Answer:
         f"PodDisruptionBudget {tightest.name} allows {tightest.disruptions_allowed} disruptions "
         f"({tightest.current_healthy} healthy, {tightest.desired_healthy} needed)"
     )
+
+
+def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
+    """The pods that the action evicts: the worst one, or those that would block its rollout."""
+    if case.action.name in TEMPLATE_ACTIONS:
+        return strategies.blocking(live_state)
+    if case.action.name != "evictPod":
+        return ()
+    worst = next((finding.pod for finding in case.findings if finding.pod), "")
+    return [pod for pod in live_state.pods if pod.name == worst]

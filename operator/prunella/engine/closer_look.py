@@ -1,0 +1,66 @@
+"""What a decision must know beyond a pass's own readings: one target, or an earlier time."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from prunella.core import model
+from prunella.core.decisions import step
+from prunella.engine import living, observe
+from prunella.engine import world as worlds
+
+
+class CloserLook:
+    """Answers the needs of a decision, one after the other."""
+
+    def __init__(self, world: worlds.World, observer: observe.Observer) -> None:
+        self._world = world
+        self._observer = observer
+
+    async def answer(
+        self,
+        need: model.Need,
+        snapshot: step.Snapshot,
+        outcome: step.Outcome,
+        config: step.Config,
+        now: datetime.datetime,
+    ) -> step.Snapshot:
+        """The snapshot with what was asked for. Raises ClusterError."""
+        if need.kind is model.NeedKind.LIVE_STATE:
+            return await self._look(need.target, snapshot, outcome, config, now)
+        live_state = snapshot.live_states[need.target]
+        if live_state is None or need.at is None:
+            raise ValueError(f"history of {need.target} is asked without a look at it")
+        signals = frozenset(
+            finding.signal
+            for finding in outcome.findings
+            if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
+        )
+        verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
+        known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
+        return dataclasses.replace(snapshot, verdicts_at=known)
+
+    async def _look(
+        self,
+        target: model.Ref,
+        snapshot: step.Snapshot,
+        outcome: step.Outcome,
+        config: step.Config,
+        now: datetime.datetime,
+    ) -> step.Snapshot:
+        """Look at a target closely, and at what its signals say of the pods that it has."""
+        looked = await self._world.cluster.live_state(target)
+        snapshot = dataclasses.replace(
+            snapshot, live_states={**snapshot.live_states, target: looked}
+        )
+        if looked is None or not looked.pods_known:
+            return snapshot
+        known, signals = self._observer.clusters, config.compiled.signals
+        only = await living.living_only(
+            self._world, known, signals, looked, snapshot, outcome.findings, now
+        )
+        if only is None:
+            return snapshot
+        found = {**snapshot.living_only, target: only}
+        return dataclasses.replace(snapshot, living_only=found)
