@@ -294,7 +294,7 @@ def test_a_history_without_targets_says_so(tmp_path: pathlib.Path, prunella: Com
 def test_series_of_several_clusters_are_told_first(
     tmp_path: pathlib.Path, prunella: Command
 ) -> None:
-    """Given the same target in two clusters, then a warning names both and what keeps them apart."""
+    """Given a target in two clusters, then a warning names both and what keeps them apart."""
     rows = [
         f"{1_700_000_000 + 300 * n},latency_seconds,checkout,{cluster},1"
         for cluster in ("eu-1", "us-1")
