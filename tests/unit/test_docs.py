@@ -16,10 +16,8 @@ from prunella.api import policy, reasons, types
 from prunella.demo import picture
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("playbooks/**/*.md")]
-    + [*ROOT.glob("tests/**/*.md")]
-)
+FOLDERS = ("*.md", "docs/**/*.md", "playbooks/**/*.md", "tests/**/*.md")
+PAGES = sorted(path for folder in FOLDERS for path in ROOT.glob(folder))
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -187,7 +187,11 @@ class RemediationStatus(base.ApiModel):
         None, description="When the phase became final."
     )
     cleared_at: types.LocalTime | None = pydantic.Field(
-        None, description="Advice only: when the target was seen Healthy again."
+        None,
+        description=(
+            "When the target was seen Healthy again: when it is sick the next time, the first step "
+            "is tried first."
+        ),
     )
     escalated_at: types.LocalTime | None = pydantic.Field(
         None, description="When a person was called."
