@@ -235,7 +235,9 @@ def test_json_of_a_policy_has_its_remediations(run: conftest.Run) -> None:
     document = json.loads(run("explain", "policy/checkout", "-o", "json", cluster=cluster).out)
 
     assert cluster.objects[fakes.policy_path("checkout")] == document["policy"]
-    assert {"checkout-1", "scaled", "undo", "advice", "pending", "condemned"} == set(document["remediations"])
+    assert {"checkout-1", "scaled", "undo", "advice", "pending", "condemned"} == set(
+        document["remediations"]
+    )
 
 
 ERRORS = {

@@ -33,7 +33,7 @@ def busy_shop() -> fakes.FakeCluster:
 
 def waiting_shop() -> fakes.FakeCluster:
     """A policy that has called a person, and a healthy one whose target runs a bad release."""
-    told = "checkout is sick and nothing is done since 2026-03-01T11:40:00Z: 3 h old, older than 1 h"
+    told = "checkout is sick and nothing is done since 2026-03-01T11:40:00Z: 3 h old, over 1 h"
     alone = {
         "observedGeneration": 3,
         "conditions": [
@@ -46,7 +46,7 @@ def waiting_shop() -> fakes.FakeCluster:
                 "name": "checkout",
                 "since": "2026-03-01T11:40:00Z",
                 "refused": "NotChangedRecently",
-                "refusal": "3 h old, older than 1 h",
+                "refusal": "3 h old, over 1 h",
                 "calledAt": "2026-03-01T12:00:00Z",
             }
         ],
