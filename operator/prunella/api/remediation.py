@@ -127,8 +127,8 @@ class RemediationSpec(base.ApiModel):
         "",
         description=(
             "Hash of the release that a rollback leaves: the pod template without the annotation "
-            "of a restart. Once the phase is Succeeded, that release is condemned for 30 days: it is "
-            "not rolled back to, and acted on sooner when it comes again."
+            "of a restart. Once the phase is Succeeded, that release is condemned for 30 days: "
+            "nothing rolls back to it, and it is acted on sooner when it comes again."
         ),
     )
     before: PodsBefore | None = pydantic.Field(
