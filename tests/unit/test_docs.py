@@ -16,7 +16,7 @@ from prunella.api import policy, reasons, types
 from prunella.demo import picture
 
 ROOT = pathlib.Path(__file__).parents[2]
-FOLDERS = ("*.md", "docs/**/*.md", "playbooks/**/*.md", "tests/**/*.md")
+FOLDERS = ("*.md", "docs/**/*.md", "playbooks/**/*.md", "tests/**/*.md", "lab/**/*.md")
 PAGES = sorted(path for folder in FOLDERS for path in ROOT.glob(folder))
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
