@@ -60,6 +60,7 @@ def test_every_page_is_linked_from_the_readme() -> None:
 SECTIONS = {
     "Why nothing was done": reasons.Refused,
     "Why a verdict is Unknown": reasons.Doubt,
+    "What became of an action": reasons.Phase,
 }
 
 
