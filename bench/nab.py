@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "operator
 import numpy as np  # noqa: E402 - after the path, so that a plain checkout runs
 from numpy.typing import NDArray  # noqa: E402
 
-from bench import nab_score  # noqa: E402
+from bench import nab_score, side_by_side  # noqa: E402
 from prunella.detectors import baseline  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -42,14 +43,8 @@ GROUPS = {
 
 def onsets(series: list[tuple[Floats, Floats]], params: baseline.Params) -> list[Floats]:
     """Scores of series given as (times, values), each as long as its series."""
-    detector = baseline.Baseline(params, len(series))
-    longest = max(len(times) for times, _ in series)
-    moments, values = (np.full((longest, len(series)), fill) for fill in (0.0, np.nan))
-    for column, (times, some) in enumerate(series):
-        moments[:, column] = times[-1]
-        moments[: len(times), column], values[: len(times), column] = times, some
-    scores = np.array([detector.tick(moments[i], values[i]).onset for i in range(longest)])
-    return [scores[: len(times), column] for column, (times, _) in enumerate(series)]
+    make = functools.partial(baseline.Baseline, params)
+    return [run.onset for run in side_by_side.judge(series, make)]
 
 
 def write(source: Path, target: Path, scores: Floats) -> None:

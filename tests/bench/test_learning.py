@@ -106,7 +106,7 @@ def test_short_history_is_unknown() -> None:
     """Before `learn` has passed nobody knows what is usual."""
     learner = remember(signal(baseline={"every": "15m"}))
     span = learner.wanted([A], NOW)
-    teach(learner, span, lambda times: np.where(times > NOW - DAY, noon(times), np.nan))
+    teach(learner, span, lambda times: np.where(times > NOW - 5 * HOUR, noon(times), np.nan))
     assert (UNKNOWN, reasons.Doubt.LEARNING) == judged(learner)
 
 

@@ -12,7 +12,11 @@ BENCH = pathlib.Path(__file__).parents[2] / "bench"
 PROGRAMS = [
     "backtest",
     "canary",
+    "canary_warmup",
+    "claims",
+    "events",
     "forecast",
+    "generalise",
     "heal",
     "history",
     "latency",

@@ -58,7 +58,7 @@ def agreed(tmp_path_factory: pytest.TempPathFactory) -> Agreed:
     """Both verdicts on every series, by its name without the seed."""
     series = [*rule_series.batch([SEED], DAYS, KINDS), gap(), common_size()]
     folder = tmp_path_factory.mktemp("agree")
-    verdicts = bench_rules.compare(folder, series, bench_rules.policy(), DAYS)
+    verdicts = bench_rules.compare(folder, series, bench_rules.policy(learn="2d"), DAYS)
     return {each.series.kind: each for each in verdicts}
 
 
@@ -335,11 +335,13 @@ JOINS: Mapping[str, tuple[dict[str, object], dict[str, float]]] = {
 }
 PODS = {
     "web-5d4f7c8b9d-x2x4z": "9",
-    "web-5d4f7c8b9d-abcde": "4",
-    "web-6d4f7c8b9d-fghij": "1",
+    "web-5d4f7c8b9d-bcdfg": "4",
+    "web-6d4f7c8b9d-fghjk": "1",
     "web-5d4f7c8b9d-nnnnn": "Inf",
     "web-api-7c8b9d5d4f-zzzzz": "5",
+    "web-migrate-1a2b3": "99",
 }
+"""The last is nobody's."""
 
 
 @pytest.mark.parametrize(("params", "expected"), JOINS.values(), ids=JOINS)

@@ -79,10 +79,7 @@ class Baseline(base.ApiModel):
         types.duration("2w"), description="History to learn from after a start, at most 8w."
     )
     learn: types.Duration = pydantic.Field(
-        types.duration("2d"), description="History before the first verdict; Unknown until then."
-    )
-    cooldown: types.Duration = pydantic.Field(
-        types.duration("1d"), description="One report per anomaly and so long after it began."
+        types.duration("6h"), description="History before the first verdict; Unknown until then."
     )
     adapt: types.Duration = pydantic.Field(
         types.duration("1d"), description="What lasts so long is the new normal."

@@ -3,31 +3,44 @@
 One pass, online, without look-ahead; all series of a signal are judged at once, as arrays.
 For a sample x at time t:
 
-1. *Given.* With a second series g (traffic, say), ``x - slope * (g - mean g)`` takes the place
-   of x, so that load which the traffic explains is no anomaly.  The slope is a least-squares one
-   with a memory of 7 days.
-2. *Residual.* ``e`` is what x leaves of level and season (`season`), 0 within the season's band.
-3. *Three scales.* The sample ``e``, the jump ``e - e_1h`` away from what is expected, both in
-   units of the noise usual at this hour, and the shift ``e_1h - e_4h`` in units of the noise of all
-   hours; e_1h and e_4h are exponential means.  Upward and downward sizes are apart: six in all.
-4. *Rarity.* Each size becomes ``-log10 p`` in the series' own tail (`tail`); the score is the
-   largest of those in the directions asked for.  It has the same meaning for CPU, latency,
-   traffic and ratios: 3 is what this series shows once in 1,000 samples.  Where samples are
-   denser than 5 minutes, it is what it shows once in 1,000 times 5 minutes.
-5. *Verdict.* An anomaly begins at ``trigger`` and ends below ``recover``.  While it lasts, level,
-   season and noise learn nothing, and its sizes are counted for four hours only.  What lasts
-   for ``adapt`` is the new normal: the level moves there.
-6. *Onset.* One anomaly is reported once: after an onset, others are held back for ``cooldown``
-   (and as long as it lasts), unless they are rarer by half a power of ten.
+1. *Given.* With a second series (traffic, say), what it explains of x is taken off (`given`).
+2. *Residual.* ``e`` is what x leaves of level and season (`level`, `season`), 0 within the band of
+   what is usual up to an hour beside this one.  The hour of the day and the day of the week speak
+   only while they predict no worse than the simpler one on this series' own last days.
+3. *Three opinions*, each a power of ten, and the score is 1.15 times the mean of the two largest,
+   so that two of them must agree unless one is certain:
+
+   - *rarity*: the sample ``e``, the jump ``e - e_1h`` in units of the noise usual at this hour, and
+     the shift ``e_1h - e_4h`` in units of the noise of all hours, each only as far as it leads away
+     from what is expected, up and down apart; the largest ``-log10 p`` of these six in the
+     series' own tail (`tail`).  e_1h and e_4h are exponential means;
+   - *situation*: how rarely a sample met such means and such a roughness (`shapes`);
+   - *recent*: standard deviations from the plain mean of two days (`recent`).
+
+   3 is about what this series shows once in 1,000 samples, or in 1,000 times 5 minutes where they
+   are denser, for CPU, latency, traffic and ratios alike.
+4. *Excuses.* What came at this hour on the last two days or weeks is a habit, what begins more
+   than once a day is no anomaly (`episodes`), a load that was never seen explains what it may, and
+   before two weeks are known a weekend may be as low as a quarter of what is expected.
+5. *Verdict.* An anomaly begins at ``trigger`` and ends below ``recover``, or when two samples in
+   a row are as expected.  While it lasts, level, noise and the hours of the day learn nothing,
+   and only its first three sizes are counted; no size ever counts as larger than the trigger's.
+   What lasts for ``adapt`` is the new normal: the level moves there, and for three days a return
+   is none.
+6. *Onset.* One anomaly is reported once: for six hours after a report only what is rarer by half a
+   power of ten is news.  It is for reports and benchmarks; verdicts do not read it.
 
 Memory: level and noise are means over 2 and 14 days, both clipped at 8 mean absolute deviations.
-State: 4.3 kB per series (1.8 kB tail, 2.3 kB season, 0.2 kB scalars), whatever the history.
+State: 9.6 kB per series (4.5 kB situations, 1.8 kB tail, 2.3 kB season, 0.6 kB episodes, 0.4 kB
+scalars), whatever the history.
 Counter resets are a matter of the query: ask for ``rate()``, never for a counter.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +48,17 @@ from numpy.typing import ArrayLike, NDArray
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.detectors._baseline import calendar, events, level, season, tail
+from prunella.detectors._baseline import (
+    calendar,
+    episodes,
+    events,
+    given,
+    level,
+    recent,
+    season,
+    shapes,
+    tail,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -48,6 +71,30 @@ _KINDS = {
     detectors_api.Side.BELOW: slice(3, 6),
     detectors_api.Side.BOTH: slice(0, 6),
 }
+PARTS: Final = (
+    "sample",
+    "jump",
+    "shift",
+    "situation",
+    "recent",
+    "day",
+    "week",
+    "habits",
+    "often",
+    "weekend",
+)
+"""What can be left out of the score, to see what it is worth."""
+_SIZES: Final = {"sample": 0, "jump": 1, "shift": 2}
+_KEPT_OF_FIRST_DAY: Final = 0.4
+"""Share of the sizes of the first day that the tail keeps."""
+_AGREED: Final = 1.15
+"""Two opinions that agree are rarer than each of them."""
+_TWO_WEEKS: Final = 14 * level.DAY
+_WEEKEND: Final = 0.25
+"""Before the week is known, a weekend may be as low as this share of what is expected."""
+_AS_LOW: Final = 4.0
+"""Noises by which a second weekend may be lower than the first."""
+_SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +114,9 @@ class Tick:
     expected: Floats
     lower: Floats
     upper: Floats
-    """Beyond these a sample by itself would trigger."""
+    """Beyond these a sample by itself is as rare as the trigger says."""
+    spoke: Ints
+    """What the expectation is made of: 0 the level, 1 also the day, 2 also the week."""
 
     def judgement(self, row: int, value: float) -> model.Judgement:
         """One series' verdict, with the numbers that it compared."""
@@ -78,28 +127,68 @@ class Tick:
             message = f"the value is {value:.6g}, on a day or in a gap that is not judged"
             return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NOT_JUDGED, message)
         band = f"usual {self.lower[row]:.6g} to {self.upper[row]:.6g}"
+        band += f" by {_SPOKE[self.spoke[row]]}"
         message = f"{value:.6g}, {band}, rarity {self.score[row]:.2f}"
         if self.unhealthy[row]:
             return model.Judgement(model.Verdict.UNHEALTHY, "Unusual", message)
         return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a tick shows: shape (n,), times of one moment for all or one for each."""
+
+    t: Floats
+    local: Floats
+    x: Floats
+    y: Floats
+    """Without what is explained."""
+    explained: Floats
+    side: Floats
+    """To which side a load that was never seen may explain anything."""
+    sampled: Bools
+
+    def moments(self, rows: Ints) -> Floats:
+        """The times of some series."""
+        return self.t if len(self.t) == 1 else self.t[rows]
+
+    def weekend(self, rows: Ints) -> Bools:
+        """Whether it is Saturday or Sunday there; 1970-01-01 was a Thursday."""
+        local = self.local if len(self.local) == 1 else self.local[rows]
+        return np.asarray(np.mod(local + 3 * level.DAY, 7 * level.DAY) >= 5 * level.DAY)
+
+
+_STATE: Final = (
+    "_given",
+    "_level",
+    "_season",
+    "_tail",
+    "_shapes",
+    "_recent",
+    "_episodes",
+    "_events",
+)
+
+
 class Baseline:
     """The state of ``n`` series, moved on by one sample of each at a time."""
 
-    def __init__(self, params: Params, n: int) -> None:
+    def __init__(self, params: Params, n: int, without: Collection[str] = ()) -> None:
         self._params = params
+        self._without = frozenset(without)
+        if not self._without <= set(PARTS):
+            unknown = ", ".join(sorted(self._without - set(PARTS)))
+            raise ValueError(f"no part of the score: {unknown}; there are {', '.join(PARTS)}")
         self._learn = params.learn.total_seconds()
-        self._limits = events.Limits(
-            params.trigger,
-            params.recover,
-            params.cooldown.total_seconds(),
-            params.adapt.total_seconds(),
-        )
+        self._limits = events.Limits(params.trigger, params.recover, params.adapt.total_seconds())
         self._calendar = calendar.Calendar(params.time_zone, params.exceptions)
+        self._given = given.Given(n)
         self._level = level.Level(n)
-        self._season = season.Season(n)
+        self._season = season.Season(n, self._without)
         self._tail = tail.Tail(n, 6)
+        self._shapes = shapes.Shapes(n)
+        self._recent = recent.Recent(n)
+        self._episodes = episodes.Episodes(n)
         self._events = events.Events(n)
         self._n = n
 
@@ -113,90 +202,222 @@ class Baseline:
         x = np.asarray(values, np.float64)
         if x.shape != (self._n,):
             raise ValueError(f"{self._n} series need as many values, not an array of {x.shape}")
+        beside = None if given is None else np.asarray(given, np.float64)
         local, judged = self._calendar.local(t)
-        explained = self._explained(given)
+        load, explained = self._explained(x, beside)
         y = x - explained
-        sampled = np.isfinite(y) & judged
-        dt = self._level.advance(t, sampled)
-        now = season.place(local)
-        residual = self._level.residual(self._season, now, y, sampled)
-        sizes = tail.place(self._level.sizes(residual))
-        score = self._score(sizes, sampled)
-        change = self._events.follow(t, score, sampled, self._limits)
-        tick = self._tick(score, change, sampled, self._band(residual, explained))
+        seen = _Seen(t, local, x, y, explained, load.side, np.isfinite(y) & judged)
+        dt = self._level.advance(t, seen.sampled)
+        tick = self._judged(seen, dt)
+        if beside is not None:
+            frozen = self._events.active & (self._events.samples > 0.0)
+            self._given.learn(x, beside, np.where(frozen, 0.0, dt))
+        return tick
+
+    def _explained(self, x: Floats, beside: Floats | None) -> tuple[given.Explained, Floats]:
+        if beside is None:
+            load = given.nothing(self._n)
+            return load, load.lower
+        load = self._given.explain(beside)
+        usual = np.where(np.isnan(self._level.level), x, self._level.level)
+        return load, load.nearest(x, usual)
+
+    def _judged(self, seen: _Seen, dt: Floats) -> Tick:
+        """Judge what is left of the samples, and learn."""
+        now = season.place(seen.local)
+        self._episodes.follow(seen.x, self._level.age, dt)
+        residual = self._level.residual(self._season, now, seen.y, seen.sampled)
+        sizes = tail.place(self._sizes(residual))
+        situation = self._shapes.judge(seen.y, dt, self._level.step)
+        score = self._score(seen, residual, sizes, situation, dt)
+        calm = self._level.ease(residual, seen.sampled)
+        change = self._events.follow(
+            seen.t,
+            score,
+            seen.sampled,
+            residual.within(level.NEAR),
+            calm,
+            residual.within(level.FAR),
+            self._limits,
+        )
+        self._level.begin_anew(change.ended, residual)
+        left = self._excused(seen, score, residual)
+        self._note(seen, residual, change)
+        onset = self._events.report(seen.t, left, seen.sampled, self._limits)
+        most = self._tail.sizes_of(self._params.trigger + self._level.density, slice(None))
+        tick = self._tick(seen, left, onset, change, residual, most, calm)
+        # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
+        np.minimum(sizes.classes, tail.place(most).classes, out=sizes.classes)
+        self._learned(now, residual, sizes, situation, change, dt)
+        return tick
+
+    def _learned(
+        self,
+        now: season.Now,
+        residual: level.Residual,
+        sizes: tail.Place,
+        situation: shapes.Situation,
+        change: events.Change,
+        dt: Floats,
+    ) -> None:
+        memory, age = self._level.memory, self._level.age
+        # Sizes of the first day were taken when nobody knew the day.
+        first = (age < level.DAY) & (age + dt >= level.DAY)
+        if first.any():
+            memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total, memory)
         counted = change.counted & (self._level.seen > level.FEWEST)
-        self._tail.count(sizes, counted, self._level.memory)
+        self._tail.count(sizes, counted, memory)
+        self._shapes.learn(situation, change.situated, memory)
         learned = np.where(change.frozen, 0.0, dt)
-        self._season.learn(now, residual.season, residual.raw, residual.limit, learned)
+        expected, over, limit = residual.season, residual.over, residual.limit
+        self._season.learn(now, expected, over, limit, learned, dt)
+        self._season.compare(expected, over, limit, age, dt)
         self._level.learn(residual, learned, dt, self._events.active)
         self._level.settle(change.shifted)
-        if given is not None:
-            self._level.learn_given(x, np.asarray(given, np.float64), learned)
-        return tick
 
     def absorb(self, other: Baseline) -> None:
         """Append the other's series after ours; it must have the same parameters."""
-        if other._params != self._params:
+        if (other._params, other._without) != (self._params, self._without):
             raise ValueError("a baseline can absorb only one with the same parameters")
-        self._level.absorb(other._level)
-        self._season.absorb(other._season)
-        self._tail.absorb(other._tail)
-        self._events.absorb(other._events)
+        for name in _STATE:
+            getattr(self, name).absorb(getattr(other, name))
         self._n += other._n
 
     def keep(self, rows: Ints) -> None:
         """Keep the series at these places only, in this order, with all that they learned."""
-        self._level.keep(rows)
-        self._season.keep(rows)
-        self._tail.keep(rows)
-        self._events.keep(rows)
+        for name in _STATE:
+            getattr(self, name).keep(rows)
         self._n = len(rows)
 
-    def _explained(self, given: ArrayLike | None) -> Floats:
-        if given is None:
-            return np.zeros(self._n)
-        return self._level.explained(np.asarray(given, np.float64))
+    def _sizes(self, residual: level.Residual) -> Floats:
+        sizes = self._level.sizes(residual)
+        for name, kind in _SIZES.items():
+            if name in self._without:
+                sizes[kind::3] = 0.0
+        return sizes
 
-    def _score(self, sizes: tail.Place, sampled: Bools) -> Floats:
-        """The rarest size in the directions asked for; 0 while there is nothing to compare."""
-        rarity = self._tail.rarity(sizes, _KINDS[self._params.direction])
-        ready = sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
-        return np.where(ready, np.maximum(rarity - self._level.density, 0.0), 0.0)
+    def _score(
+        self,
+        seen: _Seen,
+        residual: level.Residual,
+        sizes: tail.Place,
+        situation: shapes.Situation,
+        dt: Floats,
+    ) -> Floats:
+        """The two largest opinions; 0 while there is nothing to compare, and on the good side."""
+        three = np.empty((3, self._n))
+        three[0] = self._tail.rarity(sizes, _KINDS[self._params.direction])
+        three[1] = situation.rarity
+        three[:2] -= self._level.density
+        three[2] = np.abs(self._recent.judge(seen.y, self._level.age, dt))
+        for name, place in (("situation", 1), ("recent", 2)):
+            if name in self._without:
+                three[place] = 0.0
+        np.maximum(three, 0.0, out=three)
+        if {"situation", "recent"} <= self._without:
+            agreed = three[0]
+        else:
+            agreed = 0.5 * _AGREED * (three.sum(axis=0) - three.min(axis=0))
+        ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
+        if self._params.direction is not detectors_api.Side.BOTH:
+            ready &= self._on_the_bad_side(residual)
+        return np.where(ready, agreed, 0.0)
 
-    def _band(self, residual: level.Residual, explained: Floats) -> tuple[Floats, Floats, Floats]:
-        """Expected value, and the two beyond which a sample by itself would trigger."""
-        season, rarity = residual.season, self._params.trigger + self._level.density
-        base = self._level.level + season.week + explained
-        above, below = self._tail.sizes_of(rarity, _SAMPLE) * residual.hour_noise
-        return base + season.middle, base + season.lower - below, base + season.upper + above
+    def _on_the_bad_side(self, residual: level.Residual) -> Bools:
+        """Whether the sample, or the last hour where it is as expected, is there."""
+        place = np.where(residual.within(level.NEAR), self._level.short, residual.rest)
+        above = self._params.direction is detectors_api.Side.ABOVE
+        return np.asarray(place > 0.0 if above else place < 0.0)
+
+    def _excused(self, seen: _Seen, score: Floats, residual: level.Residual) -> Floats:
+        """What is left of the scores after all that makes the rare usual."""
+        rare = self._events.active | (score >= self._params.recover)
+        rows = np.flatnonzero(seen.sampled & rare)
+        if not rows.size:
+            return score
+        t, rest = seen.moments(rows), residual.rest[rows]
+        near, was = residual.within(level.NEAR)[rows], self._events
+        # What is as expected again is no news, and nobody's illness.
+        excused = (rest * seen.side[rows] > 0.0) | (near & was.far[rows] & ~was.sick[rows])
+        if "habits" not in self._without:
+            excused |= self._episodes.habitual(t, rows, rest, near)
+        if "weekend" not in self._without:
+            excused |= self._on_a_first_weekend(seen, rows, residual)
+        left = score[rows]
+        if "often" not in self._without:
+            age, step = self._level.age[rows], self._level.step[rows]
+            left = np.minimum(left, self._episodes.most(t, rows, rest, age, step))
+        score = score.copy()
+        score[rows] = np.where(excused, 0.0, left)
+        return score
+
+    def _on_a_first_weekend(self, seen: _Seen, rows: Ints, residual: level.Residual) -> Bools:
+        """Whether some values are as low as a weekend may be that is not known yet.
+
+        That is a quarter of what is expected on the first one, and on the second what the first
+        one was.
+        """
+        usual, rest = residual.season, residual.rest[rows]
+        expected = (self._level.level + usual.middle)[rows]
+        unknown = (self._level.age[rows] < _TWO_WEEKS) & ~usual.by_week[rows]
+        _, week, _ = usual.means
+        _, visits, _ = usual.seen
+        as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
+        quarter = (expected > 0.0) & (seen.y[rows] >= _WEEKEND * expected)
+        low = np.where(visits[rows] < 0.5, quarter, as_before)
+        return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
+
+    def _note(self, seen: _Seen, residual: level.Residual, change: events.Change) -> None:
+        """Remember the anomalies that begin or go on."""
+        rows = np.flatnonzero(seen.sampled & self._events.active)
+        if rows.size:
+            self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
+
+    def _band(
+        self, seen: _Seen, residual: level.Residual, most: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Expected value, and the two beyond which a sample by itself is as rare as asked."""
+        expected = residual.season
+        base = self._level.level + seen.explained
+        above, below = most[_SAMPLE] * residual.hour_noise
+        return base + expected.middle, base + expected.lower - below, base + expected.upper + above
 
     def _tick(
         self,
+        seen: _Seen,
         score: Floats,
+        onset: Floats,
         change: events.Change,
-        sampled: Bools,
-        band: tuple[Floats, Floats, Floats],
+        residual: level.Residual,
+        most: Floats,
+        calm: Bools,
     ) -> Tick:
         learning = self._level.age < self._learn
+        expected = residual.season
         return Tick(
-            np.where(sampled, score, np.nan),
-            change.onset,
-            self._events.active & sampled & ~learning,
-            ~sampled | learning,
+            np.where(seen.sampled, score, np.nan),
+            onset,
+            self._events.sick & ~calm & seen.sampled & ~learning,
+            ~seen.sampled | learning,
             learning,
             change.shifted,
-            *band,
+            *self._band(seen, residual, most),
+            np.where(expected.by_week, 2, expected.by_day.astype(np.intp)),
         )
 
 
 def run(
-    params: Params, times: ArrayLike, values: ArrayLike, given: ArrayLike | None = None
+    params: Params,
+    times: ArrayLike,
+    values: ArrayLike,
+    given: ArrayLike | None = None,
+    without: Collection[str] = (),
 ) -> list[Tick]:
     """One pass over a history of shape (ticks, n); times of shape (ticks,) or (ticks, n)."""
     rows = np.asarray(values, np.float64)
     moments = np.asarray(times, np.float64)
     beside = None if given is None else np.asarray(given, np.float64)
-    detector = Baseline(params, rows.shape[1])
+    detector = Baseline(params, rows.shape[1], without)
     return [
         detector.tick(moments[i], rows[i], None if beside is None else beside[i])
         for i in range(len(rows))

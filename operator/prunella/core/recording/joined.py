@@ -46,14 +46,19 @@ def _share(
 
 
 def _owned(signal: compiled.Signal, query: str) -> str:
-    """The query, with the label of the workload filled from the pod's name where it is empty."""
+    """The query, with the label of the workload filled from the pod's name where it is empty.
+
+    Series that name no workload then are of other pods, and are left out: ``vector(0)`` has no
+    labels, so that it matches those alone.
+    """
     workload = next((each for each in signal.labels if each in ENDINGS), None)
     if workload is None or signal.spec.mapping is not None:
         return query
     first, second = signal.confinement.pod_labels
     name = f"([^;]+){ENDINGS[workload]}"
     who = f'label_join({query}, "{_WHO}", ";", "{workload}", "{first}", "{second}")'
-    return f'label_replace({who}, "{workload}", "$1$2", "{_WHO}", ";{name};.*|;;{name}")'
+    named = f'label_replace({who}, "{workload}", "$1$2", "{_WHO}", ";{name};.*|;;{name}")'
+    return f"({named} unless on ({workload}) vector(0))"
 
 
 def _joined(rule: str, side: detectors_api.Side, labels: tuple[str, ...]) -> str:

@@ -13,9 +13,15 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 RARER = 0.5
-"""Powers of ten by which a report in the cool-down must be rarer than the one before."""
-COUNTED = 4 * 3600.0
-"""Seconds of an anomaly that the tail counts: it is an event, not a habit."""
+"""Powers of ten by which a report that follows must be rarer than the one before."""
+FOLLOWS = 6 * 3600.0
+"""Seconds after a report in which another one is no news unless it is rarer."""
+COUNTED = 3
+"""Samples of an anomaly that the tail counts: it is an event, not a habit."""
+SITUATION = 3600.0
+"""Seconds of an anomaly whose situations are counted."""
+_EASED = 4 * 3600.0
+"""Seconds after an anomaly in which its echo fades."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,7 +30,6 @@ class Limits:
 
     trigger: float
     recover: float
-    cooldown: float
     adapt: float
 
 
@@ -32,43 +37,81 @@ class Limits:
 class Change:
     """What a tick changes: shape (n,) each."""
 
-    onset: Floats
+    begun: Bools
+    ended: Bools
+    """Because samples were as expected."""
     shifted: Bools
     frozen: Bools
     """Nothing of level, season and noise is learned."""
     counted: Bools
     """The tail counts the sizes."""
+    situated: Bools
+    """The situation is counted."""
 
 
 class Events(rows.Rows):
-    """The anomaly of each of ``n`` series: 4 numbers, 25 bytes each."""
+    """The anomaly of each of ``n`` series: 8 numbers, 43 bytes each."""
 
-    __slots__ = ("active", "peak", "reported", "since")
+    __slots__ = ("active", "eased", "far", "peak", "reported", "samples", "sick", "since")
 
     def __init__(self, n: int) -> None:
         self.active = np.zeros(n, np.bool_)
+        """What is rare, be it excused or not."""
+        self.far = np.zeros(n, np.bool_)
+        """Whether it was ever far from what is expected."""
+        self.sick = np.zeros(n, np.bool_)
+        """What is rare and not excused."""
         self.since = np.zeros(n)
+        self.samples = np.zeros(n)
+        self.eased = np.full(n, -np.inf)
         self.reported = np.full(n, -np.inf)
         self.peak = np.zeros(n)
 
-    def follow(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Change:
-        """Move on by one score of each series. Without a sample nothing changes."""
+    def follow(
+        self,
+        t: Floats,
+        score: Floats,
+        sampled: Bools,
+        near: Bools,
+        calm: Bools,
+        echo: Bools,
+        limits: Limits,
+    ) -> Change:
+        """Move on by one score of each series. Without a sample nothing changes.
+
+        ``near`` are samples as expected, ``calm`` is two of them in a row.  What was far ends by
+        it; for hours after that a score is taken for its ``echo`` where the sample is not far.
+        """
         triggers = sampled & (score >= limits.trigger)
-        self.since = np.where(triggers & ~self.active, t, self.since)
-        # A score that triggers is one that does not recover.
-        self.active = triggers | (self.active & ~(sampled & (score < limits.recover)))
+        triggers &= ~(echo & (t - self.eased < _EASED))
+        begun = triggers & ~self.active
+        self.since = np.where(begun, t, self.since)
+        self.far = (~near & (triggers | self.active)) | (self.far & self.active)
+        ended = sampled & self.active & self.far & calm
+        self.eased = np.where(ended, t, self.eased)
+        recovers = (sampled & (score < limits.recover)) | ended
+        self.active = (triggers | (self.active & ~recovers)) & ~ended
+        self.samples = np.where(sampled, (self.samples + 1.0) * self.active, self.samples)
         lasted = t - self.since
-        held = self.active & (lasted > 0.0)
-        quiet = ~held & (t - self.reported > limits.cooldown)
-        self.peak = np.where(quiet, 0.0, self.peak)
-        news = sampled & (quiet | (score > self.peak + RARER))
-        louder = triggers & (score > self.peak)
-        self.peak = np.where(louder, score, self.peak)
-        self.reported = np.where(louder, t, self.reported)
         old = self.active & (lasted >= limits.adapt)
         shifted = sampled & old & (lasted < np.inf)
         frozen = ~sampled | (self.active & ~old)
-        counted = sampled & (~frozen | (lasted < COUNTED))
+        counted = sampled & (~frozen | (self.samples <= COUNTED))
+        situated = sampled & (~frozen | (lasted < SITUATION))
         # The clock starts anew, so that what still goes on is taken for normal only once a day.
         self.since = np.where(shifted, t, self.since)
-        return Change(np.where(news, score, 0.0), shifted, frozen, counted)
+        return Change(begun, ended, shifted, frozen, counted, situated)
+
+    def report(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
+        """Note who is sick by what is left of the score; the score where it is news, else 0."""
+        triggers = sampled & self.active & (score >= limits.trigger)
+        held = self.sick & self.active
+        recovers = sampled & (score < limits.recover)
+        self.sick = triggers | (held & ~recovers)
+        quiet = ~held & (t - self.reported > FOLLOWS)
+        self.peak = np.where(quiet, 0.0, self.peak)
+        news = sampled & (quiet | (score > self.peak + RARER))
+        told = news & triggers
+        self.peak = np.where(told, score, self.peak)
+        self.reported = np.where(told, t, self.reported)
+        return np.where(news & (triggers | (score < limits.trigger)), score, 0.0)

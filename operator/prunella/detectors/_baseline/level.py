@@ -1,4 +1,4 @@
-"""Level, noise, short means and the share of a given series: the scalars of each series."""
+"""Level, noise and short means: the scalars of each series."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ HOUR, DAY = 3600.0, 86400.0
 FEWEST = 20
 """Samples before anything is scored or clipped."""
 CLIP = 8.0
-_LEVEL, _NOISE, _GIVEN = 2 * DAY, 14 * DAY, 7 * DAY
+_LEVEL, _NOISE = 2 * DAY, 14 * DAY
 _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
+_EARLY = 2.0
 _UNCLIPPED = 28 * DAY
 _TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
+NEAR, FAR = 2.0, 4.0
+"""Noises within which a sample is as expected, and beyond which it is far from it."""
+_AT_HOME = 3.0
+"""Noises within which it is as it was expected before the level moved."""
+_CALM = 2.0
+_TRIAL = 3 * DAY
+"""Seconds for which the level before is remembered."""
 _TINY = 1e-300
 
 
@@ -29,6 +37,8 @@ class Residual:
     """What a sample leaves of what was expected: shape (n,) each."""
 
     season: season.Expected
+    over: Floats
+    """Against the level alone."""
     raw: Floats
     """Against the middle of the season's band: what is learned."""
     rest: Floats
@@ -38,35 +48,43 @@ class Residual:
     limit: Floats
     """Learning clips here."""
 
+    def within(self, noises: float) -> Bools:
+        """Whether a sample is that near to what is expected."""
+        return np.asarray(np.abs(self.rest) < noises * self.hour_noise)
+
 
 class Level(rows.Rows):
-    """Scalars of ``n`` series: 16 numbers, 128 bytes each."""
+    """Scalars of ``n`` series: 14 numbers, 112 bytes each."""
 
     __slots__ = (
         "age",
+        "calm",
         "density",
-        "given",
+        "home",
         "last",
         "level",
         "long",
         "memory",
         "noise",
-        "paired",
         "seen",
         "short",
-        "square",
         "step",
-        "together",
+        "trial",
         "unclipped",
-        "value",
     )
 
     def __init__(self, n: int) -> None:
         self.level = np.full(n, np.nan)
+        self.home = np.full(n, np.nan)
+        """The level before what lasted became the new one."""
+        self.trial = np.zeros(n)
+        """Seconds for which that is still remembered."""
         self.noise = np.zeros(n)
         self.unclipped = np.zeros(n)
         self.short = np.zeros(n)
         self.long = np.zeros(n)
+        self.calm = np.zeros(n)
+        """Samples in a row that are as expected."""
         self.age = np.zeros(n)
         self.seen = np.zeros(n)
         self.step = np.full(n, 300.0)
@@ -75,11 +93,6 @@ class Level(rows.Rows):
         self.memory = np.full(n, _TAIL_SAMPLES)
         """Samples that the tail remembers: 4 weeks, and no fewer than 8064."""
         self.last = np.full(n, np.nan)
-        self.given = np.full(n, np.nan)
-        self.value = np.full(n, np.nan)
-        self.together = np.zeros(n)
-        self.square = np.zeros(n)
-        self.paired = np.zeros(n)
 
     def advance(self, t: Floats, sampled: Bools) -> Floats:
         """Weight of this sample in seconds, 0 where there is none: at most two steps."""
@@ -109,29 +122,6 @@ class Level(rows.Rows):
         self.density = np.log10(np.maximum(300.0 / self.step, 1.0))
         self.memory = np.maximum(_TAIL / self.step, _TAIL_SAMPLES)
 
-    def explained(self, given: Floats) -> Floats:
-        """The part of each value that the given series explains."""
-        slope = self.together / np.where(self.square > 0.0, self.square, 1.0)
-        away = given - np.where(np.isnan(self.given), given, self.given)
-        return np.asarray(slope * away)
-
-    def learn_given(self, values: Floats, given: Floats, dt: Floats) -> None:
-        """Move the least-squares slope of the values over the given series."""
-        use = np.where(np.isfinite(values) & np.isfinite(given), dt, 0.0)
-        values, given = np.where(use > 0.0, values, 0.0), np.where(use > 0.0, given, 0.0)
-        fresh = (use > 0.0) & np.isnan(self.given)
-        self.given = np.where(fresh, given, self.given)
-        self.value = np.where(fresh, values, self.value)
-        self.paired += use
-        rate = use / np.clip(self.paired, _TINY, _GIVEN)
-        rate = np.where(use > 0.0, rate, 0.0)
-        dx, dg = values - self.value, given - self.given
-        dx, dg = np.where(rate > 0.0, dx, 0.0), np.where(rate > 0.0, dg, 0.0)
-        self.value = self.value + rate * dx
-        self.given = self.given + rate * dg
-        self.together += rate * ((1.0 - rate) * dx * dg - self.together)
-        self.square += rate * ((1.0 - rate) * dg * dg - self.square)
-
     def residual(
         self, season: season.Season, now: season.Now, x: Floats, sampled: Bools
     ) -> Residual:
@@ -145,24 +135,47 @@ class Level(rows.Rows):
             x, level = np.where(np.isnan(level), 0.0, x), np.where(np.isnan(level), 0.0, level)
         self.noise = np.maximum(self.noise, _FLOOR * self.unclipped)
         expected = season.expect(now, self.noise)
-        over = x - level - expected.week
-        rest = over - np.minimum(np.maximum(over, expected.lower), expected.upper)
+        over = x - level
+        if self.trial.any():
+            over = self._at_home(x, over, expected)
+        rest = _beyond(over, expected)
         # Rounding of the level itself is no deviation.
         least = 1e-9 * np.abs(level) + _TINY
         limit = np.where(self.seen > FEWEST, CLIP * self.noise, np.inf)
         hour_noise = np.maximum(expected.noise, least)
-        raw = over - expected.middle
-        return Residual(expected, raw, rest, hour_noise, np.maximum(self.noise, least), limit)
+        noise = np.maximum(self.noise, least)
+        return Residual(expected, over, over - expected.middle, rest, hour_noise, noise, limit)
+
+    def _at_home(self, x: Floats, over: Floats, expected: season.Expected) -> Floats:
+        """Go back to the level before, where a value is as it was usual there."""
+        home = np.where(self.trial > 0.0, self.home, np.inf)
+        before = x - home
+        then = np.abs(_beyond(before, expected))
+        nearer = 2.0 * then < np.abs(_beyond(over, expected))
+        back = (then < _AT_HOME * self.noise) & nearer
+        if not back.any():
+            return over
+        self.level = np.where(back, home, self.level)
+        self.short = np.where(back, 0.0, self.short)
+        self.long = np.where(back, 0.0, self.long)
+        self.trial = np.where(back, 0.0, self.trial)
+        return np.where(back, before, over)
+
+    def ease(self, residual: Residual, sampled: Bools) -> Bools:
+        """Count samples in a row that are as expected; true where they are two or more."""
+        self.calm = np.where(
+            sampled, np.where(residual.within(NEAR), self.calm + 1.0, 0.0), self.calm
+        )
+        return self.calm >= _CALM
 
     def sizes(self, residual: Residual) -> Floats:
         """Sample, jump and shift, upward then downward, in units of noise: shape (6, n)."""
         rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
-        jump = rest - self.short
         sizes[0] = rest
-        # A return to what is expected is no anomaly.
-        sizes[1] = np.where(np.sign(rest) == np.sign(jump), jump, 0.0)
+        # A return to what is expected is no anomaly, nor is its echo in the longer mean.
+        sizes[1] = _away(rest - self.short, rest)
         sizes[:2] /= residual.hour_noise
-        sizes[2] = (self.short - self.long) / residual.noise
+        sizes[2] = _away(self.short - self.long, self.short) / residual.noise
         np.negative(sizes[:3], out=sizes[3:])
         return np.maximum(sizes, 0.0, out=sizes)
 
@@ -180,8 +193,13 @@ class Level(rows.Rows):
         self.level += level * clipped
         self.age += passed
         self.seen += passed > 0.0
+        self.trial = np.maximum(self.trial - passed, 0.0)
         age = np.maximum(self.age, _TINY)
-        self.noise += dt / np.minimum(age, _NOISE) * (np.abs(clipped) - self.noise)
+        self.noise += (
+            dt
+            / np.minimum(np.maximum(age / _EARLY, dt + _TINY), _NOISE)
+            * (np.abs(clipped) - self.noise)
+        )
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
 
@@ -200,9 +218,30 @@ class Level(rows.Rows):
         np.expm1(rates, out=rates)
         return np.negative(rates, out=rates)
 
+    def begin_anew(self, ended: Bools, residual: Residual) -> None:
+        """After an anomaly the means begin with what is as expected."""
+        if ended.any():
+            self.short = np.where(ended, residual.rest, self.short)
+            self.long = np.where(ended, residual.rest, self.long)
+
     def settle(self, shifted: Bools) -> None:
-        """Take what lasted for the new level."""
+        """Take what lasted for the new level; the one before is remembered for a while."""
         if shifted.any():
+            first = shifted & ~(self.trial > 0.0)
+            self.home = np.where(first, self.level, self.home)
+            self.trial = np.where(shifted, _TRIAL, self.trial)
             self.level = np.where(shifted, self.level + self.short, self.level)
             self.short = np.where(shifted, 0.0, self.short)
             self.long = np.where(shifted, 0.0, self.long)
+
+
+def _beyond(over: Floats, expected: season.Expected) -> Floats:
+    """What the band leaves."""
+    inside = np.minimum(np.maximum(over, expected.lower), expected.upper)
+    return np.asarray(over - inside)
+
+
+def _away(move: Floats, place: Floats) -> Floats:
+    """The part of a move that leads away from what is expected."""
+    part = np.copysign(np.minimum(np.abs(move), np.abs(place)), move)
+    return np.asarray(np.where(np.sign(move) == np.sign(place), part, 0.0))

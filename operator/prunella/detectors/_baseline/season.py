@@ -6,10 +6,13 @@ way to be robust), and drawn to zero as long as they say little:
 
 - the day by ``w / (w + k)``, where w is the days seen and ``k = noise^2 / signal^2`` is the
   James-Stein ratio of what is left over to what the table explains;
-- the week by ``w / (w + 2)``, with w the weeks seen.
+- the week by ``w / (w + 1/2)``, with w the weeks seen.
 
-A job that begins some minutes sooner or later is no deviation: the day's expectation is the
-band of this quarter and its neighbours.  The usual noise is kept per hour of the day too.
+*Who speaks.* The day speaks from its second visit on and the week from its third on, each only
+while its forecasts were no worse than those of the simpler one on the series' own last 7 days.
+
+A job that begins up to an hour sooner or later is no deviation, be it its own doing or that of
+the clocks: the expectation is the band of this quarter and of those within the hour around it.
 Source of the additive decomposition: R. Cleveland and others, "STL" (1990), done here in one
 pass; of the clipping: P. Huber, "Robust estimation of a location parameter" (1964).
 """
@@ -17,6 +20,7 @@ pass; of the clipping: P. Huber, "Robust estimation of a location parameter" (19
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,7 @@ from numpy.typing import NDArray
 from prunella.detectors._baseline import rows
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 DAY, HOUR = 86400.0, 3600.0
@@ -31,10 +36,21 @@ QUARTERS, WEEK = 96, 168
 SLOTS = QUARTERS + WEEK + 24
 _DAYS_KEPT, _WEEKS_KEPT, _HOURS_KEPT = 10.0, 6.0, 10.0
 _KEPT = np.array([[_DAYS_KEPT], [_WEEKS_KEPT], [_HOURS_KEPT]])
-_QUARTER_SLOTS = (np.arange(QUARTERS) + np.array([[-1], [1], [0]])) % QUARTERS
-_HOUR_SLOTS = QUARTERS + np.stack((np.arange(WEEK), WEEK + np.arange(WEEK) % 24))
-_WEEK_SHRINK = 2.0
+_AROUND = 4
+"""Quarters within which a habit may move."""
+_OWN, _BEFORE, _AFTER = _AROUND, _AROUND - 1, _AROUND + 1
+_DAY_ROWS = 2 * _AROUND + 1
+_OWN_WEEK, _NOISE = _DAY_ROWS + 1, _DAY_ROWS + 3
+_QUARTER_SLOTS = (np.arange(QUARTERS) + np.arange(-_AROUND, _AROUND + 1)[:, None]) % QUARTERS
+_WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[-1], [0], [1]])) % WEEK
+_HOUR_SLOTS = np.concatenate((_WEEK_SLOTS, QUARTERS + WEEK + np.arange(WEEK)[None] % 24))
+_LEARNED = [_OWN, _OWN_WEEK, _NOISE]
+_WEEK_SHRINK = 0.5
+_DAYS_BEFORE, _WEEKS_BEFORE = 0.95, 1.95
+"""Visits before the day and the week may speak."""
 _LEAST_SHRINK, _MOST_SHRINK = 0.1, 5.0
+_ERRORS = 7 * DAY
+"""Seconds over which forecasts are compared."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -42,8 +58,8 @@ class Now:
     """Where a tick is in the day and the week, once for all series or for each of them."""
 
     slots: Ints
-    """Shape (5, 1) or (5, n): the quarters before and after, this one, the hours of the week and
-    of the day."""
+    """Shape (13, 1) or (13, n): the quarters around this one, the hours of the week around this
+    one, the hour of the day."""
     past: Floats
     """Place within the quarter, -0.5 to 0.5."""
 
@@ -66,15 +82,20 @@ class Expected:
     middle: Floats
     lower: Floats
     upper: Floats
-    week: Floats
     own: Floats
     """The present quarter's own share, without its neighbours."""
+    day: Floats
+    """What the day alone says, whether it speaks or not."""
+    week: Floats
+    """What the week adds to it, whether it speaks or not."""
     noise: Floats
     """Mean absolute deviation at this hour, drawn to that of all hours."""
     means: Floats
     """What this quarter, this hour of the week and this hour of the day hold: shape (3, n)."""
     seen: Floats
     """Their visits."""
+    by_day: Bools
+    by_week: Bools
 
 
 class Season(rows.Rows):
@@ -84,45 +105,91 @@ class Season(rows.Rows):
     of the hours of the day.
     """
 
-    __slots__ = ("means", "power", "seen")
+    __slots__ = ("_without", "errors", "means", "power", "seen")
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, without: Collection[str] = ()) -> None:
+        self._without = frozenset(without)
         self.means = np.zeros((SLOTS, n), np.float32)
         self.seen = np.zeros((SLOTS, n), np.float32)
         self.power = np.zeros(n)
+        self.errors = np.zeros((3, n))
+        """Mean absolute errors of level, of day, and of day and week."""
 
     def expect(self, now: Now, spread: Floats) -> Expected:
-        """The deviation that is expected, with the band of the neighbouring quarters."""
+        """The deviation that is expected, with the band of what is near in time."""
         means, seen = _read(self.means, now.slots), _read(self.seen, now.slots)
-        shrink = np.empty((4, len(spread)))
-        shrink[:3], shrink[3] = self._shrink(spread), _WEEK_SHRINK
-        before, after, own, week = means[:4] * (seen[:4] / (seen[:4] + shrink))
-        middle = own + np.where(now.past < 0.0, own - before, after - own) * now.past
-        lower = np.minimum(np.minimum(before, own), after)
-        upper = np.maximum(np.maximum(before, own), after)
-        here = (means[4] * seen[4] + spread) / (seen[4] + 1.0)
+        days = means[:_DAY_ROWS] * (seen[:_DAY_ROWS] / (seen[:_DAY_ROWS] + self._shrink(spread)))
+        some = seen[_DAY_ROWS:_NOISE]
+        weeks = means[_DAY_ROWS:_NOISE] * (some / (some + _WEEK_SHRINK))
+        level_off, day_off, week_off = self.errors
+        by_day = (seen[_OWN] >= _DAYS_BEFORE) & (day_off <= level_off)
+        by_week = (some[1] >= _WEEKS_BEFORE) & (week_off <= day_off)
+        by_day &= "day" not in self._without
+        by_week &= "week" not in self._without
+        before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
+        day = own + np.where(now.past < 0.0, own - before, after - own) * now.past
+        lower, upper = days.min(axis=0) * by_day, days.max(axis=0) * by_day
+        low, high = weeks.min(axis=0) * by_week, weeks.max(axis=0) * by_week
+        middle = np.where(by_day, day, 0.0) + np.where(by_week, weeks[1], 0.0)
+        here = (means[_NOISE] * seen[_NOISE] + spread) / (seen[_NOISE] + 1.0)
         noise = 0.5 * (here + spread)
-        return Expected(middle, lower, upper, week, own, noise, means[2:], seen[2:])
+        return Expected(
+            middle,
+            lower + low,
+            upper + high,
+            own,
+            day,
+            weeks[1],
+            noise,
+            means[_LEARNED],
+            seen[_LEARNED],
+            by_day,
+            by_week,
+        )
 
-    def learn(self, now: Now, expected: Expected, left: Floats, limit: Floats, dt: Floats) -> None:
-        """Move to what was left over after level and season; ``dt`` 0 learns nothing."""
+    def learn(
+        self, now: Now, expected: Expected, over: Floats, limit: Floats, dt: Floats, passed: Floats
+    ) -> None:
+        """Move to what was over the level; ``dt`` 0 learns nothing of the day.
+
+        The week learns by the seconds that ``passed``, in anomalies too: a habit of one day a week
+        is one at first.  What is learned is clipped.
+        """
         targets, share = np.empty((3, len(dt))), np.empty((3, len(dt)))
-        beyond = np.minimum(np.maximum(left + expected.middle - expected.own, -limit), limit)
-        clipped = np.minimum(np.maximum(left, -limit), limit)
+        left = over - expected.day
+        by_week = np.where(expected.by_week, expected.week, 0.0)
+        beyond = _clip(over - by_week - expected.own, limit)
+        clipped = _clip(left - expected.week, limit)
         targets[0] = beyond + expected.own
         targets[1] = clipped + expected.week
-        np.abs(clipped, out=targets[2])
+        targets[2] = np.abs(_clip(over - expected.middle, limit))
         share[0] = dt * (QUARTERS / DAY)
-        share[1:] = dt / HOUR
+        share[1] = passed / HOUR
+        share[2] = dt / HOUR
         np.minimum(share, 1.0, out=share)
         seen = np.minimum(expected.seen + share, _KEPT)
         # A slot without a visit keeps what it holds.
         rate = share / np.where(seen > 0.0, seen, 1.0)
         new = expected.means + rate * (targets - expected.means)
-        _write(self.seen, now.slots[2:], seen)
-        _write(self.means, now.slots[2:], new)
+        slots = now.slots[_LEARNED]
+        _write(self.seen, slots, seen)
+        _write(self.means, slots, new)
         explained = (new[0] * new[0] - expected.means[0] * expected.means[0]) / QUARTERS
         self.power = np.maximum(self.power + explained, 0.0)
+
+    def compare(
+        self, expected: Expected, over: Floats, limit: Floats, age: Floats, passed: Floats
+    ) -> None:
+        """Note how far off each forecast was, an anomaly no more than is clipped."""
+        found = np.empty((3, len(over)))
+        found[0], found[1] = over, over - expected.day
+        found[2] = found[1] - expected.week
+        np.abs(found, out=found)
+        np.minimum(found, limit, out=found)
+        self.errors += passed / np.maximum(np.minimum(age, _ERRORS), 1.0) * (found - self.errors)
+
+    def _names(self) -> tuple[str, ...]:
+        return ("errors", "means", "power", "seen")
 
     def _shrink(self, spread: Floats) -> Floats:
         """The James-Stein ratio; the most while the table explains nothing."""
@@ -130,6 +197,10 @@ class Season(rows.Rows):
         ratio = spread * (spread / np.where(explains, self.power, 1.0))
         ratio = np.minimum(np.maximum(ratio, _LEAST_SHRINK), _MOST_SHRINK)
         return np.where(explains, ratio, _MOST_SHRINK)
+
+
+def _clip(values: Floats, limit: Floats) -> Floats:
+    return np.asarray(np.minimum(np.maximum(values, -limit), limit))
 
 
 def _read(table: NDArray[np.float32], slots: Ints) -> Floats:

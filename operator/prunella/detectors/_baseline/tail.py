@@ -78,8 +78,8 @@ class Tail(rows.Rows):
         self.excess = np.zeros((kinds, n))
         """The sum of the classes by which they are higher."""
 
-    def rarity(self, place: Place, kinds: slice) -> Floats:
-        """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
+    def share(self, place: Place, kinds: slice) -> Floats:
+        """The probability of each size among some kinds: shape (kinds, n)."""
         total = self.total + 1.0
         over = (place.at[kinds] - self.edge[kinds]).reshape(-1)
         seen = self._at_least(place.classes[kinds], kinds)
@@ -92,17 +92,19 @@ class Tail(rows.Rows):
             beyond = np.exp2(over[far] / PER_OCTAVE / index * -_LOG2_E)
             beyond *= (reached + 0.5) / total
             p.reshape(-1)[far] = np.maximum(beyond, seen.reshape(-1)[far] / total)
-        least = np.minimum(np.maximum(p.min(axis=0), 10.0**-MAX_RARITY), 1.0)
-        return np.asarray(-np.log10(least))
+        return np.asarray(np.minimum(np.maximum(p, 10.0**-MAX_RARITY), 1.0))
 
-    def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
+    def rarity(self, place: Place, kinds: slice) -> Floats:
+        """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
+        return np.asarray(-np.log10(self.share(place, kinds).min(axis=0)))
+
+    def sizes_of(self, rarity: Floats, kinds: slice, series: Ints | slice = slice(None)) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        reached = self.reached[kinds]
-        share = (reached + 0.5) / (self.total + 1.0)
-        octaves = (
-            _index(reached, self.excess[kinds]) * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
-        )
-        return np.asarray(np.exp2(LOWEST + self.edge[kinds] / PER_OCTAVE + octaves))
+        reached = self.reached[kinds][:, series]
+        share = (reached + 0.5) / (self.total[series] + 1.0)
+        index = _index(reached, self.excess[kinds][:, series])
+        octaves = index * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
+        return np.asarray(np.exp2(LOWEST + self.edge[kinds][:, series] / PER_OCTAVE + octaves))
 
     def count(self, place: Place, counted: Bools, memory: Floats) -> None:
         """Count the sizes of some series; beyond ``memory`` in all, older ones fade."""

@@ -126,11 +126,6 @@ def test_only_sizes_on_the_bad_side_are_recorded(direction: str, sides: set[str]
     assert sides == {rule.labels["side"] for rule in found}
 
 
-def test_difference_the_cooldown_changes_no_verdict() -> None:
-    """It holds back reports of the operator's detector, never its verdict: rules know none."""
-    assert groups(SIGNAL) == groups({**SIGNAL, "baseline": {"cooldown": "2h"}})
-
-
 def test_difference_rules_know_no_time_zone() -> None:
     """Days are 24 hours: when clocks change, the season is an hour off for some days."""
     assert groups(SIGNAL) == groups({**SIGNAL, "baseline": {"timeZone": "Europe/Paris"}})

@@ -1,0 +1,100 @@
+"""The last anomalies of each series: what comes again at its hour is a habit, not an anomaly.
+
+Of each of the last 24 anomalies are kept: when it began and ended, and how far it went up and
+down.  They answer two questions:
+
+- *Is it a habit?*  What came at this hour, or up to an hour beside it, on each of the last two
+  days or in each of the last two weeks, and went as far, is what the series does.
+- *How often?*  What begins more than once a day is no anomaly, however far it goes: the score is
+  at most ``3 - log10(times a day)``.  In a series that nearly always stands still each
+  counts as one of its samples.
+
+So an incident counts once, at its hour: it comes again every other day and is found each time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunella.detectors._baseline import rows
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+KEPT = 24
+DAY, WEEK = 86400.0, 7 * 86400.0
+_BESIDE = 3600.0
+_FURTHER = 1.5
+"""A habit may go so many times as far as it went."""
+_AS_FAR = 0.5
+"""What went this share as far counts for how often it came."""
+_ONCE_A_DAY = 3.0
+_LONGEST = 28 * DAY
+_STILL = 0.8
+"""The share of samples equal to the one before from which on a series stands still."""
+
+
+class Episodes(rows.Rows):
+    """The anomalies of ``n`` series: 0.6 kB each."""
+
+    __slots__ = ("begin", "end", "head", "high", "low", "newest", "still")
+
+    def __init__(self, n: int) -> None:
+        self.begin = np.full((KEPT, n), -np.inf)
+        self.end = np.full((KEPT, n), -np.inf)
+        self.high = np.zeros((KEPT, n), np.float32)
+        self.low = np.zeros((KEPT, n), np.float32)
+        self.head = np.zeros(n, np.intp)
+        self.newest = np.full(n, np.nan)
+        self.still = np.zeros(n)
+
+    def follow(self, x: Floats, age: Floats, dt: Floats) -> None:
+        """Note whether the series stands still; ``dt`` 0 is no sample."""
+        rate = dt / np.maximum(np.minimum(age + dt, 14 * DAY), 1.0)
+        self.still += rate * ((x == self.newest) - self.still)
+        self.newest = np.where(dt > 0.0, x, self.newest)
+
+    def note(self, t: Floats, series: Ints, begun: Bools, rest: Floats) -> None:
+        """Go on with the newest anomaly of some series, or begin another."""
+        head = (self.head[series] + begun) % KEPT
+        self.head[series] = head
+        self.begin[head, series] = np.where(begun, t, self.begin[head, series])
+        self.end[head, series] = t
+        high, low = (np.where(begun, 0.0, each[head, series]) for each in (self.high, self.low))
+        self.high[head, series] = np.maximum(high, rest)
+        self.low[head, series] = np.minimum(low, rest)
+
+    def habitual(self, t: Floats, series: Ints, rest: Floats, near: Bools) -> Bools:
+        """Whether some series do now what they did on the last two days, or weeks, or less.
+
+        ``near`` are those that are as expected.
+        """
+        begin, end = self.begin[:, series], self.end[:, series]
+        as_far = rest <= _FURTHER * self.high[:, series]
+        as_far &= rest >= _FURTHER * self.low[:, series]
+        as_far |= near
+        found = np.zeros(len(series), np.bool_)
+        for period in (DAY, WEEK):
+            both = np.ones(len(series), np.bool_)
+            for back in (period, 2 * period):
+                then = (begin <= t - back + _BESIDE) & (end >= t - back - _BESIDE)
+                both &= (then & as_far).any(axis=0)
+            found |= both
+        return found
+
+    def most(self, t: Floats, series: Ints, rest: Floats, age: Floats, step: Floats) -> Floats:
+        """The highest score that some series may have, for how often they went as far."""
+        begin = self.begin[:, series]
+        recent = begin > t - _LONGEST
+        above = self.high[:, series] >= _AS_FAR * rest
+        below = self.low[:, series] <= _AS_FAR * rest
+        count = (np.where(rest > 0.0, above, below) & recent).sum(axis=0)
+        oldest = np.where(recent, begin, t).min(axis=0)
+        span = np.where(recent.all(axis=0), t - oldest, np.minimum(age, _LONGEST))
+        rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
+        # As -log10 of its share of the samples, or of those that are 5 minutes apart.
+        stands = np.log10(DAY / np.maximum(step, 300.0))
+        once = np.where(self.still[series] > _STILL, stands, _ONCE_A_DAY)
+        return np.where(count > 0, np.maximum(once - np.log10(rate), 0.0), np.inf)

@@ -1,0 +1,215 @@
+"""How rarely a series was in a situation like this one: a second opinion, without any season.
+
+A situation is a pair of two things that are seen together, and four pairs are looked at:
+
+- the sample and the mean of the hour before it;
+- the sample and the mean of the four hours before it;
+- those two means: rising, falling or settled, and at which level;
+- how rough the last hour was, and its mean.
+
+Each thing falls into one of 15 logarithmic bins, two per octave, by its distance from the series'
+own middle in units of its own spread (roughness: by its size in that unit).  Middle and spread are
+a mean and a mean absolute deviation over 7 days, clipped at 8 spreads: no range has to be known
+in advance, and an outlier does not stretch it.  A table per pair counts how often two bins met; a
+sample counts 1, or less where samples are denser than 5 minutes.  With N counted, the surprise of
+a pair is ``log10((N + 1) / (c + 1/2))``, where c is the count of its cell and a quarter of the
+counts of the four cells beside it.  The mean surprise of the four, smoothed over 15 minutes, is
+ranked in the series' own past (`tail`), which gives ``-log10 p``.
+
+The caller says what is counted.  An anomaly must not become usual because it lasts or comes again,
+so its first hour is enough.
+
+State: 4.5 kB per series.  The principle, to ask which contexts of recent samples were seen before,
+is that of CAD OSE (M. Smirnov, "Contextual Anomaly Detector", 2016), which is told each range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunella.detectors._baseline import rows, tail
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+HOUR, DAY = 3600.0, 86400.0
+BINS, PER_OCTAVE = 15, 2.0
+PAIRS = 4
+_MIDDLE = BINS // 2
+_WIDTH = BINS + 1
+"""A row and a column that stay empty lie between the first bins and the last ones."""
+_CELLS = _WIDTH * _WIDTH
+_NEIGHBOURS = np.array([0, -1, 1, -_WIDTH, _WIDTH])[:, None, None]
+_WEIGHTS = np.array([1.0, 0.25, 0.25, 0.25, 0.25])
+_SMOOTHEST, _USUAL_ROUGHNESS = 2.0**-6, 10.0
+"""The least roughness that is told from none, in spreads, and the bin of one spread."""
+_SMOOTH, _SPREAD = HOUR / 4, 7 * DAY
+_MEANS = np.array([HOUR, 4 * HOUR])
+_FEWEST_STEPS = np.array([3.0, 12.0])
+"""Where samples are coarse, the means are over so many of them."""
+_CLIP, _FEWEST = 8.0, 20
+_DENSE, _REMEMBERED = 300.0, 4032.0
+_CLASSES_PER_TEN = 10.0
+"""Classes of the tail for a surprise of 1, which is a factor of ten."""
+_TINY = 1e-150
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Situation:
+    """What a tick shows, to be counted or not."""
+
+    rarity: Floats
+    """``-log10 p``, shape (n,); 0 where nothing is sampled or too little is known."""
+    cells: Ints
+    """The place of each pair in all tables: shape (pairs, n)."""
+    place: tail.Place
+    weight: Floats
+    """What the tables count for it."""
+    ready: Bools
+
+
+class Shapes(rows.Rows):
+    """The tables and scalars of ``n`` series."""
+
+    __slots__ = (
+        "age",
+        "counts",
+        "means",
+        "middle",
+        "rank",
+        "rough",
+        "seen",
+        "spread",
+        "surprise",
+        "total",
+        "value",
+    )
+    AXES = MappingProxyType({"counts": 1})
+
+    def __init__(self, n: int) -> None:
+        self.counts = np.zeros((PAIRS, n, _CELLS), np.float32)
+        self.total = np.zeros(n)
+        self.middle = np.full(n, np.nan)
+        self.spread = np.zeros(n)
+        self.value = np.zeros(n)
+        """The last sample."""
+        self.means = np.zeros((2, n))
+        self.rough = np.zeros(n)
+        self.surprise = np.zeros(n)
+        self.age = np.zeros(n)
+        self.seen = np.zeros(n)
+        self.rank = tail.Tail(n, 1)
+
+    def judge(self, values: Floats, dt: Floats, step: Floats) -> Situation:
+        """Move on by a sample of each series; ``dt`` is its weight in seconds, 0 for none.
+
+        ``step`` is the usual time between samples.  Middle, spread and means follow each sample,
+        as they are units and no memory; what is counted is left to `learn`.
+        """
+        sampled = dt > 0.0
+        x = self._filled(values, sampled)
+        rates = -np.expm1(-dt / np.maximum(_MEANS[:, None], _FEWEST_STEPS[:, None] * step))
+        self.rough += rates[0] * (np.abs(x - self.value) - self.rough)
+        cells = self._cells(x)
+        surprise = self._surprise(cells)
+        self.surprise -= np.expm1(-dt / _SMOOTH) * (surprise - self.surprise)
+        at = self.surprise[None] * _CLASSES_PER_TEN
+        place = tail.Place(at, np.minimum(at, tail.CLASSES - 1.0).astype(np.intp))
+        rarity = self.rank.rarity(place, slice(0, 1))
+        ready = sampled & (self.seen > _FEWEST)
+        self.means += rates * (x - self.means)
+        self._follow(x, dt, step)
+        weight = np.minimum(dt / _DENSE, 1.0)
+        return Situation(np.where(ready, rarity, 0.0), cells, place, weight, ready)
+
+    def learn(self, situation: Situation, counted: Bools, memory: Floats) -> None:
+        """Count the situation of some series; older counts fade.
+
+        The tail remembers ``memory`` samples, the tables two weeks, or 4032 samples if those last
+        longer.
+        """
+        counted = counted & situation.ready
+        self.rank.count(situation.place, counted, memory)
+        weight = np.where(counted, situation.weight, 0.0)
+        self.counts.reshape(-1)[situation.cells] += weight.astype(np.float32)
+        self.total += weight
+        full = np.flatnonzero(self.total > 1.1 * _REMEMBERED)
+        if full.size:
+            share = _REMEMBERED / self.total[full]
+            self.counts[:, full] *= share[:, None].astype(np.float32)
+            self.total[full] *= share
+
+    def absorb(self, other: Shapes) -> None:
+        """Append the other's series."""
+        self.rank.absorb(other.rank)
+        super().absorb(other)
+
+    def keep(self, rows: Ints) -> None:
+        """Keep the series at these places only, in this order."""
+        self.rank.keep(rows)
+        super().keep(rows)
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.__slots__ if name != "rank")
+
+    def _filled(self, values: Floats, sampled: Bools) -> Floats:
+        """The last sample where there is none; a first sample is where all begins."""
+        fresh = sampled & np.isnan(self.middle)
+        if fresh.any():
+            self.middle = np.where(fresh, values, self.middle)
+            self.value = np.where(fresh, values, self.value)
+            self.means = np.where(fresh, values, self.means)
+        return np.where(sampled, values, self.value)
+
+    def _cells(self, x: Floats) -> Ints:
+        """The bins of each pair, as one index into all tables."""
+        middle = np.where(np.isnan(self.middle), 0.0, self.middle)
+        # Rounding of the middle itself is no spread.
+        spread = np.maximum(self.spread, 1e-9 * np.abs(middle) + _TINY)
+        away = np.concatenate((x[None], self.means)) - middle
+        away /= spread
+        octaves = np.copysign(np.log2(1.0 + np.abs(away)), away)
+        sample, hour, long = _bins(octaves * PER_OCTAVE + _MIDDLE)
+        size = np.log2(self.rough / spread + _SMOOTHEST) * PER_OCTAVE + _USUAL_ROUGHNESS
+        cells = np.stack((sample, sample, hour, _bins(size)))
+        cells += np.stack((hour, long, long, hour)) * _WIDTH
+        cells += _first_cells(len(x))
+        return cells
+
+    def _surprise(self, cells: Ints) -> Floats:
+        """The mean over the pairs, in powers of ten."""
+        at = cells % _CELLS
+        near = (at + _NEIGHBOURS) % _CELLS + (cells - at)
+        counts = np.tensordot(_WEIGHTS, self.counts.reshape(-1).take(near), 1)
+        share = (counts + 0.5) / (self.total + 1.0)
+        return np.asarray(-np.log10(np.minimum(share, 1.0)).mean(axis=0))
+
+    def _follow(self, x: Floats, dt: Floats, step: Floats) -> None:
+        """Move middle and spread."""
+        limit = np.where(self.seen > _FEWEST, _CLIP * self.spread, np.inf)
+        rate = dt / np.minimum(np.maximum(self.age + dt, step), _SPREAD)
+        away = np.minimum(np.maximum(x - self.middle, -limit), limit)
+        moved = dt > 0.0
+        self.spread += np.where(moved, rate * (np.abs(away) - self.spread), 0.0)
+        self.middle += np.where(moved, rate * away, 0.0)
+        self.value = x
+        self.age += dt
+        self.seen += moved
+
+
+def _bins(places: Floats) -> Ints:
+    return np.minimum(np.maximum(np.rint(places), 0.0), BINS - 1.0).astype(np.intp)
+
+
+@functools.lru_cache(maxsize=64)
+def _first_cells(n: int) -> Ints:
+    """Where the table of each pair of each series begins: shape (pairs, n)."""
+    cells = np.arange(0, PAIRS * n * _CELLS, _CELLS).reshape(PAIRS, n)
+    cells.flags.writeable = False
+    return cells
