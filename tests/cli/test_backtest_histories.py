@@ -291,6 +291,24 @@ def test_a_history_without_targets_says_so(tmp_path: pathlib.Path, prunella: Com
     assert "they have namespace, zone" in text
 
 
+def test_series_of_several_clusters_are_told_first(
+    tmp_path: pathlib.Path, prunella: Command
+) -> None:
+    """Given a target in two clusters, then a warning names both and what keeps them apart."""
+    rows = [
+        f"{1_700_000_000 + 300 * n},latency_seconds,checkout,{cluster},1"
+        for cluster in ("eu-1", "us-1")
+        for n in range(9)
+    ]
+    (tmp_path / "x.csv").write_text(
+        "\n".join(["timestamp,metric,deployment,cluster,value", *rows, ""])
+    )
+    found = prunella.backtest(write_policy(tmp_path, THRESHOLD), tmp_path / "x.csv")
+
+    assert found["warnings"][0].startswith("latency: source default has series of 2 clusters")
+    assert "(cluster: eu-1, us-1)" in found["warnings"][0]
+
+
 def test_the_page_says_it_first_and_draws_flickers(
     tmp_path: pathlib.Path, prunella: Command
 ) -> None:

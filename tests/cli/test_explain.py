@@ -52,6 +52,9 @@ def shop() -> fakes.FakeCluster:
             {"guard": "not_paused", "passed": False, "message": "paused by bob"},
         ]
     )
+    condemned = fakes.record_spec(
+        leaves="0123456789abcdef", before={"wanted": 3, "available": 2, "lost": 1}
+    )
     return fakes.cluster(
         fakes.policy(status=fakes.sick_status()),
         fakes.policy(
@@ -67,6 +70,7 @@ def shop() -> fakes.FakeCluster:
         fakes.record("undo", spec=revert, status={"phase": "Acting"}),
         fakes.record("advice", spec=fakes.record_spec(mode="Advise"), status=advice),
         fakes.record("pending", spec=refused, status={}),
+        fakes.record("condemned", spec=condemned),
         fakes.record("other", spec={"of": "another version"}),
     )
 
@@ -169,6 +173,7 @@ PAGES = {
     "remediation_revert": "remediations/undo",
     "remediation_advice": "remediations.prunella.dev/advice",
     "remediation_pending": "Remediation/pending",
+    "remediation_condemned": "rem/condemned",
     "policy_cooling": "policy/checkout",
     "policy_latched": "rempol/latched",
     "policy_invalid": "remediationpolicy/invalid",
@@ -230,7 +235,9 @@ def test_json_of_a_policy_has_its_remediations(run: conftest.Run) -> None:
     document = json.loads(run("explain", "policy/checkout", "-o", "json", cluster=cluster).out)
 
     assert cluster.objects[fakes.policy_path("checkout")] == document["policy"]
-    assert {"checkout-1", "scaled", "undo", "advice", "pending"} == set(document["remediations"])
+    assert {"checkout-1", "scaled", "undo", "advice", "pending", "condemned"} == set(
+        document["remediations"]
+    )
 
 
 ERRORS = {

@@ -170,7 +170,7 @@ def test_every_rule_is_documented() -> None:
 DATA = {
     "a range that never has data": (
         "errors_total",
-        "checkout",
+        "deployment",
         (
             'rate(errors_total{namespace="shop"}[5m]) never has data: it needs two samples in its '
             "range, and they are 300 s apart; the smallest range that always can is [10m] "
@@ -180,32 +180,32 @@ DATA = {
     ),
     "another label": (
         "errors_total",
-        "",
-        "has a label that names a target (deployment, pod, exported_pod); they have namespace",
+        "service",
+        "a label that names a target (deployment, pod, exported_pod); they have namespace, service",
         0,
     ),
     "another metric": (
         "faults_total",
-        "checkout",
+        "deployment",
         "the metrics found are faults_total; the queries ask for errors_total",
         2,
     ),
 }
 
 
-@pytest.mark.parametrize(("metric", "target", "words", "code"), DATA.values(), ids=DATA)
+@pytest.mark.parametrize(("metric", "column", "words", "code"), DATA.values(), ids=DATA)
 def test_data_shows_what_queries_can_not_have(
     folder: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     metric: str,
-    target: str,
+    column: str,
     words: str,
     code: int,
 ) -> None:
     """Given samples of what a query reads, then lint says what does not fit them."""
-    rows = [f"{1_700_000_000 + 300 * n},{metric},{target},{n}" for n in range(20)]
-    (folder / "data.csv").write_text("\n".join(["time,metric,deployment,value", *rows, ""]))
+    rows = [f"{1_700_000_000 + 300 * n},{metric},checkout,{n}" for n in range(20)]
+    (folder / "data.csv").write_text("\n".join([f"time,metric,{column},value", *rows, ""]))
     monkeypatch.setattr(sys, "argv", ["prunella", "lint", "good.yaml", "--data", "data.csv"])
     with pytest.raises(SystemExit) as ended:
         cli_main.main()
@@ -213,3 +213,90 @@ def test_data_shows_what_queries_can_not_have(
 
     assert code == (ended.value.code or 0)
     assert words in " ".join((shown.out + shown.err).split())
+
+
+MIXED = (
+    "spec.signals[0]: source default has series of 2 clusters for namespace shop ({label}: eu-1, "
+    "us-1), and the query adds them up: give the source matchers in the operator's settings, as "
+    "{{{label}: eu-1}} [many-clusters]"
+)
+CLUSTERS = {
+    "two clusters": ("cluster", ("eu-1", "us-1"), (), True),
+    "two clusters by the collector's label": ("k8s_cluster_name", ("eu-1", "us-1"), (), True),
+    "one cluster": ("cluster", ("eu-1", "eu-1"), (), False),
+    "two datacenters": ("datacenter", ("eu-1", "us-1"), (), False),
+    "the source has matchers": (
+        "cluster",
+        ("eu-1", "us-1"),
+        ("--matcher", "default:cluster=eu-1"),
+        False,
+    ),
+    "another source has matchers": (
+        "cluster",
+        ("eu-1", "us-1"),
+        ("--matcher", "thanos:cluster=eu-1"),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("label", "values", "more", "told"), CLUSTERS.values(), ids=CLUSTERS)
+def test_data_of_several_clusters_is_told(
+    run: conftest.Run,
+    folder: pathlib.Path,
+    label: str,
+    values: tuple[str, str],
+    more: tuple[str, ...],
+    told: bool,
+) -> None:
+    """Given series of more than one cluster and no matcher that chooses, then lint warns of it."""
+    rows = [
+        f"{1_700_000_000 + 15 * n},errors_total,checkout,{value},{n}"
+        for value in sorted(set(values))
+        for n in range(20)
+    ]
+    (folder / "data.csv").write_text("\n".join([f"time,metric,deployment,{label},value", *rows]))
+
+    result = run("lint", "good.yaml", "--data", "data.csv", *more)
+
+    assert told == (MIXED.format(label=label) in result.out)
+    assert told == ("many-clusters" in result.out)
+
+
+def test_a_panel_is_named_as_for_a_backtest(run: conftest.Run, folder: pathlib.Path) -> None:
+    """A file whose series have no name of their own is read with the name that --metric gives."""
+    rows = [f"{1_700_000_000 + 15 * n},{n}" for n in range(20)]
+    (folder / "panel.csv").write_text("\n".join(["time,checkout", *rows]))
+
+    result = run("lint", "good.yaml", "--data", "panel.csv", "--metric", "errors_total")
+
+    assert conftest.Result(0, "1 policy in 1 file: 0 errors, 0 warnings, 0 hints\n", "") == result
+
+
+DATA_MISUSE = {
+    "a metric without data": (
+        ("--metric", "errors_total"),
+        "--metric and --matcher are about samples: give --data too",
+    ),
+    "a matcher that is none": (
+        ("--data", "data.csv", "--matcher", "cluster=eu-1"),
+        "--matcher must be SOURCE:LABEL=VALUE, found cluster=eu-1",
+    ),
+    "the namespace as a matcher": (
+        ("--data", "data.csv", "--matcher", "default:namespace=shop"),
+        "--matcher: namespace is the namespaceLabel, set for each policy",
+    ),
+    "no name of a label": (
+        ("--data", "data.csv", "--matcher", "default:a-b=c"),
+        "--matcher default:a-b=c: a-b is no name of a label",
+    ),
+}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("arguments", "message"), DATA_MISUSE.values(), ids=DATA_MISUSE)
+def test_options_about_data_are_checked(
+    run: conftest.Run, arguments: tuple[str, ...], message: str
+) -> None:
+    """What can't be used is one line that says why."""
+    assert conftest.Result(2, "", f"error: {message}\n") == run("lint", "good.yaml", *arguments)

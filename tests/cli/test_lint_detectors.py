@@ -218,16 +218,16 @@ DOUBTED = {
             )
         ],
     ),
-    "less than a day": (
-        policy(QUERY, "baseline: {learn: 6h, history: 6d}", "for: 10m"),
+    "less than the usual time to learn": (
+        policy(QUERY, "baseline: {learn: 5h, history: 6d}", "for: 10m"),
         [
             (
                 "10 hint baseline.history: less than a week: after a restart of the operator "
                 "weekends are unusual [short-history]"
             ),
             (
-                "10 hint baseline.learn: less than a day: the first nightly peak will be an "
-                "anomaly [short-history]"
+                "10 hint baseline.learn: less than 6h: too little to tell what is usual from what "
+                "is not [short-history]"
             ),
         ],
     ),

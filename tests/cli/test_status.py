@@ -31,8 +31,45 @@ def busy_shop() -> fakes.FakeCluster:
     )
 
 
+def waiting_shop() -> fakes.FakeCluster:
+    """A policy that has called a person, and a healthy one whose target runs a bad release."""
+    told = "checkout is sick and nothing is done since 2026-03-01T11:40:00Z: 3 h old, over 1 h"
+    alone = {
+        "observedGeneration": 3,
+        "conditions": [
+            fakes.condition("Ready", "False", "NotChangedRecently", told),
+            fakes.condition("Escalated", "True", "NotChangedRecently", told),
+        ],
+        "targets": {"selected": 1, "unhealthy": 1},
+        "unattended": [
+            {
+                "name": "checkout",
+                "since": "2026-03-01T11:40:00Z",
+                "refused": "NotChangedRecently",
+                "refusal": "3 h old, over 1 h",
+                "calledAt": "2026-03-01T12:00:00Z",
+            }
+        ],
+    }
+    again = (
+        "Deployment/cart runs a release that cart-1 rolled back and proved bad at "
+        "2026-02-27T08:00:00Z"
+    )
+    again_bad = {
+        "observedGeneration": 3,
+        "conditions": [
+            fakes.condition("Ready", "True", "Healthy"),
+            fakes.condition("Escalated", "False", "NothingToEscalate"),
+            fakes.condition("CondemnedRelease", "True", "ReleasedAgain", again),
+        ],
+        "targets": {"selected": 1, "healthy": 1},
+    }
+    return fakes.cluster(fakes.policy(status=alone), fakes.policy("cart", status=again_bad))
+
+
 STATUS = {
     "busy": (busy_shop, ("status",)),
+    "waiting": (waiting_shop, ("status",)),
     "one_record": (busy_shop, ("status", "--recent", "1")),
     "empty": (fakes.cluster, ("status",)),
     "empty_everywhere": (fakes.cluster, ("status", "-A")),

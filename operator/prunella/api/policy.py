@@ -89,9 +89,9 @@ class Guards(base.ApiModel):
         ge=1,
         le=1440,
         description=(
-            "Most times in 24 h that the policy does the same to one target. What helps so often "
-            "masks a cause: a person is called, and nothing more is done to the target for the "
-            "rest of the day, nor while it stays sick, unless the policy is resumed."
+            "Most times in 24 h that the policy does the same to one target. What is needed more "
+            "often masks a cause: a person is called, and the action is refused until the target "
+            "was Healthy and fewer lie in the last 24 h, or until `prunella resume`."
         ),
     )
     max_unavailable: types.IntOrPercent = pydantic.Field(
@@ -105,8 +105,8 @@ class Guards(base.ApiModel):
         "20%",
         description=(
             "Nothing is done while more targets than this are sick at once: then the cause "
-            "lies elsewhere. Judged from 5 targets up; fewer are judged with those of the "
-            "namespace's other policies, and not at all below 5 there: then all may be sick."
+            "lies elsewhere. With fewer than 5 targets those of the namespace's other policies "
+            "count too; where all of these are fewer than 5, it is not judged."
         ),
     )
 
@@ -215,8 +215,9 @@ class RemediationPolicySpec(base.ApiModel):
     escalate_after: types.Duration = pydantic.Field(
         types.duration("15m"),
         description=(
-            "Live only: how long a target may be Unhealthy while nothing is done about it until a "
-            "person is called, once. What a person has stopped (suspend, pause) does not count."
+            "Live only: a person is called, once, when a target has been Unhealthy for so long "
+            "and every action was refused. Time in which a person has suspended or paused it does "
+            "not count."
         ),
     )
     verify: Verify = pydantic.Field(

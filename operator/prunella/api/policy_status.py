@@ -67,7 +67,10 @@ class RemediationPolicyStatus(base.ApiModel):
     conditions: Annotated[list[conditions_api.Condition], pydantic.Field(max_length=8)] = (
         pydantic.Field(
             default_factory=list,
-            description="Ready, Reconciling and Stalled, as Flux writes them.",
+            description=(
+                "Ready, Reconciling and Stalled, as Flux writes them; Escalated while a person is "
+                "wanted; CondemnedRelease while a target runs a release that was proved bad."
+            ),
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["type"],

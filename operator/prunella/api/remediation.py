@@ -127,7 +127,8 @@ class RemediationSpec(base.ApiModel):
         "",
         description=(
             "Hash of the release that a rollback leaves: the pod template without the annotation "
-            "of a restart. Once the phase is Succeeded, that release is condemned."
+            "of a restart. Once the phase is Succeeded, that release is condemned for 30 days: "
+            "nothing rolls back to it, and it is acted on sooner when it comes again."
         ),
     )
     before: PodsBefore | None = pydantic.Field(
@@ -187,7 +188,11 @@ class RemediationStatus(base.ApiModel):
         None, description="When the phase became final."
     )
     cleared_at: types.LocalTime | None = pydantic.Field(
-        None, description="Advice only: when the target was seen Healthy again."
+        None,
+        description=(
+            "When the target was seen Healthy again: when it is sick the next time, the first step "
+            "is tried first."
+        ),
     )
     escalated_at: types.LocalTime | None = pydantic.Field(
         None, description="When a person was called."

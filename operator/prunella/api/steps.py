@@ -80,8 +80,12 @@ class Step(base.ApiModel):
 
     model_config = pydantic.ConfigDict(json_schema_extra=base.rules(base.exactly_one(*ACTIONS)))
 
-    restart: Restart | None = pydantic.Field(None, description="Restart the workload.")
-    evict_pod: EvictPod | None = pydantic.Field(None, description="Evict the worst pod.")
+    restart: Restart | None = pydantic.Field(
+        None, description="Restart the workload, by its own update strategy."
+    )
+    evict_pod: EvictPod | None = pydantic.Field(
+        None, description="Evict the worst pod, if its disruption budgets allow it."
+    )
     scale: Scale | None = pydantic.Field(None, description="Change the number of replicas.")
     rollback: Rollback | None = pydantic.Field(None, description="Return to an earlier revision.")
 

@@ -19,6 +19,7 @@ from prunella.adapters.recorded import file_metrics, files
 from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import samples as samples_
 from prunella.api import policy as policy_api
+from prunella.backtest import many_clusters
 from prunella.core import objects
 from prunella.core.signals import compiled, query_analysis
 from prunella.promql import selectors, series_store
@@ -45,6 +46,8 @@ class Origin:
     close: Callable[[], None]
     warnings: tuple[str, ...] = ()
     """What the policies ask for and files do not have."""
+    mixed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By signal, which clusters of files its query adds up."""
 
 
 def settings_for(
@@ -68,20 +71,27 @@ def from_prometheus(settings: settings_module.Settings) -> Origin:
     return Origin(metrics, settings, None, None, metrics.close)
 
 
+def naming(spec: policy_api.RemediationPolicySpec, metric: str | None) -> samples_.Naming:
+    """How series of files are named that do not say what they are."""
+    mapped = any(signal.mapping is not None for signal in spec.signals)
+    label = compiled.WORKLOAD_LABELS[spec.target.kind]
+    return samples_.Naming(metric, label, None if mapped else spec.target.name)
+
+
 def from_files(
     path: pathlib.Path,
     settings: settings_module.Settings,
     key: objects.Key,
     policies: Mapping[str, compiled.Policy],
     note: Callable[[str], None],
-    naming: samples_.Naming | None = None,
+    names: samples_.Naming | None = None,
 ) -> Origin:
     """History of a file, or of the files in a folder. Raises files.FileError."""
     source = next(iter(settings.sources.values()))
-    naming = dataclasses.replace(
-        naming or samples_.Naming(), asked=asked_for(policies), matchers=source.matchers
+    names = dataclasses.replace(
+        names or samples_.Naming(), asked=asked_for(policies), matchers=source.matchers
     )
-    samples = files.Samples(source.namespace_label, key.namespace, wanted_by(policies), naming)
+    samples = files.Samples(source.namespace_label, key.namespace, wanted_by(policies), names)
     files.load(path, samples, note)
     store, first, last = samples.store()
     sources = {
@@ -90,7 +100,8 @@ def from_files(
     }
     metrics = _stored(store, sources, policies)
     warnings = tuple(dict.fromkeys(_missing(store, samples, policies)))
-    return Origin(metrics, settings, _time(first), _time(last), _nothing, warnings)
+    mixed = many_clusters.mixed(store, key, policies)
+    return Origin(metrics, settings, _time(first), _time(last), _nothing, warnings, mixed)
 
 
 def _missing(

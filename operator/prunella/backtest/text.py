@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -78,7 +79,7 @@ def _refusals(out: console.Console, found: summary.Summary) -> None:
         return
     rows = table.Table("reason", "times", "such as", box=box.SIMPLE)
     for reason, count, message in summary.refused_by_reason(found):
-        rows.add_row(reason, str(count), message[:100])
+        rows.add_row(reason, str(count), textwrap.shorten(message, 100, placeholder=" ..."))
     out.print("\nRefused", style="bold")
     out.print(rows)
 

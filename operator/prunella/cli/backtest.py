@@ -43,10 +43,6 @@ ConfigOption = Annotated[
 NameOption = Annotated[
     str | None, typer.Option("--name", help="The policy, where a file holds several.")
 ]
-MetricOption = Annotated[
-    str | None,
-    typer.Option("--metric", help="Name of the series of --data that have none of their own."),
-]
 StepsOption = Annotated[
     bool, typer.Option("--every-step", help="Run the engine where nothing can happen, too.")
 ]
@@ -56,7 +52,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     policy: Annotated[pathlib.Path, typer.Argument(metavar="POLICY", help="The policy's file.")],
     prometheus: PrometheusOption = None,
     data: DataOption = None,
-    metric: MetricOption = None,
+    metric: options.MetricOption = None,
     begin: FromOption = None,
     end: ToOption = None,
     target: TargetOption = None,

@@ -14,7 +14,7 @@ from rich import progress as bars
 
 from prunella import settings as settings_module
 from prunella.adapters import sources as sources_module
-from prunella.adapters.recorded import files, samples, timestamps
+from prunella.adapters.recorded import files, timestamps
 from prunella.adapters.recorded import metrics as recorded
 from prunella.api import policy as policy_api
 from prunella.backtest import compare, history_source, labels, page, spacings, summary, text
@@ -181,18 +181,10 @@ def _open(
         asked.policy.key,
         ready,
         lambda file: bar.update(task, description=f"reading {file}"),
-        _naming(asked),
+        history_source.naming(asked.policy.spec, asked.metric),
     )
     bar.remove_task(task)
     return found
-
-
-def _naming(asked: Asked) -> samples.Naming:
-    """How series of files are named that do not say what they are."""
-    target = asked.policy.spec.target
-    mapped = any(signal.mapping is not None for signal in asked.policy.spec.signals)
-    label = compiled.WORKLOAD_LABELS[target.kind]
-    return samples.Naming(asked.metric, label, None if mapped else target.name)
 
 
 def _span(
@@ -218,6 +210,7 @@ async def _one(
     end: datetime.datetime,
     bar: bars.Progress,
 ) -> run_module.Run:
+    mixed = (f"{name}: {each}" for name, each in history.mixed.items())
     request = run_module.Request(
         key=policy.key,
         spec=policy.spec,
@@ -226,7 +219,7 @@ async def _one(
         names=asked.names,
         settings=history.settings,
         thorough=asked.every_step,
-        warnings=history.warnings,
+        warnings=(*mixed, *history.warnings),
     )
     request = await spacings.prepared(request, history.metrics)
     runner = run_module.Runner(request, history.metrics)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunella.cli import errors
+from prunella.cli import errors, options
 
 if TYPE_CHECKING:
     from prunella.api import policy as policy_api
@@ -46,14 +46,6 @@ NamespaceLabelOption = Annotated[
         help="The label that holds the namespace in a source, if not `namespace`.",
     ),
 ]
-MatcherOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--matcher",
-        metavar="SOURCE:LABEL=VALUE",
-        help="A matcher of a source, as in the operator's settings. Can be repeated.",
-    ),
-]
 
 
 def compile(  # noqa: PLR0913, PLR0917 - each is an option of the command line
@@ -73,7 +65,7 @@ def compile(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     ] = None,
     label: LabelOption = None,
     namespace_label: NamespaceLabelOption = None,
-    matcher: MatcherOption = None,
+    matcher: options.MatcherOption = None,
 ) -> None:
     """Write recording rules that compute baselines and burn rates of a policy.
 
@@ -82,8 +74,9 @@ def compile(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     """
     from prunella.core.recording import manifests  # noqa: PLC0415 - see main
 
-    labels = _pairs("--label", label)
-    sources = _confinements(_pairs("--namespace-label", namespace_label), matcher or [])
+    labels = options.pairs("--label", label)
+    named = options.pairs("--namespace-label", namespace_label)
+    sources = _confinements(named, options.matchers(matcher))
     if tests is not None and (out is None or format_ is not Format.RULES):
         raise errors.CliError("--tests needs --format rules and --out: promtool reads that file")
     policies = list(_policies(file, namespace))
@@ -97,32 +90,18 @@ def compile(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         _write(tests, [_tests(policies, sources, out, tests)])
 
 
-def _pairs(option: str, values: list[str] | None) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values or ()]
-    for name, equals, text in pairs:
-        if not (name and equals and text):
-            raise errors.CliError(f"{option} must be KEY=VALUE, found {name}{equals}{text}")
-    return {name: text for name, _, text in pairs}
-
-
 def _confinements(
-    namespace_labels: Mapping[str, str], matchers: list[str]
+    namespace_labels: Mapping[str, str], matchers: Mapping[str, Mapping[str, str]]
 ) -> dict[str, compiled.Confinement]:
     """What confines the queries of each source that an option names."""
     from prunella.core.signals import compiled  # noqa: PLC0415
 
-    chosen: dict[str, dict[str, str]] = {}
-    for text in matchers:
-        source, colon, pair = text.partition(":")
-        if not (source and colon):
-            raise errors.CliError(f"--matcher must be SOURCE:LABEL=VALUE, found {text}")
-        chosen.setdefault(source, {}).update(_pairs("--matcher", [pair]))
     return {
         source: compiled.Confinement(
             namespace_labels.get(source, compiled.DEFAULT_CONFINEMENT.label),
-            chosen.get(source, {}),
+            matchers.get(source, {}),
         )
-        for source in namespace_labels.keys() | chosen.keys()
+        for source in namespace_labels.keys() | matchers.keys()
     }
 
 

@@ -9,7 +9,6 @@ from rich import console
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
-from prunella.api import policy_status
 from prunella.cli import explain_signals, kube, overview, page, read, terminal
 from prunella.core import objects
 from prunella.core.decisions import shares
@@ -86,7 +85,7 @@ def _state(written: page.Page, policy: objects.Policy, now: datetime.datetime) -
         when = terminal.moment(status.latch.since)
         written.fact("Latched", f"since {when}: {status.latch.message}")
     for entry in status.unattended:
-        written.fact("Left alone", _left_alone(entry, now))
+        written.fact("Left alone", overview.left_alone(entry, now))
     resumed = policy.annotations.get(objects.RESUMED, "")
     written.fact("Last resumed", resumed)
     counts = status.targets
@@ -97,13 +96,6 @@ def _state(written: page.Page, policy: objects.Policy, now: datetime.datetime) -
     )
     for target in status.sick:
         overview.write_sick(written, target, now)
-
-
-def _left_alone(entry: policy_status.Unattended, now: datetime.datetime) -> str:
-    told = f"{entry.name} for {terminal.age(entry.since, now)}"
-    if entry.called_at is not None:
-        told += f", a person was called {terminal.age(entry.called_at, now)} ago"
-    return f"{told}: {entry.refused}: {entry.refusal}"
 
 
 def _steps(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:

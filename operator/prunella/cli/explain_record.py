@@ -16,6 +16,7 @@ from prunella.api import remediation as remediation_api
 from prunella.cli import kube, page, read, terminal
 from prunella.cli.errors import CliError
 from prunella.core import model, objects
+from prunella.core.decisions import releases
 
 MOST_LINES = 24
 """Lines of one changed value; the whole is in the JSON output."""
@@ -60,6 +61,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     _effects(written, record)
     _fields(written, record)
     _verification(written, record)
+    _release(written, record)
     _follow_ups(written, record, _following(cluster, name))
     written.print(out)
 
@@ -205,6 +207,7 @@ def _verification(written: page.Page, record: objects.Record) -> None:
         return
     rollout = proof.rollout_complete_at
     written.fact("rollout complete", terminal.moment(rollout) if rollout else "not yet")
+    written.fact("pods before", _pods(record.spec.before))
     if proof.counts_from is not None:
         words = f"{terminal.moment(proof.counts_from)}; older samples still see the time before"
         written.fact("counts from", words)
@@ -212,6 +215,28 @@ def _verification(written: page.Page, record: objects.Record) -> None:
         written.fact("deadline", terminal.moment(proof.deadline))
     written.fact("healthy samples", f"{proof.healthy_samples} in a row")
     written.fact("last seen", proof.message)
+
+
+def _pods(before: remediation_api.PodsBefore | None) -> str:
+    """What the rollout is compared with: a rollout that brings up less is stuck."""
+    if before is None:
+        return ""
+    lost = f", {before.lost} on a node that did not answer" if before.lost else ""
+    return f"{before.available} of {before.wanted} were available{lost}"
+
+
+def _release(written: page.Page, record: objects.Record) -> None:
+    """What follows for the release that a proved rollback has left."""
+    if not releases.condemns(record):
+        return
+    until = releases.finished(record) + releases.CONDEMNED_FOR
+    written.section("Release", "condemned: it was rolled back, and then the target was Healthy")
+    written.fact("until", f"{terminal.moment(until)}, or until `{_resume(record)}`")
+    written.fact("meanwhile", "nothing rolls back to it; when it comes again it is acted on sooner")
+
+
+def _resume(record: objects.Record) -> str:
+    return f"prunella resume {record.policy.name} -n {record.policy.namespace}"
 
 
 def _follow_ups(

@@ -18,6 +18,8 @@ POLICY_COLUMNS = (
     "NAMESPACE", "NAME", "MODE", "READY", "REASON", "H/U/?", "BUSY", "LAST ACTION", "LATCHED"
 )  # fmt: skip
 """H/U/? counts targets that are Healthy, Unhealthy and Unknown; BUSY those in flight."""
+_NOTICES = (conditions.ESCALATED, conditions.CONDEMNED)
+"""Conditions that a person should hear of while they are True, also of a policy that is Ready."""
 RECORD_COLUMNS = ("AGE", "POLICY", "ACTION", "MODE", "PHASE", "NAME")
 
 
@@ -87,17 +89,32 @@ def _last_action(policy: objects.Policy, found: Overview, now: datetime.datetime
 
 
 def _sick(written: page.Page, found: Overview, now: datetime.datetime) -> None:
-    """What keeps a policy from being ready, and its targets that are not healthy."""
+    """What keeps a policy from being ready or waits for a person, and targets not healthy."""
     for policy in found.policies:
         ready = ready_condition(policy)
         trouble = ready is not None and ready.status != "True"
-        if not (trouble or policy.status.sick):
+        told = {ready.message: ready.reason} if trouble and ready is not None else {}
+        for each in policy.status.conditions:
+            if each.type in _NOTICES and each.status == "True":
+                told.setdefault(each.message, each.type)
+        called = [each for each in policy.status.unattended if each.called_at is not None]
+        if not (told or called or policy.status.sick):
             continue
         written.section(str(policy.key))
-        if trouble and ready is not None:
-            written.say(f"{ready.reason}: {ready.message}")
+        for message, word in told.items():
+            written.say(f"{word}: {message}")
+        for entry in called:
+            written.say(f"Left alone: {left_alone(entry, now)}")
         for target in policy.status.sick:
             write_sick(written, target, now)
+
+
+def left_alone(entry: policy_status.Unattended, now: datetime.datetime) -> str:
+    """A target that nothing is done about: for how long, and whether a person was called."""
+    told = f"{entry.name} for {terminal.age(entry.since, now)}"
+    if entry.called_at is not None:
+        told += f", a person was called {terminal.age(entry.called_at, now)} ago"
+    return f"{told}: {entry.refused}: {entry.refusal}"
 
 
 def write_sick(

@@ -58,7 +58,8 @@ class Clusters:
             known = self._seen[key] = await self._ask(signal, namespace, now)
         for label, found in known.by_label.items():
             if not all(series_filter.chooses(each, label) for each in signal.queries.values()):
-                return _failure(signal.spec.source, namespace, label, found)
+                message = told(signal.spec.source, namespace, label, found)
+                return model.Failure(reasons.Doubt.MANY_CLUSTERS, message)
         return known.failure if every <= BEFORE_ACTING else None
 
     async def _ask(self, signal: compiled.Signal, namespace: str, now: datetime.datetime) -> _Seen:
@@ -76,11 +77,11 @@ class Clusters:
         return _Seen(now, found)
 
 
-def _failure(source: str, namespace: str, label: str, found: tuple[str, ...]) -> model.Failure:
+def told(source: str, namespace: str, label: str, found: tuple[str, ...]) -> str:
+    """Which clusters a source has series of, and what to do about it."""
     more = ", ..." if len(found) > _SHOWN else ""
-    return model.Failure(
-        reasons.Doubt.MANY_CLUSTERS,
+    return (
         f"source {source} has series of {len(found)} clusters for namespace {namespace} "
         f"({label}: {', '.join(found[:_SHOWN])}{more}), and the query adds them up: give the "
-        f"source matchers in the operator's settings, as {{{label}: {found[0]}}}",
+        f"source matchers in the operator's settings, as {{{label}: {found[0]}}}"
     )

@@ -19,7 +19,7 @@ from prunella.cli.lint import (
 )
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Finding, Note, Severity
-from prunella.cli.lint.policy import Policy
+from prunella.cli.lint.policy import Data, Policy
 
 STANDARD_INPUT = "-"
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -50,9 +50,7 @@ class Report:
         )
 
 
-def check_text(
-    file: str, text: str, scrape_seconds: float, data: pathlib.Path | None = None
-) -> Report:
+def check_text(file: str, text: str, scrape_seconds: float, data: Data | None = None) -> Report:
     """Check every policy of one file; other documents are counted and left.
 
     ``data`` holds samples of what the queries read. Raises CliError where they can't be read.
@@ -69,9 +67,7 @@ def check_text(
     return Report(tuple(sorted(findings)), 1, ours, skipped)
 
 
-def _check_document(
-    document: Document, scrape_seconds: float, data: pathlib.Path | None
-) -> Iterator[Note]:
+def _check_document(document: Document, scrape_seconds: float, data: Data | None) -> Iterator[Note]:
     content = document.content
     assert isinstance(content, dict)  # noqa: S101 - is_ours has seen to it
     yield from document.notes

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from prunella.cli import errors
+from prunella.cli import errors, options
 
 
 class Format(enum.StrEnum):
@@ -39,6 +39,8 @@ def lint(
         pathlib.Path | None,
         typer.Option("--data", help="Samples of what the queries read, as for backtest."),
     ] = None,
+    metric: options.MetricOption = None,
+    matcher: options.MatcherOption = None,
 ) -> None:
     """Check policies offline: schema, PromQL and good sense.
 
@@ -47,11 +49,16 @@ def lint(
     from prunella.cli import terminal  # noqa: PLC0415 - see main
     from prunella.cli.lint import check, report  # noqa: PLC0415
     from prunella.cli.lint.findings import Severity  # noqa: PLC0415
+    from prunella.cli.lint.policy import Data  # noqa: PLC0415
+
+    if data is None and (metric is not None or matcher):
+        raise errors.CliError("--metric and --matcher are about samples: give --data too")
+    samples = None if data is None else Data(data, metric, options.matchers(matcher))
 
     stdin = sys.stdin.read() if check.STANDARD_INPUT in files else ""
     total = check.Report()
     for name, text in check.texts(files, stdin):
-        total += check.check_text(name, text, scrape_interval, data)
+        total += check.check_text(name, text, scrape_interval, samples)
     if not total.policies and not total.findings:
         raise errors.CliError(f"no RemediationPolicy of prunella.dev in {', '.join(files)}")
     report.FORMATS[output](total, terminal.out())

@@ -74,8 +74,9 @@ def _lookbacks(signal: signals_api.Signal) -> Iterator[tuple[Path, float, float]
 
 
 def _short_history(path: Path, params: detectors_api.Baseline) -> Iterator[Note]:
-    if params.learn.total_seconds() < DAY:
-        message = "less than a day: the first nightly peak will be an anomaly"
+    usual = type(params).model_fields["learn"].default
+    if params.learn.total_seconds() < usual.total_seconds():
+        message = f"less than {usual}: too little to tell what is usual from what is not"
         yield findings.hint("short-history", (*path, "learn"), message)
     if params.history.total_seconds() < WEEK:
         message = "less than a week: after a restart of the operator weekends are unusual"

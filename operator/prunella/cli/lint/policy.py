@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
 
 from prunella.api import base
 from prunella.api import policy as policy_api
@@ -11,6 +12,17 @@ from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Note, Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Data:
+    """Samples of what the queries read: what ``--data`` and the options beside it give."""
+
+    path: pathlib.Path
+    metric: str | None = None
+    """Name of the series that have none of their own."""
+    matchers: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    """By source, as in the operator's settings."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
