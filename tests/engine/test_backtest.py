@@ -377,12 +377,17 @@ async def _live(
     world.metrics._clock = world.clock  # It is asked for now, not for a time.
     for name in {ref.partition("/")[2] for seen in past.values() for ref in seen}:
         world.cluster.add_deployment("shop", name, "shop/any:v1", labels={"app": "shop"})
+    if workloads:
+        world.cluster.break_watch()  # What it shows is set here.
+        world.cluster._views.update({each.ref: each for each in workloads[min(workloads)]})
     world.policies.apply(KEY.namespace, KEY.name, policy)
     engine = wiring.simulated(world)
     task = asyncio.create_task(engine.run(_nothing, 60))
     found = {}
     for moment in sorted(past):
-        world.cluster._views.update({each.ref: each for each in workloads.get(moment, ())})
+        if moment in workloads:
+            await world.clock.run_until(moment - datetime.timedelta(milliseconds=1))
+            world.cluster._views.update({each.ref: each for each in workloads[moment]})
         await world.clock.run_until(moment)
         seen = engine._passes.memories[KEY].verdicts
         found[moment] = {str(ref): verdict for ref, verdict in seen.items()}
