@@ -270,6 +270,23 @@ async def test_what_is_left_out_would_have_told_nothing_new(make: Make, seed: in
     assert recorded.told(slow) == recorded.told(fast)
 
 
+@pytest.mark.parametrize("name", ["absent", "burn rate", "change", "drift", "forecast"])
+async def test_each_point_is_told_as_passes_tell_it(name: str) -> None:
+    """Given any history, then as many points are Healthy, Unhealthy and Unknown as by passes."""
+    story = Story(1)
+    policy = _never_held(STORIES[name](story))
+    fast = await recorded.backtest(story, policy)
+    slow = await recorded.backtest(story, policy, thorough=True)
+
+    assert fast.passes < slow.passes
+    assert _counts(slow) == _counts(fast)
+
+
+def _counts(done: run.Run) -> dict[str, tuple[int, int, int]]:
+    tallies = done.tracker.tallies
+    return {name: (t.healthy, t.unhealthy, t.unknown) for name, t in tallies.items()}
+
+
 AHEAD = {
     name: make for name, make in STORIES.items() if not name.startswith(("baseline", "change"))
 }
