@@ -27,6 +27,7 @@ from bench import operator_process, prometheus_chain, rule_series
 
 STEP, DAY = 60, 1440
 GOAL, FLOOR = 60.0, 120.0
+_WINDOW = f"{prometheus_chain.METRIC}[$window]"
 DETECTORS: dict[str, dict[str, dict[str, object]]] = {
     "baseline": {"baseline": {"direction": "Above"}},
     "threshold": {"threshold": {"above": 0.9}},
@@ -35,6 +36,17 @@ DETECTORS: dict[str, dict[str, dict[str, object]]] = {
     "drift": {"drift": {}},
     "change": {"change": {}},
     "absent": {"absent": {"canary": f"count({prometheus_chain.METRIC})"}},
+    "burn-rate": {
+        "ratio": {
+            "bad": f"sum by (deployment) (sum_over_time({_WINDOW}))",
+            "total": f"100 * sum by (deployment) (count_over_time({_WINDOW}))",
+        },
+        "burnRate": {
+            "objective": 99,
+            "minimum": 1,
+            "rules": [{"budget": 0.002, "long": "1h", "short": "5m"}],
+        },
+    },
 }
 
 
@@ -53,12 +65,9 @@ class Run:
 
 def policy(detector: str) -> dict[str, object]:
     """A policy on all series, looked at each minute."""
-    signal: dict[str, object] = {
-        "name": "load",
-        "prometheus": {"query": prometheus_chain.METRIC},
-        "for": "5m",
-        **DETECTORS[detector],
-    }
+    signal: dict[str, object] = {"name": "load", "for": "5m", **DETECTORS[detector]}
+    if "ratio" not in signal:
+        signal["prometheus"] = {"query": prometheus_chain.METRIC}
     return {
         "apiVersion": "prunella.dev/v1alpha1",
         "kind": "RemediationPolicy",

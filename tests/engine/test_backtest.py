@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,105 +17,8 @@ from prunella.backtest import run, verdicts
 from prunella.core import model
 from prunella.engine import loop
 from tests.engine import recorded
+from tests.engine.backtest_stories import NAMES, STORIES, Make
 from tests.engine.recorded import KEY, START, Story
-
-Make = Callable[[Story], policy_api.RemediationPolicySpec]
-NAMES = ("cart", "checkout", "search", "stock", "web-api")
-
-
-def _by_deployment(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-    return recorded.spec(recorded.threshold())
-
-
-def _one_target(story: Story) -> policy_api.RemediationPolicySpec:
-    story.wave("app_load", 0.4, 1.7, deployment="cart")
-    return recorded.spec(recorded.threshold(), target={"name": "cart"})
-
-
-def _by_pod(rule: str) -> Make:
-    def make(story: Story) -> policy_api.RemediationPolicySpec:
-        for name in NAMES[:3]:
-            for letter in "bcd":
-                story.wave("app_load", 0.4, 1.7, pod=f"{name}-6d4cf56db6-{letter * 5}")
-        steps: list[dict[str, Any]] = [{"evictPod": {}}]
-        return recorded.spec(recorded.threshold(pods=rule), steps=steps)
-
-    return make
-
-
-def _ratio(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES:
-        story.wave("app_requests", 5, 100, deployment=name)
-        story.wave("app_errors", 0, 20, deployment=name)
-    return recorded.spec(recorded.ratio())
-
-
-def _two_signals(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-        story.wave("app_lag", 30, 2, deployment=name)
-    lag = recorded.threshold("lag", "app_lag", threshold={"below": 10})
-    return recorded.spec(recorded.threshold(), lag | {"for": "20s"})
-
-
-def _rollouts(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-        story.rollouts(name)
-    return recorded.spec(recorded.threshold())
-
-
-def _empty_is_healthy(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-        story.wave("app_up", 1, 1, deployment=name)
-    signal = recorded.threshold(onEmpty="Healthy", presence="app_up", staleAfter="50s")
-    return recorded.spec(signal)
-
-
-def _doubled(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name, zone="a")
-        story.wave("app_load", 0.4, 1.7, deployment=name, zone="b")
-    story.wave("app_load", 0.4, 1.7, zone="c")
-    return recorded.spec(recorded.threshold())
-
-
-def _limits(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-    guards = {"cooldown": "2m", "maxPerHour": 2, "stopWhenUnhealthy": "20%"}
-    verify = {"within": "1m", "samples": 1, "otherwise": "Escalate"}
-    scale = [{"scale": {"by": 1, "max": 5}}]
-    return recorded.spec(recorded.threshold(), guards=guards, verify=verify, steps=scale)
-
-
-def _when(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-        story.wave("app_busy", 0.4, 1.7, deployment=name)
-    busy = recorded.threshold("busy", "app_busy")
-    return recorded.spec(recorded.threshold(), busy, when="load && !busy")
-
-
-def _absent(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-        story.steady("app_up", 1, deployment=name)
-    query = {"query": "app_load"}
-    absent = {"canary": "app_up"}
-    signal = {"name": "gone", "prometheus": query, "absent": absent, "for": "1m"}
-    return recorded.spec(recorded.threshold(), signal)
-
-
-def _alert(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-        story.wave("ALERTS", 1, 1, alertname="Hot", alertstate="firing", deployment=name)
-    signal = {"name": "hot", "alert": {"name": "Hot"}, "for": "1m"}
-    return recorded.spec(recorded.threshold(), signal)
 
 
 async def test_an_alert_is_read_from_its_history() -> None:
@@ -144,96 +47,6 @@ async def test_an_alert_is_read_from_its_history() -> None:
     assert ["restart"] == [record.spec.action for record in done.records][:1]
 
 
-def _burn_rate(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        for metric, high in (("app_errors", 40), ("app_requests", 200)):
-            story.wave(metric, 0 if metric == "app_errors" else 5, high, deployment=name)
-    signal = {
-        "name": "budget",
-        "ratio": {
-            "bad": "sum by (deployment) (sum_over_time(app_errors[$window]))",
-            "total": "sum by (deployment) (sum_over_time(app_requests[$window]))",
-        },
-        "burnRate": {
-            "objective": 99,
-            "minimum": 600,
-            "rules": [{"budget": 0.002, "long": "10m", "short": "2m"}],
-        },
-    }
-    story.wave("app_load", 0.4, 1.7, deployment=NAMES[0])
-    return recorded.spec(recorded.threshold(), signal)
-
-
-def _drift(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:2]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-    signal = {
-        "name": "creep",
-        "prometheus": {"query": "app_load"},
-        "drift": {"window": "30m"},
-        "for": "1m",
-    }
-    return recorded.spec(recorded.threshold(), signal)
-
-
-def _forecast(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-    signal = {
-        "name": "soon",
-        "prometheus": {"query": "app_load"},
-        "forecast": {"reaches": "1.8", "within": "20m", "window": "30m"},
-        "for": "1m",
-    }
-    return recorded.spec(recorded.threshold(), signal)
-
-
-def _baseline_of_pods(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        for letter in "bc":
-            story.wave("app_load", 0.4, 1.7, pod=f"{name}-6d4cf56db6-{letter * 5}")
-    return _unusual()
-
-
-def _baseline(story: Story) -> policy_api.RemediationPolicySpec:
-    for name in NAMES[:3]:
-        story.wave("app_load", 0.4, 1.7, deployment=name)
-    return _unusual()
-
-
-def _unusual() -> policy_api.RemediationPolicySpec:
-    signal = {
-        "name": "unusual",
-        "prometheus": {"query": "app_load"},
-        "baseline": {"every": "1m", "history": "30m", "learn": "20m", "trigger": 1.5, "recover": 1},
-        "for": "75s",
-    }
-    return recorded.spec(signal)
-
-
-STORIES: dict[str, Make] = {
-    "by deployment": _by_deployment,
-    "one target": _one_target,
-    "any pod": _by_pod("Any"),
-    "all pods": _by_pod("All"),
-    "half of the pods": _by_pod("50%"),
-    "ratio": _ratio,
-    "two signals": _two_signals,
-    "rollouts": _rollouts,
-    "empty is healthy": _empty_is_healthy,
-    "two series of one target": _doubled,
-    "limits": _limits,
-    "when": _when,
-    "absent": _absent,
-    "alert": _alert,
-    "burn rate": _burn_rate,
-    "drift": _drift,
-    "forecast": _forecast,
-    "baseline": _baseline,
-    "baseline of pods": _baseline_of_pods,
-}
-
-
 def _never_held(policy: policy_api.RemediationPolicySpec) -> policy_api.RemediationPolicySpec:
     """The policy with signals that nothing is Unhealthy for long enough: no pass off the grid."""
     signals = [
@@ -256,7 +69,26 @@ async def test_what_is_left_out_would_have_told_nothing_new(make: Make, seed: in
     assert recorded.told(slow) == recorded.told(fast)
 
 
-AHEAD = {name: make for name, make in STORIES.items() if not name.startswith("baseline")}
+@pytest.mark.parametrize("name", ["absent", "burn rate", "change", "drift", "forecast"])
+async def test_each_point_is_told_as_passes_tell_it(name: str) -> None:
+    """Given any history, then as many points are Healthy, Unhealthy and Unknown as by passes."""
+    story = Story(1)
+    policy = _never_held(STORIES[name](story))
+    fast = await recorded.backtest(story, policy)
+    slow = await recorded.backtest(story, policy, thorough=True)
+
+    assert fast.passes < slow.passes
+    assert _counts(slow) == _counts(fast)
+
+
+def _counts(done: run.Run) -> dict[str, tuple[int, int, int]]:
+    tallies = done.tracker.tallies
+    return {name: (t.healthy, t.unhealthy, t.unknown) for name, t in tallies.items()}
+
+
+AHEAD = {
+    name: make for name, make in STORIES.items() if not name.startswith(("baseline", "change"))
+}
 
 
 @pytest.mark.parametrize("make", AHEAD.values(), ids=AHEAD.keys())
@@ -296,21 +128,32 @@ async def test_verdicts_of_a_stretch_are_those_of_the_passes(
     assert compared >= done.points - 1
 
 
-@pytest.mark.parametrize(
-    "name", ["by deployment", "ratio", "two series of one target", "baseline", "drift", "forecast"]
+LIVE = (
+    *("by deployment", "ratio", "two series of one target", "baseline", "drift", "forecast"),
+    *("burn rate", "absent", "change"),
 )
+SELDOM = {"burn rate", "change"}
+"""Stories that need longer until all verdicts were seen."""
+
+
+@pytest.mark.parametrize("name", LIVE)
 async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
     """Given the same samples, then the live engine and the backtest judge alike at each moment."""
-    story = Story(11, hours=0.7)
+    story = Story(0, hours=1.5) if name in SELDOM else Story(11, hours=0.7)
     policy = _never_held(STORIES[name](story))
+    if name in SELDOM:
+        # The threshold beside it would hide what it says.
+        policy = policy.model_copy(update={"signals": policy.signals[-1:]})
     past: dict[datetime.datetime, dict[str, str]] = {}
+    workloads: dict[datetime.datetime, tuple[model.Workload, ...]] = {}
 
     def live_state(runner: run.Runner) -> None:
         seen = runner.passes.memories[KEY].verdicts
         past[runner.result.until] = {str(ref): verdict for ref, verdict in seen.items()}
+        workloads[runner.result.until] = tuple(runner._cluster.workloads("shop"))
 
     await recorded.backtest(story, policy, thorough=True, live_state=live_state)
-    live = await _live(story, policy, past)
+    live = await _live(story, policy, past, workloads if name == "change" else {})
 
     assert len(past) > 60
     both = [when for when in past if past[when].keys() == live[when].keys()]
@@ -324,7 +167,7 @@ async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
 async def test_what_is_usual_is_drawn_from_when_it_was_learned() -> None:
     """Given 20 minutes to learn, then at first no band is drawn, and later one for each target."""
     story = Story(7)
-    done = await recorded.backtest(story, _baseline(story))
+    done = await recorded.backtest(story, STORIES["baseline"](story))
     since = done.tracker.bucket_times() - done.request.first.timestamp()
     learning, learned = since < 5 * 60, since > 20 * 60
 
@@ -339,18 +182,28 @@ async def _live(
     story: Story,
     policy: policy_api.RemediationPolicySpec,
     past: Mapping[datetime.datetime, Mapping[str, str]],
+    workloads: Mapping[datetime.datetime, tuple[model.Workload, ...]],
 ) -> dict[datetime.datetime, dict[str, str]]:
-    """The verdicts of the live engine at these moments, on a cluster with the same targets."""
+    """The verdicts of the live engine at these moments, on a cluster with the same targets.
+
+    ``workloads`` are what its watch shows at each moment, where more than their names counts.
+    """
     world = worlds.World.create(START - datetime.timedelta(seconds=29))
     world.metrics = story.metrics(policy)
     world.metrics._clock = world.clock  # It is asked for now, not for a time.
     for name in {ref.partition("/")[2] for seen in past.values() for ref in seen}:
         world.cluster.add_deployment("shop", name, "shop/any:v1", labels={"app": "shop"})
+    if workloads:
+        world.cluster.break_watch()  # What it shows is set here.
+        world.cluster._views.update({each.ref: each for each in workloads[min(workloads)]})
     world.policies.apply(KEY.namespace, KEY.name, policy)
     engine = wiring.simulated(world)
     task = asyncio.create_task(engine.run(_nothing, 60))
     found = {}
     for moment in sorted(past):
+        if moment in workloads:
+            await world.clock.run_until(moment - datetime.timedelta(milliseconds=1))
+            world.cluster._views.update({each.ref: each for each in workloads[moment]})
         await world.clock.run_until(moment)
         seen = engine._passes.memories[KEY].verdicts
         found[moment] = {str(ref): verdict for ref, verdict in seen.items()}
@@ -367,7 +220,7 @@ async def _nothing() -> None:
 async def test_passes_fall_on_the_moments_of_the_live_engine() -> None:
     """Given any begin, then the first pass is at the live engine's next moment."""
     story = Story(1)
-    runner = await recorded.runner(story, _one_target(story))
+    runner = await recorded.runner(story, STORIES["one target"](story))
     done = await runner.run(lambda _: None)
 
     before = START - datetime.timedelta(microseconds=1)
@@ -378,7 +231,7 @@ async def test_passes_fall_on_the_moments_of_the_live_engine() -> None:
 async def test_an_interrupted_run_keeps_what_is_done() -> None:
     """Given a run that is cancelled half-way, then its result is that of the first half."""
     story = Story(2)
-    policy = _by_deployment(story)
+    policy = STORIES["by deployment"](story)
     whole = await recorded.backtest(story, policy)
     made = await recorded.runner(story, policy)
     task: asyncio.Task[run.Run] | None = None

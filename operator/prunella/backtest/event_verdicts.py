@@ -28,13 +28,8 @@ def judge(
     spacing: freshness.Spacing,
 ) -> verdicts.Judged:
     """All verdicts of a signal. ``asked`` is by role."""
-    points = len(recording.times)
-    rows = {
-        role: verdicts.place(signal, recording.answers[each.key], refs, points)
-        for role, each in asked.items()
-        if role != compiled.CANARY
-    }
-    codes = np.full((len(refs), points), verdicts.UNKNOWN, np.int8)
+    rows, broken = verdicts.place_all(signal, recording, asked, refs)
+    codes = np.full((len(refs), len(recording.times)), verdicts.UNKNOWN, np.int8)
     absent, burn = signal.spec.absent, signal.spec.burn_rate
     for number, ref in enumerate(refs):
         if absent is not None:
@@ -42,7 +37,6 @@ def judge(
             codes[number] = _absent(rows[compiled.VALUE], canary, ref, absent)
         elif burn is not None:
             codes[number] = _burning(signal, rows, ref, burn)
-    broken = np.logical_or.reduce([each.broken for each in rows.values()])
     if absent is not None:
         limit = detect.stale_after(signal.spec, spacing.seconds)
         late = (_youngest(recording, asked) / limit)[None, :]

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from typing import Final
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from prunella.adapters.recorded import workloads
 from prunella.api import detectors as detectors_api
-from prunella.backtest import verdicts
+from prunella.backtest import recalled, verdicts
 from prunella.core import model
 from prunella.core.signals import compiled, history, joined, learning, lineage
 from prunella.detectors import baseline
 from prunella.detectors import learning as memories
-
-Ask = Callable[[str, history.Span], Awaitable[history.Matrix]]
-"""Asks a query at each point of a span."""
-_BEFORE: Final = 0.01
-"""Seconds before a moment that is not included."""
 
 
 class _Places(dict[model.Ref, int]):
@@ -77,7 +71,13 @@ class Ticks(memories.BaselineLearner):
         for _ in self.learn(targets, lesson):
             pass
 
-    def judgement(self, when: float, target: model.Ref, value: float) -> model.Judgement:
+    def judgement(
+        self,
+        when: float,
+        target: model.Ref,
+        value: float,
+        rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
+    ) -> model.Judgement:
         """What was said of a target's value at a point that is kept."""
         kept = next(each for each in self.kept[when] if target in each.places)
         return kept.tick.judgement(kept.places[target], value)
@@ -102,46 +102,6 @@ class Ticks(memories.BaselineLearner):
         return known
 
 
-class Remembered:
-    """A Learner for the passes, whose ticks have been made ahead."""
-
-    def __init__(self, ticks: Ticks, lookback: compiled.Lookback) -> None:
-        self.bad = ticks.bad
-        self._ticks = ticks
-        self._step = lookback.step
-        self._last = -math.inf
-        self._rows: dict[model.Ref, learning.Row] = {}
-
-    def wanted(
-        self,
-        targets: Collection[model.Ref],  # noqa: ARG002 - it knows them all
-        now: float,
-    ) -> history.Span | None:
-        """The newest point, for its values."""
-        end = history.last_point(now, self._step)
-        if end == self._last:
-            return None
-        self._last = end
-        return history.Span(end, end, self._step)
-
-    def learn(self, targets: Collection[model.Ref], lesson: learning.Lesson) -> Iterator[None]:
-        """Take the values in."""
-        values = lesson.rows[compiled.VALUE]
-        self._rows = {target: values[target] for target in targets if target in values}
-        yield
-
-    def judge(
-        self,
-        target: model.Ref,
-        rollout: learning.Rollout | None,  # noqa: ARG002 - what is usual stays usual
-    ) -> learning.Judged | None:
-        """As of the newest point."""
-        ticks = self._ticks
-        return memories.judged(
-            self._rows.get(target), lambda value: ticks.judgement(self._last, target, value)
-        )
-
-
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Usual:
     """A stretch judged ahead, with the band of what is usual; arrays of (targets, points)."""
@@ -154,7 +114,7 @@ class Usual:
 class LearnedVerdicts:
     """One baseline signal of a policy, all through a run."""
 
-    def __init__(self, signal: compiled.Signal, ask: Ask) -> None:
+    def __init__(self, signal: compiled.Signal, ask: recalled.Ask) -> None:
         if signal.spec.baseline is None or signal.lookback is None:
             raise ValueError(f"signal {signal.name} is no baseline")
         self._signal = signal
@@ -165,7 +125,7 @@ class LearnedVerdicts:
 
     def learner(self) -> learning.Learner:
         """The memory for the passes."""
-        return Remembered(self._ticks, self._lookback)
+        return recalled.Recalled(self._ticks.bad, self._lookback.step, self._ticks.judgement)
 
     async def judge(self, states: workloads.States, interval: float) -> Usual:
         """All verdicts of a stretch, stale data not yet regarded; ``interval`` of the passes."""
@@ -180,7 +140,7 @@ class LearnedVerdicts:
             self._ticks.since = history.last_point(begin, step)
             await self._catch_up(targets, states.refs, begin)
             # A pass beside the grid may come until just before the next part.
-            last = float(times[end - 1]) + interval - _BEFORE
+            last = float(times[end - 1]) + interval - recalled.BEFORE
             for moment in self._hops(begin, last):
                 span = self._ticks.wanted(targets, moment)
                 if span is not None:

@@ -103,9 +103,23 @@ class Runner:
         self._policies = policies.SimulatedPolicies()
         self._notifier = notifier.RecordingNotifier()
         self._rules = options.rules
-        live = spec.model_copy(update={"mode": policy_api.Mode.LIVE})
-        self._policies.apply(request.key.namespace, request.key.name, live)
-        self.passes = recorder.Passes(
+        self.passes = self._passes(options)
+        self.result = Run(
+            request,
+            request.first,
+            tracker,
+            self.passes.recorder.refusals,
+            self._compiled.signals,
+            escalations=self._notifier.escalations,
+            points=request.points,
+        )
+
+    def _passes(self, options: worlds.Options) -> recorder.Passes:
+        """The engine's passes on the recorded world, as if the policy's mode were Live."""
+        key = self.request.key
+        live = self.request.spec.model_copy(update={"mode": policy_api.Mode.LIVE})
+        self._policies.apply(key.namespace, key.name, live)
+        return recorder.Passes(
             worlds.World(
                 clock=self._clock,
                 metrics=self.metrics,
@@ -121,15 +135,6 @@ class Runner:
                 actions=recorded_guards.actions(options.actions, lambda: self._facts),
                 detectors=self._verdicts.detectors(options.detectors),
             ),
-        )
-        self.result = Run(
-            request,
-            request.first,
-            tracker,
-            self.passes.recorder.refusals,
-            self._compiled.signals,
-            escalations=self._notifier.escalations,
-            points=request.points,
         )
 
     async def run(self, progress: Callable[[Progress], None]) -> Run:

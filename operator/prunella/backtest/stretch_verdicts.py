@@ -8,10 +8,12 @@ from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads
 from prunella.api import policy as policy_api
 from prunella.backtest import (
+    change_verdicts,
     event_verdicts,
     kept_samples,
     learned_verdicts,
     reader,
+    recalled,
     skipped_passes,
     spacings,
     unknowns,
@@ -25,7 +27,7 @@ from prunella.detectors import learning as memories
 
 
 class StretchVerdicts:
-    """Judges all but changes ahead; these are left to the passes."""
+    """Judges all ahead but what is compared with others beside it: that is left to the passes."""
 
     def __init__(
         self,
@@ -48,9 +50,9 @@ class StretchVerdicts:
             if signal.spec.baseline is not None
         }
         self._windows = {
-            signal.name: window_verdicts.WindowVerdicts(signal, self._asking(signal))
+            signal.name: made
             for signal in ahead
-            if memories.window_rule(signal) is not None
+            if (made := _windowed(signal, self._asking(signal))) is not None
         }
         self.blind = frozenset(
             signal.name
@@ -123,7 +125,7 @@ class StretchVerdicts:
         self._tracker.feed_band(signal.name, states.refs, states.times, usual.lower, usual.upper)
         return usual.judged
 
-    def _asking(self, signal: compiled.Signal) -> window_verdicts.Ask:
+    def _asking(self, signal: compiled.Signal) -> recalled.Ask:
         async def ask(query: str, span: history.Span) -> history.Matrix:
             source, namespace = signal.spec.source, self._request.key.namespace
             answer = await self._metrics.history(source, namespace, query, span)
@@ -141,6 +143,17 @@ class StretchVerdicts:
             return real.learner(signal) if ahead is None else ahead.learner()
 
         return dataclasses.replace(real, learner=learner)
+
+
+def _windowed(
+    signal: compiled.Signal, ask: recalled.Ask
+) -> window_verdicts.WindowVerdicts | change_verdicts.ChangeVerdicts | None:
+    """What judges windows of samples ahead; None for other signals."""
+    if memories.window_rule(signal) is not None:
+        return window_verdicts.WindowVerdicts(signal, ask)
+    if change_verdicts.can_judge(signal):
+        return change_verdicts.ChangeVerdicts(signal, ask)
+    return None
 
 
 def judge_all_of(spec: policy_api.RemediationPolicySpec) -> skipped_passes.JudgeAll | None:

@@ -61,11 +61,8 @@ def judge(
     points = len(recording.times)
     codes = np.full((len(refs), points), UNKNOWN, np.int8)
     values = np.full((len(refs), points), np.nan)
-    rows: dict[str, Rows] = {}
-    for role, each in asked.items():
-        rows[role] = place(signal, recording.answers[each.key], refs, points)
+    rows, broken = place_all(signal, recording, asked, refs)
     late = lateness(signal, recording, asked, refs, spacing)
-    broken = np.logical_or.reduce([each.broken for each in rows.values()])
     for number, ref in enumerate(refs):
         _judge_target(signal, rows, ref, late[number], codes[number], values[number])
     codes[:, broken] = UNKNOWN
@@ -82,6 +79,22 @@ def stale(
     """Where a target's data is too old, or of unknown age, to be believed: (targets, points)."""
     late = lateness(signal, recording, asked, refs, spacing)
     return np.isneginf(late) | (late > 1)
+
+
+def place_all(
+    signal: compiled.Signal,
+    recording: recorded.Recording,
+    asked: Mapping[str, recorded.Asked],
+    refs: Sequence[model.Ref],
+) -> tuple[dict[str, Rows], Bools]:
+    """The rows of all answers by role, and where a series made all unbelievable, (points,)."""
+    points = len(recording.times)
+    rows = {
+        role: place(signal, recording.answers[each.key], refs, points)
+        for role, each in asked.items()
+        if role != compiled.CANARY
+    }
+    return rows, np.logical_or.reduce([each.broken for each in rows.values()])
 
 
 def place(

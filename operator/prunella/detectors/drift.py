@@ -66,14 +66,25 @@ def surely_healthy(values: trend.Floats, size: int, step: float, params: Params)
     # A change smaller than the least one for the smallest level is so for the window's own.
     levels = sliding.least_median(np.abs(every.filled), size)[asked]
     least = params.minimum * levels / (coarse.shape[1] - 1) * (1 - 1e-9)
-    first, second = np.triu_indices(coarse.shape[1], k=1)
-    slopes = (coarse[:, second] - coarse[:, first]) / (second - first)
-    half = slopes.shape[1] / 2
-    rises = (slopes < least[:, None]).sum(axis=1) > half
-    falls = (slopes > -least[:, None]).sum(axis=1) > half
-    sides = {Direction.UP: rises, Direction.DOWN: falls, Direction.EITHER: rises & falls}
-    healthy[asked] = sides[params.direction]
+    sides = {Direction.UP: (1,), Direction.DOWN: (-1,), Direction.EITHER: (1, -1)}
+    healthy[asked] = np.logical_and.reduce(
+        [_mostly_less(side * coarse, least) for side in sides[params.direction]]
+    )
     return healthy
+
+
+def _mostly_less(coarse: trend.Floats, least: trend.Floats) -> Bools:
+    """Where more than half of all pairs of (rows, places) rise by less than ``least`` a place.
+
+    Pairs equally far apart are looked at together: all pairs at once would be tens of MB.
+    """
+    rows, places = coarse.shape
+    columns = np.ascontiguousarray(coarse.T)
+    less = np.zeros(rows, dtype=np.int64)
+    for apart in range(1, places):
+        less += (columns[apart:] - columns[:-apart] < apart * least).sum(axis=0)
+    enough: Bools = less > places * (places - 1) / 4
+    return enough
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -322,11 +322,37 @@ def window_rule(signal: compiled.Signal) -> WindowRule | None:
     return None
 
 
+def worse_side(params: detectors_api.Change) -> learning.Bad:
+    """Which values of a change are the bad ones."""
+    return _SIDES[params.worse]
+
+
+def changed(
+    times: Floats,
+    values: Floats,
+    rollout: learning.Rollout | None,
+    step: float,
+    params: detectors_api.Change,
+) -> model.Judgement:
+    """Judge the samples of one target, (times,), before and after its rollout, as of the newest."""
+    if rollout is None:
+        return _unknown(reasons.Doubt.NO_ROLLOUT_SEEN, "no rollout was seen: no before")
+    settled, window = rollout.settled, params.window.total_seconds()
+    if settled is None:
+        return _unknown(reasons.Doubt.ROLLING, "a rollout is under way")
+    if settled <= times[-1] - 2 * window:
+        message = "the last rollout is too long ago to have changed anything now"
+        return model.Judgement(model.Verdict.HEALTHY, "NoRecentRollout", message)
+    before = (times <= rollout.begun) & (times > rollout.begun - window)
+    after = (times > settled) & (times <= settled + window)
+    return change.detect(values[before], values[after], step, params)
+
+
 class ChangeLearner(WindowLearner):
     """Before against after a rollout, or a target against what runs beside it."""
 
     def __init__(self, params: detectors_api.Change, lookback: compiled.Lookback) -> None:
-        super().__init__(lookback, _SIDES[params.worse], None)
+        super().__init__(lookback, worse_side(params), None)
         self._params = params
 
     def _of(self, target: model.Ref, rollout: learning.Rollout | None) -> model.Judgement:
@@ -334,9 +360,8 @@ class ChangeLearner(WindowLearner):
         values = self._window.rows[compiled.VALUE][target]
         recent = times > times[-1] - window
         settled = None if rollout is None else rollout.settled
-        if rollout is not None and settled is None:
-            return _unknown(reasons.Doubt.ROLLING, "a rollout is under way")
-        if self._params.against is not None:
+        rolling = rollout is not None and settled is None
+        if self._params.against is not None and not rolling:
             beside = self._window.rows.get(compiled.AGAINST, {}).get(target)
             if beside is None or not np.isfinite(beside).any():
                 return _unknown(reasons.Doubt.NO_DATA, "there is nothing to compare it with")
@@ -349,14 +374,7 @@ class ChangeLearner(WindowLearner):
                 paired=True,
                 fresh=self._begun(times, values, settled) > times[-1] - 3 * window,
             )
-        if rollout is None or settled is None:
-            return _unknown(reasons.Doubt.NO_ROLLOUT_SEEN, "no rollout was seen: no before")
-        if settled <= times[-1] - 2 * window:
-            message = "the last rollout is too long ago to have changed anything now"
-            return model.Judgement(model.Verdict.HEALTHY, "NoRecentRollout", message)
-        before = (times <= rollout.begun) & (times > rollout.begun - window)
-        after = (times > settled) & (times <= settled + window)
-        return change.detect(values[before], values[after], self._lookback.step, self._params)
+        return changed(times, values, rollout, self._lookback.step, self._params)
 
     def _begun(self, times: Floats, values: Floats, settled: float | None) -> float:
         """When the target began to be what it is: its first sample, or the end of its rollout.

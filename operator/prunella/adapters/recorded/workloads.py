@@ -97,6 +97,14 @@ class States:
             found[1:] |= (each[:, 1:] != each[:, :-1]).any(axis=0)
         return found
 
+    def changes(self, row: int) -> NDArray[np.intp]:
+        """The first point, and those at which one target is another than one point before."""
+        found = np.zeros(len(self.times), np.bool_)
+        found[:1] = True
+        for each in (self.exists, *(self.fields or {}).values()):
+            found[1:] |= each[row, 1:] != each[row, :-1]
+        return np.flatnonzero(found)
+
 
 def _workload(ref: model.Ref, values: Sequence[int], labels: Mapping[str, str]) -> model.Workload:
     replicas, updated, available, total, generation, observed, template = values

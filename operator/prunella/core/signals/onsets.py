@@ -65,7 +65,7 @@ def remember(
     """The memory after a pass. Doubt ends an onset as health does."""
     patience = datetime.timedelta(seconds=rollout_seconds)
     releases = {
-        each.ref: _release(before.releases.get(each.ref), each, now, patience) for each in workloads
+        each.ref: released(before.releases.get(each.ref), each, now, patience) for each in workloads
     }
     waits = {each.name: _wait(each, scrape_seconds[each.name]) for each in signals.signals}
     onsets: dict[SignalOf, datetime.datetime] = {}
@@ -93,7 +93,7 @@ def _wait(signal: compiled.Signal, scrape_seconds: float | None) -> datetime.tim
     return datetime.timedelta(seconds=seconds)
 
 
-def _release(
+def released(
     before: Release | None,
     workload: model.Workload,
     now: datetime.datetime,
