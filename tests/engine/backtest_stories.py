@@ -178,11 +178,18 @@ def _baseline(story: Story) -> policy_api.RemediationPolicySpec:
     return _unusual()
 
 
-def _unusual() -> policy_api.RemediationPolicySpec:
+def slow_baseline(story: Story) -> policy_api.RemediationPolicySpec:
+    """A baseline that learns for 20 minutes."""
+    for name in NAMES[:3]:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+    return _unusual("20m")
+
+
+def _unusual(learn: str = "5m") -> policy_api.RemediationPolicySpec:
     signal = {
         "name": "unusual",
         "prometheus": {"query": "app_load"},
-        "baseline": {"every": "1m", "history": "30m", "learn": "20m", "trigger": 1.5, "recover": 1},
+        "baseline": {"every": "1m", "history": "30m", "learn": learn, "trigger": 1.5, "recover": 1},
         "for": "75s",
     }
     return recorded.spec(signal)

@@ -17,7 +17,7 @@ from prunella.backtest import run, verdicts
 from prunella.core import model
 from prunella.engine import loop
 from tests.engine import recorded
-from tests.engine.backtest_stories import NAMES, STORIES, Make
+from tests.engine.backtest_stories import NAMES, STORIES, Make, slow_baseline
 from tests.engine.recorded import KEY, START, Story
 
 
@@ -167,7 +167,7 @@ async def test_live_and_backtest_give_the_same_verdicts(name: str) -> None:
 async def test_what_is_usual_is_drawn_from_when_it_was_learned() -> None:
     """Given 20 minutes to learn, then at first no band is drawn, and later one for each target."""
     story = Story(7)
-    done = await recorded.backtest(story, STORIES["baseline"](story))
+    done = await recorded.backtest(story, slow_baseline(story))
     since = done.tracker.bucket_times() - done.request.first.timestamp()
     learning, learned = since < 5 * 60, since > 20 * 60
 

@@ -200,6 +200,9 @@ class Runner:
         uncleared |= {ref for ref in ahead.refs if ref.name in alone}
         found.extend(ahead.next_time(point, each) for each in self._calls(alone.values()))
         found.extend(ahead.next_healthy(point, ref) for ref in uncleared)
+        if uncleared:
+            # Within an episode a flicker is refused at once, without being held.
+            found.append(ahead.next_flicker(point))
         if model.Verdict.UNHEALTHY in memory.verdicts.values():
             found += [ahead.next_flicker(point), ahead.next_blink(point)]
         if self._time_matters():

@@ -295,7 +295,7 @@ class Baseline:
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, agreed * self._level.experience(), 0.0)
+        return np.where(ready, agreed * self._level.experience(self._learn), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -368,12 +368,12 @@ class Baseline:
         most: Floats,
         calm: Bools,
     ) -> Tick:
-        learning = self._level.age < self._learn
-        expected, lasts = residual.season, self._level.lasts(seen.t - self._events.since)
+        learning, expected = self._level.age < self._learn, residual.season
+        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._learn)
         return Tick(
             np.where(seen.sampled, score, np.nan),
             onset,
-            self._events.sick & ~calm & seen.sampled & ~learning & lasts,
+            sick & ~calm & seen.sampled & ~learning,
             ~seen.sampled | learning,
             learning,
             change.shifted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -55,7 +56,7 @@ def author(release: Lab, shop: str) -> Callable[..., toolbox.Kubectl]:
 
     @functools.cache
     def with_rights(*rights: str) -> toolbox.Kubectl:
-        name = f"author-{'-'.join(right.split(':')[0] for right in rights) or 'plain'}"
+        name = "author-" + ("-".join(re.split("[:/.]", "-".join(rights))) or "plain")
         return toolbox.user(release, shop, name, toolbox.POLICIES, *rights)
 
     return with_rights

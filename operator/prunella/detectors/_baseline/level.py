@@ -30,9 +30,9 @@ _CALM = 2.0
 _TRIAL = 3 * DAY
 """Seconds for which the level before is remembered."""
 _TINY = 1e-300
-_EXPERIENCED = 2 * DAY
-_YOUNG_WAIT = 1800.0
-"""Seconds that an anomaly must last before a series knows two days."""
+_EXPERIENCED, _YOUNG_WAIT = 8.0, 1 / 12
+"""By `learn`: until when a series is young, and how long its anomalies must last."""
+_MOST_YOUNG, _MOST_WAIT = 2 * DAY, 1800.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -164,16 +164,19 @@ class Level(rows.Rows):
         self.trial = np.where(back, 0.0, self.trial)
         return np.where(back, before, over)
 
-    def experience(self) -> Floats:
-        """How much of a score counts: from a half on, all after two days; shape (n,).
+    def experience(self, learn: float) -> Floats:
+        """How much of a score counts: shape (n,).
 
-        Who has seen some hours can't know what is rare, nor what the other hours bring.
+        It begins with a half and is one after eight times ``learn`` (s), or two days: who has seen
+        some hours can't know what is rare, nor what the other hours bring.
         """
-        return np.asarray(0.5 + 0.5 * np.minimum(self.age / _EXPERIENCED, 1.0))
+        young = min(_EXPERIENCED * learn, _MOST_YOUNG)
+        return np.asarray(0.5 + 0.5 * np.minimum(self.age / max(young, 1.0), 1.0))
 
-    def lasts(self, seconds: Floats) -> Bools:
-        """Whether an anomaly that is so old is one: the first job of a day does not last."""
-        return np.asarray((self.age >= _EXPERIENCED) | (seconds >= _YOUNG_WAIT))
+    def lasts(self, seconds: Floats, learn: float) -> Bools:
+        """Whether an anomaly that is so old is one: a young series' first job does not last."""
+        old = self.age >= min(_EXPERIENCED * learn, _MOST_YOUNG)
+        return np.asarray(old | (seconds >= min(_YOUNG_WAIT * learn, _MOST_WAIT)))
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
