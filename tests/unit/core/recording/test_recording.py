@@ -190,7 +190,11 @@ def test_the_pods_rule_chooses_the_aggregation(pods: str, direction: str, joins:
 def test_denser_samples_need_rarer_sizes() -> None:
     """Five times the samples in a minute make five times the chances to be rare."""
     sparse, dense = (
-        next(e for e in expressions({**SIGNAL, "baseline": {"every": every}}) if "0.999" in e)
+        next(
+            each
+            for each in expressions({**SIGNAL, "baseline": {"every": every, "trigger": 3}})
+            if "0.999" in each
+        )
         for every in ("5m", "1m")
     )
 
