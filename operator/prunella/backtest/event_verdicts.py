@@ -51,7 +51,7 @@ def _absent(
     rows: verdicts.Rows, canary: recorded.Answered, ref: model.Ref, params: detectors_api.Absent
 ) -> verdicts.Codes:
     """As `prunella.detectors.absent`: absence is proved by a canary that is there."""
-    places = [row for row, _ in rows.by_target.get(ref, ())]
+    places = _places(rows, ref)
     present, values = rows.present[places], rows.matrix.values[places]
     alive = np.where(canary.present, canary.matrix.values, 0.0).sum(axis=0) >= params.minimum
     codes = np.where(alive, verdicts.UNHEALTHY, verdicts.UNKNOWN)
