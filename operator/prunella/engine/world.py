@@ -23,6 +23,8 @@ class World:
     ledger: ports.Ledger
     notifier: ports.Notifier
     telemetry: ports.Telemetry
+    findings: ports.Findings | None = None
+    """Who is told what the passes find; None: nobody."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
