@@ -90,9 +90,7 @@ class LiveSurroundings:
             self._objects(wider), self._measurements(wider, now)
         )
         changes = self._journal.changes(wider, now - HISTORY) if self._journal else ()
-        return View(
-            now.timestamp(), objects, complete, tuple(changes), calls, places, measurements
-        )
+        return View(now.timestamp(), objects, complete, tuple(changes), calls, places, measurements)
 
     async def _topology(self, now: datetime.datetime) -> Links:
         at, links = self._links

@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import datetime
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,17 +110,17 @@ class ServiceGraph:
     def _query(self, convention: Convention, metric: str, namespaces: frozenset[str]) -> str:
         labels = dict.fromkeys(label for names in convention.names for label in names[:2])
         spaces = dict.fromkeys(names[1] for names in convention.names)
-        several = "|".join(sorted(namespaces))
+        several = '"' + "|".join(sorted(namespaces)) + '"'
         name, _, given = metric.rstrip("}").partition("{")
         rates = [
-            f"rate({name}{{{_joined(given, convention.own, f'{space}=~"{several}"')}}}"
+            f"rate({name}{{{_joined(given, convention.own, f'{space}=~{several}')}}}"
             f"[{self._windows.rate:.0f}s])"
             for space in spaces
         ]
         return f"sum by ({', '.join(labels)}) ({' or '.join(rates)})"
 
     def _of(
-        self, convention: Convention, tables: list[Mapping[model.Ref, Floats]], times: Floats
+        self, convention: Convention, tables: Sequence[Mapping[model.Ref, Floats]], times: Floats
     ) -> list[anomalies.Measurement]:
         requests, failures, seconds, counts = tables
         recent = max(1, round(self._windows.recent / self._windows.step))

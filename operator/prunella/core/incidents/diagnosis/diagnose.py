@@ -19,8 +19,8 @@ from prunella.core.incidents.diagnosis import (
     weigh,
     wording,
 )
+from prunella.core.incidents.diagnosis import history as earlier
 from prunella.core.incidents.diagnosis.changes import Touch
-from prunella.core.incidents.diagnosis.history import Past
 from prunella.core.incidents.diagnosis.scene import Scene
 from prunella.core.incidents.diagnosis.values import Diagnosis, View
 from prunella.core.incidents.diagnosis.weigh import Weighed
@@ -33,16 +33,18 @@ NAMED = 0.15
 """Probability from which others are named after it."""
 
 
-def diagnose(view: View, incident: values.Incident, history: Sequence[Past] = ()) -> Diagnosis:
+def diagnose(
+    view: View, incident: values.Incident, history: Sequence[values.Record] = ()
+) -> Diagnosis:
     """Rank the objects that may be the cause; empty when nothing speaks against any.
 
-    ``history`` are the suspects of earlier incidents that a person has judged.
+    ``history`` are earlier incidents whose suspects a person has judged.
     """
     scene = Scene(view)
     sick = symptoms.of(scene, incident)
+    past = earlier.of(history)
     found = [
-        weigh.weigh(scene, sick, each, tuple(history))
-        for each in candidates.gather(scene, incident, sick)
+        weigh.weigh(scene, sick, each, past) for each in candidates.gather(scene, incident, sick)
     ]
     ranked = explain.away(found)
     named = ranked[:MOST] if ranked and ranked[0].probability >= ANSWER else []

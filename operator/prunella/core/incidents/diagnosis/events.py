@@ -43,10 +43,12 @@ def _event(scene: Scene, raw: read.Raw) -> Event:
         read.time(read.value(raw, *path))
         for path in (
             ("firstTimestamp",),
+            ("deprecatedFirstTimestamp",),
             ("eventTime",),
             ("metadata", "creationTimestamp"),
             ("series", "lastObservedTime"),
             ("lastTimestamp",),
+            ("deprecatedLastTimestamp",),
         )
     ]
     known = [each for each in stamps if each is not None]
@@ -57,7 +59,10 @@ def _event(scene: Scene, raw: read.Raw) -> Event:
         read.text(raw, "message") or read.text(raw, "note"),
         min(known, default=None),
         max(known, default=None),
-        read.whole(raw, "count") or read.whole(raw, "series", "count") or 1,
+        read.whole(raw, "series", "count")
+        or read.whole(raw, "count")
+        or read.whole(raw, "deprecatedCount")
+        or 1,
         _ref(related) if related else None,
     )
 

@@ -6,8 +6,9 @@ import dataclasses
 import datetime
 from collections.abc import Iterable
 
-from prunella.api.incident import CauseKind
+from prunella.api import incident as incident_api
 from prunella.core import model
+from prunella.core.incidents import values
 
 ALIKE = 0.5
 """From which share of symptoms in common two incidents are called alike (Jaccard 1901)."""
@@ -23,12 +24,35 @@ class Past:
     incident: str
     at: float
     target: model.Ref
-    cause_kind: CauseKind
+    cause_kind: incident_api.CauseKind
     confirmed: bool
     symptoms: frozenset[tuple[model.Ref, str]]
     """Objects and names of its alerts."""
     healed_by: str = ""
     """What was done and verified, in words; empty when it is not known."""
+
+
+def of(records: Iterable[values.Record]) -> tuple[Past, ...]:
+    """The suspects of earlier incidents that a person has marked."""
+    return tuple(
+        Past(
+            record.name,
+            at.timestamp(),
+            _ref(each.object),
+            each.cause_kind,
+            each.mark is incident_api.Mark.CONFIRMED,
+            frozenset((_ref(one.object), one.name) for one in record.status.members),
+            ", ".join(record.status.remediations),
+        )
+        for record in records
+        for each in record.status.suspects
+        if each.mark is not incident_api.Mark.SUSPECT
+        and (at := record.status.started_at or record.spec.opened_at) is not None
+    )
+
+
+def _ref(named: incident_api.ObjectName) -> model.Ref:
+    return model.Ref(named.kind, named.namespace, named.name)
 
 
 def alike(past: Past, symptoms: frozenset[tuple[model.Ref, str]]) -> float:

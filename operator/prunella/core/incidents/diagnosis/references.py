@@ -13,6 +13,8 @@ from prunella.core.incidents.diagnosis.faults import Fault, Side
 from prunella.core.incidents.diagnosis.scene import Scene
 
 _VOLUMES = "spec.template.spec.volumes"
+_GIVEN = ("default", "kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert")
+"""Objects that controllers put into every namespace: the journal leaves them out."""
 
 
 def find(scene: Scene) -> Iterator[Fault]:
@@ -111,7 +113,7 @@ def _config(scene: Scene, workload: model.Ref) -> Iterator[Fault]:
 
 def _entry(scene: Scene, workload: model.Ref, needed: read.Raw, path: str) -> Iterator[Fault]:
     name, key = read.text(needed, "name"), read.text(needed, "key")
-    if not name or needed.get("optional") is True:
+    if not name or name in _GIVEN or needed.get("optional") is True:
         return
     config = model.Ref("ConfigMap", workload.namespace, name)
     raw = scene.get(config)
@@ -187,7 +189,7 @@ def _waits_for_pod(scene: Scene, kind: model.Ref) -> bool:
 def _account(scene: Scene, workload: model.Ref) -> Iterator[Fault]:
     name = read.text(scene.template(workload), "spec", "serviceAccountName")
     account = model.Ref("ServiceAccount", workload.namespace, name)
-    if name and scene.missing(account):
+    if name and name not in _GIVEN and scene.missing(account):
         yield Fault(
             workload, "spec.template.spec.serviceAccountName", CauseKind.ACCESS, "reference",
             f"{workload} needs ServiceAccount {name}, which does not exist",

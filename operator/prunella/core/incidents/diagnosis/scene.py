@@ -186,6 +186,8 @@ class Scene:
         """The workloads that an object is, owns, or stands before; empty when there are none."""
         if ref in self.workloads:
             return frozenset({ref})
+        if ref.kind in WORKLOADS:
+            return self._meant(ref)  # measured calls may have the kind wrong
         if ref.kind == "Service":
             return self.behind.get(ref, self._meant(ref))
         if ref.kind == "Pod":

@@ -9,7 +9,7 @@ import numpy as np
 
 from prunella.core import model
 from prunella.core.incidents import anomalies, suspects, values
-from prunella.core.incidents.diagnosis import relations
+from prunella.core.incidents.diagnosis import measurements, relations
 from prunella.core.incidents.diagnosis.scene import Scene
 
 HOPS = 5
@@ -22,6 +22,7 @@ MOST = 12
 """Sick objects whose dependencies are searched for the deepest abnormal one."""
 
 Reach = Mapping[model.Ref, float]
+Measurements = tuple[anomalies.Measurement, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,16 +56,14 @@ class Sick:
 def of(scene: Scene, incident: values.Incident) -> Sick:
     """Take stock of what is sick."""
     symptoms = tuple(_symptom(scene, each) for each in incident.members)
-    judged = _judge(scene)
-    abnormal = {ref: each for ref, each in judged.items() if each.strength >= anomalies_from()}
+    measured = measurements.before(scene, incident.onset)
+    judged = _judge(measured)
+    abnormal = {ref: each for ref, each in judged.items() if each.strength >= suspects.AGREED}
     healthy = frozenset(judged) - abnormal.keys()
     places = [place for each in symptoms for place in sorted(each.places)]
-    return Sick(symptoms, abnormal, healthy, _ranked(scene, list(dict.fromkeys(places))[:MOST]))
-
-
-def anomalies_from() -> float:
-    """The strength from which an object counts as abnormal when something near it is sick."""
-    return suspects.AGREED
+    return Sick(
+        symptoms, abnormal, healthy, _ranked(scene, measured, list(dict.fromkeys(places))[:MOST])
+    )
 
 
 def _symptom(scene: Scene, member: values.Member) -> Symptom:
@@ -82,10 +81,10 @@ def places(scene: Scene, target: model.Ref) -> frozenset[model.Ref]:
     return found or frozenset({target})
 
 
-def _judge(scene: Scene) -> dict[model.Ref, anomalies.Anomaly]:
+def _judge(measured: Measurements) -> dict[model.Ref, anomalies.Anomaly]:
     """The strongest anomaly of each object that is measured of late."""
     found: dict[model.Ref, anomalies.Anomaly] = {}
-    for each in scene.view.measurements:
+    for each in measured:
         if np.isfinite(each.recent).mean() < 0.5:
             continue
         anomaly = anomalies.judge(each)
@@ -95,11 +94,13 @@ def _judge(scene: Scene) -> dict[model.Ref, anomalies.Anomaly]:
     return found
 
 
-def _ranked(scene: Scene, sick: list[model.Ref]) -> dict[model.Ref, values.Suspect]:
+def _ranked(
+    scene: Scene, measured: Measurements, sick: list[model.Ref]
+) -> dict[model.Ref, values.Suspect]:
     found: dict[model.Ref, values.Suspect] = {}
     for symptom in sick:
         for quantity in (anomalies.Quantity.ERRORS, anomalies.Quantity.LATENCY):
-            for each in suspects.rank(scene.view.measurements, scene.calls, symptom, quantity):
+            for each in suspects.rank(measured, scene.calls, symptom, quantity):
                 known = found.get(each.target)
                 if known is None or each.score > known.score:
                     found[each.target] = each
