@@ -35,6 +35,19 @@ CORE = (
     | _rights("keda.sh", "scaledobjects", "get list")
     | _rights("events.k8s.io", "events", "create")
 )
+AROUND = (
+    _rights(
+        "", "services resourcequotas limitranges persistentvolumeclaims serviceaccounts", "list"
+    )
+    | _rights("networking.k8s.io", "networkpolicies", "list")
+    | _rights("events.k8s.io", "events", "list")
+)
+"""What a diagnosis looks at around what is sick."""
+AROUND_CLUSTER = (
+    _rights("", "nodes namespaces", "list")
+    | _rights("storage.k8s.io", "storageclasses", "list")
+    | _rights("scheduling.k8s.io", "priorityclasses", "list")
+)
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")
 EVICTION = _rights("", "pods/eviction", "create")
@@ -93,7 +106,7 @@ def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[s
         for each in _named(documents, "Role", "prunella")
         if each["metadata"]["namespace"] == "shop"
     ]
-    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    assert CORE.union(AROUND, *(ADDED[action] for action in chosen)) == _expand(role)
 
 
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])
@@ -101,8 +114,17 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
-    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    wanted = CORE.union(AROUND, AROUND_CLUSTER, *(ADDED[action] for action in chosen))
+    assert wanted == _expand(role)
     assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+
+
+@pytest.mark.parametrize("switch", ["enabled", "objects"])
+def test_looking_around_can_be_switched_off(render: Render, switch: str) -> None:
+    """Without diagnosis, or without its lists, none of its rights is given."""
+    documents = render(diagnosis={switch: False})
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert CORE == _expand(role)
 
 
 def test_listed_namespaces_get_no_cluster_wide_right(render: Render) -> None:

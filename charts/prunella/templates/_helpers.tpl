@@ -90,6 +90,8 @@ alertmanager:
   {{- end }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+diagnosis:
+  {{- toYaml .Values.diagnosis | nindent 2 }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080
