@@ -51,11 +51,7 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
 
 def _cordoned(scene: Scene, node: model.Ref) -> Fault:
     """A cordon alone harms nobody; it does when pods wait for a node."""
-    waiting = frozenset(
-        owner
-        for pod, owner in scene.owners.items()
-        if read.condition(scene.get(pod), "PodScheduled").get("status") == "False"
-    )
+    waiting = scene.waiting
     return Fault(
         node, "spec.unschedulable", CauseKind.NODE, "node",
         f"node {node.name} is cordoned; pods of {len(waiting)} workloads wait for a node",

@@ -17,12 +17,26 @@ NONE: Refs = frozenset()
 def touched(scene: Scene, change: Change) -> Refs:
     """The workloads and nodes that a change touches directly."""
     ref = change.object
+    if ref.kind == "Node":
+        return _by_node(scene, change)
     found = related(scene, ref)
     if ref in scene.workloads and _crowds(change):
         found |= _neighbours(scene, ref)
     if not found and ref.kind == "NetworkPolicy" and change.spec.verb is change_api.Verb.DELETED:
         return _all_of(scene, ref.namespace)
     return found
+
+
+def _by_node(scene: Scene, change: Change) -> Refs:
+    """What a change of a node touches: who waits for a node, or whose pods are there.
+
+    A cordon and most taints leave pods alone that run already.
+    """
+    whole = change.spec.verb is not change_api.Verb.MODIFIED
+    texts = [f"{each.path} {each.new or ''}" for each in change.spec.fields]
+    if whole or any("status" in each or "NoExecute" in each for each in texts):
+        return _on_node(scene, change.object) | scene.waiting
+    return scene.waiting
 
 
 def related(scene: Scene, ref: model.Ref) -> Refs:
