@@ -112,7 +112,7 @@ def matches(touch: Touch, target: model.Ref, paths: tuple[str, ...]) -> bool:
 def field(touch: Touch, paths: tuple[str, ...]) -> str:
     """The changed field that belongs to a fault; the most dangerous one when none does."""
     for path in paths:
-        for each in touch.change.spec.fields:
+        for each in touch.change.spec.fields if path else ():
             if each.path.startswith(path) or path.startswith(each.path):
                 return each.path
     return touch.field

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prunella.api.incident import CauseKind
 from prunella.core import model
-from prunella.core.incidents.diagnosis import faults, read
+from prunella.core.incidents.diagnosis import faults, placement, read
 from prunella.core.incidents.diagnosis.faults import Fault
 from prunella.core.incidents.diagnosis.scene import Scene
 
@@ -51,7 +51,7 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
 
 def _cordoned(scene: Scene, node: model.Ref) -> Fault:
     """A cordon alone harms nobody; it does when pods wait for a node."""
-    waiting = scene.waiting
+    waiting = placement.waiting(scene, node)
     return Fault(
         node, "spec.unschedulable", CauseKind.NODE, "node",
         f"node {node.name} is cordoned; pods of {len(waiting)} workloads wait for a node",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from prunella.api import change as change_api
 from prunella.core import model
 from prunella.core.changes.values import Change
-from prunella.core.incidents.diagnosis import pods, read, scaling
+from prunella.core.incidents.diagnosis import placement, pods, read, scaling
 from prunella.core.incidents.diagnosis.scene import WORKLOADS, Scene
 
 Refs = frozenset[model.Ref]
@@ -32,11 +32,14 @@ def _by_node(scene: Scene, change: Change) -> Refs:
 
     A cordon and most taints leave pods alone that run already.
     """
+    node = change.object
     whole = change.spec.verb is not change_api.Verb.MODIFIED
     texts = [f"{each.path} {each.new or ''}" for each in change.spec.fields]
+    if any(each.startswith("metadata.labels") for each in texts):
+        return scene.waiting  # who wanted the node by the label that it lost wants it no more
     if whole or any("status" in each or "NoExecute" in each for each in texts):
-        return _on_node(scene, change.object) | scene.waiting
-    return scene.waiting
+        return _on_node(scene, node) | placement.waiting(scene, node)
+    return placement.waiting(scene, node)
 
 
 def related(scene: Scene, ref: model.Ref) -> Refs:
