@@ -46,6 +46,10 @@ class Firing:
     group: Group | None = None
     settled: bool = False
     """It flaps: it stays where its series is."""
+    counts: int = 1
+    """0 when it was counted before the operator was started."""
+    source: str = ""
+    message: str = ""
 
     @property
     def name(self) -> str:
@@ -71,6 +75,8 @@ class Group:
         self.flaps = self.reopened = 0
         self.changed = True
         self.evidence = 0.0
+        self.counted: Counter[values.Symptom] = Counter()
+        """Firings that were counted before the operator was started."""
         self._graph, self._names = graph, names
         self.causes: dict[int, float] = {}
         self._symptoms: dict[tuple[int, str], list[float]] = {}
