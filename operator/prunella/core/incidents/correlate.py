@@ -32,7 +32,6 @@ from prunella.core.incidents import (
 from prunella.core.incidents.cooccurrence import Role
 from prunella.core.incidents.group import Firing, Group
 
-
 Settings = limits.Settings
 
 
@@ -66,9 +65,10 @@ class Correlator:
             self._taken_up.add(known)
             if known.state is values.State.OPEN:
                 self._take_up_open(known, now)
-            elif known.resolved_at is not None:
-                if now - known.resolved_at <= self._settings.reopen:
-                    self._closed[known.name] = known.resolved_at
+            elif known.resolved_at is not None and (
+                now - known.resolved_at <= self._settings.reopen
+            ):
+                self._closed[known.name] = known.resolved_at
 
     def observe(self, alerts: Iterable[values.Alert], now: float) -> None:
         """Take in what has arrived up to now; the order within a batch does not matter."""
