@@ -73,12 +73,20 @@ class Writer:
     async def close(
         self, record: values.Record, status: Status, refs: Collection[model.Ref]
     ) -> None:
-        """Bring an object that is over, and its mirrors, to their last status."""
-        if not await self._update(record, status):
-            return
+        """Bring the mirrors of what is over, and then the object, to their last status."""
         for each in list(self._world.incidents.all()):
             if each.name == record.name and each.spec.mirror:
-                await self._update(each, mirrors.mirror(status, each.namespace, refs))
+                shown = mirrors.mirror(status, each.namespace, refs)
+                if not await self._update(each, shown):
+                    return
+        await self._update(record, status)
+
+    async def drop(self, record: values.Record) -> None:
+        """Delete an object that was created and never written, as after a crash."""
+        if self._left > 0:
+            self._left -= 1
+            deleting = self._world.incidents.delete(record)
+            await self._guarded(record.namespace, record.name, deleting)
 
     async def retain(self, now: datetime.datetime) -> None:
         """Delete what is over and old, and mirrors of what is gone."""

@@ -178,6 +178,9 @@ class Incidents:
             status = record.status
             if name in names:
                 continue
+            if not status.title:
+                await self._writer.drop(record)
+                continue
             if status.state is incident_api.State.OPEN:
                 status = self._last_status(name, status, now)
             word = self._writer.word(name)

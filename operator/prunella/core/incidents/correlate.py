@@ -16,6 +16,7 @@ change nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 
@@ -54,6 +55,7 @@ class Correlator:
         self._young: dict[Firing, None] = {}
         self._unlearned: deque[Firing] = deque(maxlen=self._settings.limit)
         self._recent: dict[int, deque[tuple[float, str]]] = {}
+        self._born = itertools.count()
         self._taken_up = taken_up.TakenUp()
         self._taken_up_at: float | None = None
         self._reviewed: float | None = None
@@ -63,7 +65,7 @@ class Correlator:
         self._taken_up_at = now
         for known in sorted(incidents, key=lambda each: (each.last, each.name)):
             self._taken_up.add(known)
-            if known.state is values.State.OPEN:
+            if known.state is values.State.OPEN and known.members:
                 self._take_up_open(known, now)
             elif known.resolved_at is not None and (
                 now - known.resolved_at <= self._settings.reopen
@@ -128,6 +130,7 @@ class Correlator:
             firings = list(old.firings)
             fresh = self._start(name)
             fresh.flaps, fresh.reopened, fresh.counted = old.flaps, old.reopened, old.counted
+            fresh.born = old.born
             for firing in firings:
                 firing.entity = graph.index(firing.fingerprint.series.target)
                 fresh.add(firing)
@@ -246,7 +249,7 @@ class Correlator:
         return chosen
 
     def _start(self, name: str) -> Group:
-        self._open[name] = Group(name, self._graph, self._names)
+        self._open[name] = Group(name, self._graph, self._names, next(self._born))
         return self._open[name]
 
     def _reopen(self, name: str) -> Group:
@@ -304,7 +307,7 @@ class Correlator:
             factor, other = max(rated, key=lambda each: each[0], default=(0.0, one))
             if factor <= self._settings.certain:
                 return
-            one, other = sorted((one, other), key=lambda each: each.onset)
+            one, other = sorted((one, other), key=lambda each: each.born)
             for firing in list(other.firings):
                 other.remove(firing)
                 one.add(firing)

@@ -65,8 +65,11 @@ class Firing:
 class Group:
     """The open incident. ``causes`` maps a cause to its log likelihood against chance."""
 
-    def __init__(self, name: str, graph: topology.Topology, names: cooccurrence.Names) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, graph: topology.Topology, names: cooccurrence.Names, born: int = 0
+    ) -> None:
+        """``born`` counts the incidents: of two that become one, the older keeps its name."""
+        self.name, self.born = name, born
         self.firings: dict[Firing, None] = {}
         self.entities: Counter[int] = Counter()
         self.starts: list[float] = []
