@@ -27,7 +27,8 @@ class _Series:
     labels: Labels
     starts_at: float
     told_at: float
-    sources: set[str]
+    sources: dict[str, Labels]
+    """The labels by which each of those that tell of it knows it."""
     ended_at: float | None = None
     ended_by: str = ""
 
@@ -71,7 +72,7 @@ class Table:
     def _goes_on(self, series: _Series, told: Told) -> bool:
         """Note that a known alert is told as firing; whether that is worth telling."""
         known = told.source in series.sources
-        series.sources.add(told.source)
+        series.sources[told.source] = told.labels
         if series.ended_at is not None:
             return self._again(series, told)
         if known and told.starts_at > series.starts_at and len(series.sources) == 1:
@@ -88,7 +89,7 @@ class Table:
             if not same and told.received - ended < CONTRADICTION_SECONDS:
                 return False
         series.starts_at = told.starts_at if told.starts_at > ended else told.received
-        series.ended_at, series.sources = None, {told.source}
+        series.ended_at, series.sources = None, {told.source: told.labels}
         return True
 
     def _find(self, target: model.Ref, told: Told) -> _Series | None:
@@ -97,7 +98,7 @@ class Table:
             return None
         self._places.move_to_end((target, told.name))
         for each in found:
-            if each.labels == told.labels:
+            if told.labels in (each.labels, each.sources.get(told.source)):
                 return each
         own = frozenset(told.labels)
         for each in found:
@@ -108,7 +109,12 @@ class Table:
 
     def _add(self, target: model.Ref, told: Told) -> _Series:
         series = _Series(
-            target, told.name, told.labels, told.starts_at, told.received, {told.source}
+            target,
+            told.name,
+            told.labels,
+            told.starts_at,
+            told.received,
+            {told.source: told.labels},
         )
         self._places.setdefault((target, told.name), []).append(series)
         self._size += 1
