@@ -149,6 +149,71 @@ class Alertmanager(Model):
     labels: dict[str, str] = {"severity": "critical"}
 
 
+class ServerTls(Model):
+    """TLS of a port of ours; with an authority of clients, only they are let in."""
+
+    cert_file: pathlib.Path
+    key_file: pathlib.Path
+    client_ca_file: pathlib.Path | None = None
+
+
+Seconds = Annotated[float, pydantic.Field(ge=1, le=86_400, allow_inf_nan=False)]
+
+
+class Webhook(Model):
+    """The port that others post to: Alertmanager, and who tells of external changes."""
+
+    enabled: bool = False
+    host: str = "0.0.0.0"  # noqa: S104 - the pod's own network, closed by NetworkPolicy
+    port: Annotated[int, pydantic.Field(ge=0, le=65_535)] = 9095
+    bearer_token_file: pathlib.Path | None = None
+    tls: ServerTls | None = None
+    max_body_bytes: Annotated[int, pydantic.Field(ge=1024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    requests_per_second: Annotated[float, pydantic.Field(gt=0, le=10_000)] = 100.0
+    burst: Annotated[float, pydantic.Field(ge=1, le=10_000)] = 200.0
+    queue: Annotated[int, pydantic.Field(ge=100, le=1_000_000)] = 20_000
+    """Alerts that wait to be looked at; more are answered with 503."""
+    oldest_end_seconds: Seconds = 3600.0
+    """The end of an alert is no news this long after it."""
+    refresh_seconds: Seconds = 600.0
+    """A repeat within this time of the last is not passed on."""
+
+    @pydantic.model_validator(mode="after")
+    def _is_closed(self) -> Self:
+        """Make sure that not everybody can post."""
+        has_client_ca = self.tls is not None and self.tls.client_ca_file is not None
+        if self.enabled and self.bearer_token_file is None and not has_client_ca:
+            raise ValueError("enabled without bearerTokenFile or tls.clientCaFile: give one")
+        return self
+
+
+class Polls(Model):
+    """What is asked every few seconds which alerts are active."""
+
+    sources: tuple[str, ...] | None = None
+    """Metrics sources whose ``/api/v1/alerts`` is asked; by default all."""
+    every_seconds: Seconds = 5.0
+    alertmanager: bool = True
+    """Ask the Alertmanager of the section ``alertmanager``, when it has a URL."""
+    alertmanager_every_seconds: Seconds = 10.0
+    kubernetes: bool = True
+    """Look at Warning Events, and at the conditions of pods that are missing and of nodes."""
+    kubernetes_every_seconds: Seconds = 10.0
+    missing_seconds: Seconds = 30.0
+    """An alert has ended when it was missing from all answers for this time."""
+
+
+class Intake(Model):
+    """What the operator is told of from outside: hints where to look."""
+
+    webhook: Webhook = Webhook()
+    polls: Polls = Polls()
+    ignore: tuple[str, ...] = ("Watchdog", "InfoInhibitor", "PrunellaEscalation")
+    """Names of alerts that tell of nothing that is sick."""
+    service_graph_source: str = "default"
+    """The source of service-graph metrics: who calls whom."""
+
+
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -159,6 +224,7 @@ class Settings(Model):
     """Namespaces to watch; empty means all."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
+    intake: Intake = Intake()
     limits: Limits = Limits()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""

@@ -18,6 +18,9 @@ from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
 from prunella.adapters import heap, sources, telemetry
+from prunella.adapters import topology as topologies
+from prunella.adapters.intake import objects as scenes
+from prunella.adapters.intake import wired as intakes
 from prunella.adapters.kubernetes import (
     client,
     cluster,
@@ -55,6 +58,8 @@ class Live:
     alerts: alertmanager.Alertmanager
     telemetry: telemetry.PrometheusTelemetry
     namespaces: tuple[str, ...]
+    intake: intakes.Wired
+    topology: topologies.KnownTopology
 
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""
@@ -118,14 +123,18 @@ def live(
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
+    own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
+    scene = scenes.ListedScene(api, own_cluster)
+    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
     world = worlds.World(
         clock=clock,
         metrics=rounds.SharedRound(prometheus, clock),
-        cluster=cluster.KubernetesCluster(api, stores, settings.operator_namespace),
+        cluster=own_cluster,
         policies=policies.KubernetesPolicies(api, stores),
         ledger=ledger.KubernetesLedger(api, stores),
         notifier=notifier.KubernetesNotifier(api, clock, socket.gethostname(), alerts.escalate),
         telemetry=own_metrics,
+        findings=intake.findings,
     )
     kopf_registry = handlers.registry(stores.apply, access.connection)
     return Live(
@@ -137,6 +146,10 @@ def live(
         alerts=alerts,
         telemetry=own_metrics,
         namespaces=settings.namespaces,
+        intake=intake,
+        topology=topologies.KnownTopology(
+            scene, stores.namespaces, prometheus, settings.intake.service_graph_source, api
+        ),
     )
 
 

@@ -83,6 +83,30 @@ METRICS: Final = (
         "Answers with series of another namespace than the asker's; those series are dropped.",
     ),
     Metric(
+        "prunella_intake_requests_total",
+        "counter",
+        ("path", "outcome"),
+        "Requests to the intake's port; outcome is accepted, or why nothing was taken.",
+    ),
+    Metric(
+        "prunella_intake_alerts_total",
+        "counter",
+        ("source", "outcome"),
+        "Alerts that were told; outcome is passed on, repeated or ignored.",
+    ),
+    Metric(
+        "prunella_intake_polls_total",
+        "counter",
+        ("source", "outcome"),
+        "Polls for active alerts; outcome is answered or failed.",
+    ),
+    Metric(
+        "prunella_intake_waiting",
+        "gauge",
+        (),
+        "Alerts that were taken in and not looked at yet.",
+    ),
+    Metric(
         "prunella_relist_age_seconds",
         "gauge",
         (),

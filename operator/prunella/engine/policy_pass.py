@@ -50,6 +50,7 @@ class Passes:
                 self._world, self._executor, policy, memory.problem, limits
             )
             await self._reporter.invalid(policy, memory, memory.problem, now)
+            self._tell_gone(policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
         scene = _scene(policy, memory.memory, workloads)
@@ -69,6 +70,7 @@ class Passes:
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
+        self._tell(policy.key, memory.compiled, outcome, now)
         called = await self._take_forward(policy, memory, snapshot, outcome, now)
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
@@ -80,6 +82,23 @@ class Passes:
         """Drop what is kept of a policy that is gone."""
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
+        self._tell_gone(key)
+
+    def _tell(
+        self,
+        key: objects.Key,
+        signals: compiled.Policy,
+        outcome: step.Outcome,
+        now: datetime.datetime,
+    ) -> None:
+        """What has held is a symptom that an incident may be made of."""
+        if self._world.findings is not None:
+            held = step.held(signals, outcome, now)
+            self._world.findings.found(key, outcome.findings, held)
+
+    def _tell_gone(self, key: objects.Key) -> None:
+        if self._world.findings is not None:
+            self._world.findings.forget(key)
 
     def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
         if memory.version == memories.version(policy):

@@ -187,6 +187,14 @@ class Stores:
             kind: _workload_store(kind, on_change) for kind in kinds.WORKLOADS
         }
 
+    def all_workloads(self) -> list[model.Workload]:
+        """The watched workloads of all namespaces."""
+        return [each for store in self.workloads.values() for each in store.all()]
+
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that have watched workloads."""
+        return frozenset(each.ref.namespace for each in self.all_workloads())
+
     def of_kind(self, kind: str) -> Store[Any]:
         """The store of a watched kind."""
         others: dict[str, Store[Any]] = {

@@ -341,6 +341,18 @@ def sickness(
     return decide.UnhealthyTarget(workload, ripe or bad, since, holds[ripest.signal])
 
 
+def held(
+    signals: compiled.Policy, outcome: Outcome, now: datetime.datetime
+) -> dict[onsets.SignalOf, datetime.datetime]:
+    """The onsets of signals that have been Unhealthy for their ``for``, of targets that are."""
+    holds = {signal.name: signal.spec.for_ for signal in signals.signals}
+    return {
+        (signal, target): since
+        for (signal, target), since in outcome.memory.onsets.items()
+        if outcome.verdicts.get(target) is model.Verdict.UNHEALTHY and since + holds[signal] <= now
+    }
+
+
 def _next_check(
     signals: compiled.Policy,
     memory: Memory,
