@@ -77,6 +77,7 @@ async def _operate(
     engine = asyncio.create_task(live.engine.run(relist, relist_seconds))
     waking = asyncio.create_task(live.wake(changed))
     telling = asyncio.create_task(live.intake.run())
+    correlating = asyncio.create_task(live.correlate())
     settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
@@ -90,7 +91,7 @@ async def _operate(
     live.engine.stop()
     live.watch.stop()
     _, late = await asyncio.wait({engine}, timeout=STOP_SECONDS)
-    chores = (waking, telling, settling, watching, asked)
+    chores = (waking, telling, correlating, settling, watching, asked)
     for task in (*late, *chores):
         task.cancel()
     results = await asyncio.gather(engine, *chores, return_exceptions=True)

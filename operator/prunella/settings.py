@@ -14,6 +14,7 @@ import yaml
 from pydantic import alias_generators
 
 from prunella.core.decisions import rules
+from prunella.core.incidents import limits
 
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
@@ -214,6 +215,28 @@ class Intake(Model):
     """The source of service-graph metrics: who calls whom."""
 
 
+_CORRELATION = limits.Settings()
+
+
+class Incidents(Model):
+    """When incidents open, end and are forgotten. Times in seconds."""
+
+    enabled: bool = True
+    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 5.0
+    """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
+    quiet_seconds: Seconds = _CORRELATION.quiet
+    """An incident whose alerts have all ended is resolved after this time."""
+    stale_seconds: Seconds = _CORRELATION.stale
+    """One with alerts that nobody ended, when nothing was heard of it for this time."""
+    reopen_seconds: Seconds = _CORRELATION.reopen
+    """The same alert this long after the resolution opens the incident again."""
+    retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 30 * 86_400.0
+    judged_retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 365 * 86_400.0
+    """For those of which a person has confirmed or rejected a suspect: later ones learn of them."""
+    most_kept: Annotated[int, pydantic.Field(ge=10, le=10_000)] = 500
+    """Resolved incidents that are kept in one namespace, judged ones not counted."""
+
+
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -226,6 +249,7 @@ class Settings(Model):
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
     limits: Limits = Limits()
+    incidents: Incidents = Incidents()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

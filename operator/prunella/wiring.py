@@ -25,6 +25,7 @@ from prunella.adapters.kubernetes import (
     client,
     cluster,
     credentials,
+    incidents,
     ledger,
     notifier,
     policies,
@@ -38,9 +39,11 @@ from prunella.adapters.simulated import world as simulated_world
 from prunella.core import objects
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
+from prunella.core.incidents import limits
 from prunella.core.signals import detect
 from prunella.detectors import absent, burn_rate, learning, threshold
-from prunella.engine import loop
+from prunella.engine import incident_world, loop
+from prunella.engine import incidents as incident_loop
 from prunella.engine import world as worlds
 
 Relist = Callable[[], Awaitable[None]]
@@ -60,6 +63,12 @@ class Live:
     namespaces: tuple[str, ...]
     intake: intakes.Wired
     topology: topologies.KnownTopology
+    incidents: incident_loop.Incidents | None
+
+    async def correlate(self) -> None:
+        """Run the loop of incidents, where it is wanted, until cancelled."""
+        if self.incidents is not None:
+            await self.incidents.run()
 
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""
@@ -101,6 +110,21 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
     )
 
 
+def incident_options(settings: settings_module.Settings) -> incident_world.Options:
+    """What the loop of incidents is told once."""
+    chosen = settings.incidents
+    return incident_world.Options(
+        operator_namespace=settings.operator_namespace,
+        interval=chosen.interval_seconds,
+        correlation=limits.Settings(
+            quiet=chosen.quiet_seconds, stale=chosen.stale_seconds, reopen=chosen.reopen_seconds
+        ),
+        retention=datetime.timedelta(seconds=chosen.retention_seconds),
+        judged_retention=datetime.timedelta(seconds=chosen.judged_retention_seconds),
+        most_kept=chosen.most_kept,
+    )
+
+
 def live(
     settings: settings_module.Settings,
     on_change: store.OnChange,
@@ -126,14 +150,29 @@ def live(
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
     scene = scenes.ListedScene(api, own_cluster)
     intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
+    topology = topologies.KnownTopology(
+        scene, stores.namespaces, prometheus, settings.intake.service_graph_source, api
+    )
+    own_ledger = ledger.KubernetesLedger(api, stores)
+    own_incidents = incidents.KubernetesIncidents(api, stores)
+    around = incident_world.World(
+        clock=clock,
+        incidents=own_incidents,
+        sources=(intake.source,),
+        ledger=own_ledger,
+        cluster=own_cluster,
+        telemetry=own_metrics,
+        topology=topology.current,
+    )
     world = worlds.World(
         clock=clock,
         metrics=rounds.SharedRound(prometheus, clock),
         cluster=own_cluster,
         policies=policies.KubernetesPolicies(api, stores),
-        ledger=ledger.KubernetesLedger(api, stores),
+        ledger=own_ledger,
         notifier=notifier.KubernetesNotifier(api, clock, socket.gethostname(), alerts.escalate),
         telemetry=own_metrics,
+        incidents=own_incidents,
         findings=intake.findings,
     )
     kopf_registry = handlers.registry(stores.apply, access.connection)
@@ -147,9 +186,10 @@ def live(
         telemetry=own_metrics,
         namespaces=settings.namespaces,
         intake=intake,
-        topology=topologies.KnownTopology(
-            scene, stores.namespaces, prometheus, settings.intake.service_graph_source, api
-        ),
+        topology=topology,
+        incidents=incident_loop.Incidents(around, incident_options(settings))
+        if settings.incidents.enabled
+        else None,
     )
 
 

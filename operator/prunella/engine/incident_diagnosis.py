@@ -51,7 +51,7 @@ class Diagnoser:
     async def look(
         self,
         incidents: Sequence[values.Incident],
-        confirmed: Sequence[values.Record],
+        past: Sequence[values.Record],
         spaces: dict[str, Collection[str]],
         now: datetime.datetime,
     ) -> None:
@@ -61,6 +61,8 @@ class Diagnoser:
         for each in incidents:
             self.looked.setdefault(each.id, Looked(now))
         if self._world.surroundings is None or self._world.diagnose is None:
+            for each in incidents:
+                self.looked[each.id].found = diagnosis.Diagnosis(each.suspects)
             return
         due = [each for each in incidents if self._due(each, now)]
         due.sort(key=lambda each: (self.looked[each.id].at or NEVER, -each.last))
@@ -69,7 +71,7 @@ class Diagnoser:
             wanted = frozenset(spaces[incident.id])
             if wanted not in views:
                 views[wanted] = await self._world.surroundings.view(wanted, now)
-            self._judge(incident, views[wanted], confirmed, now)
+            self._judge(incident, views[wanted], past, now)
 
     def _due(self, incident: values.Incident, now: datetime.datetime) -> bool:
         looked = self.looked[incident.id]
@@ -86,7 +88,7 @@ class Diagnoser:
         self,
         incident: values.Incident,
         view: diagnosis.View,
-        confirmed: Sequence[values.Record],
+        past: Sequence[values.Record],
         now: datetime.datetime,
     ) -> None:
         looked = self.looked[incident.id]
@@ -94,7 +96,7 @@ class Diagnoser:
         if self._world.diagnose is None:
             return
         try:
-            looked.found = self._world.diagnose(view, incident, confirmed)
+            looked.found = self._world.diagnose(view, incident, past)
         except Exception:
             # One incident that can't be judged must not end the loop; it is still told of.
             LOG.exception("%s: the diagnosis failed", incident.id)

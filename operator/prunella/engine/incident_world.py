@@ -15,12 +15,12 @@ Links = tuple[topology.Links, topology.Links]
 Topology = Callable[[datetime.datetime], Awaitable[Links]]
 """The topology as it is known at a time; never raises."""
 Diagnose = Callable[[diagnosis.View, values.Incident, Sequence[values.Record]], diagnosis.Diagnosis]
-"""The suspects of an incident in a view; the records are confirmed incidents of before."""
+"""The suspects of an incident in a view; the records are incidents that people have judged."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class World:
-    """The ports of incidents. Without surroundings nothing is diagnosed."""
+    """The ports of incidents. Without surroundings nothing is diagnosed but by topology."""
 
     clock: ports.Clock
     incidents: ports.Incidents
@@ -44,9 +44,9 @@ class Options:
     topology_seconds: float = 30.0
     correlation: limits.Settings = dataclasses.field(default_factory=limits.Settings)
     retention: datetime.timedelta = datetime.timedelta(days=30)
-    confirmed_retention: datetime.timedelta = datetime.timedelta(days=365)
-    """How long incidents with a confirmed suspect are kept: later ones are compared with them."""
+    judged_retention: datetime.timedelta = datetime.timedelta(days=365)
+    """How long those are kept of which a person has judged a suspect: later ones learn of them."""
     most_kept: int = 500
-    """Resolved incidents that are kept in one namespace, confirmed ones not counted."""
+    """Resolved incidents that are kept in one namespace, judged ones not counted."""
     most_writes: int = 10
     """Objects that one round may write; the rest is written in the next ones."""

@@ -202,9 +202,8 @@ def _expired(
         if record.status.state is incident_api.State.OPEN:
             continue
         ended = record.status.resolved_at or record.spec.opened_at
-        confirmed = any(e.mark is incident_api.Mark.CONFIRMED for e in record.status.suspects)
-        if confirmed:
-            if now - ended > options.confirmed_retention:
+        if judged(record):
+            if now - ended > options.judged_retention:
                 yield record
             continue
         over.setdefault(record.namespace, []).append((ended, record))
@@ -213,6 +212,11 @@ def _expired(
         for place, (ended, record) in enumerate(each):
             if place >= options.most_kept or now - ended > options.retention:
                 yield record
+
+
+def judged(record: values.Record) -> bool:
+    """Whether a person has confirmed or rejected a suspect."""
+    return any(e.mark is not incident_api.Mark.SUSPECT for e in record.status.suspects)
 
 
 def known(mains: Mapping[str, values.Record]) -> list[values.Known]:

@@ -83,7 +83,8 @@ class Incidents:
         found = self._correlator.incidents()
         mains = self._writer.mains()
         spaces = {each.id: self._spaces(each) for each in found}
-        await self._diagnoser.look(found, _confirmed(mains.values()), spaces, now)
+        past = [each for each in mains.values() if incident_writer.judged(each)]
+        await self._diagnoser.look(found, past, spaces, now)
         self._writer.begin()
         await self._write(found, mains, now)
         await self._close(found, now)
@@ -208,9 +209,3 @@ class Incidents:
             self._world.telemetry.gauge(
                 "prunella_incidents_open", {"severity": severity.value}, count
             )
-
-
-def _confirmed(records: Collection[values.Record]) -> list[values.Record]:
-    """Incidents of which a person has confirmed a suspect: what later ones are compared with."""
-    confirmed = incident_api.Mark.CONFIRMED
-    return [e for e in records if any(one.mark is confirmed for one in e.status.suspects)]
