@@ -116,6 +116,7 @@ def incident_options(settings: settings_module.Settings) -> incident_world.Optio
     return incident_world.Options(
         operator_namespace=settings.operator_namespace,
         interval=chosen.interval_seconds,
+        namespaces=frozenset(settings.namespaces),
         correlation=limits.Settings(
             quiet=chosen.quiet_seconds, stale=chosen.stale_seconds, reopen=chosen.reopen_seconds
         ),
@@ -138,7 +139,13 @@ def live(
     """
     access = credentials.Credentials(kubeconfig, context)
     api = client.KubeApi(access, settings.kubernetes_threads)
-    stores = store.Stores(on_change, settings.system_namespaces)
+    watched = settings.namespaces
+    home = settings.operator_namespace if watched else ""
+    if home and home not in watched:
+        watched = (*watched, home)
+    else:
+        home = ""
+    stores = store.Stores(on_change, settings.system_namespaces, home)
     clock = clocks.RealClock()
     own_metrics = telemetry.PrometheusTelemetry()
     prometheus = metrics.PrometheusMetrics(
@@ -179,12 +186,12 @@ def live(
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=api,
-        watch=watch.Watch(kopf_registry, handlers.settings(), settings.namespaces),
+        watch=watch.Watch(kopf_registry, handlers.settings(), watched),
         stores=stores,
         metrics=prometheus,
         alerts=alerts,
         telemetry=own_metrics,
-        namespaces=settings.namespaces,
+        namespaces=watched,
         intake=intake,
         topology=topology,
         incidents=incident_loop.Incidents(around, incident_options(settings))

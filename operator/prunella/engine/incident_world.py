@@ -39,6 +39,8 @@ class Options:
     """Periods in seconds."""
 
     operator_namespace: str = "prunella-system"
+    namespaces: frozenset[str] = frozenset()
+    """Those whose alerts count; empty means all. Alerts of no namespace always count."""
     interval: float = 5.0
     """Time between two rounds."""
     topology_seconds: float = 30.0

@@ -78,7 +78,7 @@ class Incidents:
             self._correlator.take_up(incident_writer.known(self._writer.mains()), now.timestamp())
             self._taken_up = True
         drained = await asyncio.gather(*(source.drain() for source in self._world.sources))
-        alerts = [alert for some in drained for alert in some]
+        alerts = [alert for some in drained for alert in some if self._counts(alert)]
         self._correlator.observe(alerts, max(now, self._world.clock.now()).timestamp())
         found = self._correlator.incidents()
         mains = self._writer.mains()
@@ -93,6 +93,11 @@ class Incidents:
             self._retained = now
             await self._writer.retain(now)
         self._gauges()
+
+    def _counts(self, alert: values.Alert) -> bool:
+        """Whether an alert is about what this operator is responsible for."""
+        wanted, place = self._options.namespaces, alert.target.namespace
+        return not wanted or not place or place in wanted
 
     async def _rewire(self, now: datetime.datetime) -> None:
         """Take in a newer topology, every half minute."""
