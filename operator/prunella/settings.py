@@ -7,12 +7,14 @@ anew when they change.
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella.core.changes import kinds as journalled
+from prunella.core.changes import noise, retention
 from prunella.core.decisions import rules
 from prunella.core.incidents import limits
 
@@ -237,6 +239,57 @@ class Incidents(Model):
     """Resolved incidents that are kept in one namespace, judged ones not counted."""
 
 
+_RETENTION = retention.Retention()
+
+
+class Retention(Model):
+    """How much of the journal is kept; what an open incident refers to is kept beside it."""
+
+    age_seconds: Annotated[float, pydantic.Field(ge=3600)] = _RETENTION.age.total_seconds()
+    per_object: Annotated[int, pydantic.Field(ge=1, le=1000)] = _RETENTION.per_object
+    total: Annotated[int, pydantic.Field(ge=100, le=100_000)] = _RETENTION.total
+
+
+class Journal(Model):
+    """The change journal: which kinds, what is noise, how long."""
+
+    enabled: bool = True
+    kinds: dict[str, bool] = dict.fromkeys(journalled.BY_NAME, True)
+    """Kinds by name; one that is not named here is journalled."""
+    values_of: tuple[str, ...] = ()
+    """Kinds beyond the role ``view`` whose values are kept: who reads Changes may read them."""
+    ignored_annotations: tuple[str, ...] = noise.IGNORED_ANNOTATIONS
+    autoscalers: tuple[str, ...] = noise.AUTOSCALERS
+    """Field managers whose writes of ``spec.replicas`` are scaling."""
+    ignored_objects: tuple[str, ...] = noise.IGNORED_OBJECTS
+    retention: Retention = Retention()
+    relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
+    """Time between two lists of all journalled kinds."""
+
+    @pydantic.field_validator("kinds")
+    @classmethod
+    def _kinds_are_known(cls, value: dict[str, bool]) -> dict[str, bool]:
+        return _known(value)
+
+    @pydantic.field_validator("values_of")
+    @classmethod
+    def _values_are_of_known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known(value)
+
+
+Names = TypeVar("Names", dict[str, bool], tuple[str, ...])
+
+
+def _known(names: Names) -> Names:
+    """Make sure that kinds are those that can be journalled."""
+    unknown = [name for name in names if name not in journalled.BY_NAME]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} can't be journalled; known are {', '.join(journalled.BY_NAME)}"
+        )
+    return names
+
+
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -250,6 +303,7 @@ class Settings(Model):
     intake: Intake = Intake()
     limits: Limits = Limits()
     incidents: Incidents = Incidents()
+    journal: Journal = Journal()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

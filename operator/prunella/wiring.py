@@ -9,11 +9,12 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import datetime
+import logging
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from prunella import handlers
+from prunella import handlers, ports
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
@@ -26,6 +27,7 @@ from prunella.adapters.kubernetes import (
     cluster,
     credentials,
     incidents,
+    kinds,
     ledger,
     notifier,
     policies,
@@ -33,10 +35,13 @@ from prunella.adapters.kubernetes import (
     store,
     watch,
 )
+from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import objects
+from prunella.core.changes import entry, noise, retention
+from prunella.core.changes import kinds as journalled
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
 from prunella.core.incidents import limits
@@ -46,6 +51,8 @@ from prunella.engine import incident_world, loop
 from prunella.engine import incidents as incident_loop
 from prunella.engine import world as worlds
 
+LOG = logging.getLogger(__name__)
+HOME_SECONDS = 15.0
 Relist = Callable[[], Awaitable[None]]
 
 
@@ -61,19 +68,57 @@ class Live:
     alerts: alertmanager.Alertmanager
     telemetry: telemetry.PrometheusTelemetry
     namespaces: tuple[str, ...]
+    home: str
     intake: intakes.Wired
     topology: topologies.KnownTopology
     incidents: incident_loop.Incidents | None
+    registry: handlers.Registry
+    journal: recorder.Recorder | None
 
     async def correlate(self) -> None:
         """Run the loop of incidents, where it is wanted, until cancelled."""
-        if self.incidents is not None:
-            await self.incidents.run()
+        if self.incidents is None:
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.incidents.run())
+            if self._home_is_unwatched:
+                group.create_task(self._keep_home())
+
+    @property
+    def _home_is_unwatched(self) -> bool:
+        """Whether incidents of several namespaces are kept where nothing is watched."""
+        return bool(self.namespaces) and self.home not in self.namespaces
+
+    async def _keep_home(self) -> None:
+        """List the operator's own incidents anew: people may have said a word on them."""
+        while True:
+            await asyncio.sleep(HOME_SECONDS)
+            try:
+                await relist.relist_kind(self.api, self.stores, kinds.INCIDENT, self.home)
+            except ports.ClusterError as error:
+                LOG.warning("can't list incidents in %s: %s", self.home, error)
 
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""
         await relist.relist(self.api, self.stores, self.namespaces)
+        if self.incidents is not None and self._home_is_unwatched:
+            await relist.relist_kind(self.api, self.stores, kinds.INCIDENT, self.home)
         await heap.give_back()
+
+    async def begin_journal(self) -> None:
+        """Read the journal and have its kinds watched, before the watch starts.
+
+        Raises ClusterError.
+        """
+        if self.journal is not None:
+            watched = await self.journal.begin()
+            handlers.watch_changes(self.registry, watched, self.journal.apply)
+            await heap.give_back()
+
+    async def keep_journal(self) -> None:
+        """Write the journal, until cancelled."""
+        if self.journal is not None:
+            await self.journal.run()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""
@@ -126,6 +171,31 @@ def incident_options(settings: settings_module.Settings) -> incident_world.Optio
     )
 
 
+def journal_options(settings: settings_module.Settings) -> recorder.Options:
+    """What the journal is told once."""
+    chosen = settings.journal
+    return recorder.Options(
+        kinds=tuple(kind for kind in journalled.ALL if chosen.kinds.get(kind.name, True)),
+        namespaces=settings.namespaces,
+        closed_namespaces=settings.system_namespaces,
+        journalling=entry.Journalling(
+            noise=noise.Noise(
+                annotations=chosen.ignored_annotations,
+                autoscalers=chosen.autoscalers,
+                objects=chosen.ignored_objects,
+            ),
+            values_of=frozenset(chosen.values_of),
+            home=settings.operator_namespace,
+        ),
+        retention=retention.Retention(
+            age=datetime.timedelta(seconds=chosen.retention.age_seconds),
+            per_object=chosen.retention.per_object,
+            total=chosen.retention.total,
+        ),
+        relist_seconds=chosen.relist_seconds,
+    )
+
+
 def live(
     settings: settings_module.Settings,
     on_change: store.OnChange,
@@ -139,13 +209,7 @@ def live(
     """
     access = credentials.Credentials(kubeconfig, context)
     api = client.KubeApi(access, settings.kubernetes_threads)
-    watched = settings.namespaces
-    home = settings.operator_namespace if watched else ""
-    if home and home not in watched:
-        watched = (*watched, home)
-    else:
-        home = ""
-    stores = store.Stores(on_change, settings.system_namespaces, home)
+    stores = store.Stores(on_change, settings.system_namespaces)
     clock = clocks.RealClock()
     own_metrics = telemetry.PrometheusTelemetry()
     prometheus = metrics.PrometheusMetrics(
@@ -183,20 +247,24 @@ def live(
         findings=intake.findings,
     )
     kopf_registry = handlers.registry(stores.apply, access.connection)
+    journal = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=api,
-        watch=watch.Watch(kopf_registry, handlers.settings(), watched),
+        watch=watch.Watch(kopf_registry, handlers.settings(), settings.namespaces),
         stores=stores,
         metrics=prometheus,
         alerts=alerts,
         telemetry=own_metrics,
-        namespaces=watched,
+        namespaces=settings.namespaces,
+        home=settings.operator_namespace,
         intake=intake,
         topology=topology,
         incidents=incident_loop.Incidents(around, incident_options(settings))
         if settings.incidents.enabled
         else None,
+        registry=kopf_registry,
+        journal=journal if settings.journal.enabled else None,
     )
 
 

@@ -165,12 +165,9 @@ class Store(Generic[T]):
 class Stores:
     """The stores of all watched kinds."""
 
-    def __init__(
-        self, on_change: OnChange, closed_namespaces: Collection[str] = (), home: str = ""
-    ) -> None:
-        """Workloads of ``closed_namespaces`` are not kept, and of ``home`` only incidents are."""
+    def __init__(self, on_change: OnChange, closed_namespaces: Collection[str] = ()) -> None:
+        """Workloads of ``closed_namespaces`` are not kept."""
         self._closed = frozenset(closed_namespaces)
-        self._home = home
         self.policies: Store[objects.Policy] = Store(
             kinds.POLICY.name,
             parse.policy,
@@ -209,8 +206,6 @@ class Stores:
 
     def keeps(self, kind: str, namespace: str) -> bool:
         """Whether objects of a kind are kept from a namespace."""
-        if namespace == self._home and kind != kinds.INCIDENT.name:
-            return False
         return kind not in kinds.WORKLOADS or namespace not in self._closed
 
     def apply(self, kind: str, event: Mapping[str, Any]) -> None:

@@ -140,7 +140,7 @@ WAITS = [
 def test_symptoms_wait_for_the_cause(
     incident: causes.OpenIncident,
     records: tuple[objects.Record, ...],
-    waits: bool,  # noqa: FBT001 - a column of the table
+    waits: bool,
 ) -> None:
     """One remediation for each cause, not one for each symptom."""
     answer = guards.waits_for_the_cause(builders.case(incidents=(incident,), records=records))
