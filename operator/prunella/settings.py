@@ -290,6 +290,21 @@ def _known(names: Names) -> Names:
     return names
 
 
+class Diagnosis(Model):
+    """What is looked at to name the cause of an incident. Lengths are in seconds."""
+
+    enabled: bool = True
+    objects: bool = True
+    """List pods, Events, claims and autoscalers of what is sick; off: only what is watched."""
+    measurements: bool = True
+    """Ask the source of service-graph metrics for latency and errors of calls."""
+    usual_seconds: Annotated[float, pydantic.Field(ge=60, le=86_400)] = 1800.0
+    recent_seconds: Annotated[float, pydantic.Field(ge=15, le=3600)] = 60.0
+    step_seconds: Annotated[float, pydantic.Field(ge=1, le=300)] = 10.0
+    rate_seconds: Annotated[float, pydantic.Field(ge=10, le=3600)] = 60.0
+    """What rates are taken over: at least two scrapes."""
+
+
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -301,6 +316,7 @@ class Settings(Model):
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
+    diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
     incidents: Incidents = Incidents()
     journal: Journal = Journal()

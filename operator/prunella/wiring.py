@@ -18,7 +18,7 @@ from prunella import handlers, ports
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import heap, sources, telemetry
+from prunella.adapters import diagnosing, heap, sources, telemetry
 from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
@@ -45,6 +45,7 @@ from prunella.core.changes import kinds as journalled
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
 from prunella.core.incidents import limits
+from prunella.core.incidents.diagnosis import diagnose
 from prunella.core.signals import detect
 from prunella.detectors import absent, burn_rate, learning, threshold
 from prunella.engine import incident_world, loop
@@ -219,6 +220,8 @@ def live(
         settings.alertmanager, clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
+    recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
+    journal = recording.journal if settings.journal.enabled else None
     scene = scenes.ListedScene(api, own_cluster)
     intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
     topology = topologies.KnownTopology(
@@ -226,6 +229,9 @@ def live(
     )
     own_ledger = ledger.KubernetesLedger(api, stores)
     own_incidents = incidents.KubernetesIncidents(api, stores)
+    surroundings = diagnosing.wire(
+        settings, api, journal, lambda: recording.watched, topology.current, prometheus
+    )
     around = incident_world.World(
         clock=clock,
         incidents=own_incidents,
@@ -234,6 +240,9 @@ def live(
         cluster=own_cluster,
         telemetry=own_metrics,
         topology=topology.current,
+        surroundings=surroundings,
+        diagnose=diagnose.diagnose if surroundings is not None else None,
+        journal=journal,
     )
     world = worlds.World(
         clock=clock,
@@ -247,7 +256,6 @@ def live(
         findings=intake.findings,
     )
     kopf_registry = handlers.registry(stores.apply, access.connection)
-    journal = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=api,
@@ -264,7 +272,7 @@ def live(
         if settings.incidents.enabled
         else None,
         registry=kopf_registry,
-        journal=journal if settings.journal.enabled else None,
+        journal=recording if settings.journal.enabled else None,
     )
 
 

@@ -72,8 +72,14 @@ class LiveSurroundings:
         measured: Measured | None = None,
         journalled: Callable[[], Collection[str]] = frozenset,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        lists: bool = True,
     ) -> None:
-        """``journalled`` gives the kinds whose objects the journal has all seen."""
+        """``journalled`` gives the kinds whose objects the journal has all seen.
+
+        Without ``lists`` nothing is asked of the API server: only what is watched is in a view.
+        """
+        self._lists = lists
         self._looks = looks.Looks(api, clock)
         self._journal = journal
         self._topology_of = topology_of
@@ -111,7 +117,7 @@ class LiveSurroundings:
     ) -> tuple[dict[model.Ref, Mapping[str, Any]], frozenset[str]]:
         """Objects, and the kinds that were seen whole in all of the namespaces."""
         journalled = frozenset(self._journalled()) if self._journal else frozenset()
-        wanted = list(_wanted(sorted(namespaces), journalled))
+        wanted = _wanted(sorted(namespaces), journalled) if self._lists else []
         listed = await self._looks.all(wanted)
         objects: dict[model.Ref, Mapping[str, Any]] = {}
         if self._journal is not None:

@@ -56,6 +56,8 @@ class Recorder:
         )
         self._snapshots = snapshots.Snapshots(kube, options.journalling.home)
         self._absent: dict[str, int] = {}
+        self.watched: frozenset[str] = frozenset()
+        """Names of the kinds whose objects have all been seen."""
 
     def _manifests(self, namespaces: Any) -> Mapping[Any, Mapping[str, object]]:
         return self._sights.manifests(namespaces)
@@ -71,6 +73,7 @@ class Recorder:
         for taken_at, seen in await self._snapshots.load(namespaces):
             self._sights.restore(seen, taken_at)
         watched = [kind for kind in self._options.kinds if await self._list(kind)]
+        self.watched = frozenset(kind.name for kind in watched)
         _log.info("journalling %s", ", ".join(kind.name for kind in watched))
         return watched
 

@@ -65,11 +65,11 @@ def variables(
         entry = read.text(reference, "key")
         found = read.text(config.get(holder), "data", entry)
         if found:
-            yield key, holder, f"data.{entry}", found
+            yield key, holder, faults.child("data", entry), found
     for each in read.items(container, "envFrom"):
         holder = model.Ref("ConfigMap", workload.namespace, read.text(each, "configMapRef", "name"))
         for entry, found in read.labels(config.get(holder), "data").items():
-            yield read.text(each, "prefix") + entry, holder, f"data.{entry}", found
+            yield read.text(each, "prefix") + entry, holder, faults.child("data", entry), found
 
 
 def parse(variable: str, text: str, namespace: str) -> tuple[model.Ref, int | None, bool] | None:

@@ -17,6 +17,7 @@ LOOK_BACK = 3600.0
 """Seconds before the first symptom from which a change alone may be suspected."""
 SKEW = 5.0
 """Seconds by which clocks may differ: a change is not after a symptom within them."""
+NOBODY = "no workload is touched by it"
 _NEAR = 120.0
 _SHOWN = 3
 _LONG = 120
@@ -54,6 +55,8 @@ def _touch(scene: Scene, change: Change) -> Touch:
     hurts = relations.touched(scene, change)
     if spec.class_ is change_api.Class.EXTERNAL:
         return Touch(change, at, "", CauseKind.EXTERNAL, fields.PLAUSIBLE, "", hurts)
+    if not hurts and relations.is_known(change.object):
+        return Touch(change, at, "", CauseKind.UNKNOWN, fields.HARMLESS, NOBODY, hurts)
     if spec.verb is not change_api.Verb.MODIFIED:
         kind = fields.effect(change.object.kind, change_api.FieldChange(path="spec")).cause_kind
         return Touch(change, at, "", kind, _whole(change), "", hurts)
@@ -67,12 +70,22 @@ def _touch(scene: Scene, change: Change) -> Touch:
     return Touch(change, at, most.field.path, most.cause_kind, danger, most.reason, hurts)
 
 
+_CREATED = {
+    "NetworkPolicy": fields.DANGEROUS,
+    "ResourceQuota": fields.DANGEROUS,
+    "LimitRange": fields.DANGEROUS,
+    "AuthorizationPolicy": fields.DANGEROUS,
+    "HorizontalPodAutoscaler": fields.PLAUSIBLE,
+    "ScaledObject": fields.PLAUSIBLE,
+}
+"""Kinds that take something away by being there."""
+
+
 def _whole(change: Change) -> float:
     """How dangerous it is that an object came or went."""
     if change.spec.verb is change_api.Verb.DELETED:
         return fields.DANGEROUS
-    restrictive = ("NetworkPolicy", "ResourceQuota", "LimitRange", "AuthorizationPolicy")
-    return fields.DANGEROUS if change.object.kind in restrictive else fields.UNLIKELY
+    return _CREATED.get(change.object.kind, fields.UNLIKELY)
 
 
 def closeness(before: float) -> float:

@@ -67,3 +67,8 @@ def container_path(container: str, rest: str = "", *, init: bool = False) -> str
     """The path of a container in a workload, with a field of it."""
     path = f"spec.template.spec.{'initContainers' if init else 'containers'}[name={container}]"
     return f"{path}.{rest}" if rest else path
+
+
+def child(path: str, key: str) -> str:
+    """The path of an entry of a map, in brackets where its key would be read as several."""
+    return f"{path}[{key}]" if any(letter in key for letter in "./[]") else f"{path}.{key}"

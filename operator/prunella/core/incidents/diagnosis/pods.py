@@ -123,7 +123,7 @@ def _configuration(each: State, reason: str, message: str) -> Fault:
         what = _KINDS[absent[1]] if absent else key[2] if key else ""
         name = absent[2] if absent else key[3] if key else ""
         kind = CauseKind.ACCESS if what == "Secret" else kind
-        field = "" if absent else f"data.{key[1]}" if key else ""
+        field = "" if absent else faults.child("data", key[1]) if key else ""
         sides = [Side(model.Ref(what, each.workload.namespace, name), (field,), kind)]
     return Fault(
         each.workload, each.path("env"), kind, "pod", told, faults.SURE,

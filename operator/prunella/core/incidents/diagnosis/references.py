@@ -124,7 +124,7 @@ def _entry(scene: Scene, workload: model.Ref, needed: read.Raw, path: str) -> It
     ):
         told, field = (
             f"{workload} needs key {key} of ConfigMap {name}, which has none",
-            f"data.{key}",
+            faults.child("data", key),
         )
     else:
         return

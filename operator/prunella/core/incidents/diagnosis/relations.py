@@ -33,6 +33,11 @@ def related(scene: Scene, ref: model.Ref) -> Refs:
     return found(scene, ref) if found is not None else NONE
 
 
+def is_known(ref: model.Ref) -> bool:
+    """Whether it is known whom objects of this kind touch."""
+    return ref.kind in _RULES
+
+
 def _crowds(change: Change) -> bool:
     """Whether a change may take room from others on its nodes: new pods, fewer limits."""
     if change.spec.verb is change_api.Verb.CREATED:

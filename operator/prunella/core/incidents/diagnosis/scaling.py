@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prunella.api.incident import CauseKind
 from prunella.core import model
-from prunella.core.incidents.diagnosis import faults, read
+from prunella.core.incidents.diagnosis import faults, fields, read
 from prunella.core.incidents.diagnosis.faults import Fault, Side
 from prunella.core.incidents.diagnosis.scene import Scene
 
@@ -59,7 +59,13 @@ def _scaler(scene: Scene, scaler: model.Ref, raw: read.Raw) -> Iterator[Fault]:
         return
     limited, active = read.condition(raw, "ScalingLimited"), read.condition(raw, "ScalingActive")
     current, most = read.whole(raw, "status", "currentReplicas"), _most(raw)
-    if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
+    had = _had(scene, aim)
+    if most is not None and had is not None and had > most:
+        yield _fault(
+            scaler, "spec.maxReplicas", f"lets {aim} have {most} replicas, which had {had} before",
+            faults.LIKELY, frozenset({aim}), raw, "AbleToScale",
+        )  # fmt: skip
+    elif limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
         yield _fault(
             scaler, "spec.maxReplicas",
             f"holds {aim} at maxReplicas {most} (now {current}) though its metric asks for more",
@@ -73,8 +79,20 @@ def _scaler(scene: Scene, scaler: model.Ref, raw: read.Raw) -> Iterator[Fault]:
         )  # fmt: skip
 
 
+def _had(scene: Scene, workload: model.Ref) -> int | None:
+    """The replicas that a workload had before they were last lowered; None when nobody did."""
+    for change in reversed(scene.view.changes):
+        for field in change.spec.fields:
+            if change.object == workload and field.path == "spec.replicas":
+                old, new = fields.number(field.old), fields.number(field.new)
+                lowered = old is not None and new is not None and new < old
+                return int(old) if lowered and old is not None else None
+    return None
+
+
 def _most(raw: read.Raw) -> int | None:
-    return read.whole(raw, "spec", "maxReplicas")
+    found = read.whole(raw, "spec", "maxReplicas")
+    return read.whole(raw, "spec", "maxReplicaCount") if found is None else found
 
 
 def _fault(

@@ -10,7 +10,7 @@ import numpy as np
 from prunella.core import model
 from prunella.core.incidents import anomalies, suspects, values
 from prunella.core.incidents.diagnosis import measurements, relations
-from prunella.core.incidents.diagnosis.scene import Scene
+from prunella.core.incidents.diagnosis.scene import WORKLOADS, Scene
 
 HOPS = 5
 """How far up the callers a fault is followed."""
@@ -128,5 +128,6 @@ def explained(symptom: Symptom, target: model.Ref, reached: Reach) -> float:
     best = max((reached.get(each, 0.0) for each in symptom.places), default=0.0)
     if not best and symptom.target.kind == "Namespace":
         name = symptom.target.name
-        return 0.5 if any(each.namespace == name for each in reached) else 0.0
+        inside = (each for each in reached if each.kind in WORKLOADS)
+        return 0.5 if any(each.namespace == name for each in inside) else 0.0
     return best
