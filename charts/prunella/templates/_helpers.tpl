@@ -90,6 +90,8 @@ alertmanager:
   {{- end }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+incidents:
+  {{- toYaml .Values.incidents | nindent 2 }}
 journal:
   {{- toYaml .Values.journal | nindent 2 }}
 {{ toYaml .Values.operator }}

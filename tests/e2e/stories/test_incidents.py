@@ -89,3 +89,86 @@ def test_alerts_are_one_incident(story: Story) -> None:
     end(story, fired)
     over = status(story, state="Resolved")
     assert 0 == over["members"][0]["firing"]
+
+
+COMMIT = "4f2a9c1d"
+HEALTHY = 40
+
+
+def calling(name: str, callee: str, namespace: str) -> Document:
+    """A workload that has the address of another in its environment, and is served itself."""
+    made = manifests.workload(name, "v1", replicas=1)
+    address = {"name": "CHECKOUT_ADDR", "value": f"{callee}.{namespace}.svc.cluster.local:8080"}
+    made["spec"]["template"]["spec"]["containers"][0]["env"] = [address]
+    return made
+
+
+def service(name: str) -> Document:
+    """A Service of a workload."""
+    ports = [{"port": 8080, "targetPort": 8080}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": ports},
+    }
+
+
+def released(name: str, tag: str, commit: str) -> Document:
+    """A workload as a pipeline releases it: with the commit on its pods."""
+    made = manifests.workload(name, tag)
+    made["spec"]["template"]["metadata"]["annotations"] = {"app.kubernetes.io/commit": commit}
+    return made
+
+
+def on_cause(name: str) -> Document:
+    """A policy that rolls a Deployment back when an incident names its release as the cause."""
+    trigger = {"incident": {"causeKind": ["Release"], "confidence": "High", "changeWithin": "30m"}}
+    return manifests.policy(name, {"rollback": {}}, trigger=trigger, verify={"within": "2m"})
+
+
+def test_a_bad_release_among_healthy_ones(story: Story) -> None:
+    """Given a bad release among 40 workloads that call it, when 300 alerts fire, then one incident
+
+    names Deployment, revision, commit and field, and one rollback heals it; symptoms wait.
+    """
+    callers = [f"web-{number:02}" for number in range(HEALTHY)]
+    story.apply(service("checkout"), released("checkout", "v1", "0badc0de"))
+    story.apply(*(calling(each, "checkout", story.namespace) for each in callers))
+    for each in ("checkout", callers[-1]):
+        story.rolled_out(each)
+    story.reported("checkout", below=0.05)
+    operator = story.start_operator()
+    story.apply(
+        on_cause("checkout"),
+        manifests.policy(callers[0], {"restart": {}}, signal=manifests.errors(held="5s")),
+    )
+    story.becomes("checkout", "Healthy")
+    time.sleep(15)
+
+    story.apply(released("checkout", "v2-bad", COMMIT))
+    story.annotate_pods(callers[0], errors="0.5")
+    fired = [alert(story, "HighErrorRate", "checkout", pod=f"c{n}") for n in range(20)]
+    fired += [
+        alert(story, "HighErrorRate", caller, code=f"50{n}") for caller in callers for n in range(7)
+    ]
+    story.rolled_out("checkout")
+    post(story, fired)
+
+    record = story.phase("checkout", "Succeeded", 240)
+
+    (incident,) = incidents(story)
+    told = incident["status"]
+    suspect = told["suspects"][0]
+    print(story.prunella("why", incident["metadata"]["name"], "-n", story.namespace))
+    print(story.prunella("incidents", "-n", story.namespace))
+    assert (300, "Open") == (told["alerts"], told["state"])
+    assert ("Deployment", "checkout") == (suspect["object"]["kind"], suspect["object"]["name"])
+    assert suspect["field"].endswith("image")
+    assert COMMIT in suspect["summary"]
+    assert incident["metadata"]["name"] == record["spec"]["incident"]
+    assert ("rollback", "v1") == (record["spec"]["action"], story.image("checkout"))
+    assert [f"{story.namespace}/{record['metadata']['name']}"] == told["remediations"]
+    assert 1 == len(story.writes("checkout"))
+    assert [] == story.writes(callers[0])
+    assert operator.running
