@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import datetime
+import functools
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -148,7 +149,10 @@ def live(
         namespaces=settings.namespaces,
         intake=intake,
         topology=topologies.KnownTopology(
-            scene, stores.namespaces, prometheus, settings.intake.service_graph_source, api
+            scene,
+            stores.namespaces,
+            functools.partial(prometheus.query_whole, settings.intake.service_graph_source),
+            api,
         ),
     )
 
