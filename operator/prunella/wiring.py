@@ -14,7 +14,7 @@ import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from prunella import handlers
+from prunella import handlers, ports
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
@@ -161,6 +161,7 @@ def simulated(
     world: simulated_world.World,
     settings: settings_module.Settings | None = None,
     guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
+    findings: ports.Findings | None = None,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
     options = options_of(settings or settings_module.Settings())
@@ -173,6 +174,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            findings=findings,
         ),
         dataclasses.replace(options, guards=guards),
     )
