@@ -1,0 +1,388 @@
+"""The call graph, evaluated once a second: which calls succeed and how long they take.
+
+First the requests flow down from the users to the data stores; every pod's share is known then.
+Then time and errors travel up again: a caller waits for its callees, holds one of its workers
+meanwhile, and fails where a call that it needs has failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping
+
+from lab.shop import chaos, flags, queueing
+from lab.shop.kubelet import PodRecord
+from lab.shop.network import REFUSED, TIMEOUT, Network, Route
+from lab.shop.objects import Object, Picture, workload_of
+from lab.shop.profiles import NO_EFFECT, Call, Catalogue, Effect, Profile
+
+USERS = "load-generator"
+TIMEOUT_VARIABLE = "CALL_TIMEOUT_MS"
+DEFAULT_TIMEOUT = 3.0
+DEFAULT_POOL = 20
+_WIRE = 0.0005
+"""Seconds that a call spends on the network."""
+_QUICK = 0.002
+"""Seconds until a refusal is known."""
+
+
+@dataclasses.dataclass(slots=True)
+class Flow:
+    """What goes through one pod in this second."""
+
+    record: PodRecord
+    profile: Profile
+    variables: Mapping[str, str]
+    effect: Effect
+    cores: float
+    """What requests can have of the CPU."""
+    contention: float = 1.0
+    """How much longer computing takes because the node is full."""
+    arrivals: float = 0.0
+    success: float = 1.0
+    latency: float = 0.0
+    failure_latency: float = 0.0
+    served: float = 1.0
+    response: float = 0.0
+    edges: list[Edge] = dataclasses.field(default_factory=list)
+
+    @property
+    def uid(self) -> str:
+        """The pod's uid."""
+        return str(self.record.pod["metadata"]["uid"])
+
+    @property
+    def cpu_work(self) -> float:
+        """Core-seconds for one request."""
+        return self.profile.cpu * self.effect.cpu_factor
+
+    @property
+    def in_flight(self) -> float:
+        """Requests at the same time, on average."""
+        return self.arrivals * self.latency
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Where a share of an edge's calls lands, and how it ends there."""
+
+    flow: Flow | None
+    weight: float
+    failure: str | None
+
+
+@dataclasses.dataclass(slots=True)
+class Edge:
+    """The calls of one caller (a pod, or the users) to one of its callees."""
+
+    caller: Flow | None
+    call: Call
+    timeout: float
+    rate: float
+    targets: list[Target]
+    success: float = 1.0
+    latency: float = 0.0
+    failure_latency: float = 0.0
+    outcomes: list[tuple[float, float, float]] = dataclasses.field(default_factory=list)
+    """For each target: share of success, seconds of a good call, seconds of a bad one."""
+    kept: float = 1.0
+    """What the caller's own pool and full callees leave of the success."""
+    refused: float = 0.0
+    """Share of connections that a full callee turns away."""
+    pool_wait: float = 0.0
+    pool_used: float = 0.0
+    pool_size: int = 0
+
+
+@dataclasses.dataclass(slots=True)
+class Graph:
+    """One shop's flows in this second."""
+
+    shop: str
+    flows: dict[str, Flow]
+    """By the pod's uid."""
+    users: Edge
+
+    def edges(self) -> Iterator[Edge]:
+        """Every edge, the users' first."""
+        yield self.users
+        for flow in self.flows.values():
+            yield from flow.edges
+
+
+@dataclasses.dataclass(slots=True)
+class Memory:
+    """What the last second left for this one; by uid, or by uid and callee."""
+
+    served: dict[str, float] = dataclasses.field(default_factory=dict)
+    success: dict[tuple[str, str], float] = dataclasses.field(default_factory=dict)
+    routes: dict[tuple[str, str], Route] = dataclasses.field(default_factory=dict)
+    signature: object = None
+
+
+@functools.lru_cache(maxsize=8)
+def order(names: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
+    """Services so that every caller comes before its callees (Kahn, 1962)."""
+    callees = dict(names)
+    waits = dict.fromkeys(callees, 0)
+    for targets in callees.values():
+        for each in targets:
+            waits[each] += 1
+    ready = [name for name, count in waits.items() if count == 0]
+    found: list[str] = []
+    while ready:
+        name = ready.pop()
+        found.append(name)
+        for each in callees[name]:
+            waits[each] -= 1
+            if waits[each] == 0:
+                ready.append(each)
+    return tuple(found)
+
+
+class Evaluation:
+    """Evaluates the shops of a lab, second after second."""
+
+    def __init__(self, picture: Picture, network: Network, catalogue: Catalogue) -> None:
+        self._picture = picture
+        self._network = network
+        self._catalogue = catalogue
+        self._memory: dict[str, Memory] = {}
+        services = catalogue.services.items()
+        self._order = order(tuple((name, tuple(c.to for c in p.calls)) for name, p in services))
+
+    def evaluate(self, shop: str, flows: list[Flow], rate: float) -> Graph:
+        """One second of a shop whose users ask ``rate`` requests."""
+        memory = self._memory.setdefault(shop, Memory())
+        self._refresh_routes(memory, flows)
+        graph = Graph(shop, {each.uid: each for each in flows}, self._users(shop, rate))
+        by_service: dict[str, list[Flow]] = {name: [] for name in self._order}
+        for each in flows:
+            by_service[each.profile.name].append(each)
+        self._aim(graph, memory, graph.users, None)
+        for name in self._order:
+            for flow in by_service[name]:
+                flow.arrivals += flow.profile.drives / len(by_service[name])
+                self._send(graph, memory, flow)
+        self._limit_connections(graph)
+        for name in reversed(self._order):
+            for flow in by_service[name]:
+                self._answer(flow)
+        self._finish(graph.users)
+        self._remember(memory, flows)
+        return graph
+
+    def _users(self, shop: str, rate: float) -> Edge:
+        plan = self._catalogue.load
+        call = Call(plan.to, plan.address.replace("${SHOP}", shop))
+        return Edge(None, call, plan.patience, rate, [])
+
+    def _refresh_routes(self, memory: Memory, flows: list[Flow]) -> None:
+        signature = (self._picture.network_version, frozenset(each.uid for each in flows))
+        if signature != memory.signature:
+            memory.routes.clear()
+            memory.signature = signature
+
+    def _send(self, graph: Graph, memory: Memory, flow: Flow) -> None:
+        """The calls that a pod makes for the requests that reached it.
+
+        Calls of every request are made one after another, so a failed one keeps the others back.
+        """
+        timeout = _milliseconds(flow.variables.get(TIMEOUT_VARIABLE), DEFAULT_TIMEOUT)
+        going = flow.arrivals * memory.served.get(flow.uid, 1.0)
+        for call in flow.profile.calls:
+            callee = self._catalogue.services[call.to]
+            times = call.rate * (flow.effect.queries if callee.data else 1.0)
+            edge = Edge(flow, call, timeout, going * times, [])
+            flow.edges.append(edge)
+            self._aim(graph, memory, edge, flow.record.pod)
+            if call.required and call.rate >= 1:
+                going *= memory.success.get((flow.uid, call.to), 1.0) ** times
+
+    def _aim(self, graph: Graph, memory: Memory, edge: Edge, pod: Object | None) -> None:
+        """Resolve an edge's address and share its calls among the endpoints."""
+        call = edge.call
+        address = edge.caller.variables.get(call.address, "") if edge.caller else call.address
+        key = (edge.caller.uid if edge.caller else "", address)
+        route = memory.routes.get(key)
+        if route is None:
+            route = memory.routes[key] = self._network.route(pod, address)
+        if route.failure is not None:
+            edge.targets.append(Target(None, 1.0, route.failure))
+            return
+        weight = 1.0 / len(route.endpoints)
+        for each in route.endpoints:
+            uid = each.pod["metadata"]["uid"] if each.pod else ""
+            flow = graph.flows.get(uid)
+            failure = each.failure or (None if flow else REFUSED)
+            if failure is None and flow is not None:
+                failure = _misunderstood(edge, flow)
+                if failure != DENIED:
+                    flow.arrivals += edge.rate * weight
+            edge.targets.append(Target(flow, weight, failure))
+
+    def _limit_connections(self, graph: Graph) -> None:
+        """Connections that all pools together may open beyond a store's limit are refused."""
+        wanted: dict[str, float] = {}
+        pooled = [edge for edge in graph.edges() if edge.call.pool and edge.caller]
+        for edge in pooled:
+            edge.pool_size = _pool(edge)
+            for target in edge.targets:
+                if target.flow is not None and target.failure is None:
+                    share = edge.pool_size * target.weight
+                    wanted[target.flow.uid] = wanted.get(target.flow.uid, 0.0) + share
+        for edge in pooled:
+            edge.refused = sum(
+                target.weight * _beyond(target.flow, wanted.get(target.flow.uid, 0.0))
+                for target in edge.targets
+                if target.flow is not None
+            )
+
+    def _answer(self, flow: Flow) -> None:
+        """Time and success of a pod's requests, from those of its calls."""
+        computing, served = queueing.computing(flow.arrivals, flow.cpu_work, flow.cores)
+        computing *= flow.contention
+        own = flow.profile.latency + flow.effect.delay + computing
+        success, waited, lost = 1.0 - flow.effect.errors, 0.0, []
+        for edge in flow.edges:
+            self._finish(edge)
+            times = edge.rate / flow.arrivals if flow.arrivals else edge.call.rate
+            mean = edge.success * edge.latency + (1 - edge.success) * edge.failure_latency
+            waited += times * mean
+            if edge.call.required:
+                share = min(1.0, edge.call.rate)
+                repeats = max(1.0, times)
+                failed = share * (1 - edge.success**repeats)
+                success *= 1 - failed
+                lost.append((failed, edge.failure_latency))
+        service = own + waited
+        wait, admitted = queueing.waiting(flow.arrivals, service, flow.profile.workers)
+        flow.served = min(served, admitted)
+        flow.success = success * flow.served
+        flow.latency = service + wait
+        lost += [(1 - flow.served, queueing.LONGEST_WAIT), (flow.effect.errors, 0.0)]
+        total = sum(share for share, _ in lost)
+        mean_lost = sum(share * each for share, each in lost) / total if total else 0.0
+        flow.failure_latency = own + wait + mean_lost
+        flow.response = _trivial(flow, computing)
+
+    def _finish(self, edge: Edge) -> None:
+        """Time and success of an edge's calls, from what happens at its targets."""
+        good = good_time = bad_time = 0.0
+        edge.outcomes = [_outcome(edge, target) for target in edge.targets]
+        for target, (share, time, lost_time) in zip(edge.targets, edge.outcomes, strict=True):
+            good += target.weight * share
+            good_time += target.weight * share * time
+            bad_time += target.weight * (1 - share) * lost_time
+        bad = 1 - good
+        edge.failure_latency = bad_time / bad if bad > 1e-9 else 0.0
+        edge.latency = good_time / good if good else 0.0
+        edge.kept = 1 - edge.refused
+        if edge.pool_size and good:
+            _wait_for_connection(edge, good)
+        edge.success = good * edge.kept
+
+    def _remember(self, memory: Memory, flows: list[Flow]) -> None:
+        memory.served = {each.uid: each.served for each in flows}
+        memory.success = {
+            (each.uid, edge.call.to): edge.success for each in flows for edge in each.edges
+        }
+
+
+DENIED = "authentication failed"
+UNIMPLEMENTED = "unimplemented"
+
+
+def _misunderstood(edge: Edge, flow: Flow) -> str | None:
+    """Why a callee that was reached does not do what is asked, or None."""
+    if flow.profile.name != edge.call.to:
+        return UNIMPLEMENTED
+    given, wanted = edge.call.credentials, flow.profile.accepts
+    if given is None or wanted is None or edge.caller is None:
+        return None
+    for theirs, ours in zip(given, wanted, strict=True):
+        if theirs and edge.caller.variables.get(theirs) != flow.variables.get(ours):
+            return DENIED
+    return None
+
+
+def _outcome(edge: Edge, target: Target) -> tuple[float, float, float]:
+    """Share of success, time of the good calls and of the bad ones at one target."""
+    flow = target.flow
+    if target.failure in (TIMEOUT, "name resolution timed out"):
+        return 0.0, 0.0, edge.timeout
+    if target.failure is not None or flow is None:
+        return 0.0, 0.0, _QUICK
+    loss = 1 - (1 - flow.effect.loss) * (1 - (edge.caller.effect.loss if edge.caller else 0.0))
+    latency = flow.latency + _WIRE
+    late = queueing.late(latency, edge.timeout)
+    share = flow.success * (1 - loss) * (1 - late)
+    bad = (1 - flow.success) * min(flow.failure_latency, edge.timeout) + (
+        loss + late
+    ) * edge.timeout
+    weight = (1 - flow.success) + loss + late
+    return share, min(latency, edge.timeout), bad / weight if weight else 0.0
+
+
+def _wait_for_connection(edge: Edge, good: float) -> None:
+    """Calls wait for one of the pool's connections; who waits too long fails."""
+    mean = good * edge.latency + (1 - good) * edge.failure_latency
+    wait, served = queueing.waiting(edge.rate, mean, edge.pool_size)
+    edge.pool_used = min(edge.pool_size, edge.rate * mean)
+    edge.pool_wait = wait
+    late = queueing.late(edge.latency + wait, edge.timeout)
+    edge.latency = min(edge.latency + wait, edge.timeout)
+    edge.kept *= served * (1 - late)
+    if served < 1:
+        edge.failure_latency = max(edge.failure_latency, queueing.LONGEST_WAIT)
+
+
+def _pool(edge: Edge) -> int:
+    assert edge.caller is not None  # noqa: S101 - only pods have pools
+    text = edge.caller.variables.get(edge.call.pool or "", "")
+    return int(text) if text.isdigit() else DEFAULT_POOL
+
+
+def _beyond(flow: Flow, wanted: float) -> float:
+    """Share of connections that a store turns away."""
+    if flow.profile.connections is None or not wanted:
+        return 0.0
+    variable, default = flow.profile.connections
+    text = flow.variables.get(variable, "")
+    most = int(text) if text.isdigit() else default
+    return max(0.0, 1 - most / wanted)
+
+
+def _trivial(flow: Flow, computing: float) -> float:
+    """Seconds for a request that needs next to no computing: what a probe is."""
+    work = flow.cpu_work or 0.001
+    over = max(0.0, flow.arrivals * work / flow.cores - 1.0) if flow.cores else 5.0
+    return 0.002 * computing / work + min(4.0, 2 * over) + flow.effect.delay
+
+
+def _milliseconds(text: str | None, default: float) -> float:
+    try:
+        return float(text) / 1000 if text else default
+    except ValueError:
+        return default
+
+
+def effect_of(picture: Picture, record: PodRecord, shop_flags: flags.Flags) -> Effect:
+    """Everything that changes a pod's behaviour: release, annotations, its node, flags."""
+    main = record.main
+    profile = main.program.profile if main else None
+    if main is None or profile is None:
+        return NO_EFFECT
+    found = main.image.effect if main.image else NO_EFFECT
+    found = found.plus(record.effect).plus(flags.of_service(profile, shop_flags))
+    node = chaos.of_node(picture, record.pod["spec"].get("nodeName", ""))
+    if node is NO_EFFECT:
+        return found
+    return found.plus(Effect(delay=node.delay, loss=node.loss, errors=node.errors))
+
+
+def owner_name(record: PodRecord) -> str:
+    """The name of a pod's workload, or of the pod itself."""
+    owner = workload_of(record.pod)
+    return owner[1] if owner else str(record.pod["metadata"]["name"])

@@ -1,0 +1,61 @@
+"""Waiting for a free server, and how likely a call takes too long.
+
+Sources: Erlang C for the M/M/c queue (Gross et al., Fundamentals of Queueing Theory, 2.4);
+processor sharing for a CPU (Kleinrock, Queueing Systems II, 4.4).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+FULL = 0.98
+"""Utilisation from which a queue is treated as full."""
+LONGEST_WAIT = 1.0
+"""Seconds that a request waits in a full queue before it is shed."""
+SIGMA = 0.55
+"""Spread of the log-normal latencies."""
+
+
+def waiting(rate: float, service: float, servers: int) -> tuple[float, float]:
+    """Mean seconds of waiting, and the share that is served, for an M/M/c queue.
+
+    ``rate`` a second, each taking ``service`` seconds of one of ``servers``.
+    """
+    load = rate * service
+    if servers <= 0:
+        return LONGEST_WAIT, 0.0
+    if load >= servers * FULL:
+        return LONGEST_WAIT, min(1.0, servers / load)
+    if load <= 0:
+        return 0.0, 1.0
+    waits = _erlang_c(round(load, 3), servers)
+    return min(LONGEST_WAIT, waits * service / (servers - load)), 1.0
+
+
+@functools.lru_cache(maxsize=65536)
+def _erlang_c(load: float, servers: int) -> float:
+    """The probability that all servers are busy."""
+    blocked = 1.0
+    for number in range(1, servers + 1):
+        blocked = load * blocked / (number + load * blocked)
+    return blocked / (1 - load / servers * (1 - blocked))
+
+
+def computing(rate: float, work: float, cores: float) -> tuple[float, float]:
+    """Mean seconds to compute ``work`` core-seconds on a shared ``cores``, and the share served."""
+    if cores <= 0:
+        return LONGEST_WAIT, 0.0
+    use = rate * work / cores
+    alone = work / min(1.0, cores)
+    served = 1.0 if use < FULL else min(1.0, 1 / use)
+    return min(LONGEST_WAIT * 3, alone / (1 - min(use, FULL))), served
+
+
+def late(mean: float, limit: float) -> float:
+    """The share of log-normal latencies of this mean that exceed ``limit``; tiny shares are 0."""
+    if mean <= 0 or limit <= 0:
+        return 0.0 if limit > 0 else 1.0
+    middle = math.log(mean) - SIGMA**2 / 2
+    share = 0.5 * math.erfc((math.log(limit) - middle) / (SIGMA * math.sqrt(2)))
+    return share if share > 1e-4 else 0.0
