@@ -28,6 +28,9 @@ class Ports:
     kwok: int
     prometheus: int
     alertmanager: int
+    kube_state_metrics: int
+    kube_state_metrics_self: int
+    shop: int
 
 
 def kwokctl(
@@ -93,7 +96,10 @@ def audit_policy() -> Document:
 
 
 def prometheus(ports: Ports, *, scrape: bool = True) -> Document:
-    """Prometheus' own configuration; without ``scrape`` it keeps serving what it already has."""
+    """Prometheus' own configuration; without ``scrape`` it keeps serving what it already has.
+
+    Add-ons put more jobs into ``jobs/`` and more rules into ``alerts/`` beside it.
+    """
     return {
         "global": {
             "scrape_interval": f"{SCRAPE_SECONDS}s",
@@ -106,8 +112,9 @@ def prometheus(ports: Ports, *, scrape: bool = True) -> Document:
                 {"static_configs": [{"targets": [f"{LOCALHOST}:{ports.alertmanager}"]}]}
             ]
         },
-        "rule_files": ["rules.yaml"] if scrape else [],
+        "rule_files": ["rules.yaml", "alerts/*.yaml"] if scrape else [],
         "scrape_configs": [_scrape_config(ports)] if scrape else [],
+        "scrape_config_files": ["jobs/*.yaml"] if scrape else [],
     }
 
 

@@ -22,6 +22,9 @@ PORTS = config.Ports(
     kwok=20006,
     prometheus=20007,
     alertmanager=20008,
+    kube_state_metrics=20009,
+    kube_state_metrics_self=20010,
+    shop=20011,
 )
 WHERE = layout.Layout("one", pathlib.Path("/labs/one"))
 METRICS = pathlib.Path(config.__file__).parent / "manifests" / "metrics.yaml"
@@ -94,7 +97,8 @@ def test_frozen_prometheus_scrapes_and_records_nothing() -> None:
     """Neither a scrape nor a rule may write a new sample while metrics are frozen."""
     document = config.prometheus(PORTS, scrape=False)
 
-    assert (document["scrape_configs"], document["rule_files"]) == ([], [])
+    kinds = ("scrape_configs", "scrape_config_files", "rule_files")
+    assert [[], [], []] == [document[kind] for kind in kinds]
 
 
 @pytest.mark.parametrize(
