@@ -48,7 +48,7 @@ def _add_up_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _up(options: argparse.Namespace) -> None:
-    lab = lifecycle.up(options.name, nodes=options.nodes, say=_say)
+    lab = lifecycle.up(options.name, nodes=options.nodes, shop=options.shop, say=_say)
     if options.kube_state_metrics or options.shop:
         addons.start_kube_state_metrics(lab)
     if options.shop:

@@ -34,12 +34,16 @@ class Ports:
 
 
 def kwokctl(
-    layout: Layout, ports: Ports, program: Callable[[str], pathlib.Path] = binaries.locate
+    layout: Layout,
+    ports: Ports,
+    program: Callable[[str], pathlib.Path] = binaries.locate,
+    *,
+    shop: bool = False,
 ) -> Document:
     """The control plane: our own programs, only local ports, audit log, kwok's Metric kind.
 
     The ``Stage`` kind stays off: switching it on would switch off kwok's built-in stages,
-    and nodes would never become ready.
+    and nodes would never become ready. With a ``shop`` kwok leaves the shop's nodes alone.
     """
     options = {
         "runtime": "binary",
@@ -62,8 +66,28 @@ def kwokctl(
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
-        "options": options,
+        "options": {**options, **(_NODE_MONITOR if shop else {})},
+        "componentsPatches": [_OWN_NODES_ONLY] if shop else [],
     }
+
+
+_NODE_MONITOR = {
+    "kubeControllerManagerNodeMonitorPeriodMilliseconds": 1_000,
+    "kubeControllerManagerNodeMonitorGracePeriodMilliseconds": 8_000,
+}
+"""Kubernetes' own 5 s and 40 s, as kwokctl makes five times of what it is told.
+
+With kwok's values a silent node is noticed after an hour.
+"""
+_OWN_NODES_ONLY = {
+    "name": "kwok-controller",
+    "extraArgs": [
+        {"key": "manage-all-nodes", "value": "false", "override": True},
+        {"key": "manage-nodes-with-annotation-selector", "value": "kwok.x-k8s.io/node=fake"},
+        {"key": "node-lease-duration-seconds", "value": "40", "override": True},
+    ],
+}
+"""Nodes that kwokctl made; the shop's program is the kubelet of all others."""
 
 
 def audit_policy() -> Document:

@@ -61,6 +61,24 @@ def test_stage_kind_stays_off() -> None:
     assert config.kwokctl(WHERE, PORTS, _program)["options"]["enableCRDs"] == ["Metric"]
 
 
+def test_kwok_leaves_a_shops_nodes_to_the_shop() -> None:
+    """Only nodes that kwokctl made are kwok's; without a shop all are."""
+    (patch,) = config.kwokctl(WHERE, PORTS, _program, shop=True)["componentsPatches"]
+    arguments = {each["key"]: each["value"] for each in patch["extraArgs"]}
+
+    assert "kwok-controller" == patch["name"]
+    assert "false" == arguments["manage-all-nodes"]
+    assert "kwok.x-k8s.io/node=fake" == arguments["manage-nodes-with-annotation-selector"]
+    assert config.kwokctl(WHERE, PORTS, _program)["componentsPatches"] == []
+
+
+def test_silent_node_of_a_shop_is_noticed_within_a_minute() -> None:
+    """Kwokctl makes five times of what it is told: 40 s."""
+    options = config.kwokctl(WHERE, PORTS, _program, shop=True)["options"]
+
+    assert 5 * options["kubeControllerManagerNodeMonitorGracePeriodMilliseconds"] == 40_000
+
+
 @pytest.mark.parametrize(
     ("command", "port"),
     [
