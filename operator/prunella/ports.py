@@ -10,12 +10,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from prunella.api import incident as incident_api
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
+from prunella.core.changes import values as change_values
+from prunella.core.incidents import values as incident_values
+from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.core.signals import alerts, history
 
 
@@ -214,6 +218,61 @@ class Notifier(Protocol):
 
     async def escalate(self, escalation: Escalation) -> bool:
         """Post an alert; False when it did not arrive, so that it is tried again."""
+
+
+class Source(Protocol):
+    """A system that tells of alerts: a webhook, a poll, Events, findings of policies."""
+
+    name: str
+    """Who tells, as it is shown to people."""
+
+    async def drain(self) -> Sequence[incident_values.Alert]:
+        """What has come since the last call, in order of arrival; never raises.
+
+        What could not be read is counted in the operator's metrics.
+        """
+
+
+class Journal(Protocol):
+    """Change objects, and the watched objects that they are about."""
+
+    def changes(
+        self, namespaces: Collection[str], since: datetime.datetime
+    ) -> Sequence[change_values.Change]:
+        """Changes in namespaces, and of cluster-wide objects, oldest first; costs no request."""
+
+    def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
+        """The watched objects of namespaces and the nodes, as last seen; costs no request."""
+
+    async def refer(self, change: change_values.Change, incidents: Sequence[str]) -> None:
+        """Write which open incidents refer to a change. Raises Conflict, ClusterError."""
+
+
+class Surroundings(Protocol):
+    """What a diagnosis looks at: objects, pods, Events, calls and measurements."""
+
+    async def view(self, namespaces: Collection[str], now: datetime.datetime) -> diagnosis.View:
+        """The cluster around what is sick; never raises: what can't be read is not in it."""
+
+
+class Incidents(Protocol):
+    """Incident objects."""
+
+    def all(self) -> Collection[incident_values.Record]:
+        """All incidents, own writes included; costs no request."""
+
+    async def create(
+        self, namespace: str, name: str, spec: incident_api.IncidentSpec
+    ) -> incident_values.Record:
+        """Open one. Raises Conflict when the name is taken, OutcomeUnknown, ClusterError."""
+
+    async def update(
+        self, record: incident_values.Record, status: incident_api.IncidentStatus
+    ) -> incident_values.Record:
+        """Write the status under the resourceVersion. Raises Conflict, ClusterError."""
+
+    async def delete(self, record: incident_values.Record) -> None:
+        """Delete an old one, under its uid. Raises ClusterError."""
 
 
 class Telemetry(Protocol):

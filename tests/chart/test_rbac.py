@@ -22,8 +22,11 @@ def _rights(group: str, resources: str, verbs: str) -> set[Right]:
 
 CORE = (
     _rights("prunella.dev", "remediationpolicies", "get list watch")
-    | _rights("prunella.dev", "remediations", "get list watch create patch delete")
+    | _rights(
+        "prunella.dev", "remediations changes incidents", "get list watch create patch delete"
+    )
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
+    | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
@@ -152,7 +155,9 @@ def test_every_binding_is_to_the_operators_account(render: Render) -> None:
 USER_ROLES = {
     "prunella-view": (
         "aggregate-to-view",
-        _rights("prunella.dev", "remediationpolicies remediations", "get list watch"),
+        _rights(
+            "prunella.dev", "remediationpolicies remediations changes incidents", "get list watch"
+        ),
     ),
     "prunella-edit": (
         "aggregate-to-edit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
-from prunella.api import crdgen, policy, policy_status, remediation
+from prunella.api import change, crdgen, incident, policy, policy_status, remediation
 
 GROUP = "prunella.dev"
 VERSION = "v1alpha1"
@@ -17,6 +17,16 @@ def _ready(field: str) -> str:
 
 class _FrozenSpec(remediation.RemediationSpec):
     """What was seen, what was decided, which effects follow. It can't be changed."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "spec is frozen"}]
+        }
+    )
+
+
+class _FrozenChange(change.ChangeSpec):
+    """Which object changed, when, by whom, and how. It can't be changed."""
 
     model_config = pydantic.ConfigDict(
         json_schema_extra={
@@ -80,4 +90,57 @@ REMEDIATION = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION)
+CHANGE = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="Change",
+    plural="changes",
+    singular="change",
+    scope="Namespaced",
+    description=(
+        "Change is one observed change of one object, written by the operator: which object, when, "
+        "by whom, which fields, and what it was before."
+    ),
+    spec=_FrozenChange,
+    status=change.ChangeStatus,
+    short_names=("chg",),
+    categories=("prunella",),
+    columns=(
+        crdgen.PrinterColumn("When", ".spec.at", "date"),
+        crdgen.PrinterColumn("Kind", ".spec.object.kind"),
+        crdgen.PrinterColumn("Object", ".spec.object.name"),
+        crdgen.PrinterColumn("Verb", ".spec.verb"),
+        crdgen.PrinterColumn("By", ".spec.by.manager"),
+        crdgen.PrinterColumn("Summary", ".spec.summary"),
+        crdgen.PrinterColumn("Class", ".spec.class", priority=1),
+        crdgen.PrinterColumn("Late", ".spec.late", "boolean", priority=1),
+    ),
+)
+
+INCIDENT = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="Incident",
+    plural="incidents",
+    singular="incident",
+    scope="Namespaced",
+    description=(
+        "Incident is what belongs together, written by the operator: symptoms, what changed, "
+        "likely causes and what was done about them."
+    ),
+    spec=incident.IncidentSpec,
+    status=incident.IncidentStatus,
+    short_names=("inc",),
+    categories=("prunella",),
+    columns=(
+        crdgen.PrinterColumn("State", ".status.state"),
+        crdgen.PrinterColumn("Severity", ".status.severity"),
+        crdgen.PrinterColumn("Alerts", ".status.alerts", "integer"),
+        crdgen.PrinterColumn("Suspect", ".status.suspect"),
+        crdgen.PrinterColumn("Confidence", ".status.suspects[0].confidence"),
+        crdgen.PrinterColumn("Title", ".status.title", priority=1),
+        _AGE,
+    ),
+)
+
+ALL = (REMEDIATION_POLICY, REMEDIATION, CHANGE, INCIDENT)

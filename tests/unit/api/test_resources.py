@@ -28,6 +28,8 @@ def test_no_file_is_left_over() -> None:
 COLUMNS = {
     "RemediationPolicy": "Mode Ready Reason Targets Unhealthy Last-Action Age",
     "Remediation": "Policy Target Action Mode Phase Reason Age",
+    "Change": "When Kind Object Verb By Summary",
+    "Incident": "State Severity Alerts Suspect Confidence Age",
 }
 
 
@@ -48,7 +50,13 @@ def test_columns(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "short"), [("RemediationPolicy", "rempol"), ("Remediation", "rem")]
+    ("kind", "short"),
+    [
+        ("RemediationPolicy", "rempol"),
+        ("Remediation", "rem"),
+        ("Change", "chg"),
+        ("Incident", "inc"),
+    ],
 )
 def test_short_names(kind: str, short: str) -> None:
     """The short names are the documented ones, since other projects use the same kind's name."""
@@ -67,6 +75,7 @@ def test_spec_of_a_record_is_frozen() -> None:
         for kind, spec in specs.items()
     }
     assert "self == oldSelf" in rules["Remediation"]
+    assert "self == oldSelf" in rules["Change"]
     assert "self == oldSelf" not in rules["RemediationPolicy"]
 
 
@@ -75,5 +84,6 @@ def test_adapters_ask_for_the_same_kinds() -> None:
     declared = {(r.kind, r.plural, r.api_version) for r in resources.ALL}
 
     assert declared == {
-        (kind.name, kind.plural, kind.api_version) for kind in (kinds.POLICY, kinds.RECORD)
+        (kind.name, kind.plural, kind.api_version)
+        for kind in (kinds.POLICY, kinds.RECORD, kinds.CHANGE, kinds.INCIDENT)
     }

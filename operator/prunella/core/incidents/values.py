@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from prunella.api import incident as incident_api
 from prunella.core import model
 
 
@@ -36,6 +36,10 @@ class Alert:
     target: model.Ref
     """The owner at the top of the chain: the Deployment, not its pod."""
     labels: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
+    source: str = ""
+    """Who told it, as it is shown to people."""
+    message: str = ""
+    """What it says, for people: an annotation of the alert, the message of the finding."""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -44,12 +48,7 @@ class Alert:
         return Fingerprint(series, self.starts_at)
 
 
-class State(enum.StrEnum):
-    """Where an incident stands. Nothing attaches to one that is not Open."""
-
-    OPEN = "Open"
-    RESOLVED = "Resolved"
-    MERGED = "Merged"
+State = incident_api.State
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ class Evidence:
     """One reason for a suspicion: what kind of observation, when, and a sentence with numbers."""
 
     kind: str
-    """``anomaly``, ``topology`` or ``alerts``; a source of evidence adds a word of its own."""
+    """``change``, ``reference``, ``pod``, ``node``, ``anomaly``, ``topology``, ``alerts`` or
+    ``history``."""
     sentence: str
     at: float | None = None
     weight: float = 0.0
@@ -70,6 +70,15 @@ class Suspect:
     target: model.Ref
     score: float
     evidence: tuple[Evidence, ...] = ()
+    cause_kind: incident_api.CauseKind = incident_api.CauseKind.UNKNOWN
+    confidence: incident_api.Confidence = incident_api.Confidence.LOW
+    summary: str = ""
+    """The suspicion in one sentence, with the field that differs and its values."""
+    field: str = ""
+    """Path of the field that is wrong, or that changed."""
+    change: str = ""
+    """Name of the Change that is suspected."""
+    changed_at: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,3 +105,16 @@ class Incident:
     flaps: int = 0
     reopened: int = 0
     merged_into: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """An Incident object as read."""
+
+    name: str
+    namespace: str
+    spec: incident_api.IncidentSpec
+    status: incident_api.IncidentStatus
+    uid: str = ""
+    resource_version: str = ""
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)

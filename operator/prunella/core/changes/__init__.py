@@ -1,0 +1,1 @@
+"""What changed: differences of objects, what of them is noise, and what is kept of them."""

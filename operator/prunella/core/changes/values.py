@@ -1,0 +1,33 @@
+"""A change of an object as the core sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from prunella.api import change as change_api
+from prunella.core import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """A Change as read, or as it is about to be written."""
+
+    name: str
+    namespace: str
+    """Where the Change is kept: the object's namespace, or the operator's for nodes."""
+    spec: change_api.ChangeSpec
+    incidents: tuple[str, ...] = ()
+    uid: str = ""
+    resource_version: str = ""
+
+    @property
+    def object(self) -> model.Ref:
+        """The object that changed."""
+        each = self.spec.object
+        return model.Ref(each.kind, each.namespace, each.name)
+
+    @property
+    def at(self) -> datetime.datetime:
+        """When it changed."""
+        return self.spec.at

@@ -1,0 +1,40 @@
+"""What a diagnosis is made from, and what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from prunella.core import model
+from prunella.core.changes.values import Change
+from prunella.core.incidents import anomalies, topology, values
+
+Manifest = Mapping[str, object]
+"""An object as the API server shows it, as JSON; never a Secret."""
+NO_LINKS: topology.Links = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class View:
+    """The part of the cluster that an incident may be about, as it is now."""
+
+    at: float
+    """Seconds since the epoch."""
+    objects: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
+    """Workloads, pods, Services, EndpointSlices, NetworkPolicies, ConfigMaps, quotas, claims,
+    nodes, Events ... by kind, namespace and name. Cluster-wide objects have no namespace."""
+    complete: frozenset[str] = frozenset()
+    """Kinds that were listed whole: only of these is it known that an object is not there."""
+    changes: tuple[Change, ...] = ()
+    """Changes of these namespaces and of nodes, newest last."""
+    calls: topology.Links = dataclasses.field(default_factory=lambda: NO_LINKS)
+    places: topology.Links = dataclasses.field(default_factory=lambda: NO_LINKS)
+    measurements: tuple[anomalies.Measurement, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Suspects, most likely first, and what was looked at and is not suspected."""
+
+    suspects: tuple[values.Suspect, ...] = ()
+    ruled_out: tuple[str, ...] = ()
