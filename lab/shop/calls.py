@@ -163,7 +163,8 @@ class Evaluation:
         self._aim(graph, memory, graph.users, None)
         for name in self._order:
             for flow in by_service[name]:
-                flow.arrivals += flow.profile.drives / len(by_service[name])
+                if rate > 0:
+                    flow.arrivals += flow.profile.drives / len(by_service[name])
                 self._send(graph, memory, flow)
         self._limit_connections(graph)
         for name in reversed(self._order):

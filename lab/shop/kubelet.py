@@ -15,6 +15,8 @@ from lab.shop.containers import Container, Note, Situation
 from lab.shop.network import Network
 from lab.shop.objects import SHOP_LABEL, Object, Picture, annotations_of, is_ready, labels_of
 
+DRAIN = 1.5
+"""Seconds from the request to delete a pod until it is gone."""
 REWRITE = 5.0
 """Seconds until a status that did not arrive is written again."""
 
@@ -33,6 +35,7 @@ class PodRecord:
     written: dict[str, Any] | None = None
     wrote_at: float = 0.0
     mount_noted: float = 0.0
+    stopping_at: float | None = None
     ended: dict[str, Any] | None = None
     """The final status of a pod that was evicted."""
     profile: profiles.Profile | None = None
@@ -108,12 +111,7 @@ class Kubelet:
     def _sync_pod(self, record: PodRecord, writes: Writes) -> None:
         pod = record.pod
         if "deletionTimestamp" in pod["metadata"]:
-            writes.deletions.append(pod)
-            writes.notes.extend(
-                (pod, Note("Killing", f"Stopping container {each.name}"))
-                for each in record.containers.values()
-                if each.running
-            )
+            self._terminate(record, writes)
             return
         if record.written is not None and record.written.get("phase") in ("Succeeded", "Failed"):
             return
@@ -123,6 +121,18 @@ class Kubelet:
         if status != record.written or self._overwritten(record):
             record.written, record.wrote_at = status, self._now
             writes.statuses.append((pod, status))
+
+    def _terminate(self, record: PodRecord, writes: Writes) -> None:
+        """Containers finish their requests before they are gone."""
+        if record.stopping_at is None:
+            record.stopping_at = self._now
+            writes.notes.extend(
+                (record.pod, Note("Killing", f"Stopping container {each.name}"))
+                for each in record.containers.values()
+                if each.running
+            )
+        if self._now - record.stopping_at >= DRAIN or not record.address:
+            writes.deletions.append(record.pod)
 
     def _overwritten(self, record: PodRecord) -> bool:
         """Whether the API server says otherwise: a write was lost, or a controller took over."""

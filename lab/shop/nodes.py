@@ -13,6 +13,8 @@ from lab.shop.objects import Object, Picture, quantity
 from lab.shop.profiles import MEBIBYTE, NO_EFFECT, Effect
 
 IDLE_CPU = 0.004
+MODEST = 0.4
+"""A greedy program keeps to this share of its CPU limit, and to twice this share of memory."""
 LEAST_WEIGHT = 0.002
 """What a container without a request weighs: cpu.shares 2."""
 GROWTH = 40 * MEBIBYTE
@@ -33,6 +35,8 @@ class Claim:
     """What serving requests needs."""
     beside: float = 0.0
     """What it burns beside that."""
+    greed: float = 0.0
+    """What it takes besides when nobody holds it back; its own requests go first."""
     used: float = 0.0
     available: float = 0.0
     """What serving requests could have at most."""
@@ -42,7 +46,7 @@ class Claim:
     @property
     def demand(self) -> float:
         """What it would use if it could."""
-        wanted = self.requests + self.beside
+        wanted = self.requests + self.beside + self.greed
         return wanted if self.limit is None else min(wanted, self.limit)
 
 
@@ -106,7 +110,7 @@ def grow(record: PodRecord, container: Container, extra: Effect, in_flight: floa
     if profile.greed_memory:
         found = amounts(record.pod, container.name)
         limit = quantity((found.get("limits") or {}).get("memory"))
-        most = profile.greed_memory if limit is None else max(0.0, limit * 0.8 - need)
+        most = profile.greed_memory if limit is None else max(0.0, limit * 2 * MODEST - need)
         before = max(0.0, container.memory - need)
         need += min(most, before + GROWTH, profile.greed_memory)
     container.memory = need

@@ -11,7 +11,7 @@ from lab.shop.containers import Note
 from lab.shop.kubelet import Kubelet, PodRecord, Writes
 from lab.shop.load import DAY, Users
 from lab.shop.nodes import Claim
-from lab.shop.objects import SHOP_LABEL, Object, Picture, labels_of
+from lab.shop.objects import SHOP_LABEL, Object, Picture, is_ready, labels_of
 from lab.shop.profiles import NO_EFFECT, Effect
 
 
@@ -56,6 +56,9 @@ class DataPlane:
         self._flows: dict[str, Flow] = {}
         self._nodes: dict[str, NodeUse] = {}
         self._flags: dict[str, flags.Flags] = {}
+        self._opening: dict[str, float] = {}
+        """When a shop opens at the latest."""
+        self._open: set[str] = set()
         self._seed, self._day = seed, day
         self.kubelet.response = self._response
 
@@ -113,7 +116,8 @@ class DataPlane:
         if users is None:
             users = self._users[shop] = Users(shop, self._catalogue.load, self._seed, self._day)
         own = [f for f in flows if self._shop_of(f) == shop]
-        graph = self._calls.evaluate(shop, own, users.rate(now))
+        rate = users.rate(now)
+        graph = self._calls.evaluate(shop, own, rate if self._is_open(shop, own, now) else 0.0)
         served: flags.Flags = {}
         for flow in own:
             if flow.profile.name == "flagd":
@@ -121,6 +125,15 @@ class DataPlane:
         if any(flow.profile.name == "flagd" for flow in own):
             self._flags[shop] = served
         return graph
+
+    def _is_open(self, shop: str, flows: list[Flow], now: float) -> bool:
+        """A shop opens when all of its services are ready for the first time."""
+        if shop not in self._open:
+            latest = self._opening.setdefault(shop, now + OPEN_AFTER)
+            ready = {flow.profile.name for flow in flows if is_ready(flow.record.pod)}
+            if ready >= self._catalogue.services.keys() or now >= latest:
+                self._open.add(shop)
+        return shop in self._open
 
     def _shop_of(self, flow: Flow) -> str | None:
         return self.picture.shop_of(flow.record.pod["metadata"]["namespace"])
@@ -154,7 +167,10 @@ class DataPlane:
             profile = container.program.profile
             claimed.beside = nodes.IDLE_CPU
             if profile is not None:
-                claimed.beside += extra.cpu + profile.greed_cpu
+                claimed.beside += extra.cpu
+                limit = claimed.limit
+                most = profile.greed_cpu
+                claimed.greed = most if limit is None else min(most, nodes.MODEST * limit)
                 claimed.requests = flow.arrivals * flow.cpu_work if flow else 0.0
             yield claimed
 
@@ -192,6 +208,10 @@ class DataPlane:
         use.pressure_until = now + PRESSURE_SECONDS
         message = nodes.eviction_message(chosen, use.memory - use.used_memory)
         self.kubelet.evict(chosen, message)
+
+
+OPEN_AFTER = 180.0
+"""Seconds after which a shop opens even when a service is not there."""
 
 
 def conditions(node: Object, use: NodeUse | None, now: float) -> dict[str, tuple[str, str, str]]:

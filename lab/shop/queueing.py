@@ -1,7 +1,6 @@
 """Waiting for a free server, and how likely a call takes too long.
 
-Sources: Erlang C for the M/M/c queue (Gross et al., Fundamentals of Queueing Theory, 2.4);
-processor sharing for a CPU (Kleinrock, Queueing Systems II, 4.4).
+Source: Erlang C for the M/M/c queue (Gross et al., Fundamentals of Queueing Theory, 2.4).
 """
 
 from __future__ import annotations
@@ -43,13 +42,18 @@ def _erlang_c(load: float, servers: int) -> float:
 
 
 def computing(rate: float, work: float, cores: float) -> tuple[float, float]:
-    """Mean seconds to compute ``work`` core-seconds on a shared ``cores``, and the share served."""
+    """Mean seconds to compute ``work`` core-seconds on a quota of ``cores``, and the share served.
+
+    A CPU quota does not slow a process down, it stops it when the period's quota is used up: so
+    it hurts little while there is room, and much when there is none.
+    """
     if cores <= 0:
         return LONGEST_WAIT, 0.0
     use = rate * work / cores
-    alone = work / min(1.0, cores)
     served = 1.0 if use < FULL else min(1.0, 1 / use)
-    return min(LONGEST_WAIT * 3, alone / (1 - min(use, FULL))), served
+    busy = min(use, FULL)
+    stopped = work / cores * busy**3 / (1 - busy)
+    return min(LONGEST_WAIT * 3, work + stopped), served
 
 
 def late(mean: float, limit: float) -> float:
