@@ -25,6 +25,7 @@ class Call:
     required: bool = True
     credentials: tuple[str, str, str] | None = None
     pool: str | None = None
+    hold: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
