@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench import operator_process
+from bench.exam.shops import Items
 from bench.exam.sightings import Watcher
 from lab import addons
 from lab.cluster import Lab
@@ -18,23 +19,28 @@ HOME, ACCOUNT = "prunella-system", "prunella"
 INCIDENTS = "/apis/prunella.dev/v1alpha1/incidents"
 
 
-@contextlib.contextmanager
-def operating(lab: Lab) -> Iterator[Watcher]:
-    """Run the operator until the block ends; yields a watcher of its incidents, not started."""
-    install(lab)
-    kubeconfig = lab.token_kubeconfig(ACCOUNT, HOME)
+def lists(lab: Lab) -> Items:
+    """Ask the lab's API server for lists, as administrator; OSError when it does not answer."""
     api = kube.connect(lab.kubeconfig, None, HOME)
 
-    def ask() -> list[kube.Object]:
+    def items(path: str) -> list[kube.Object]:
         try:
-            return api.items(INCIDENTS)
+            return api.items(path)
         except kube.KubeError as error:
             raise OSError(str(error)) from error
 
+    return items
+
+
+@contextlib.contextmanager
+def operating(lab: Lab, items: Items) -> Iterator[Watcher]:
+    """Run the operator until the block ends; yields a watcher of its incidents, not started."""
+    install(lab)
+    kubeconfig = lab.token_kubeconfig(ACCOUNT, HOME)
     with operator_process.running(lab, settings(lab), kubeconfig) as operator:
         addons.send_alerts(lab, f"http://127.0.0.1:{operator.port}/alerts")
         try:
-            yield Watcher(ask)
+            yield Watcher(lambda: items(INCIDENTS))
         finally:
             addons.send_alerts(lab, None)
 
