@@ -8,107 +8,16 @@ meanwhile, and fails where a call that it needs has failed.
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Iterator, Mapping
 
-from lab.shop import chaos, flags, queueing
-from lab.shop.kubelet import PodRecord
-from lab.shop.network import REFUSED, TIMEOUT, Network, Route
-from lab.shop.objects import Object, Picture, workload_of
-from lab.shop.profiles import NO_EFFECT, Call, Catalogue, Effect, Profile
+from lab.shop import chaos, flags, outcomes, queueing
+from lab.shop.graph import Edge, Flow, Graph, Target, order
+from lab.shop.network import REFUSED, Network, Route
+from lab.shop.objects import Object, Picture
+from lab.shop.pods import PodRecord
+from lab.shop.profiles import NO_EFFECT, Call, Catalogue, Effect
 
-USERS = "load-generator"
 TIMEOUT_VARIABLE = "CALL_TIMEOUT_MS"
 DEFAULT_TIMEOUT = 3.0
-DEFAULT_POOL = 20
-_WIRE = 0.0005
-"""Seconds that a call spends on the network."""
-_QUICK = 0.002
-"""Seconds until a refusal is known."""
-
-
-@dataclasses.dataclass(slots=True)
-class Flow:
-    """What goes through one pod in this second."""
-
-    record: PodRecord
-    profile: Profile
-    variables: Mapping[str, str]
-    effect: Effect
-    cores: float
-    """What requests can have of the CPU."""
-    contention: float = 1.0
-    """How much longer computing takes because the node is full."""
-    arrivals: float = 0.0
-    success: float = 1.0
-    latency: float = 0.0
-    failure_latency: float = 0.0
-    served: float = 1.0
-    response: float = 0.0
-    edges: list[Edge] = dataclasses.field(default_factory=list)
-
-    @property
-    def uid(self) -> str:
-        """The pod's uid."""
-        return str(self.record.pod["metadata"]["uid"])
-
-    @property
-    def cpu_work(self) -> float:
-        """Core-seconds for one request."""
-        return self.profile.cpu * self.effect.cpu_factor
-
-    @property
-    def in_flight(self) -> float:
-        """Requests at the same time, on average."""
-        return self.arrivals * self.latency
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Target:
-    """Where a share of an edge's calls lands, and how it ends there."""
-
-    flow: Flow | None
-    weight: float
-    failure: str | None
-
-
-@dataclasses.dataclass(slots=True)
-class Edge:
-    """The calls of one caller (a pod, or the users) to one of its callees."""
-
-    caller: Flow | None
-    call: Call
-    timeout: float
-    rate: float
-    targets: list[Target]
-    success: float = 1.0
-    latency: float = 0.0
-    failure_latency: float = 0.0
-    outcomes: list[tuple[float, float, float]] = dataclasses.field(default_factory=list)
-    """For each target: share of success, seconds of a good call, seconds of a bad one."""
-    kept: float = 1.0
-    """What the caller's own pool and full callees leave of the success."""
-    refused: float = 0.0
-    """Share of connections that a full callee turns away."""
-    pool_wait: float = 0.0
-    pool_used: float = 0.0
-    pool_size: int = 0
-
-
-@dataclasses.dataclass(slots=True)
-class Graph:
-    """One shop's flows in this second."""
-
-    shop: str
-    flows: dict[str, Flow]
-    """By the pod's uid."""
-    users: Edge
-
-    def edges(self) -> Iterator[Edge]:
-        """Every edge, the users' first."""
-        yield self.users
-        for flow in self.flows.values():
-            yield from flow.edges
 
 
 @dataclasses.dataclass(slots=True)
@@ -119,26 +28,6 @@ class Memory:
     success: dict[tuple[str, str], float] = dataclasses.field(default_factory=dict)
     routes: dict[tuple[str, str], Route] = dataclasses.field(default_factory=dict)
     signature: object = None
-
-
-@functools.lru_cache(maxsize=8)
-def order(names: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[str, ...]:
-    """Services so that every caller comes before its callees (Kahn, 1962)."""
-    callees = dict(names)
-    waits = dict.fromkeys(callees, 0)
-    for targets in callees.values():
-        for each in targets:
-            waits[each] += 1
-    ready = [name for name, count in waits.items() if count == 0]
-    found: list[str] = []
-    while ready:
-        name = ready.pop()
-        found.append(name)
-        for each in callees[name]:
-            waits[each] -= 1
-            if waits[each] == 0:
-                ready.append(each)
-    return tuple(found)
 
 
 class Evaluation:
@@ -218,8 +107,8 @@ class Evaluation:
             flow = graph.flows.get(uid)
             failure = each.failure or (None if flow else REFUSED)
             if failure is None and flow is not None:
-                failure = _misunderstood(edge, flow)
-                if failure != DENIED:
+                failure = outcomes.misunderstood(edge, flow)
+                if failure != outcomes.DENIED:
                     flow.arrivals += edge.rate * weight
             edge.targets.append(Target(flow, weight, failure))
 
@@ -228,14 +117,14 @@ class Evaluation:
         wanted: dict[str, float] = {}
         pooled = [edge for edge in graph.edges() if edge.call.pool and edge.caller]
         for edge in pooled:
-            edge.pool_size = _pool(edge)
+            edge.pool_size = outcomes.pool_size(edge)
             for target in edge.targets:
                 if target.flow is not None and target.failure is None:
                     share = edge.pool_size * target.weight
                     wanted[target.flow.uid] = wanted.get(target.flow.uid, 0.0) + share
         for edge in pooled:
             edge.refused = sum(
-                target.weight * _beyond(target.flow, wanted.get(target.flow.uid, 0.0))
+                target.weight * outcomes.beyond(target.flow, wanted.get(target.flow.uid, 0.0))
                 for target in edge.targets
                 if target.flow is not None
             )
@@ -271,7 +160,7 @@ class Evaluation:
     def _finish(self, edge: Edge) -> None:
         """Time and success of an edge's calls, from what happens at its targets."""
         good = good_time = bad_time = 0.0
-        edge.outcomes = [_outcome(edge, target) for target in edge.targets]
+        edge.outcomes = [outcomes.outcome(edge, target) for target in edge.targets]
         for target, (share, time, lost_time) in zip(edge.targets, edge.outcomes, strict=True):
             good += target.weight * share
             good_time += target.weight * share * time
@@ -281,7 +170,7 @@ class Evaluation:
         edge.latency = good_time / good if good else 0.0
         edge.kept = 1 - edge.refused
         if edge.pool_size and good:
-            _wait_for_connection(edge, good)
+            outcomes.wait_for_connection(edge, good)
         edge.success = good * edge.kept
 
     def _remember(self, memory: Memory, flows: list[Flow]) -> None:
@@ -289,70 +178,6 @@ class Evaluation:
         memory.success = {
             (each.uid, edge.call.to): edge.success for each in flows for edge in each.edges
         }
-
-
-DENIED = "authentication failed"
-UNIMPLEMENTED = "unimplemented"
-
-
-def _misunderstood(edge: Edge, flow: Flow) -> str | None:
-    """Why a callee that was reached does not do what is asked, or None."""
-    if flow.profile.name != edge.call.to:
-        return UNIMPLEMENTED
-    given, wanted = edge.call.credentials, flow.profile.accepts
-    if given is None or wanted is None or edge.caller is None:
-        return None
-    for theirs, ours in zip(given, wanted, strict=True):
-        if theirs and edge.caller.variables.get(theirs) != flow.variables.get(ours):
-            return DENIED
-    return None
-
-
-def _outcome(edge: Edge, target: Target) -> tuple[float, float, float]:
-    """Share of success, time of the good calls and of the bad ones at one target."""
-    flow = target.flow
-    if target.failure in (TIMEOUT, "name resolution timed out"):
-        return 0.0, 0.0, edge.timeout
-    if target.failure is not None or flow is None:
-        return 0.0, 0.0, _QUICK
-    loss = 1 - (1 - flow.effect.loss) * (1 - (edge.caller.effect.loss if edge.caller else 0.0))
-    latency = flow.latency + _WIRE
-    late = queueing.late(latency, edge.timeout)
-    share = flow.success * (1 - loss) * (1 - late)
-    bad = (1 - flow.success) * min(flow.failure_latency, edge.timeout) + (
-        loss + late
-    ) * edge.timeout
-    weight = (1 - flow.success) + loss + late
-    return share, min(latency, edge.timeout), bad / weight if weight else 0.0
-
-
-def _wait_for_connection(edge: Edge, good: float) -> None:
-    """Calls wait for one of the pool's connections; who waits too long fails."""
-    mean = good * edge.latency + (1 - good) * edge.failure_latency
-    wait, served = queueing.waiting(edge.rate, mean, edge.pool_size)
-    edge.pool_used = min(edge.pool_size, edge.rate * mean)
-    edge.pool_wait = wait
-    late = queueing.late(edge.latency + wait, edge.timeout)
-    edge.latency = min(edge.latency + wait, edge.timeout)
-    edge.kept *= served * (1 - late)
-    if served < 1:
-        edge.failure_latency = max(edge.failure_latency, queueing.LONGEST_WAIT)
-
-
-def _pool(edge: Edge) -> int:
-    assert edge.caller is not None  # noqa: S101 - only pods have pools
-    text = edge.caller.variables.get(edge.call.pool or "", "")
-    return int(text) if text.isdigit() else DEFAULT_POOL
-
-
-def _beyond(flow: Flow, wanted: float) -> float:
-    """Share of connections that a store turns away."""
-    if flow.profile.connections is None or not wanted:
-        return 0.0
-    variable, default = flow.profile.connections
-    text = flow.variables.get(variable, "")
-    most = int(text) if text.isdigit() else default
-    return max(0.0, 1 - most / wanted)
 
 
 def _trivial(flow: Flow, computing: float) -> float:
@@ -381,9 +206,3 @@ def effect_of(picture: Picture, record: PodRecord, shop_flags: flags.Flags) -> E
     if node is NO_EFFECT:
         return found
     return found.plus(Effect(delay=node.delay, loss=node.loss, errors=node.errors))
-
-
-def owner_name(record: PodRecord) -> str:
-    """The name of a pod's workload, or of the pod itself."""
-    owner = workload_of(record.pod)
-    return owner[1] if owner else str(record.pod["metadata"]["name"])

@@ -1,4 +1,4 @@
-"""The kubelets of the shop's nodes: pods from being bound to their end, and their status.
+"""The kubelets of the shop's nodes: pods from being bound to their end.
 
 `Kubelet.sync` is told the time and returns what to write; it writes nothing itself.
 """
@@ -6,46 +6,19 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.shop import chaos, containers, environment, profiles
-from lab.shop.containers import Container, Note, Situation
+from lab.shop import chaos, containers, environment, pods, status
+from lab.shop.containers import Note, Situation
 from lab.shop.network import Network
-from lab.shop.objects import SHOP_LABEL, Object, Picture, annotations_of, is_ready, labels_of
+from lab.shop.objects import SHOP_LABEL, Object, Picture, is_ready, labels_of
+from lab.shop.pods import PodRecord, completed, restart_policy
 
 DRAIN = 1.5
 """Seconds from the request to delete a pod until it is gone."""
 REWRITE = 5.0
 """Seconds until a status that did not arrive is written again."""
-
-
-@dataclasses.dataclass(slots=True)
-class PodRecord:
-    """What a kubelet knows of one pod."""
-
-    pod: Object
-    containers: dict[str, Container]
-    inits: dict[str, Container]
-    address: str = ""
-    started_at: float = 0.0
-    conditions: dict[str, tuple[str, float]] = dataclasses.field(default_factory=dict)
-    """Status and last transition of each condition."""
-    written: dict[str, Any] | None = None
-    wrote_at: float = 0.0
-    mount_noted: float = 0.0
-    stopping_at: float | None = None
-    ended: dict[str, Any] | None = None
-    """The final status of a pod that was evicted."""
-    profile: profiles.Profile | None = None
-    """The program of the shop that runs in it."""
-    effect: profiles.Effect = profiles.NO_EFFECT
-
-    @property
-    def main(self) -> Container | None:
-        """The container that runs a program of the shop."""
-        return next((c for c in self.containers.values() if c.program.profile), None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +58,7 @@ class Kubelet:
             if chaos.node_state(node) == "":
                 self._sync_pod(record, writes)
             elif chaos.node_state(node) == "down":
-                _lose_power(record)
+                pods.lose_power(record)
         for gone in self.records.keys() - seen:
             self._used.discard(self.records.pop(gone).address)
         return writes
@@ -103,7 +76,7 @@ class Kubelet:
     def _record(self, uid: str, pod: Object) -> PodRecord:
         record = self.records.get(uid)
         if record is None:
-            record = self.records[uid] = adopt(pod, self._now)
+            record = self.records[uid] = pods.adopt(pod, self._now)
             self._used.add(record.address)
         record.pod = pod
         return record
@@ -117,10 +90,10 @@ class Kubelet:
             return
         notes = self._advance(record)
         writes.notes.extend((pod, note) for note in notes)
-        status = record.ended or self._status(record)
-        if status != record.written or self._overwritten(record):
-            record.written, record.wrote_at = status, self._now
-            writes.statuses.append((pod, status))
+        found = record.ended or status.of(record, self._node_of(pod), self._now)
+        if found != record.written or self._overwritten(record):
+            record.written, record.wrote_at = found, self._now
+            writes.statuses.append((pod, found))
 
     def _terminate(self, record: PodRecord, writes: Writes) -> None:
         """Containers finish their requests before they are gone."""
@@ -155,15 +128,17 @@ class Kubelet:
         notes: list[Note] = []
         for spec in pod["spec"].get("initContainers") or []:
             init = record.inits[spec["name"]]
-            if _completed(init):
+            if completed(init):
                 continue
-            policy = "Never" if _policy(pod) == "Never" else "OnFailure"
+            policy = "Never" if restart_policy(pod) == "Never" else "OnFailure"
             notes += containers.advance(init, self._situation(record, spec, policy))
-            if not _completed(init):
+            if not completed(init):
                 return notes
         for spec in pod["spec"]["containers"]:
             container = record.containers[spec["name"]]
-            notes += containers.advance(container, self._situation(record, spec, _policy(pod)))
+            notes += containers.advance(
+                container, self._situation(record, spec, restart_policy(pod))
+            )
         main = record.main
         record.profile = main.program.profile if main else None
         return notes
@@ -214,172 +189,3 @@ class Kubelet:
     def _alive(self, pod: Object) -> bool:
         node = self._node_of(pod)
         return node is None or chaos.node_state(node) != "down"
-
-    def _status(self, record: PodRecord) -> dict[str, Any]:
-        pod, spec = record.pod, record.pod["spec"]
-        initialized = all(_completed(each) for each in record.inits.values())
-        ready = initialized and all(each.ready for each in record.containers.values())
-        phase = _phase(record, _policy(pod), initialized=initialized)
-        done = phase in ("Succeeded", "Failed")
-        states = {
-            "PodReadyToStartContainers": (bool(record.address) and not done, ""),
-            "Initialized": (initialized, "ContainersNotInitialized"),
-            "Ready": (ready, "PodCompleted" if done else "ContainersNotReady"),
-            "ContainersReady": (ready, "PodCompleted" if done else "ContainersNotReady"),
-        }
-        conditions = [
-            self._condition(record, kind, reason, holds=holds)
-            for kind, (holds, reason) in states.items()
-        ]
-        status: dict[str, Any] = {"phase": phase, "conditions": conditions}
-        status["containerStatuses"] = [
-            _container_status(record.containers[each["name"]], each, initialized=initialized)
-            for each in spec["containers"]
-        ]
-        if record.inits:
-            status["initContainerStatuses"] = [
-                _container_status(record.inits[each["name"]], each, initialized=True)
-                for each in spec["initContainers"]
-            ]
-        if record.address:
-            status["podIP"], status["podIPs"] = record.address, [{"ip": record.address}]
-            status["startTime"] = timestamp(record.started_at)
-            status["hostIP"] = node_address(self._node_of(pod))
-        return status
-
-    def _condition(
-        self, record: PodRecord, kind: str, reason: str, *, holds: bool
-    ) -> dict[str, Any]:
-        text = "True" if holds else "False"
-        before = record.conditions.get(kind)
-        if before is None or before[0] != text:
-            record.conditions[kind] = (text, self._now)
-        found: dict[str, Any] = {"type": kind, "status": text}
-        found["lastTransitionTime"] = timestamp(record.conditions[kind][1])
-        if not holds and reason:
-            found["reason"] = reason
-            unready = [each.name for each in record.containers.values() if not each.ready]
-            found["message"] = f"containers with unready status: [{' '.join(unready)}]"
-            if kind == "Initialized":
-                waiting = [each.name for each in record.inits.values() if not _completed(each)]
-                found["message"] = f"containers with incomplete status: [{' '.join(waiting)}]"
-        return found
-
-
-def adopt(pod: Object, now: float) -> PodRecord:
-    """A record of a pod, as its status has it when an earlier program has left one."""
-    spec, status = pod["spec"], pod.get("status", {})
-    record = PodRecord(
-        pod,
-        {each["name"]: Container(each["name"]) for each in spec["containers"]},
-        {each["name"]: Container(each["name"]) for each in spec.get("initContainers") or []},
-        address=status.get("podIP", ""),
-        started_at=now,
-    )
-    if status.get("phase") in ("Succeeded", "Failed"):
-        record.written = {"phase": status["phase"]}
-    for condition in status.get("conditions") or []:
-        record.conditions[condition["type"]] = (condition["status"], now)
-    for field, known in (
-        ("containerStatuses", record.containers),
-        ("initContainerStatuses", record.inits),
-    ):
-        for each in status.get(field) or []:
-            if each["name"] in known:
-                _restore(known[each["name"]], each, now)
-    return record
-
-
-def _restore(container: Container, status: Mapping[str, Any], now: float) -> None:
-    """Restart counts go on; what runs is started anew in our memory, with its variables of now."""
-    container.restarts = int(status.get("restartCount", 0))
-    ended = (status.get("state") or {}).get("terminated")
-    if ended is not None:
-        container.state, container.reason = "terminated", ended.get("reason", "")
-        container.code, container.since = int(ended.get("exitCode", 0)), now
-
-
-def _lose_power(record: PodRecord) -> None:
-    """The node is off: nothing runs, nobody says so."""
-    for each in record.containers.values():
-        if each.running:
-            each.state, each.reason, each.ready = "waiting", "", False
-            each.retry_at, each.memory, each.cpu = 0.0, 0.0, 0.0
-
-
-def _policy(pod: Object) -> str:
-    return str(pod["spec"].get("restartPolicy", "Always"))
-
-
-def _completed(container: Container) -> bool:
-    return container.state == "terminated" and container.code == 0
-
-
-def _phase(record: PodRecord, policy: str, *, initialized: bool) -> str:
-    held = list(record.containers.values())
-    if not initialized:
-        failed = [c for c in record.inits.values() if c.state == "terminated" and c.code]
-        return "Failed" if failed and policy == "Never" else "Pending"
-    if all(each.state == "terminated" for each in held) and policy != "Always":
-        codes = [each.code for each in held]
-        if not any(codes):
-            return "Succeeded"
-        if policy == "Never":
-            return "Failed"
-    begun = any(each.running or each.last is not None for each in held)
-    return "Running" if begun else "Pending"
-
-
-def _container_status(
-    container: Container, spec: Mapping[str, Any], *, initialized: bool
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": container.name,
-        "image": spec["image"],
-        "imageID": f"{spec['image']}@sha256" if container.image else "",
-        "ready": container.ready or _completed(container),
-        "started": container.started,
-        "restartCount": container.restarts,
-        "state": _state(container, initialized=initialized),
-        "lastState": {},
-    }
-    if container.last is not None and container.state != "terminated":
-        found["lastState"] = {"terminated": _terminated(container.last)}
-    return found
-
-
-def _state(container: Container, *, initialized: bool) -> dict[str, Any]:
-    if container.running:
-        return {"running": {"startedAt": timestamp(container.since)}}
-    if container.state == "terminated" and container.last is not None:
-        return {"terminated": _terminated(container.last)}
-    if container.state == "terminated":
-        return {"terminated": {"exitCode": container.code, "reason": container.reason}}
-    reason = container.reason if initialized else "PodInitializing"
-    waiting = {"reason": reason}
-    if container.message:
-        waiting["message"] = container.message
-    return {"waiting": waiting}
-
-
-def _terminated(last: Mapping[str, Any]) -> dict[str, Any]:
-    times = {key: timestamp(last[key]) for key in ("startedAt", "finishedAt")}
-    return {**last, **times}
-
-
-def timestamp(moment: float) -> str:
-    """Seconds since 1970 as the API writes times."""
-    found = datetime.datetime.fromtimestamp(int(moment), tz=datetime.UTC)
-    return found.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def node_address(node: Object | None) -> str:
-    """A node's internal address, as its annotation gives it."""
-    return annotations_of(node).get("lab.prunella.dev/address", "") if node else ""
-
-
-def running(records: Mapping[str, PodRecord], now: float) -> Iterator[PodRecord]:
-    """The pods whose program of the shop serves by now."""
-    for record in records.values():
-        if any(each.serves(now) for each in record.containers.values()):
-            yield record

@@ -8,8 +8,8 @@ from typing import Any
 
 from lab.shop import chaos
 from lab.shop.containers import Container
-from lab.shop.kubelet import PodRecord
 from lab.shop.objects import Object, Picture, quantity
+from lab.shop.pods import PodRecord
 from lab.shop.profiles import MEBIBYTE, NO_EFFECT, Effect
 
 IDLE_CPU = 0.004

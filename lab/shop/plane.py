@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from lab.shop import calls, chaos, flags, kubelet, nodes, profiles
-from lab.shop.calls import Flow, Graph
+from lab.shop import calls, chaos, flags, nodes, pods, profiles
 from lab.shop.containers import Note
-from lab.shop.kubelet import Kubelet, PodRecord, Writes
+from lab.shop.graph import Flow, Graph
+from lab.shop.kubelet import Kubelet, Writes
 from lab.shop.load import DAY, Users
 from lab.shop.nodes import Claim
 from lab.shop.objects import SHOP_LABEL, Object, Picture, is_ready, labels_of
+from lab.shop.pods import PodRecord
 from lab.shop.profiles import NO_EFFECT, Effect
 
 
@@ -95,7 +96,7 @@ class DataPlane:
 
     def _serving(self, effects: dict[str, Effect], now: float) -> Iterator[Flow]:
         """The pods that take requests now, with what their node gives them."""
-        for record in kubelet.running(self.kubelet.records, now):
+        for record in pods.running(self.kubelet.records, now):
             main = record.main
             if main is None or main.program.profile is None:
                 continue

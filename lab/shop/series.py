@@ -9,6 +9,10 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
 """Seconds; OpenTelemetry's default for durations."""
 
 
+Family = tuple[str, str, Iterable[str]]
+"""Name, type and lines of a metric."""
+
+
 def text_of(labels: Mapping[str, str]) -> str:
     """Labels as the text format writes them, without braces; empty ones are left out."""
     return ",".join(f'{key}="{_escape(value)}"' for key, value in labels.items() if value)
@@ -65,7 +69,7 @@ def gauge(name: str, labels: str, value: float) -> str:
     return f"{name}{{{labels}}} {value:.10g}"
 
 
-def render(families: Iterable[tuple[str, str, Iterable[str]]]) -> str:
+def render(families: Iterable[Family]) -> str:
     """A page of families: name, type and lines; families without lines are left out."""
     page: list[str] = []
     for name, kind, lines in families:

@@ -10,9 +10,9 @@ from typing import Any
 
 from lab.shop import api, chaos, plane
 from lab.shop.containers import Note
-from lab.shop.kubelet import node_address, timestamp
 from lab.shop.objects import SHOP_LABEL, Object, annotations_of, labels_of
 from lab.shop.plane import NodeUse, Second
+from lab.shop.status import node_address, timestamp
 
 MANAGER = "fieldManager=kubelet"
 LEASE_SECONDS = 40
