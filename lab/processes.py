@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import random
@@ -168,6 +169,17 @@ def _free_port(held: contextlib.ExitStack) -> int:
 def fetch(url: str, *, data: bytes | None = None, seconds: float = 5.0) -> bytes:
     """The body at a local address; POST when there is ``data``. Raises OSError."""
     with _LOCAL.open(url, data=data, timeout=seconds) as response:
+        body: bytes = response.read()
+        return body
+
+
+def post_json(url: str, document: object, *, seconds: float = 10.0) -> bytes:
+    """The body that a local address answers to a JSON document. Raises OSError."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(  # noqa: S310 - only local addresses are asked
+        url, json.dumps(document).encode(), headers
+    )
+    with _LOCAL.open(request, timeout=seconds) as response:
         body: bytes = response.read()
         return body
 

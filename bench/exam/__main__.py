@@ -20,9 +20,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench import operator_process
-from bench.exam import report, telemetry
-from bench.exam.operating import operating
+from bench.exam import operating, report, telemetry
 from bench.exam.run import Examiner, Histories, Outcome, Patience
+from bench.exam.shops import Items
 from lab import addons, lifecycle
 from lab.binaries import LabError
 from lab.cluster import Lab
@@ -36,10 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         folders = _chosen(options.faults, options.only)
-        with standing(options.lab) as lab, _operator(lab, with_it=not options.no_operator) as seen:
+        with contextlib.ExitStack() as stack:
+            lab = stack.enter_context(standing(options.lab))
+            items = operating.lists(lab)
+            seen = None if options.no_operator else stack.enter_context(watching(lab, items))
             patience = Patience(options.usual, options.settle, options.limit)
-            examiner = Examiner(lab, telemetry.prometheus(lab.prometheus_url), seen, patience)
-            outcomes = run(examiner, folders, options.at_once)
+            ask = telemetry.prometheus(lab.prometheus_url)
+            outcomes = run(Examiner(lab, items, ask, seen, patience), folders, options.at_once)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -53,17 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(examiner: Examiner, folders: Sequence[pathlib.Path], at_once: int) -> list[Outcome]:
-    """Examine all faults, so many at the same time; tells of each when it is done."""
+    """Examine all faults, so many at the same time; tells of each when it is done.
+
+    A shop is removed while the next one is raised: nobody waits for that.
+    """
     began = time.monotonic()
+    removing = concurrent.futures.ThreadPoolExecutor(2)
 
     def one(numbered: tuple[int, pathlib.Path]) -> Outcome:
         number, folder = numbered
-        outcome = examiner.examine(folder, f"x{number:02d}")
+        shop = f"x{number:02d}"
+        outcome = examiner.examine(folder, shop)
+        removing.submit(examiner.remove, shop)
         line = " | ".join(report.row(outcome))
         print(f"[{time.monotonic() - began:5.0f} s] {line}", file=sys.stderr, flush=True)
         return outcome
 
-    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+    with removing, concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(one, enumerate(folders, 1)))
 
 
@@ -82,12 +91,9 @@ def standing(name: str) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def _operator(lab: Lab, *, with_it: bool) -> Iterator[Histories | None]:
-    """The operator and a watcher of its incidents, or neither."""
-    if not with_it:
-        yield None
-        return
-    with operating(lab) as watcher:
+def watching(lab: Lab, items: Items) -> Iterator[Histories]:
+    """The operator at work, and the histories of its incidents."""
+    with operating.operating(lab, items) as watcher:
         thread = threading.Thread(target=watcher.run, daemon=True)
         thread.start()
         try:

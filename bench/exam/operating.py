@@ -4,39 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 from bench import operator_process
+from bench.exam.shops import Items
 from bench.exam.sightings import Watcher
-from lab import addons
+from lab import addons, config
 from lab.cluster import Lab
 from prunella.cli import kube
+from prunella.core.changes import noise
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME, ACCOUNT = "prunella-system", "prunella"
+CHAOS = "chaos.lab.prunella.dev/*"
 INCIDENTS = "/apis/prunella.dev/v1alpha1/incidents"
 
 
-@contextlib.contextmanager
-def operating(lab: Lab) -> Iterator[Watcher]:
-    """Run the operator until the block ends; yields a watcher of its incidents, not started."""
-    install(lab)
-    kubeconfig = lab.token_kubeconfig(ACCOUNT, HOME)
+def lists(lab: Lab) -> Items:
+    """Ask the lab's API server for lists, as administrator; OSError when it does not answer."""
     api = kube.connect(lab.kubeconfig, None, HOME)
 
-    def ask() -> list[kube.Object]:
+    def items(path: str) -> list[kube.Object]:
         try:
-            return api.items(INCIDENTS)
+            return api.items(path)
         except kube.KubeError as error:
             raise OSError(str(error)) from error
 
-    with operator_process.running(lab, settings(lab), kubeconfig) as operator:
-        addons.send_alerts(lab, f"http://127.0.0.1:{operator.port}/alerts")
+    return items
+
+
+@contextlib.contextmanager
+def operating(lab: Lab, items: Items) -> Iterator[Watcher]:
+    """Run the operator until the block ends; yields a watcher of its incidents, not started."""
+    install(lab)
+    kubeconfig = lab.token_kubeconfig(ACCOUNT, HOME)
+    port = operator_process.free_port()
+    token = _token(lab)
+    with operator_process.running(lab, settings(lab, port, token), kubeconfig):
+        addons.send_alerts(lab, f"http://{config.LOCALHOST}:{port}/alertmanager", token)
         try:
-            yield Watcher(ask)
+            yield Watcher(lambda: items(INCIDENTS))
         finally:
             addons.send_alerts(lab, None)
+
+
+def _token(lab: Lab) -> pathlib.Path:
+    """A file with what Alertmanager shows the operator."""
+    path = lab.layout.tokens / "alertmanager"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_urlsafe(32))
+    return path
 
 
 def install(lab: Lab) -> None:
@@ -47,9 +67,21 @@ def install(lab: Lab) -> None:
     lab.helm(*arguments, "--create-namespace")
 
 
-def settings(lab: Lab) -> dict[str, Any]:
-    """What is not as it comes: where the lab's Prometheus and Alertmanager are."""
+def settings(lab: Lab, port: int, token: pathlib.Path) -> dict[str, Any]:
+    """What is not as it comes: addresses, the lab's scrapes each 5 s, and chaos, which nobody sees.
+
+    Annotations by which the lab is told to break something are no change that a person made.
+    """
+    webhook = {
+        "enabled": True,
+        "host": config.LOCALHOST,
+        "port": port,
+        "bearerTokenFile": str(token),
+    }
     return {
         "sources": {"default": {"url": lab.prometheus_url}},
         "alertmanager": {"url": lab.alertmanager_url},
+        "intake": {"webhook": webhook},
+        "diagnosis": {"stepSeconds": config.SCRAPE_SECONDS, "rateSeconds": 30},
+        "journal": {"ignoredAnnotations": [*noise.IGNORED_ANNOTATIONS, CHAOS]},
     }

@@ -44,6 +44,8 @@ class Outcome:
     """Seconds from the injection to the first symptom."""
     before: tuple[str, ...] = ()
     """Alerts that fired before the injection: the shop was not quiet."""
+    raised: float = 0.0
+    """Seconds until the shop was available."""
     error: str = ""
 
 
@@ -52,6 +54,7 @@ class Examiner:
     """What every fault is examined with."""
 
     lab: Lab
+    items: shops.Items
     ask: telemetry.Ask
     histories: Histories | None
     """None without an operator: then only the symptoms are looked at."""
@@ -60,17 +63,20 @@ class Examiner:
     now: Callable[[], float] = time.time
 
     def examine(self, folder: pathlib.Path, shop: str) -> Outcome:
-        """One fault from start to end; what can't be examined is an outcome with an error."""
+        """One fault until its verdict; what can't be examined is an outcome with an error."""
+        started = self.now()
         try:
             fault = faults.load(folder, shop)
-            shops.raise_shop(self.lab, shop)
-            return self._examine(fault, shop)
+            shops.raise_shop(self.lab, self.items, shop)
+            return self._examine(fault, shop, self.now() - started)
         except (LabError, OSError) as error:
             return Outcome(folder.name, shop, error=str(error))
-        finally:
-            shops.remove(self.lab, shop)
 
-    def _examine(self, fault: faults.Fault, shop: str) -> Outcome:
+    def remove(self, shop: str) -> None:
+        """Remove a shop after its verdict."""
+        shops.remove(self.lab, self.items, shop)
+
+    def _examine(self, fault: faults.Fault, shop: str, raised: float) -> Outcome:
         self.sleep(self.patience.usual)
         began = self.now()
         before = tuple(telemetry.firing(self.ask, shop, began))
@@ -84,6 +90,7 @@ class Examiner:
             symptoms=seen,
             delay=None if seen.first is None else seen.first - began,
             before=before,
+            raised=raised,
         )
         if self.histories is None:
             return outcome

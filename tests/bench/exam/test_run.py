@@ -54,8 +54,12 @@ class Stage:
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A stage on which shops are raised and removed by name."""
     made = Stage()
-    monkeypatch.setattr(shops, "raise_shop", lambda _lab, shop: made.done.append(f"raise {shop}"))
-    monkeypatch.setattr(shops, "remove", lambda _lab, shop: made.done.append(f"remove {shop}"))
+    monkeypatch.setattr(
+        shops, "raise_shop", lambda _lab, _items, shop: made.done.append(f"raise {shop}")
+    )
+    monkeypatch.setattr(
+        shops, "remove", lambda _lab, _items, shop: made.done.append(f"remove {shop}")
+    )
     return made
 
 
@@ -81,10 +85,16 @@ def lab(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return object.__new__(Lab)
 
 
+def nothing(_path: str) -> list[dict[str, Any]]:
+    """A list without objects."""
+    return []
+
+
 def examiner(lab: Lab, stage: Stage, *, operator: bool = True) -> Examiner:
     """An examiner on the stage."""
     histories = stage.histories if operator else None
-    return Examiner(lab, stage.ask, histories, PATIENCE, stage.sleep, lambda: stage.time)
+    now = lambda: stage.time  # noqa: E731 - a clock is a function here
+    return Examiner(lab, nothing, stage.ask, histories, PATIENCE, stage.sleep, now)
 
 
 def test_fault_is_injected_after_usual_data_and_judged_after_it_settled(
@@ -95,7 +105,7 @@ def test_fault_is_injected_after_usual_data_and_judged_after_it_settled(
 
     outcome = examiner(lab, stage).examine(folder, "x01")
 
-    assert ["raise x01", "delete", "remove x01"] == stage.done
+    assert ["raise x01", "delete"] == stage.done
     assert outcome.verdict is not None
     assert (1, 1, 6.0) == (
         outcome.verdict.rank,
@@ -124,19 +134,18 @@ def test_without_an_operator_only_the_symptoms_are_told(
     assert (None, ("A",)) == (outcome.verdict, outcome.symptoms.alerts)
 
 
-def test_shop_that_does_not_stand_is_an_outcome_and_is_removed(
+def test_shop_that_does_not_stand_is_an_outcome(
     lab: Lab, stage: Stage, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One fault that can't be examined does not end the exam of others."""
 
-    def fails(_lab: Lab, _shop: str) -> None:
+    def fails(_lab: Lab, _items: shops.Items, _shop: str) -> None:
         raise LabError("shop x01 is not available")
 
     monkeypatch.setattr(shops, "raise_shop", fails)
     outcome = examiner(lab, stage).examine(folder, "x01")
 
     assert outcome.error == "shop x01 is not available"
-    assert stage.done == ["remove x01"]
 
 
 def test_each_fault_gets_a_shop_of_its_own_name(
@@ -145,7 +154,9 @@ def test_each_fault_gets_a_shop_of_its_own_name(
     """Names have the same length, so that none begins with another."""
     program.run(examiner(lab, stage, operator=False), [folder] * 3, at_once=1)
 
-    assert ["raise x01", "raise x02", "raise x03"] == stage.done[::3]
+    wanted = ["x01", "x02", "x03"]
+    for verb in ("raise", "remove"):
+        assert [f"{verb} {name}" for name in wanted] == [e for e in stage.done if verb in e]
 
 
 def test_mistake_in_any_fault_is_told_before_the_lab_is_started(
@@ -225,28 +236,62 @@ def test_slowest_twentieth_is_left_out_of_the_seconds() -> None:
     assert 19.0 == report.totals(outcomes)[4].value
 
 
-def test_stages_are_told_to_kubectl_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Namespaces go first and are waited for; nodes only after them."""
+def test_namespaces_are_gone_before_nodes_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its node a pod could not end in good order."""
     told: list[str] = []
-    left = iter(["namespace/x01-web", ""])
+    left = iter([["x01-web", "x02-web"], ["x02-web"]])
 
-    class Result:
-        """What kubectl prints."""
+    def items(path: str) -> list[dict[str, Any]]:
+        told.append(path)
+        return [
+            {"metadata": {"name": name, "labels": {shops.LABEL: name[:3]}}} for name in next(left)
+        ]
 
-        stdout = ""
-
-    def kubectl(_lab: Lab, *arguments: str, **_options: Any) -> Result:
+    def kubectl(_lab: Lab, *arguments: str, **_options: Any) -> None:
         told.append(" ".join(arguments[:2]))
-        made = Result()
-        made.stdout = next(left) if arguments[0] == "get" else ""
-        return made
 
     monkeypatch.setattr(Lab, "kubectl", kubectl)
     monkeypatch.setattr(shops, "POLL_SECONDS", 0.0)
-    shops.remove(object.__new__(Lab), "x01")
+    shops.remove(object.__new__(Lab), items, "x01")
 
-    kinds = f"delete {shops.CLUSTER_SCOPED}"
-    assert ["delete namespaces", "get namespaces", "get namespaces", kinds] == told
+    asked = ["/api/v1/namespaces"] * 2
+    assert ["delete namespaces", *asked, f"delete {shops.CLUSTER_SCOPED}"] == told
+
+
+def workload(name: str, available: int, *, seen: int = 3) -> dict[str, Any]:
+    """A Deployment of two replicas in its third generation."""
+    status = {"observedGeneration": seen, "availableReplicas": available}
+    return {
+        "metadata": {"name": name, "generation": 3},
+        "spec": {"replicas": 2},
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        pytest.param(workload("cart", 2), True, id="all-available"),
+        pytest.param(workload("cart", 1), False, id="one-is-not"),
+        pytest.param(workload("cart", 2, seen=2), False, id="status-of-an-older-generation"),
+        pytest.param({**workload("cart", 2), "status": {}}, False, id="no-status-yet"),
+    ],
+)
+def test_shop_stands_when_all_of_it_is_available(
+    found: dict[str, Any], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Usual data begins only then; the error names what is missing."""
+    monkeypatch.setattr(Lab, "apply", lambda _lab, _text: "")
+    monkeypatch.setattr(shops, "STEADY_SECONDS", -1.0)
+
+    def items(path: str) -> list[dict[str, Any]]:
+        return [found] if path.endswith("x01-core/deployments") else []
+
+    if expected:
+        shops.raise_shop(object.__new__(Lab), items, "x01")
+        return
+    with pytest.raises(LabError, match="x01 is not available after -1 s: x01-core/cart"):
+        shops.raise_shop(object.__new__(Lab), items, "x01")
 
 
 def test_patience_is_that_of_the_command_line() -> None:
