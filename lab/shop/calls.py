@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.shop import chaos, flags, outcomes, queueing
+from lab.shop import chaos, flags, ingress, outcomes, queueing
 from lab.shop.graph import Edge, Flow, Graph, Target, order
 from lab.shop.network import REFUSED, Network, Route
 from lab.shop.objects import Object, Picture
@@ -71,7 +71,7 @@ class Evaluation:
 
     def _users(self, shop: str, rate: float) -> Edge:
         plan = self._catalogue.load
-        call = Call(plan.to, plan.address.replace("${SHOP}", shop))
+        call = Call(plan.to, plan.host.replace("${SHOP}", shop))
         return Edge(None, call, plan.patience, rate, [])
 
     def _refresh_routes(self, memory: Memory, flows: list[Flow]) -> None:
@@ -104,7 +104,7 @@ class Evaluation:
         key = (edge.caller.uid if edge.caller else "", address)
         route = memory.routes.get(key)
         if route is None:
-            route = memory.routes[key] = self._network.route(pod, address)
+            route = memory.routes[key] = self._route(graph, pod, address)
         if route.failure is not None:
             edge.targets.append(Target(None, 1.0, route.failure))
             return
@@ -118,6 +118,12 @@ class Evaluation:
                 if failure != outcomes.DENIED:
                     flow.arrivals += edge.rate * weight
             edge.targets.append(Target(flow, weight, failure))
+
+    def _route(self, graph: Graph, pod: Object | None, address: str) -> Route:
+        if pod is not None:
+            return self._network.route(pod, address)
+        namespace = self._catalogue.load.namespace.replace("${SHOP}", graph.shop)
+        return ingress.route(self._network, namespace, address)
 
     def _limit_connections(self, graph: Graph) -> None:
         """Connections that all pools together may open beyond a store's limit are refused."""
