@@ -34,9 +34,8 @@ KINDS = {
 }
 """The kinds that are read, and where the API server lists them."""
 
-_NETWORK = frozenset(KINDS) - {"ConfigMap", "Secret", "PersistentVolumeClaim", "Deployment", "StatefulSet"}
-    {"Ingress", "Pod", "Namespace", "Service", "EndpointSlice", "NetworkPolicy", "Node"}
-)
+_NO_ROUTES = {"ConfigMap", "Secret", "PersistentVolumeClaim", "Deployment", "StatefulSet"}
+_NETWORK = frozenset(KINDS) - _NO_ROUTES
 
 
 @dataclasses.dataclass(slots=True)

@@ -73,7 +73,7 @@ INGRESS = [
 
 @pytest.mark.parametrize(("spec", "allowed"), INGRESS)
 def test_ingress(spec: dict[str, Any], allowed: bool) -> None:
-    """May the frontend (shop-web) reach the cart (shop-core) on TCP 8080?"""
+    """Whether the frontend (shop-web) may reach the cart (shop-core) on TCP 8080."""
     found = picture(Namespace=SPACES, NetworkPolicy=[policy(spec)])
 
     assert allowed == allows(found, FRONTEND, CART, 8080, "TCP")
