@@ -7,13 +7,16 @@ anew when they change.
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella.core.changes import kinds as journalled
+from prunella.core.changes import noise, retention
 from prunella.core.decisions import rules
+from prunella.core.incidents import limits
 
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
@@ -214,6 +217,79 @@ class Intake(Model):
     """The source of service-graph metrics: who calls whom."""
 
 
+_CORRELATION = limits.Settings()
+
+
+class Incidents(Model):
+    """When incidents open, end and are forgotten. Times in seconds."""
+
+    enabled: bool = True
+    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 5.0
+    """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
+    quiet_seconds: Seconds = _CORRELATION.quiet
+    """An incident whose alerts have all ended is resolved after this time."""
+    stale_seconds: Seconds = _CORRELATION.stale
+    """One with alerts that nobody ended, when nothing was heard of it for this time."""
+    reopen_seconds: Seconds = _CORRELATION.reopen
+    """The same alert this long after the resolution opens the incident again."""
+    retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 30 * 86_400.0
+    judged_retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 365 * 86_400.0
+    """For those of which a person has confirmed or rejected a suspect: later ones learn of them."""
+    most_kept: Annotated[int, pydantic.Field(ge=10, le=10_000)] = 500
+    """Resolved incidents that are kept in one namespace, judged ones not counted."""
+
+
+_RETENTION = retention.Retention()
+
+
+class Retention(Model):
+    """How much of the journal is kept; what an open incident refers to is kept beside it."""
+
+    age_seconds: Annotated[float, pydantic.Field(ge=3600)] = _RETENTION.age.total_seconds()
+    per_object: Annotated[int, pydantic.Field(ge=1, le=1000)] = _RETENTION.per_object
+    total: Annotated[int, pydantic.Field(ge=100, le=100_000)] = _RETENTION.total
+
+
+class Journal(Model):
+    """The change journal: which kinds, what is noise, how long."""
+
+    enabled: bool = True
+    kinds: dict[str, bool] = dict.fromkeys(journalled.BY_NAME, True)
+    """Kinds by name; one that is not named here is journalled."""
+    values_of: tuple[str, ...] = ()
+    """Kinds beyond the role ``view`` whose values are kept: who reads Changes may read them."""
+    ignored_annotations: tuple[str, ...] = noise.IGNORED_ANNOTATIONS
+    autoscalers: tuple[str, ...] = noise.AUTOSCALERS
+    """Field managers whose writes of ``spec.replicas`` are scaling."""
+    ignored_objects: tuple[str, ...] = noise.IGNORED_OBJECTS
+    retention: Retention = Retention()
+    relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
+    """Time between two lists of all journalled kinds."""
+
+    @pydantic.field_validator("kinds")
+    @classmethod
+    def _kinds_are_known(cls, value: dict[str, bool]) -> dict[str, bool]:
+        return _known(value)
+
+    @pydantic.field_validator("values_of")
+    @classmethod
+    def _values_are_of_known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known(value)
+
+
+Names = TypeVar("Names", dict[str, bool], tuple[str, ...])
+
+
+def _known(names: Names) -> Names:
+    """Make sure that kinds are those that can be journalled."""
+    unknown = [name for name in names if name not in journalled.BY_NAME]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} can't be journalled; known are {', '.join(journalled.BY_NAME)}"
+        )
+    return names
+
+
 class Diagnosis(Model):
     """What is looked at to name the cause of an incident. Lengths are in seconds."""
 
@@ -242,6 +318,8 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
+    incidents: Incidents = Incidents()
+    journal: Journal = Journal()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

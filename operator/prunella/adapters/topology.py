@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from prunella import ports
 from prunella.adapters.intake import objects
 from prunella.adapters.kubernetes import client, kinds
-from prunella.adapters.prometheus import metrics
 from prunella.core import model
 from prunella.core.incidents import links, topology
 from prunella.core.incidents import picture as pictures
@@ -46,6 +45,9 @@ _OF_MESH: Final = ", ".join(
 )
 _log = logging.getLogger(__name__)
 
+Ask = Callable[[str], Awaitable[model.Answer]]
+"""Asks a metrics source an instant query of the operator's own."""
+
 
 class KnownTopology:
     """Calls and places, as they are known at a time."""
@@ -54,8 +56,7 @@ class KnownTopology:
         self,
         scene: objects.Scene,
         namespaces: Callable[[], Collection[str]],
-        source: metrics.PrometheusMetrics,
-        source_name: str,
+        ask: Ask,
         api: client.KubeApi | None = None,
     ) -> None:
         """``namespaces`` gives those to look at, without a request.
@@ -64,7 +65,7 @@ class KnownTopology:
         """
         self._scene = scene
         self._namespaces = namespaces
-        self._source, self._source_name = source, source_name
+        self._ask_source = ask
         self._api = api
         self._last: dict[str, model.Vector] = {}
 
@@ -95,7 +96,7 @@ class KnownTopology:
 
     async def _ask(self, key: str, query: str) -> model.Vector:
         """The answer, or else the last one: a source that is down does not undo the calls."""
-        answer = await self._source.query_whole(self._source_name, query)
+        answer = await self._ask_source(query)
         if isinstance(answer, model.Failure):
             _log.warning("topology: %s: %s", key, answer.message)
             return self._last.get(key, model.Vector(()))

@@ -71,7 +71,11 @@ def joined(*pairs: Pair) -> Pair:
 def from_manifests(manifests: Manifests, picture: pictures.Picture | None = None) -> Pair:
     """Calls and places that the objects themselves tell of."""
     known = picture or pictures.of(manifests)
-    calls: Links = {}
+    calls: Links = {
+        model.Ref("Service", *place): set(behind)
+        for place, behind in known.services.items()
+        if len(behind) > 1
+    }
     for ref, raw in pictures.of_kind(manifests, *pictures.WORKLOADS, *pictures.BATCH):
         for service in _named_services(ref, raw, manifests, known):
             _link_service(calls, ref, service, known)
@@ -127,11 +131,8 @@ def _link_service(
 ) -> None:
     """A caller of a Service calls the workload behind it; of several, by way of the Service."""
     target = known.service(*service)
-    if target is None or target == caller:
-        return
-    calls.setdefault(caller, set()).add(target)
-    if target.kind == "Service":
-        calls.setdefault(target, set()).update(known.services[service])
+    if target is not None and target != caller:
+        calls.setdefault(caller, set()).add(target)
 
 
 def _named_services(
