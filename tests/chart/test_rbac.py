@@ -125,7 +125,8 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     [role] = _named(documents, "ClusterRole", "prunella")
     everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
     assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
-    assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+    names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
+    assert names == ["prunella-pause", "prunella-leases"]
 
 
 @pytest.mark.parametrize("kind", journalled.BY_NAME)
@@ -214,7 +215,7 @@ def test_every_binding_is_to_the_operators_account(render: Render) -> None:
     documents = render(namespaces=["shop"]) + render()
     bindings = _of_kind(documents, "RoleBinding") + _of_kind(documents, "ClusterRoleBinding")
     account = {"kind": "ServiceAccount", "name": "prunella", "namespace": "prunella-system"}
-    assert [[account]] * 5 == [binding["subjects"] for binding in bindings]
+    assert [[account]] * 6 == [binding["subjects"] for binding in bindings]
 
 
 USER_ROLES = {

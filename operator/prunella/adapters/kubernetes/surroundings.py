@@ -18,7 +18,7 @@ from prunella.adapters.kubernetes import client, kinds, looks
 from prunella.adapters.kubernetes.looks import Wanted
 from prunella.core import model
 from prunella.core.incidents import anomalies, topology
-from prunella.core.incidents.diagnosis import extent
+from prunella.core.incidents.diagnosis import extent, nodes
 from prunella.core.incidents.diagnosis.values import View
 
 Links = tuple[topology.Links, topology.Links]
@@ -35,6 +35,8 @@ NODE = kinds.Kind("Node", "nodes")
 NAMESPACE = kinds.Kind("Namespace", "namespaces")
 STORAGE_CLASS = kinds.Kind("StorageClass", "storageclasses", group="storage.k8s.io")
 PRIORITY_CLASS = kinds.Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.io")
+
+LEASE = kinds.Kind("Lease", "leases", group="coordination.k8s.io")
 
 STATES = (kinds.POD, kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.AUTOSCALER, CLAIM)
 """Kinds whose status is looked at: always listed."""
@@ -139,6 +141,7 @@ def _wanted(namespaces: Collection[str], journalled: Collection[str]) -> list[Wa
         Wanted(kind, None, seconds=SLOW_SECONDS if kind is not NODE else 4.0)
         for kind in CLUSTER_WIDE
     ]
+    found.append(Wanted(LEASE, nodes.LEASES))
     for namespace in namespaces:
         found += [Wanted(kind, namespace) for kind in STATES]
         found += [Wanted(kind, namespace) for kind in WISHES if kind.name not in journalled]

@@ -47,7 +47,7 @@ def diagnose(
     found = [
         weigh.weigh(scene, sick, each, past) for each in candidates.gather(scene, incident, sick)
     ]
-    ranked = explain.away(found)
+    ranked = explain.away(scene, found)
     named = ranked[:MOST] if ranked and ranked[0].probability >= ANSWER else []
     named = [each for each in named if each.probability >= NAMED]
     others = [each for each in ranked if each not in named]

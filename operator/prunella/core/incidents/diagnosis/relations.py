@@ -20,8 +20,8 @@ def touched(scene: Scene, change: Change) -> Refs:
     if ref.kind == "Node":
         return _by_node(scene, change)
     found = related(scene, ref)
-    if ref in scene.workloads and _crowds(change):
-        found |= _neighbours(scene, ref)
+    if ref in scene.workloads:
+        found |= _crowded_out(scene, change)
     if not found and ref.kind == "NetworkPolicy" and change.spec.verb is change_api.Verb.DELETED:
         return _all_of(scene, ref.namespace)
     return found
@@ -55,13 +55,23 @@ def is_known(ref: model.Ref) -> bool:
     return ref.kind in _RULES
 
 
-def _crowds(change: Change) -> bool:
-    """Whether a change may take room from others on its nodes: new pods, fewer limits."""
-    if change.spec.verb is change_api.Verb.CREATED:
-        return True
-    return any(
-        ".resources" in each.path or "priorityClass" in each.path for each in change.spec.fields
+def _crowded_out(scene: Scene, change: Change) -> Refs:
+    """Whom a workload takes room from: pods that no node takes, or those on its nodes.
+
+    The first by new pods, larger requests or a higher priority; the second by having no limit.
+    """
+    paths = [each.path for each in change.spec.fields]
+    unlimited = any(
+        ".resources.limits" in each.path and each.new is None for each in change.spec.fields
     )
+    if unlimited:
+        return _neighbours(scene, change.object)
+    asks = (".requests", "priorityClass", "spec.replicas")
+    if change.spec.verb is change_api.Verb.CREATED or any(
+        word in path for word in asks for path in paths
+    ):
+        return scene.waiting
+    return NONE
 
 
 def _neighbours(scene: Scene, workload: model.Ref) -> Refs:

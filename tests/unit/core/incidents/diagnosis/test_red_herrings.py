@@ -86,6 +86,12 @@ def _cordon_with_room(shop: World) -> None:
     shop.change("Node", "node-1", "spec.unschedulable", None, True)
 
 
+def _all_silent(shop: World) -> None:
+    for name in ("node-1", "node-2"):
+        shop.add({"kind": "Lease", "metadata": {"name": name, "namespace": "kube-node-lease"},
+                  "spec": {"renewTime": world.iso(world.NOW - 50)}})  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "breaks",
     [
@@ -101,6 +107,7 @@ def _cordon_with_room(shop: World) -> None:
         pytest.param(_healthy_callee, id="a release of a callee that is as usual"),
         pytest.param(_policy_that_allows, id="a policy that lets the caller in"),
         pytest.param(_dead_service_nobody_calls, id="a Service without pods that nobody calls"),
+        pytest.param(_all_silent, id="all leases are old: our clock differs"),
         pytest.param(_cordon_with_room, id="a cordon while all pods run"),
     ],
 )
