@@ -235,5 +235,6 @@ async def test_measurements_are_of_the_wider_namespaces(
             asked.append((set(namespaces), now))
             return ()
 
-    await live(api, calls={FRONT: [CART]}, measured=Measured()).view(["web"], NOW)
+    telemetry = surroundings.Telemetry(Measured())
+    await live(api, calls={FRONT: [CART]}, telemetry=telemetry).view(["web"], NOW)
     assert [({"shop", "web"}, NOW)] == asked

@@ -18,6 +18,7 @@ from prunella.core.incidents.diagnosis import (
     probes,
     references,
     resources,
+    saturation,
     scaling,
     scheduling,
     services,
@@ -44,8 +45,9 @@ FINDERS: tuple[Finder, ...] = (
     pods.find,
     probes.find,
     resources.find,
-    # Make sure that they stand on something.
+    # Make sure that they stand on something, and have what they need of it.
     nodes.find,
+    saturation.find,
 )
 
 
