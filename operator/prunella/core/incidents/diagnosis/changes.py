@@ -90,7 +90,7 @@ def _touch(scene: Scene, change: Change) -> Touch:
     return Touch(change, at, most.field.path, most.cause_kind, danger, most.reason, hurts)
 
 
-_NEW = -3.0
+_NEW = -5.0
 """Log-odds of an object that is new: nobody depended on it; what is wrong with it is a fault."""
 _CREATED = {
     "NetworkPolicy": fields.DANGEROUS,

@@ -164,8 +164,8 @@ def effect(kind: str, field: change_api.FieldChange) -> Effect:
     row = _row(kind, field.path)
     if kind == "Node" and _recovers(field):
         return Effect(field, row.cause_kind, HARMLESS, "the node recovers by it")
-    if kind == "Node" and field.old is None and field.path.startswith("status"):
-        return Effect(field, row.cause_kind, HARMLESS, "it is the first that the node tells")
+    if kind == "Node" and field.old is None and field.path.startswith(("status", "metadata")):
+        return Effect(field, row.cause_kind, HARMLESS, "nobody can have depended on what is new")
     if row.danger <= HARMLESS:
         return Effect(field, row.cause_kind, HARMLESS, "nothing that runs depends on it")
     if row.worse is not None:

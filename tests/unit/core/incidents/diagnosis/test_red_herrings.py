@@ -92,6 +92,15 @@ def _all_silent(shop: World) -> None:
                   "spec": {"renewTime": world.iso(world.NOW - 50)}})  # fmt: skip
 
 
+def _set_up(shop: World) -> None:
+    for name in ("cart", "front"):
+        shop.change("Deployment", name, verb=Verb.CREATED, before=60)
+        shop.change("Service", name, verb=Verb.CREATED, before=61)
+    _policy_that_allows(shop)
+    shop.change("NetworkPolicy", "rules", verb=Verb.CREATED, before=62)
+    shop.change("Node", "node-1", "status", None, {"conditions": []}, before=63)
+
+
 @pytest.mark.parametrize(
     "breaks",
     [
@@ -107,6 +116,7 @@ def _all_silent(shop: World) -> None:
         pytest.param(_healthy_callee, id="a release of a callee that is as usual"),
         pytest.param(_policy_that_allows, id="a policy that lets the caller in"),
         pytest.param(_dead_service_nobody_calls, id="a Service without pods that nobody calls"),
+        pytest.param(_set_up, id="all of it was just set up"),
         pytest.param(_all_silent, id="all leases are old: our clock differs"),
         pytest.param(_cordon_with_room, id="a cordon while all pods run"),
     ],
@@ -141,6 +151,15 @@ def test_what_was_ruled_out_is_told_with_the_reason(breaks: Break, told: str) ->
     sick = "store" if breaks is _stranger else "cart"
     symptom = world.incident("front" if breaks is _healthy_callee else sick)
     assert told in diagnose.diagnose(shop.view(), symptom).ruled_out
+
+
+def test_what_was_ruled_out_near_the_sick_comes_first() -> None:
+    """A stranger's change a moment before is told after that of a callee."""
+    shop = World()
+    shop.change("Deployment", "mail", f"{APP}.image", "1", "2", before=5)
+    shop.change("Deployment", "store", "spec.replicas", 1, 3, before=300)
+    told = diagnose.diagnose(shop.view(), world.incident("cart")).ruled_out
+    assert ["Deployment store", "Deployment mail"] == [each.split(":")[0] for each in told]
 
 
 def test_a_callers_crash_is_explained_by_what_it_calls() -> None:
