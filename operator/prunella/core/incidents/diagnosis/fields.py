@@ -19,6 +19,7 @@ from prunella.core.incidents.diagnosis import read
 
 HARMLESS = -6.0
 """Log-odds of a change that has no effect on what runs."""
+NEW = "nobody can have depended on what is new"
 UNLIKELY = -1.0
 PLAUSIBLE = 0.5
 DANGEROUS = 1.0
@@ -167,7 +168,7 @@ def effect(kind: str, field: change_api.FieldChange) -> Effect:
     if kind == "Node" and field.path.startswith("spec.taints") and _is_mark(field.new):
         return Effect(field, row.cause_kind, HARMLESS, "the control plane marks a state by it")
     if kind == "Node" and field.old is None and field.path.startswith(("status", "metadata")):
-        return Effect(field, row.cause_kind, HARMLESS, "nobody can have depended on what is new")
+        return Effect(field, row.cause_kind, HARMLESS, NEW)
     if row.danger <= HARMLESS:
         return Effect(field, row.cause_kind, HARMLESS, "nothing that runs depends on it")
     if row.worse is not None:
