@@ -94,6 +94,8 @@ incidents:
   {{- toYaml .Values.incidents | nindent 2 }}
 journal:
   {{- toYaml .Values.journal | nindent 2 }}
+diagnosis:
+  {{- toYaml .Values.diagnosis | nindent 2 }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

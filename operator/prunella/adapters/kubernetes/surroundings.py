@@ -38,10 +38,11 @@ PRIORITY_CLASS = kinds.Kind("PriorityClass", "priorityclasses", group="schedulin
 
 STATES = (kinds.POD, kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.AUTOSCALER, CLAIM)
 """Kinds whose status is looked at: always listed."""
-WISHES = (
-    SERVICE, kinds.CONFIG_MAP, NETWORK_POLICY, QUOTA, LIMIT_RANGE, ACCOUNT, kinds.DAEMON_SET,
-)  # fmt: skip
-"""Kinds of which the journal knows enough: listed only where it does not watch them."""
+WISHES = (SERVICE, NETWORK_POLICY, QUOTA, LIMIT_RANGE, ACCOUNT, kinds.DAEMON_SET)
+"""Kinds of which the journal knows enough: listed only where it does not watch them.
+
+ConfigMaps are not among them: without the journal the operator reads none but its own.
+"""
 CLUSTER_WIDE = (NODE, NAMESPACE, STORAGE_CLASS, PRIORITY_CLASS)
 EVENTS = ("type=Warning", "reason=Preempted")
 """Events that tell of something wrong; a preemption is Normal to the scheduler."""

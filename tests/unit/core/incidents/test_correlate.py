@@ -207,3 +207,15 @@ def test_a_newer_topology_keeps_incidents_and_their_names() -> None:
     correlator.rewire(storms.graph())
     assert before == correlator.incidents()
     assert [[0, 1]] == storms.together(correlator, *alerts)
+
+
+def test_incidents_that_are_known_to_have_one_cause_become_one() -> None:
+    """What topology tells nothing about: the older keeps its name, and nothing moves away again."""
+    alerts = [alert("mail", 0), alert("batch", 5), alert("other-4", 10)]
+    correlator = storms.run(*alerts, until=20.0)
+    first, second, _ = named(*alerts)
+    assert first == correlator.join([second, first])
+    correlator.observe([], 400.0)
+    joined, other = correlator.incidents()
+    assert (first, 2, 1) == (joined.id, joined.alerts, other.alerts)
+    assert first == correlator.current(second)

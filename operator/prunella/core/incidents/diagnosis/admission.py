@@ -87,9 +87,10 @@ def _other(workload: model.Ref, message: str, told: str, since: float | None) ->
     hurts = frozenset({workload})
     if found := _ACCOUNT.search(message):
         account = model.Ref("ServiceAccount", workload.namespace, found[1])
+        path = "spec.template.spec.serviceAccountName"
         return Fault(
-            workload, "spec.template.spec.serviceAccountName", CauseKind.ACCESS, "reference",
-            told, faults.SURE, hurts, since, (Side(account, ("",), CauseKind.ACCESS),),
+            account, "", CauseKind.ACCESS, "reference", told, faults.SURE, hurts, since,
+            (Side(workload, (path,), CauseKind.ACCESS),),
         )  # fmt: skip
     if found := _PRIORITY.search(message):
         wanted = model.Ref("PriorityClass", "", found[1])

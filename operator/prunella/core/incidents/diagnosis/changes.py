@@ -21,6 +21,7 @@ NOBODY = "no workload is touched by it"
 _NEAR = 120.0
 _SHOWN = 3
 _LONG = 120
+_AROUND = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -137,15 +138,35 @@ def _told(touch: Touch, path: str) -> Iterator[str]:
     first = [each for each in spec.fields if path and each.path == path]
     rest = [each for each in spec.fields if each not in first]
     for each in [*first, *rest][:_SHOWN]:
-        old, new = (_short(fields.plain(value)) for value in (each.old, each.new))
+        old, new = _pair(fields.plain(each.old), fields.plain(each.new))
         yield f"{each.path} {old} -> {new}" + (" (hashes)" if each.redacted else "")
     more = len(spec.fields) + spec.fields_omitted - _SHOWN
     if more > 0:
         yield f"{more} more fields"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONG else f"{text[:_LONG]}..."
+def _pair(old: str, new: str) -> tuple[str, str]:
+    """Two values, cut to where they differ when they are long."""
+    if max(len(old), len(new)) <= _LONG:
+        return old, new
+    start = _common(old, new)
+    end = _common(old[start:][::-1], new[start:][::-1])
+    return _part(old, start, end), _part(new, start, end)
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    differing = (at for at, (left, right) in pairs if left != right)
+    return next(differing, min(len(one), len(other)))
+
+
+def _part(text: str, start: int, end: int) -> str:
+    """What is between two lengths, with some characters around it."""
+    first, last = max(0, start - _AROUND), min(len(text), len(text) - end + _AROUND)
+    part = text[first:last]
+    shown = part if len(part) <= _LONG else f"{part[:_LONG]}..."
+    return f"{'...' if first else ''}{shown}{'...' if last < len(text) else ''}"
 
 
 def _ago(seconds: float) -> str:

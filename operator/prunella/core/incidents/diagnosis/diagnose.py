@@ -14,6 +14,7 @@ from prunella.core.incidents.diagnosis import (
     candidates,
     changes,
     explain,
+    faults,
     fields,
     symptoms,
     weigh,
@@ -72,7 +73,10 @@ def _ruled_out(
     told.extend(
         f"{each.target}: {each.fault.fault.sentence}: no symptom depends on it"
         for each in others
-        if each.fault is not None and each.touch is None and not any(each.explained)
+        if each.fault is not None
+        and each.fault.fault.weight >= faults.LIKELY
+        and each.touch is None
+        and not any(each.explained)
     )
     return told
 

@@ -115,22 +115,38 @@ def _image(scene: Scene, each: State, reason: str, message: str) -> Fault:
 
 
 def _configuration(each: State, reason: str, message: str) -> Fault:
-    """A reference in the template, or the object that it names, of which only the pod may tell."""
+    """What the pod says is missing; else, or if it has changed, what its template asks for."""
     told = f"{reason} in pod {each.pod.name}{_tail(message)}"
-    sides, kind = [], CauseKind.CONFIGURATION
-    absent, key = _OBJECT.search(message), _KEY.search(message)
-    if absent or key:
-        what = _KINDS[absent[1]] if absent else key[2] if key else ""
-        name = absent[2] if absent else key[3] if key else ""
-        kind = CauseKind.ACCESS if what == "Secret" else kind
-        field = "" if absent else faults.child("data", key[1]) if key else ""
-        sides = [Side(model.Ref(what, each.workload.namespace, name), (field,), kind)]
-    return Fault(
-        each.workload, each.path("env"), kind, "pod", told, faults.SURE,
-        frozenset({each.workload}), sides=tuple(sides),
-        fields=(each.path("env"), each.path("envFrom"), each.path("volumeMounts"),
-                "spec.template.spec.volumes", each.path("securityContext")),
+    fields = (
+        each.path("env"), each.path("envFrom"), each.path("volumeMounts"),
+        each.path("securityContext"), "spec.template.spec.volumes",
+        "spec.template.spec.securityContext",
     )  # fmt: skip
+    hurts = frozenset({each.workload})
+    missing = _missing(each.workload.namespace, message)
+    if missing is None:
+        return Fault(
+            each.workload, each.path("env"), CauseKind.CONFIGURATION, "pod", told, faults.SURE,
+            hurts, fields=fields,
+        )  # fmt: skip
+    own = Side(each.workload, fields, missing.cause_kind)
+    return Fault(
+        missing.target, missing.fields[0], missing.cause_kind, "pod", told, faults.SURE, hurts,
+        sides=(own,),
+    )  # fmt: skip
+
+
+def _missing(namespace: str, message: str) -> Side | None:
+    """The Secret or ConfigMap that a pod's message names, and the key of it."""
+    absent, key = _OBJECT.search(message), _KEY.search(message)
+    if absent is not None:
+        kind, name, field = _KINDS[absent[1]], absent[2], ""
+    elif key is not None:
+        kind, name, field = key[2], key[3], faults.child("data", key[1])
+    else:
+        return None
+    cause = CauseKind.ACCESS if kind == "Secret" else CauseKind.CONFIGURATION
+    return Side(model.Ref(kind, namespace, name), (field,), cause)
 
 
 def _cannot_run(each: State) -> bool:

@@ -15,6 +15,10 @@ _WORDS = {"readinessProbe": "Readiness", "livenessProbe": "Liveness", "startupPr
 _ACTIONS = ("httpGet", "tcpSocket", "grpc")
 _STARTING = 30.0
 """Seconds after its start in which a container need not be ready."""
+_NOW = 60.0
+"""Seconds for which a failed probe is of now, when the container is ready again."""
+_OFTEN = 3
+"""Failures of a probe from which they are no matter of starting."""
 
 
 def find(scene: Scene) -> Iterator[Fault]:
@@ -26,6 +30,8 @@ def find(scene: Scene) -> Iterator[Fault]:
         if event.reason in ("Unhealthy", "Killing", "ProbeWarning")
         and f"{_WORDS[word].lower()} probe" in event.message.lower()
         and event.workload is not None
+        and event.count >= _OFTEN
+        and (event.last or scene.view.at) > scene.view.at - _NOW
     }
     unready = _unready(scene)
     for workload in scene.workloads:

@@ -129,14 +129,14 @@ def _entry(scene: Scene, workload: model.Ref, needed: read.Raw, path: str) -> It
     else:
         return
     yield Fault(
-        workload,
-        path,
+        config,
+        field,
         CauseKind.CONFIGURATION,
         "reference",
         told,
         faults.LIKELY,  # containers that run already do not notice
         frozenset({workload}),
-        sides=(Side(config, (field,), CauseKind.CONFIGURATION),),
+        sides=(Side(workload, (path,), CauseKind.CONFIGURATION),),
     )
 
 
@@ -190,9 +190,10 @@ def _account(scene: Scene, workload: model.Ref) -> Iterator[Fault]:
     name = read.text(scene.template(workload), "spec", "serviceAccountName")
     account = model.Ref("ServiceAccount", workload.namespace, name)
     if name and name not in _GIVEN and scene.missing(account):
+        path = "spec.template.spec.serviceAccountName"
         yield Fault(
-            workload, "spec.template.spec.serviceAccountName", CauseKind.ACCESS, "reference",
+            account, "", CauseKind.ACCESS, "reference",
             f"{workload} needs ServiceAccount {name}, which does not exist",
             faults.LIKELY, frozenset({workload}),
-            sides=(Side(account, ("",), CauseKind.ACCESS),),
+            sides=(Side(workload, (path,), CauseKind.ACCESS),),
         )  # fmt: skip
