@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from prunella.adapters.intake import findings as findings_module

@@ -22,7 +22,9 @@ import typer
 import prunella
 from prunella.cli import backtest, crds, demo, errors, explain, pause, run, status, test
 from prunella.cli import compile as compiling
+from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
+from prunella.cli.topology import command as topology
 
 PLUGIN = "kubectl-prunella"
 
@@ -33,6 +35,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compiling.compile,
     status.status,
     explain.explain,
+    topology.topology,
+    doctor.doctor,
     pause.pause,
     pause.resume,
     crds.crds,
