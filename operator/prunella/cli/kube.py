@@ -177,7 +177,10 @@ class ApiServer:
     def _call(self, prepared: Any) -> Any:
         """The answer to a request, read to its end. Raises KubeError when there is none."""
         try:
-            answer = self._client.call_api(*prepared, _request_timeout=TIMEOUT)
+            method, url, headers, body, form = prepared
+            answer = self._client.call_api(
+                method, url, headers, body, form, _request_timeout=TIMEOUT
+            )
             answer.read()  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
             raise KubeError(f"can't reach {self._host}: {_cause(error)}; is it up?") from error
