@@ -34,7 +34,10 @@ CORE = (
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")
     | _rights("events.k8s.io", "events", "create")
+    | _rights("", "services events", "list")
+    | _rights("discovery.k8s.io", "endpointslices", "list")
 )
+NODES = _rights("", "nodes", "list")
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")
 EVICTION = _rights("", "pods/eviction", "create")
@@ -101,8 +104,15 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
-    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    assert CORE.union(NODES, *(ADDED[action] for action in chosen)) == _expand(role)
     assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+
+
+def test_without_looks_at_the_cluster_no_event_is_read(render: Render) -> None:
+    """What is switched off needs no right."""
+    documents = render(intake={"polls": {"kubernetes": False}})
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert (CORE | NODES) - _rights("", "events", "list") == _expand(role)
 
 
 def test_listed_namespaces_get_no_cluster_wide_right(render: Render) -> None:

@@ -250,7 +250,7 @@ SPOILT = [
     (spoil_freshness, "problem", "sources", "its newest scrape is 200 s old, the limit is 120 s"),
     (spoil_scrapes, "problem", "sources", "nothing is scraped"),
     (spoil_targets, "warning", "sources", "targets are down: 2 of web"),
-    (spoil_source, "problem", "sources", "source default: source default: HTTP 404"),
+    (spoil_source, "problem", "sources", "source default: HTTP 404"),
     (spoil_data, "problem", "signals", "signal errors: value has no data: sum by"),
     (spoil_labels, "problem", "labels", "names no target; keep one of"),
     (spoil_names, "problem", "labels", "none of its 1 series is about one of the 1 targets"),

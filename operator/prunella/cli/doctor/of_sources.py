@@ -37,7 +37,7 @@ async def sources(
         began = now()
         answer = await asking.query_whole(name, "time()")
         if isinstance(answer, model.Failure):
-            found.append(problem("sources", where, answer.message, _REACH))
+            found.append(problem("sources", where, _told(name, answer), _REACH))
             continue
         middle = began + (now() - began) / 2
         seconds = answer.samples[0].value - middle.timestamp() if answer.samples else 0.0
@@ -50,7 +50,7 @@ async def sources(
 async def _fresh(name: str, where: str, asking: metrics.PrometheusMetrics, now: Now) -> list[Found]:
     newest = await asking.query_whole(name, "max(timestamp(up))")
     if isinstance(newest, model.Failure):
-        return [problem("sources", where, newest.message, _REACH)]
+        return [problem("sources", where, _told(name, newest), _REACH)]
     if not newest.samples:
         what = "it has no series `up` of the last 5 minutes: nothing is scraped"
         return [problem("sources", where, what, "look at its targets page")]
@@ -67,6 +67,11 @@ async def _fresh(name: str, where: str, asking: metrics.PrometheusMetrics, now: 
     named = sorted(f"{e.value:.0f} of {e.labels.get('job', '?')}" for e in jobs)
     what = f"targets are down: {', '.join(named[:_SHOWN])}"
     return [warning("sources", where, what, "look at its targets page: their signals are Unknown")]
+
+
+def _told(name: str, failure: model.Failure) -> str:
+    """Why there was no answer; which source it was is said beside it."""
+    return failure.message.removeprefix(f"source {name!r}: ")
 
 
 async def alerts(settings: settings_module.Settings, picture: pictures.Picture) -> list[Found]:
