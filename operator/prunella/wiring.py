@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import datetime
+import functools
 import logging
 import pathlib
 import socket
@@ -225,7 +226,10 @@ def live(
     scene = scenes.ListedScene(api, own_cluster)
     intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
     topology = topologies.KnownTopology(
-        scene, stores.namespaces, prometheus, settings.intake.service_graph_source, api
+        scene,
+        stores.namespaces,
+        functools.partial(prometheus.query_whole, settings.intake.service_graph_source),
+        api,
     )
     own_ledger = ledger.KubernetesLedger(api, stores)
     own_incidents = incidents.KubernetesIncidents(api, stores)
@@ -280,6 +284,7 @@ def simulated(
     world: simulated_world.World,
     settings: settings_module.Settings | None = None,
     guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
+    findings: ports.Findings | None = None,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
     options = options_of(settings or settings_module.Settings())
@@ -292,6 +297,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            findings=findings,
         ),
         dataclasses.replace(options, guards=guards),
     )

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from prunella import ports
 from prunella.adapters.intake import objects
 from prunella.adapters.kubernetes import client, kinds
-from prunella.adapters.prometheus import metrics
 from prunella.core import model
 from prunella.core.incidents import links, topology
 from prunella.core.incidents import picture as pictures
@@ -44,7 +43,15 @@ _CLIENT_AND_SERVER: Final = ", ".join(
 _OF_MESH: Final = ", ".join(
     f"{end}_workload{label}" for end in ("source", "destination") for label in ("", "_namespace")
 )
+CALLS: Final = tuple(
+    f"sum by ({by}) (rate({metric}[{WINDOW}]))"
+    for metric, by in ((SERVICE_GRAPH, _CLIENT_AND_SERVER), (MESH, _OF_MESH))
+)
+"""The queries whose samples are calls."""
 _log = logging.getLogger(__name__)
+
+Ask = Callable[[str], Awaitable[model.Answer]]
+"""Asks a metrics source an instant query of the operator's own."""
 
 
 class KnownTopology:
@@ -54,8 +61,7 @@ class KnownTopology:
         self,
         scene: objects.Scene,
         namespaces: Callable[[], Collection[str]],
-        source: metrics.PrometheusMetrics,
-        source_name: str,
+        ask: Ask,
         api: client.KubeApi | None = None,
     ) -> None:
         """``namespaces`` gives those to look at, without a request.
@@ -64,7 +70,7 @@ class KnownTopology:
         """
         self._scene = scene
         self._namespaces = namespaces
-        self._source, self._source_name = source, source_name
+        self._ask_source = ask
         self._api = api
         self._last: dict[str, model.Vector] = {}
 
@@ -78,28 +84,22 @@ class KnownTopology:
         del now  # what is asked is of now; the simulation asks with its own clock
         namespaces = self._namespaces()
         manifests = await self._scene.manifests(namespaces)
-        pods = await self._ask(POD_INFO, _PODS)
+        pods = await self._ask(_PODS)
         listed = {} if pods.samples else await self._pods(namespaces)
         whole: Mapping[model.Ref, Any] = {**listed, **manifests}
         picture = pictures.of(whole)
-        measured = [
-            *(await self._rate(SERVICE_GRAPH, _CLIENT_AND_SERVER)).samples,
-            *(await self._rate(MESH, _OF_MESH)).samples,
-        ]
+        measured = [each for query in CALLS for each in (await self._ask(query)).samples]
         calls = links.from_service_graph(measured, picture)
         places = links.from_pod_info(pods.samples)
         return links.joined(links.from_manifests(whole, picture), links.Pair(calls, places))
 
-    async def _rate(self, metric: str, by: str) -> model.Vector:
-        return await self._ask(metric, f"sum by ({by}) (rate({metric}[{WINDOW}]))")
-
-    async def _ask(self, key: str, query: str) -> model.Vector:
+    async def _ask(self, query: str) -> model.Vector:
         """The answer, or else the last one: a source that is down does not undo the calls."""
-        answer = await self._source.query_whole(self._source_name, query)
+        answer = await self._ask_source(query)
         if isinstance(answer, model.Failure):
-            _log.warning("topology: %s: %s", key, answer.message)
-            return self._last.get(key, model.Vector(()))
-        self._last[key] = answer
+            _log.warning("topology: %s", answer.message)
+            return self._last.get(query, model.Vector(()))
+        self._last[query] = answer
         return answer
 
     async def _pods(self, namespaces: Collection[str]) -> dict[model.Ref, Any]:

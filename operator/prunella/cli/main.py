@@ -33,7 +33,9 @@ from prunella.cli import (
     test,
 )
 from prunella.cli import compile as compiling
+from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
+from prunella.cli.topology import command as topology
 
 PLUGIN = "kubectl-prunella"
 
@@ -47,6 +49,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     incidents.incidents,
     incidents.why,
     incidents.confirm,
+    topology.topology,
+    doctor.doctor,
     pause.pause,
     pause.resume,
     crds.crds,

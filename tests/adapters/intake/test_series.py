@@ -146,3 +146,27 @@ def test_is_bounded() -> None:
     assert 10 == len(table)
     assert table.take(tell(101, name="A99"), CART) is None
     assert table.take(tell(101, name="A0"), CART) is not None
+
+
+def test_what_has_ended_is_forgotten_first() -> None:
+    """A flood of alerts that come and go leaves no memory, and takes none of what fires."""
+    table = series.Table(REFRESH, ended=5)
+    table.take(tell(0, name="Fires"), CART)
+    for number in range(100):
+        table.take(tell(number, labels={"pod": f"p{number}"}), CART)
+        table.take(tell(number + 1, ended=number + 1.0, labels={"pod": f"p{number}"}), CART)
+    assert 6 == len(table)
+    assert 6 == len(table._places)
+    assert table.take(tell(102, name="Fires"), CART) is None
+
+
+def test_what_fires_again_is_not_forgotten() -> None:
+    """Its place among the ended is given up."""
+    table = series.Table(REFRESH, ended=1)
+    table.take(tell(1), CART)
+    table.take(tell(2, ended=2.0), CART)
+    table.take(tell(4, begins=3.0), CART)
+    for number in range(10):
+        table.take(tell(9, ended=8.0, name=f"A{number}"), CART)
+    assert table.take(tell(10, begins=3.0), CART) is None
+    assert 2 == len(table)

@@ -20,7 +20,8 @@ from prunella.core.incidents import picture as pictures
 PICTURE_SECONDS = 15.0
 """How old the picture of a namespace may be."""
 _log = logging.getLogger(__name__)
-_Key = tuple[str, told.Labels]
+_Key = int
+"""A hash: the labels of 50,000 alerts would take as much memory as all else."""
 
 
 class Attribution:
@@ -54,7 +55,7 @@ class Attribution:
         return self._known[key]
 
     async def _look_up(self, unknown: Mapping[_Key, told.Told]) -> None:
-        labels = {key: dict(key[1]) for key in unknown}
+        labels = {key: dict(each.labels) for key, each in unknown.items()}
         namespaces = {alert_owner.namespace_of(each) for each in labels.values()} - {""}
         await self._renew(namespaces)
         pods = await self._owners(
@@ -95,4 +96,4 @@ class Attribution:
 
 
 def _key(each: told.Told) -> _Key:
-    return each.name, each.labels
+    return hash((each.name, each.labels))

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from prunella import ports
 from prunella.adapters.intake.told import Labels, Told
 
-MOST_ALERTS = 50_000
+MOST_ALERTS = 20_000
 """Active alerts of one source that are followed; beyond it the answer is not believed."""
 GIVE_UP_SECONDS = 60.0
 """How long a start waits for the first answer of a source that does not give one."""
