@@ -79,6 +79,12 @@ class Live:
         """Write the journal, until cancelled."""
         if self.journal is not None:
             await self.journal.run()
+        await asyncio.Event().wait()
+
+    async def end_journal(self) -> None:
+        """Write what still waits; what can't be written now is found at the next start."""
+        if self.journal is not None:
+            await self.journal.end()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""

@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import backtest, crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import backtest, changes, crds, demo, errors, explain, pause, run, status, test
 from prunella.cli import compile as compiling
 from prunella.cli.lint import command as lint
 
@@ -33,6 +33,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compiling.compile,
     status.status,
     explain.explain,
+    changes.changes,
     pause.pause,
     pause.resume,
     crds.crds,
