@@ -78,8 +78,9 @@ class Live:
     journal: recorder.Recorder | None
 
     async def correlate(self) -> None:
-        """Run the loop of incidents, where it is wanted, until cancelled."""
+        """Run the loop of incidents until cancelled; without one, wait."""
         if self.incidents is None:
+            await asyncio.Event().wait()
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self.incidents.run())
@@ -121,6 +122,12 @@ class Live:
         """Write the journal, until cancelled."""
         if self.journal is not None:
             await self.journal.run()
+        await asyncio.Event().wait()
+
+    async def end_journal(self) -> None:
+        """Write what still waits; what can't be written now is found at the next start."""
+        if self.journal is not None:
+            await self.journal.end()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""

@@ -22,6 +22,7 @@ import typer
 import prunella
 from prunella.cli import (
     backtest,
+    changes,
     crds,
     demo,
     errors,
@@ -51,6 +52,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     incidents.confirm,
     topology.topology,
     doctor.doctor,
+    changes.changes,
     pause.pause,
     pause.resume,
     crds.crds,
