@@ -304,6 +304,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            incidents=world.incidents,
             findings=findings,
         ),
         dataclasses.replace(options, guards=guards),
