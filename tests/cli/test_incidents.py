@@ -57,7 +57,7 @@ def incident(name: str = NAME, namespace: str = "shop", **parts: Any) -> kube.Ob
                 "count": 11,
                 "firing": 10,
                 "message": "31 % of requests fail",
-                "why": "Deployment/checkout is itself the likely cause",
+                "why": "it began first; Deployment/checkout is itself the likely cause",
             },
             {"object": CART, "name": "HighLatency", "first": "2026-03-01T12:07:30Z"},
         ],

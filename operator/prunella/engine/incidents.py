@@ -158,6 +158,7 @@ class Incidents:
             diagnosis=looked.found,
             tiers=incident_diagnosis.tiers(incident, workloads, looked.view),
             records=self._records(incident, looked),
+            releases=statuses.releases(looked.view.changes) if looked.view is not None else {},
             word=self._writer.word(incident.id),
             why=self._correlator.why,
         )

@@ -170,7 +170,7 @@ def test_why_is_told_with_numbers() -> None:
     told = correlator.why(alerts[1].fingerprint)
     assert told.startswith(
         f"HighLatency on Deployment/cart began 20 s after the first of 3 alerts of {FIRST}, "
-        "2 others within 120 s of it; it calls Deployment/db, the likely cause, over 1 hops; "
+        "2 others within 120 s of it; it calls Deployment/db, the likely cause; "
         "a fault of Deployment/db explains 3 of 3 sick objects (likelihood 0."
     )
     assert "the only alert" in storms.run(alerts[0]).why(alerts[0].fingerprint)
