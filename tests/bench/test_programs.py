@@ -19,6 +19,7 @@ PROGRAMS = [
     "generalise",
     "heal",
     "history",
+    "journal",
     "latency",
     "nab",
     "petshop",
