@@ -269,8 +269,29 @@ class Journal(Protocol):
     def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
         """The watched objects of namespaces and the nodes, as last seen; costs no request."""
 
+    async def record(self, change: change_values.Change) -> bool:
+        """Write a Change once; False when it is there already.
+
+        Raises OutcomeUnknown, ClusterError: either may be tried again, the name is the lock.
+        """
+
+    async def whole(self, change: change_values.Change) -> change_values.Change | None:
+        """A Change with the object before it, which `changes` leaves out; None when it is gone.
+
+        Raises ClusterError.
+        """
+
     async def refer(self, change: change_values.Change, incidents: Sequence[str]) -> None:
-        """Write which open incidents refer to a change. Raises Conflict, ClusterError."""
+        """Write which open incidents refer to a change; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
+
+    async def delete(self, change: change_values.Change) -> None:
+        """Delete an old one, under its UID; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
 
 
 class Surroundings(Protocol):

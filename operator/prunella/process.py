@@ -70,18 +70,24 @@ async def _operate(
         await live.relist()
         health.listed = health.monotonic()
 
-    if not await _first_list(relist, stopping):
+    if not await _until_answered(relist, stopping):
+        return 0
+    if not await _until_answered(live.begin_journal, stopping):
         return 0
     live.watch.start()
     LOG.info("watching %s", ", ".join(live.namespaces) or "all namespaces")
     engine = asyncio.create_task(live.engine.run(relist, relist_seconds))
     waking = asyncio.create_task(live.wake(changed))
     telling = asyncio.create_task(live.intake.run())
+    journalling = asyncio.create_task(live.keep_journal())
     settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait({engine, watching, telling, asked}, return_when=asyncio.FIRST_COMPLETED)
+    lives = {engine, watching, telling, journalling, asked}
+    await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if asked.done() else 1
+    if journalling.done() and code:
+        LOG.error("the journal has ended with an error", exc_info=journalling.exception())
     if watching.done() and code:
         LOG.error("the watch has ended: %s", watching.exception() or "without an error")
     if telling.done() and code:
@@ -90,9 +96,10 @@ async def _operate(
     live.engine.stop()
     live.watch.stop()
     _, late = await asyncio.wait({engine}, timeout=STOP_SECONDS)
-    chores = (waking, telling, settling, watching, asked)
+    chores = (waking, telling, journalling, settling, watching, asked)
     for task in (*late, *chores):
         task.cancel()
+    await live.end_journal()
     results = await asyncio.gather(engine, *chores, return_exceptions=True)
     if isinstance(results[0], Exception):
         LOG.error("the engine ended with an error", exc_info=results[0])
@@ -100,11 +107,11 @@ async def _operate(
     return code
 
 
-async def _first_list(relist: wiring.Relist, stopping: asyncio.Event) -> bool:
+async def _until_answered(read: wiring.Relist, stopping: asyncio.Event) -> bool:
     """List until it works once; False when the process was asked to stop meanwhile."""
     while not stopping.is_set():
         try:
-            await relist()
+            await read()
         except ports.ClusterError as error:
             LOG.warning("can't list yet: %s", error)
             try:

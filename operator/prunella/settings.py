@@ -7,12 +7,15 @@ anew when they change.
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella.core.changes import external as outside
+from prunella.core.changes import kinds as journalled
+from prunella.core.changes import noise, retention
 from prunella.core.decisions import rules
 
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
@@ -214,6 +217,102 @@ class Intake(Model):
     """The source of service-graph metrics: who calls whom."""
 
 
+_RETENTION = retention.Retention()
+
+
+class Retention(Model):
+    """How much of the journal is kept; what an open incident refers to is kept beside it."""
+
+    age_seconds: Annotated[float, pydantic.Field(ge=3600)] = _RETENTION.age.total_seconds()
+    per_object: Annotated[int, pydantic.Field(ge=1, le=1000)] = _RETENTION.per_object
+    total: Annotated[int, pydantic.Field(ge=100, le=100_000)] = _RETENTION.total
+
+
+class ExternalTexts(Model):
+    """What a Change is made of: texts with ``{path}`` of the body in them."""
+
+    summary: str = ""
+    id: str = ""
+    url: str = ""
+    at: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    author: str = ""
+    commit: str = ""
+    version: str = ""
+    image: str = ""
+
+
+class ExternalSystem(Model):
+    """A system that tells of its changes by webhook, on the path ``/changes/NAME``."""
+
+    format: outside.Format = outside.Format.JSON
+    texts: ExternalTexts = ExternalTexts()
+    namespaces: tuple[str, ...] = ("*",)
+    """Namespaces that it may tell about; ``*`` stands for any characters."""
+
+    @pydantic.model_validator(mode="after")
+    def _json_needs_a_summary(self) -> Self:
+        """Make sure that there is something to tell: plain JSON has no summary of its own."""
+        if self.format is outside.Format.JSON and not self.texts.summary:
+            raise ValueError("texts.summary must say what of the body to show, as {message}")
+        return self
+
+
+class Journal(Model):
+    """The change journal: which kinds, what is noise, how long."""
+
+    enabled: bool = True
+    kinds: dict[str, bool] = dict.fromkeys(journalled.BY_NAME, True)
+    """Kinds by name; one that is not named here is journalled."""
+    values_of: tuple[str, ...] = ()
+    """Kinds beyond the role ``view`` whose values are kept: who reads Changes may read them."""
+    ignored_annotations: tuple[str, ...] = noise.IGNORED_ANNOTATIONS
+    autoscalers: tuple[str, ...] = noise.AUTOSCALERS
+    """Field managers whose writes of ``spec.replicas`` are scaling."""
+    ignored_objects: tuple[str, ...] = noise.IGNORED_OBJECTS
+    retention: Retention = Retention()
+    relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
+    """Time between two lists of all journalled kinds."""
+    external: dict[
+        Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")],
+        ExternalSystem,
+    ] = {}
+    """Systems outside the cluster, by name."""
+
+    def mapped(self, name: str) -> outside.Mapped | None:
+        """How the bodies of a system are read; None for one that is not known."""
+        system = self.external.get(name)
+        if system is None:
+            return None
+        texts = outside.Texts(**system.texts.model_dump())
+        return outside.Mapped(name, system.format, texts, system.namespaces)
+
+    @pydantic.field_validator("kinds")
+    @classmethod
+    def _kinds_are_known(cls, value: dict[str, bool]) -> dict[str, bool]:
+        return _known(value)
+
+    @pydantic.field_validator("values_of")
+    @classmethod
+    def _values_are_of_known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known(value)
+
+
+Names = TypeVar("Names", dict[str, bool], tuple[str, ...])
+
+
+def _known(names: Names) -> Names:
+    """Make sure that kinds are those that can be journalled."""
+    unknown = [name for name in names if name not in journalled.BY_NAME]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} can't be journalled; known are {', '.join(journalled.BY_NAME)}"
+        )
+    return names
+
+
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -226,6 +325,7 @@ class Settings(Model):
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
     limits: Limits = Limits()
+    journal: Journal = Journal()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

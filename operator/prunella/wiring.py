@@ -33,10 +33,12 @@ from prunella.adapters.kubernetes import (
     store,
     watch,
 )
+from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import objects
+from prunella.core.changes import entry, kinds, noise, retention
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
 from prunella.core.signals import detect
@@ -61,11 +63,34 @@ class Live:
     namespaces: tuple[str, ...]
     intake: intakes.Wired
     topology: topologies.KnownTopology
+    registry: handlers.Registry
+    journal: recorder.Recorder | None
 
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""
         await relist.relist(self.api, self.stores, self.namespaces)
         await heap.give_back()
+
+    async def begin_journal(self) -> None:
+        """Read the journal and have its kinds watched, before the watch starts.
+
+        Raises ClusterError.
+        """
+        if self.journal is not None:
+            watched = await self.journal.begin()
+            handlers.watch_changes(self.registry, watched, self.journal.apply)
+            await heap.give_back()
+
+    async def keep_journal(self) -> None:
+        """Write the journal, until cancelled."""
+        if self.journal is not None:
+            await self.journal.run()
+        await asyncio.Event().wait()
+
+    async def end_journal(self) -> None:
+        """Write what still waits; what can't be written now is found at the next start."""
+        if self.journal is not None:
+            await self.journal.end()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""
@@ -99,6 +124,31 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
         detectors=DETECTORS,
         confinements=sources.confinements(settings.sources),
         retention=datetime.timedelta(seconds=settings.record_retention_seconds),
+    )
+
+
+def journal_options(settings: settings_module.Settings) -> recorder.Options:
+    """What the journal is told once."""
+    chosen = settings.journal
+    return recorder.Options(
+        kinds=tuple(kind for kind in kinds.ALL if chosen.kinds.get(kind.name, True)),
+        namespaces=settings.namespaces,
+        closed_namespaces=settings.system_namespaces,
+        journalling=entry.Journalling(
+            noise=noise.Noise(
+                annotations=chosen.ignored_annotations,
+                autoscalers=chosen.autoscalers,
+                objects=chosen.ignored_objects,
+            ),
+            values_of=frozenset(chosen.values_of),
+            home=settings.operator_namespace,
+        ),
+        retention=retention.Retention(
+            age=datetime.timedelta(seconds=chosen.retention.age_seconds),
+            per_object=chosen.retention.per_object,
+            total=chosen.retention.total,
+        ),
+        relist_seconds=chosen.relist_seconds,
     )
 
 
@@ -138,6 +188,7 @@ def live(
         findings=intake.findings,
     )
     kopf_registry = handlers.registry(stores.apply, access.connection)
+    journal = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=api,
@@ -154,6 +205,8 @@ def live(
             functools.partial(prometheus.query_whole, settings.intake.service_graph_source),
             api,
         ),
+        registry=kopf_registry,
+        journal=journal if settings.journal.enabled else None,
     )
 
 

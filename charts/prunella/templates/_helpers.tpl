@@ -112,6 +112,8 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+journal:
+  {{- toYaml .Values.journal | nindent 2 }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

@@ -77,6 +77,14 @@ METRICS: Final = (
         "Queries sent to metrics sources; outcome is Answered or the doubt's reason.",
     ),
     Metric(
+        "prunella_changes_total",
+        "counter",
+        ("outcome",),
+        "Changes seen: Written, Late (found by a list), Known (written before), Refused.",
+    ),
+    Metric("prunella_journal_objects", "gauge", (), "Objects whose changes are journalled."),
+    Metric("prunella_journal_waiting", "gauge", (), "Changes that are not written yet."),
+    Metric(
         "prunella_foreign_answers_total",
         "counter",
         ("source", "namespace"),

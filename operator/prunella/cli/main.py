@@ -20,7 +20,7 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import backtest, crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import backtest, changes, crds, demo, errors, explain, pause, run, status, test
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
@@ -37,6 +37,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     explain.explain,
     topology.topology,
     doctor.doctor,
+    changes.changes,
     pause.pause,
     pause.resume,
     crds.crds,

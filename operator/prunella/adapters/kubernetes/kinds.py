@@ -30,6 +30,7 @@ PRUNELLA = "prunella.dev"
 POLICY = Kind("RemediationPolicy", "remediationpolicies", "v1alpha1", PRUNELLA)
 RECORD = Kind("Remediation", "remediations", "v1alpha1", PRUNELLA)
 CHANGE = Kind("Change", "changes", "v1alpha1", PRUNELLA)
+JOURNAL_SNAPSHOT = Kind("JournalSnapshot", "journalsnapshots", "v1alpha1", PRUNELLA)
 INCIDENT = Kind("Incident", "incidents", "v1alpha1", PRUNELLA)
 DEPLOYMENT = Kind("Deployment", "deployments", group="apps")
 STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
