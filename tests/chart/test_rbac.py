@@ -116,8 +116,8 @@ def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[s
         for each in _named(documents, "Role", "prunella")
         if each["metadata"]["namespace"] == "shop"
     ]
-    expected = CORE.union(JOURNAL, AROUND, *(ADDED[action] for action in chosen)) - NODES
-    assert expected == _expand(role)
+    wanted = (CORE | JOURNAL | AROUND).union(*(ADDED[action] for action in chosen)) - NODES
+    assert wanted == _expand(role)
 
 
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])
@@ -125,15 +125,17 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
-    whole = (JOURNAL, AROUND, AROUND_CLUSTER, *(ADDED[action] for action in chosen))
-    assert CORE.union(*whole) == _expand(role)
-    assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+    everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
+    assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
+    assert names == ["prunella-pause", "prunella-leases"]
 
 
 @pytest.mark.parametrize("kind", journalled.BY_NAME)
 def test_each_journalled_kind_brings_its_own_right(render: Render, kind: str) -> None:
     """With one kind switched off the right to watch it is gone, and no other."""
-    [role] = _named(render(journal={"kinds": {kind: False}}), "ClusterRole", "prunella")
+    switched = render(journal={"kinds": {kind: False}}, diagnosis={"enabled": False})
+    [role] = _named(switched, "ClusterRole", "prunella")
     own = _rights(journalled.BY_NAME[kind].group, journalled.BY_NAME[kind].plural, "list watch")
     around = AROUND | AROUND_CLUSTER
     assert (CORE | (JOURNAL - own) | around) == (_expand(role) | (own & around))
@@ -153,13 +155,14 @@ def test_without_a_journal_nothing_is_watched_for_it(render: Render, namespaces:
 
 
 def test_what_is_about_no_listed_namespace_is_kept_at_home(render: Render) -> None:
-    """With a list of namespaces the operator writes Changes in its own namespace, too."""
+    """With a list of namespaces it writes Changes and Incidents in its own namespace, too."""
     [role] = _named(render(namespaces=["shop"]), "Role", "prunella-home")
     assert "prunella-system" == role["metadata"]["namespace"]
     assert _expand(role) == (
         _rights("prunella.dev", "changes", "get list create delete")
+        | _rights("prunella.dev", "changes/status", "update")
         | _rights("prunella.dev", "incidents", "list create delete")
-        | _rights("prunella.dev", "changes/status incidents/status", "update")
+        | _rights("prunella.dev", "incidents/status", "update")
         | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     )
 
@@ -225,7 +228,7 @@ def test_every_binding_is_to_the_operators_account(render: Render) -> None:
     documents = render(namespaces=["shop"]) + render()
     bindings = _of_kind(documents, "RoleBinding") + _of_kind(documents, "ClusterRoleBinding")
     account = {"kind": "ServiceAccount", "name": "prunella", "namespace": "prunella-system"}
-    assert [[account]] * 5 == [binding["subjects"] for binding in bindings]
+    assert [[account]] * 6 == [binding["subjects"] for binding in bindings]
 
 
 USER_ROLES = {
