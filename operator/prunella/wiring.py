@@ -36,6 +36,7 @@ from prunella.adapters.kubernetes import (
     store,
     watch,
 )
+from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
@@ -74,12 +75,14 @@ class Live:
     intake: intakes.Wired
     topology: topologies.KnownTopology
     incidents: incident_loop.Incidents | None
+    surroundings: surroundings_module.LiveSurroundings | None
     registry: handlers.Registry
     journal: recorder.Recorder | None
 
     async def correlate(self) -> None:
-        """Run the loop of incidents, where it is wanted, until cancelled."""
+        """Run the loop of incidents until cancelled; without one, wait."""
         if self.incidents is None:
+            await asyncio.Event().wait()
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self.incidents.run())
@@ -121,6 +124,12 @@ class Live:
         """Write the journal, until cancelled."""
         if self.journal is not None:
             await self.journal.run()
+        await asyncio.Event().wait()
+
+    async def end_journal(self) -> None:
+        """Write what still waits; what can't be written now is found at the next start."""
+        if self.journal is not None:
+            await self.journal.end()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""
@@ -223,7 +232,7 @@ def live(
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
     recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     journal = recording.journal if settings.journal.enabled else None
-    scene = scenes.ListedScene(api, own_cluster)
+    scene = scenes.JournalScene(journal) if journal else scenes.ListedScene(api, own_cluster)
     intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
     topology = topologies.KnownTopology(
         scene,
@@ -234,7 +243,7 @@ def live(
     own_ledger = ledger.KubernetesLedger(api, stores)
     own_incidents = incidents.KubernetesIncidents(api, stores)
     surroundings = diagnosing.wire(
-        settings, api, journal, lambda: recording.watched, topology.current, prometheus
+        settings, access, journal, lambda: recording.watched, topology.current, prometheus
     )
     around = incident_world.World(
         clock=clock,
@@ -275,6 +284,7 @@ def live(
         incidents=incident_loop.Incidents(around, incident_options(settings))
         if settings.incidents.enabled
         else None,
+        surroundings=surroundings,
         registry=kopf_registry,
         journal=recording if settings.journal.enabled else None,
     )
@@ -297,6 +307,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            incidents=world.incidents,
             findings=findings,
         ),
         dataclasses.replace(options, guards=guards),

@@ -69,7 +69,7 @@ def wire(
     """All that the settings name; nothing is started yet."""
     executor = concurrent.futures.ThreadPoolExecutor(_THREADS, "intake")
     found = findings.Findings(clock)
-    polls, asking = _polls(wanted, clock, telemetry, executor)
+    polls, asking = polls_of(wanted, clock, telemetry, executor)
     tellers: list[told.Teller] = [*polls, found]
     if wanted.intake.polls.kubernetes:
         looking = kubernetes_state.KubernetesState(api, stores.all_workloads, scene, clock)
@@ -95,7 +95,7 @@ def wire(
     return Wired(source, found, executor, asking, listening)
 
 
-def _polls(
+def polls_of(
     wanted: settings.Settings,
     clock: ports.Clock,
     telemetry: ports.Telemetry,

@@ -211,7 +211,7 @@ def _author(
 ) -> authors.Author:
     """Who changed the fields; nobody when managedFields tell of no write since they were seen."""
     by = authors.author(managed, (each.path for each in found))
-    if by.at is None or by.at.timestamp() < was.written:
+    if by.at is not None and by.at.timestamp() < was.written:
         return authors.NOBODY
     return by
 

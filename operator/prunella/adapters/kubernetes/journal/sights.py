@@ -60,9 +60,15 @@ class Sights:
     """The last sights of all journalled objects. Safe to use from several threads."""
 
     def __init__(
-        self, rules: entry.Journalling, told: Told, closed_namespaces: Collection[str] = ()
+        self,
+        rules: entry.Journalling,
+        told: Told,
+        closed_namespaces: Collection[str] = (),
+        *,
+        whole_cluster: bool = True,
     ) -> None:
         """``told`` knows the journal; objects of ``closed_namespaces`` are not looked at."""
+        self._whole_cluster = whole_cluster
         self._rules = rules
         self._told = told
         self._closed = frozenset(closed_namespaces)
@@ -75,7 +81,7 @@ class Sights:
         self._dirty: set[Shard] = set()
         self._restored: set[str] = set()
         self._listed: set[str] = set()
-        self._alive: datetime.datetime | None = None
+        self._alive: dict[str, datetime.datetime] = {}
         self.overflown = 0
         """Changes left to the next re-list."""
 
@@ -89,13 +95,20 @@ class Sights:
 
     # What was seen
 
-    def restore(self, sights: Iterable[entry.Sight], taken_at: datetime.datetime) -> None:
-        """Take in what was kept over a restart."""
+    def begin(self, namespaces: Iterable[str]) -> None:
+        """Keep a trace of each namespace, even of one without objects."""
+        with self._lock:
+            self._dirty.update(Shard(namespace, 0) for namespace in namespaces)
+
+    def restore(
+        self, namespace: str, sights: Iterable[entry.Sight], taken_at: datetime.datetime
+    ) -> None:
+        """Take in what was kept over a restart, of a namespace or (empty) of the cluster."""
         with self._lock:
             for seen in sights:
                 self._seen[model.Ref(seen.kind, seen.namespace, seen.name)] = seen
                 self._restored.add(seen.uid)
-            self._alive = max(taken_at, self._alive or taken_at)
+            self._alive[namespace] = max(taken_at, self._alive.get(namespace, taken_at))
 
     def apply(self, kind: kinds.Kind, event: Mapping[str, Any], now: datetime.datetime) -> None:
         """Take in a watch event; Kopf's own listings have events of type None."""
@@ -214,11 +227,18 @@ class Sights:
         self._see(ref, seen)
 
     def _came_since(self, raw: Raw) -> bool:
-        """Whether an object was created after the journal was last known to be kept."""
-        if self._alive is None:
+        """Whether an object was created after the journal was last known to be kept.
+
+        Of a namespace that has never been looked at only a watch of the whole cluster can tell
+        that its objects are new.
+        """
+        namespace = raw["metadata"].get("namespace") or ""
+        everywhere = self._whole_cluster and self._alive
+        alive = self._alive.get(namespace) or (max(self._alive.values()) if everywhere else None)
+        if alive is None:
             return False
         created = datetime.datetime.fromisoformat(raw["metadata"]["creationTimestamp"])
-        return created > self._alive - _ALIVE
+        return created > alive - _ALIVE
 
     def _compare(
         self,
