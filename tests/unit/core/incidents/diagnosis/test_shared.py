@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from prunella.api.incident import Confidence
 from prunella.core import model
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis import diagnose
@@ -81,3 +82,4 @@ def test_a_broken_service_wins_against_topology() -> None:
     )
     found = diagnose.diagnose(view(shop, "node-1", "node-2"), incident).suspects
     assert "Service/store" == str(found[0].target)
+    assert {Confidence.LOW} >= {each.confidence for each in found[1:]}
