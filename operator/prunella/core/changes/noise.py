@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -76,6 +77,7 @@ class Noise:
         return matches(f"{kind}/{meta['name']}", self.objects)
 
 
+@functools.lru_cache(4096)
 def matches(text: str, patterns: tuple[str, ...]) -> bool:
     """Whether a text is one of the patterns, in which ``*`` stands for any characters."""
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
