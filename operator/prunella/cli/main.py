@@ -20,7 +20,19 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import backtest, changes, crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import (
+    backtest,
+    changes,
+    crds,
+    demo,
+    errors,
+    explain,
+    incidents,
+    pause,
+    run,
+    status,
+    test,
+)
 from prunella.cli import compile as compiling
 from prunella.cli.lint import command as lint
 
@@ -34,6 +46,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     status.status,
     explain.explain,
     changes.changes,
+    incidents.incidents,
+    incidents.why,
+    incidents.confirm,
     pause.pause,
     pause.resume,
     crds.crds,
