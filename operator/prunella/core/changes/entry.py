@@ -64,6 +64,14 @@ class Occasion:
     """Whether a list showed it, and not the watch."""
 
     @property
+    def age(self) -> datetime.timedelta:
+        """How long the object has been there."""
+        created = self.manifest["metadata"].get("creationTimestamp")
+        if not created:
+            return datetime.timedelta.max
+        return self.now - datetime.datetime.fromisoformat(created)
+
+    @property
     def managed(self) -> Sequence[authors.Entry]:
         """Its managedFields."""
         return self.manifest["metadata"].get("managedFields") or ()
@@ -186,6 +194,8 @@ def modified(
     ``told`` are the fields of Changes since ``was`` that are in the journal already.
     """
     found = diff.diff(was.content, is_now.content) if was.packed else []
+    if kind is kinds.NODE:
+        found = [each for each in found if not noise.sets_up(each, occasion.age)]
     values = rules.keeps_values(kind)
     fields = [_field(each, values=values) for each in found]
     fields = catch_up.untold(fields, told) if told else fields
