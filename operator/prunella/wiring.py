@@ -175,8 +175,13 @@ def live(
         settings.alertmanager, clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
-    scene = scenes.ListedScene(api, own_cluster)
-    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
+    journal = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
+    kept = journal.journal if settings.journal.enabled else None
+    scene: scenes.Scene = scenes.ListedScene(api, own_cluster)
+    if kept is not None:
+        journalled = {each.name for each in journal_options(settings).kinds}
+        scene = scenes.JournalScene(kept, journalled, scenes.ListedScene(api, own_cluster))
+    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene, kept)
     world = worlds.World(
         clock=clock,
         metrics=rounds.SharedRound(prometheus, clock),
@@ -188,7 +193,6 @@ def live(
         findings=intake.findings,
     )
     kopf_registry = handlers.registry(stores.apply, access.connection)
-    journal = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=api,
