@@ -232,8 +232,12 @@ def live(
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
     recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     journal = recording.journal if settings.journal.enabled else None
-    scene = scenes.JournalScene(journal) if journal else scenes.ListedScene(api, own_cluster)
-    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
+    listed = scenes.ListedScene(api, own_cluster)
+    scene: scenes.Scene = listed
+    if journal is not None:
+        journalled = {each.name for each in journal_options(settings).kinds}
+        scene = scenes.JournalScene(journal, journalled, listed)
+    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene, journal)
     topology = topologies.KnownTopology(
         scene,
         stores.namespaces,
