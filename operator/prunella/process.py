@@ -57,6 +57,8 @@ async def run(
         live.metrics.close()
         live.alerts.close()
         live.api.close()
+        if live.surroundings is not None:
+            live.surroundings.close()
 
 
 async def _operate(

@@ -36,6 +36,7 @@ from prunella.adapters.kubernetes import (
     store,
     watch,
 )
+from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
@@ -74,6 +75,7 @@ class Live:
     intake: intakes.Wired
     topology: topologies.KnownTopology
     incidents: incident_loop.Incidents | None
+    surroundings: surroundings_module.LiveSurroundings | None
     registry: handlers.Registry
     journal: recorder.Recorder | None
 
@@ -244,7 +246,7 @@ def live(
     own_ledger = ledger.KubernetesLedger(api, stores)
     own_incidents = incidents.KubernetesIncidents(api, stores)
     surroundings = diagnosing.wire(
-        settings, api, journal, lambda: recording.watched, topology.current, prometheus
+        settings, access, journal, lambda: recording.watched, topology.current, prometheus
     )
     around = incident_world.World(
         clock=clock,
@@ -285,6 +287,7 @@ def live(
         incidents=incident_loop.Incidents(around, incident_options(settings))
         if settings.incidents.enabled
         else None,
+        surroundings=surroundings,
         registry=kopf_registry,
         journal=recording if settings.journal.enabled else None,
     )

@@ -6,14 +6,20 @@ import functools
 from collections.abc import Callable, Collection
 
 from prunella import ports, settings
-from prunella.adapters.kubernetes import client, surroundings
+from prunella.adapters.kubernetes import client, credentials, surroundings
 from prunella.adapters.prometheus import metrics, service_graph, usage
 from prunella.core.signals import history
+
+THREADS = 8
+"""Of its own: neither the journal's backlog nor an action waits for a look, or holds one up."""
+TIMEOUT = (1.0, 3.0)
+DEADLINE = 4.0
+"""Seconds after which a view does without a list."""
 
 
 def wire(
     chosen: settings.Settings,
-    api: client.KubeApi,
+    access: credentials.Credentials,
     journal: ports.Journal | None,
     journalled: Callable[[], Collection[str]],
     topology: surroundings.Topology,
@@ -42,7 +48,7 @@ def wire(
     )
     telemetry = surroundings.Telemetry(graph, used) if own.measurements else None
     return surroundings.LiveSurroundings(
-        api,
+        client.KubeApi(access, THREADS, timeout=TIMEOUT, deadline=DEADLINE),
         journal,
         topology,
         telemetry,

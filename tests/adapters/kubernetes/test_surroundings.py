@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -238,3 +239,42 @@ async def test_measurements_are_of_the_wider_namespaces(
     telemetry = surroundings.Telemetry(Measured())
     await live(api, calls={FRONT: [CART]}, telemetry=telemetry).view(["web"], NOW)
     assert [({"shop", "web"}, NOW)] == asked
+
+
+async def test_a_slow_metrics_source_holds_up_no_view(
+    server: fake_server.FakeServer, api: client.KubeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view does without measurements that are not there in time."""
+    serve_all(server, "shop")
+    monkeypatch.setattr(surroundings, "METRICS_SECONDS", 0.05)
+
+    class Slow:
+        async def measurements(
+            self, namespaces: Collection[str], now: datetime.datetime
+        ) -> tuple[anomalies.Measurement, ...]:
+            del namespaces, now
+            await asyncio.Event().wait()
+            return ()
+
+    view = await live(api, telemetry=surroundings.Telemetry(Slow())).view(["shop"], NOW)
+    assert () == view.measurements
+
+
+async def test_a_slow_topology_holds_up_the_first_view_at_most(
+    server: fake_server.FakeServer, api: client.KubeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later views go on with what is known while it is asked anew."""
+    serve_all(server, "web", "shop")
+    monkeypatch.setattr(surroundings, "FIRST_SECONDS", 0.05)
+    answered = asyncio.Event()
+
+    async def topology(_now: datetime.datetime) -> surroundings.Links:
+        await answered.wait()
+        return ({FRONT: [CART]}, {})
+
+    found = surroundings.LiveSurroundings(api, None, topology)
+    first = await found.view(["web"], NOW)
+    answered.set()
+    await asyncio.sleep(0)
+    second = await found.view(["web"], NOW)
+    assert ({}, {FRONT: [CART]}) == (first.calls, second.calls)

@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds, looks
@@ -24,6 +24,7 @@ from prunella.core.incidents.diagnosis.values import Usage, View
 
 Links = tuple[topology.Links, topology.Links]
 Topology = Callable[[datetime.datetime], Awaitable[Links]]
+Told = TypeVar("Told")
 
 _NETWORK = "networking.k8s.io"
 SERVICE = kinds.Kind("Service", "services")
@@ -51,7 +52,11 @@ EVENTS = ("type=Warning", "reason=Preempted")
 """Events that tell of something wrong; a preemption is Normal to the scheduler."""
 HISTORY = datetime.timedelta(hours=6)
 """How far back changes are looked at."""
+METRICS_SECONDS = 4.0
+"""How long a look waits for metrics sources."""
 TOPOLOGY_SECONDS = 30.0
+FIRST_SECONDS = 3.0
+"""How long the first look waits for the topology; later ones go on with what is known."""
 SLOW_SECONDS = 20.0
 """How old a list may be of what seldom changes, or changes in the journal."""
 
@@ -98,6 +103,7 @@ class LiveSurroundings:
 
         Without ``lists`` nothing is asked of the API server: only what is watched is in a view.
         """
+        self._api = api
         self._lists = lists
         self._looks = looks.Looks(api, clock)
         self._journal = journal
@@ -105,7 +111,12 @@ class LiveSurroundings:
         self._telemetry = telemetry or Telemetry()
         self._journalled = journalled
         self._clock = clock
-        self._links: tuple[float, Links] = (-TOPOLOGY_SECONDS, ({}, {}))
+        self._links: tuple[float, Links] | None = None
+        self._wiring: asyncio.Task[Links] | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
 
     async def view(self, namespaces: Collection[str], now: datetime.datetime) -> View:
         """Look at namespaces, at those that they call or are called from, and at all nodes."""
@@ -119,21 +130,26 @@ class LiveSurroundings:
         return View(now.timestamp(), objects, complete, *told)
 
     async def _topology(self, now: datetime.datetime) -> Links:
-        at, links = self._links
-        if self._clock() - at >= TOPOLOGY_SECONDS:
-            links = await self._topology_of(now)
-            self._links = (self._clock(), links)
-        return links
+        """What is known of calls and places; only the first look waits, and not for long."""
+        if self._wiring is not None and self._wiring.done():
+            self._links, self._wiring = (self._clock(), self._wiring.result()), None
+        stale = self._links is None or self._clock() - self._links[0] >= TOPOLOGY_SECONDS
+        if stale and self._wiring is None:
+            self._wiring = asyncio.ensure_future(self._topology_of(now))
+        if self._links is None and self._wiring is not None:
+            done, _ = await asyncio.wait({self._wiring}, timeout=FIRST_SECONDS)
+            return self._wiring.result() if done else ({}, {})
+        return self._links[1] if self._links is not None else ({}, {})
 
     async def _measurements(
         self, namespaces: Collection[str], now: datetime.datetime
     ) -> tuple[anomalies.Measurement, ...]:
         measured = self._telemetry.measured
-        return () if measured is None else await measured.measurements(namespaces, now)
+        return () if measured is None else await _soon(measured.measurements(namespaces, now), ())
 
     async def _usage(self, namespaces: Collection[str]) -> Mapping[model.Ref, Usage]:
         used = self._telemetry.used
-        return {} if used is None else await used.usage(namespaces)
+        return {} if used is None else await _soon(used.usage(namespaces), {})
 
     async def _objects(
         self, namespaces: Collection[str]
@@ -154,6 +170,16 @@ class LiveSurroundings:
             if not found.complete and not each.selector:
                 known.discard(each.kind.name)
         return objects, frozenset(known)
+
+
+async def _soon(asked: Awaitable[Told], otherwise: Told) -> Told:
+    """What is answered in time; a view does without the rest."""
+    task = asyncio.ensure_future(asked)
+    done, _ = await asyncio.wait({task}, timeout=METRICS_SECONDS)
+    if done:
+        return task.result()
+    task.cancel()
+    return otherwise
 
 
 def _wanted(namespaces: Collection[str], journalled: Collection[str]) -> list[Wanted]:

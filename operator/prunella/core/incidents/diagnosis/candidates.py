@@ -115,10 +115,15 @@ def blame(fault: Fault, touches: Iterable[Touch], latest: float) -> Blamed:
     best: Blamed | None = None
     for side in fault.all_sides:
         for touch in touches:
-            if touch.at > until + changes.SKEW:
+            if touch.at > until + changes.SKEW or _is_its_birth(touch, fault):
                 continue
             if changes.matches(touch, side.target, side.fields) and (
                 best is None or best.touch is None or touch.at > best.touch.at
             ):
                 best = Blamed(fault, side, touch)
     return best or Blamed(fault, fault.all_sides[0], None)
+
+
+def _is_its_birth(touch: Touch, fault: Fault) -> bool:
+    """Whether a change only made the object that is sick: nobody broke it, it never worked."""
+    return changes.is_created(touch) and touch.target in fault.hurts

@@ -51,19 +51,20 @@ class Touch:
 def touches(scene: Scene) -> list[Touch]:
     """All changes of the view that are not the operator's own, oldest first."""
     found = [_touch(scene, each) for each in scene.view.changes if not each.spec.by.own]
-    made = {each.target: each.at for each in found if _is_created(each)}
+    made = {each.target: each.at for each in found if is_created(each)}
     found = [_unless_set_up(each, made) for each in found]
     return sorted(found, key=lambda each: each.at)
 
 
-def _is_created(touch: Touch) -> bool:
+def is_created(touch: Touch) -> bool:
+    """Whether the object came into being by it."""
     return touch.change.spec.verb is change_api.Verb.CREATED
 
 
 def _unless_set_up(touch: Touch, made: Mapping[model.Ref, float]) -> Touch:
     """An object that is created together with all that it touches does no harm to what was."""
     others = touch.hurts - {touch.target}
-    if not _is_created(touch) or not others:
+    if not is_created(touch) or not others:
         return touch
     if all(abs(made.get(each, math.inf) - touch.at) < SET_UP for each in others):
         return dataclasses.replace(touch, danger=fields.HARMLESS, reason=TOGETHER)

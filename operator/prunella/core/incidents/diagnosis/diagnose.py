@@ -91,7 +91,7 @@ def _near(scene: Scene, incident: values.Incident) -> frozenset[model.Ref]:
 
 def _why_not(touch: Touch, incident: values.Incident, weighed: dict[model.Ref, Weighed]) -> str:
     if touch.danger <= fields.HARMLESS:
-        return touch.reason
+        return "" if touch.reason in (changes.TOGETHER, fields.NEW) else touch.reason
     if touch.at > incident.last + changes.SKEW:
         return "it came after the last symptom"
     found = weighed.get(touch.target)

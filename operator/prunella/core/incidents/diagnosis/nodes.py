@@ -93,7 +93,7 @@ def _places(scene: Scene, sick: frozenset[model.Ref]) -> Iterator[Fault]:
     """A zone or rack most of whose nodes are sick, when few are sick elsewhere."""
     members: dict[model.Ref, set[model.Ref]] = {}
     for node in scene.of("Node"):
-        for place in scene.view.places.get(node, ()):
+        for place in _above(scene, node):
             members.setdefault(place, set()).add(node)
     for place, nodes in sorted(members.items()):
         inside, outside = len(nodes & sick), len(sick - nodes)
@@ -105,3 +105,13 @@ def _places(scene: Scene, sick: frozenset[model.Ref]) -> Iterator[Fault]:
             f"{inside} of {len(nodes)} nodes of {place} are not ready, and {outside} elsewhere",
             faults.SURE + 0.5, frozenset(hurts),
         )  # fmt: skip
+
+
+def _above(scene: Scene, node: model.Ref) -> set[model.Ref]:
+    """The rack and the zone that a node stands in."""
+    found: set[model.Ref] = set()
+    edge = {node}
+    while edge:
+        edge = {place for ref in edge for place in scene.view.places.get(ref, ())} - found
+        found |= edge
+    return found

@@ -19,6 +19,8 @@ FULL = 0.9
 """Share of a node's CPU, or of a memory limit, from which it is called full."""
 SOON = 600.0
 """Seconds within which a growing working set reaches its limit."""
+WARM = 180.0
+"""Seconds from a container's start in which its memory may grow: caches fill."""
 GREEDY = 2.0
 """How many times its request a workload uses when it is blamed for a full node."""
 
@@ -26,9 +28,10 @@ GREEDY = 2.0
 def find(scene: Scene) -> Iterator[Fault]:
     """Throttling, memory that grows into its limit, full nodes."""
     for workload, pods in scene.pods.items():
-        used = [scene.view.usage[pod] for pod in pods if pod in scene.view.usage]
-        yield from _throttled(workload, used)
-        yield from _leak(scene, workload, used)
+        used = {pod: scene.view.usage[pod] for pod in pods if pod in scene.view.usage}
+        yield from _throttled(workload, list(used.values()))
+        warm = [each for pod, each in used.items() if _is_warm(scene, pod)]
+        yield from _leak(scene, workload, warm)
     for node in scene.of("Node"):
         yield from _full(scene, node)
 
@@ -53,15 +56,24 @@ def _leak(scene: Scene, workload: model.Ref, used: list[values.Usage]) -> Iterat
         return
     for each in used:
         memory, growth = each.memory or 0.0, each.growth or 0.0
-        if memory + growth * SOON > limit and (memory > FULL * limit or growth > 0):
+        if growth > 0 and memory + growth * SOON > limit:
             yield Fault(
                 workload, f"{faults.CONTAINERS}.resources.limits.memory", CauseKind.SATURATION,
                 "saturation",
                 f"memory {memory / 2**20:.0f} MiB of {limit / 2**20:.0f} MiB, growing by "
                 f"{growth * 60 / 2**20:.1f} MiB a minute",
-                faults.POSSIBLE, frozenset({workload}), general=True, fields=(faults.CONTAINERS,),
+                faults.POSSIBLE if memory > FULL * limit else faults.FAINT,
+                frozenset({workload}), general=True, fields=(faults.CONTAINERS,),
             )  # fmt: skip
             return
+
+
+def _is_warm(scene: Scene, pod: model.Ref) -> bool:
+    started = [
+        read.time(read.value(each, "state", "running", "startedAt"))
+        for each in read.items(scene.get(pod), "status", "containerStatuses")
+    ]
+    return all(each is None or scene.view.at - each > WARM for each in started)
 
 
 def _full(scene: Scene, node: model.Ref) -> Iterator[Fault]:

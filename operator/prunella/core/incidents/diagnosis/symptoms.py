@@ -16,6 +16,8 @@ HOPS = 5
 """How far up the callers a fault is followed."""
 PASSED = 0.8
 """How much of a fault's explanation is left with each call up."""
+CALLED = 0.3
+"""How well a fault explains trouble of those that the faulty object calls: load, refused logins."""
 PLACE = 0.9
 """How surely a workload with pods on a sick node is sick."""
 MOST = 50
@@ -117,11 +119,12 @@ def reach(scene: Scene, hurts: frozenset[model.Ref]) -> Reach:
         for each in scene.on_node(node):
             found.setdefault(each, PLACE)
     edge, strength = set(found), 1.0
+    called = {each for caller in hurts for each in scene.calls.get(caller, ())}
     for _ in range(HOPS):
         strength *= PASSED
         edge = {each for callee in edge for each in scene.callers.get(callee, ())} - found.keys()
         found.update(dict.fromkeys(edge, strength))
-    return found
+    return {**dict.fromkeys(called, CALLED), **found}
 
 
 def explained(symptom: Symptom, target: model.Ref, reached: Reach) -> float:

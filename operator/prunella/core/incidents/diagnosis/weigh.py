@@ -144,8 +144,11 @@ def _add_change(found: Weighed, sick: symptoms.Sick) -> None:
         odds = changes.closeness(onset - touch.at) + extra
         if odds > best:
             best, found.touch, found.onset = odds, touch, onset
+    best += OWN if found.own else HEALTHY if found.healthy else 0.0
+    if best < 0 and (found.candidate.blamed or found.candidate.ranked is not None):
+        found.touch = None  # what else speaks against it does not need a change
     if found.touch is not None:
-        found.odds += best + (OWN if found.own else HEALTHY if found.healthy else 0.0)
+        found.odds += best
 
 
 def _touches(candidate: Candidate) -> list[tuple[Touch, float]]:

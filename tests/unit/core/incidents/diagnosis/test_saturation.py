@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from prunella.api.change import Verb
 from prunella.core import model
 from prunella.core.incidents.diagnosis import diagnose, saturation
 from prunella.core.incidents.diagnosis.scene import Scene
@@ -44,6 +45,22 @@ def found(shop: World, **usage: Usage) -> list[str]:
 def test_what_a_workload_lacks(usage: Usage, told: list[str]) -> None:
     """CPU by throttled periods, memory by when it reaches the limit."""
     assert told == found(World(), cart=usage)
+
+
+def test_memory_that_grows_after_a_start_is_no_leak() -> None:
+    """Caches fill."""
+    shop = World()
+    shop.state("cart", state={"running": {"startedAt": world.iso(world.NOW - 60)}})
+    assert [] == found(shop, cart=Usage(memory=100 * MIB, growth=MIB))
+
+
+def test_what_was_just_created_is_not_blamed_for_a_state_of_its_own() -> None:
+    """Nobody broke it by making it."""
+    shop = World()
+    shop.change("Deployment", "cart", verb=Verb.CREATED)
+    usage = view(shop, cart=Usage(throttled=0.9))
+    [first, *_] = diagnose.diagnose(usage, world.incident("cart")).suspects
+    assert "" == first.change
 
 
 def test_memory_without_a_limit_is_nobodys_leak() -> None:
