@@ -287,6 +287,16 @@ def test_too_few_replicas_for_the_load(shop: Shop) -> None:
     assert shop.success("load-generator", "frontend") < 0.9
 
 
+def test_a_program_without_limits_slows_its_neighbours(shop: Shop) -> None:
+    """Who shares its node waits longer for the CPU; most requests still succeed."""
+    before = shop.latency("load-generator", "frontend")
+    shop.change_container("web", "recommendation", resources={"requests": {"cpu": "100m"}})
+    shop.run(20)
+
+    assert shop.latency("load-generator", "frontend") > 1.5 * before
+    assert shop.success("load-generator", "frontend") > 0.5
+
+
 def test_flags_of_a_service_that_does_not_reach_flagd_are_off(shop: Shop) -> None:
     """It takes its defaults then."""
     _flag("paymentFailure", "100%")(shop)
