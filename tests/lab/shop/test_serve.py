@@ -10,7 +10,7 @@ import pytest
 from lab.binaries import LabError
 from lab.shop import __main__ as command
 from lab.shop import lifecycle
-from tests.lab.shop.cluster import NAME, START, Shop
+from tests.lab.shop.cluster import NAME, Shop
 
 
 class FakeLab:
@@ -98,15 +98,32 @@ def test_a_shop_that_never_gets_whole_opens_in_the_end() -> None:
     assert shop.run(160).graphs[0].users.rate > 10
 
 
-def test_a_new_program_takes_over_where_the_old_one_was(shop: Shop) -> None:
-    """Restart counts stay, and nothing is written twice."""
-    shop.change_container("core", "cart", command=["sh", "-c", "exit 1"])
-    shop.run(30)
-    before = shop.container_of("core", "cart")["restartCount"]
+def _next_program(shop: Shop) -> Shop:
+    """The same cluster with a new program."""
     fresh = Shop()
     for kind, objects in shop.picture.kinds.items():
         fresh.picture.replace(kind, list(objects.values()))
-    fresh.now = START + 100
+    fresh.now = shop.now + 3
+    return fresh
+
+
+def test_a_new_program_takes_over_what_runs(shop: Shop) -> None:
+    """Nothing is started again, nobody gets unready, and users go on at once."""
+    fresh = _next_program(shop)
+    second = fresh.run(1)
+
+    assert {s["phase"] for s in fresh.statuses.values()} <= {"Running"}
+    assert all(c["ready"] for s in fresh.statuses.values() for c in s["containerStatuses"])
+    assert not fresh.notes
+    assert second.graphs[0].users.rate > 10
+
+
+def test_a_new_program_goes_on_counting_restarts(shop: Shop) -> None:
+    """A crashing container has as many as before, or more."""
+    shop.change_container("core", "cart", command=["sh", "-c", "exit 1"])
+    shop.run(30)
+    before = shop.container_of("core", "cart")["restartCount"]
+    fresh = _next_program(shop)
     fresh.run(2)
 
     assert before >= 2
