@@ -85,6 +85,7 @@ class Watcher:
         self._ask = ask
         self._now = now
         self._seen: dict[str, list[Sighting]] = {}
+        self._whole: dict[str, Object] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.errors = 0
@@ -105,9 +106,12 @@ class Watcher:
     def look(self) -> None:
         """Look once."""
         at = self._now()
-        found = [each for each in (read(item, at) for item in self._ask()) if each is not None]
+        read_all = [(item, read(item, at)) for item in self._ask()]
         with self._lock:
-            for each in found:
+            for item, each in read_all:
+                if each is None:
+                    continue
+                self._whole[each.key] = item
                 history = self._seen.setdefault(each.key, [])
                 if not history or dataclasses.replace(history[-1], at=at) != each:
                     history.append(each)
@@ -118,3 +122,9 @@ class Watcher:
             copies = [list(history) for history in self._seen.values()]
         found = [each for each in copies if any(one.concerns(shop) for one in each)]
         return sorted(found, key=lambda history: (history[0].opened, history[0].key))
+
+    def whole(self, shop: str) -> list[Object]:
+        """The Incident objects of a shop as they were seen last."""
+        keys = [history[0].key for history in self.of(shop)]
+        with self._lock:
+            return [self._whole[key] for key in keys]
