@@ -24,6 +24,8 @@ STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
 JSON = {"Content-Type": "application/json"}
 _WATCH_SECONDS = 3600
+_EXPECTED = (403, 404, 409)
+"""The object has gone or changed meanwhile, or its namespace is going."""
 _HEAVY = ("managedFields",)
 _log = logging.getLogger("lab.shop")
 
@@ -106,7 +108,7 @@ class ApiServer:
                 method, self._url + path, data=data, headers=headers, timeout=patience
             ) as answer:
                 self.seen_at = time.monotonic()
-                if answer.status >= 400 and answer.status not in (404, 409):
+                if answer.status >= 400 and answer.status not in _EXPECTED:
                     _log.warning("%s %s: %s", method, path, (await answer.text())[:300])
                 return answer.status
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lab.shop import chaos, flags, outcomes, queueing
+from lab.shop import chaos, flags, ingress, outcomes, queueing
 from lab.shop.graph import Edge, Flow, Graph, Target, order
 from lab.shop.network import REFUSED, Network, Route
 from lab.shop.objects import Object, Picture
@@ -18,6 +18,10 @@ from lab.shop.profiles import NO_EFFECT, Call, Catalogue, Effect
 
 TIMEOUT_VARIABLE = "CALL_TIMEOUT_MS"
 DEFAULT_TIMEOUT = 3.0
+FILLING = 0.3
+"""How far a pod's queue follows its arrivals in one second."""
+SMOOTHING = 0.15
+"""How far callers follow in one second what they have met in the last one."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -25,7 +29,9 @@ class Memory:
     """What the last second left for this one; by uid, or by uid and callee."""
 
     served: dict[str, float] = dataclasses.field(default_factory=dict)
+    arrivals: dict[str, float] = dataclasses.field(default_factory=dict)
     success: dict[tuple[str, str], float] = dataclasses.field(default_factory=dict)
+    pools: dict[tuple[str, str], float] = dataclasses.field(default_factory=dict)
     routes: dict[tuple[str, str], Route] = dataclasses.field(default_factory=dict)
     signature: object = None
 
@@ -58,14 +64,14 @@ class Evaluation:
         self._limit_connections(graph)
         for name in reversed(self._order):
             for flow in by_service[name]:
-                self._answer(flow)
-        self._finish(graph.users)
+                self._answer(flow, memory)
+        self._finish(graph.users, memory)
         self._remember(memory, flows)
         return graph
 
     def _users(self, shop: str, rate: float) -> Edge:
         plan = self._catalogue.load
-        call = Call(plan.to, plan.address.replace("${SHOP}", shop))
+        call = Call(plan.to, plan.host.replace("${SHOP}", shop))
         return Edge(None, call, plan.patience, rate, [])
 
     def _refresh_routes(self, memory: Memory, flows: list[Flow]) -> None:
@@ -82,13 +88,14 @@ class Evaluation:
         timeout = _milliseconds(flow.variables.get(TIMEOUT_VARIABLE), DEFAULT_TIMEOUT)
         going = flow.arrivals * memory.served.get(flow.uid, 1.0)
         for call in flow.profile.calls:
-            callee = self._catalogue.services[call.to]
-            times = call.rate * (flow.effect.queries if callee.data else 1.0)
+            data = self._catalogue.services[call.to].data
+            times = call.rate * (flow.effect.queries if data else 1.0)
+            kept = memory.success.get((flow.uid, call.to), 1.0)
             edge = Edge(flow, call, timeout, going * times, [])
             flow.edges.append(edge)
             self._aim(graph, memory, edge, flow.record.pod)
             if call.required and call.rate >= 1:
-                going *= memory.success.get((flow.uid, call.to), 1.0) ** times
+                going *= kept**times
 
     def _aim(self, graph: Graph, memory: Memory, edge: Edge, pod: Object | None) -> None:
         """Resolve an edge's address and share its calls among the endpoints."""
@@ -97,7 +104,7 @@ class Evaluation:
         key = (edge.caller.uid if edge.caller else "", address)
         route = memory.routes.get(key)
         if route is None:
-            route = memory.routes[key] = self._network.route(pod, address)
+            route = memory.routes[key] = self._route(graph, pod, address)
         if route.failure is not None:
             edge.targets.append(Target(None, 1.0, route.failure))
             return
@@ -111,6 +118,12 @@ class Evaluation:
                 if failure != outcomes.DENIED:
                     flow.arrivals += edge.rate * weight
             edge.targets.append(Target(flow, weight, failure))
+
+    def _route(self, graph: Graph, pod: Object | None, address: str) -> Route:
+        if pod is not None:
+            return self._network.route(pod, address)
+        namespace = self._catalogue.load.namespace.replace("${SHOP}", graph.shop)
+        return ingress.route(self._network, namespace, address)
 
     def _limit_connections(self, graph: Graph) -> None:
         """Connections that all pools together may open beyond a store's limit are refused."""
@@ -129,25 +142,28 @@ class Evaluation:
                 if target.flow is not None
             )
 
-    def _answer(self, flow: Flow) -> None:
+    def _answer(self, flow: Flow, memory: Memory) -> None:
         """Time and success of a pod's requests, from those of its calls."""
-        computing, served = queueing.computing(flow.arrivals, flow.cpu_work, flow.cores)
+        before = memory.arrivals.get(flow.uid, flow.arrivals)
+        flow.load = memory.arrivals[flow.uid] = before + FILLING * (flow.arrivals - before)
+        computing, served = queueing.computing(flow.load, flow.cpu_work, flow.cores)
         computing *= flow.contention
         own = flow.profile.latency + flow.effect.delay + computing
         success, waited, lost = 1.0 - flow.effect.errors, 0.0, []
         for edge in flow.edges:
-            self._finish(edge)
+            self._finish(edge, memory)
             times = edge.rate / flow.arrivals if flow.arrivals else edge.call.rate
+            wanted = edge.call.rate * (flow.effect.queries if self._asks_data(edge) else 1.0)
             mean = edge.success * edge.latency + (1 - edge.success) * edge.failure_latency
             waited += times * mean
             if edge.call.required:
                 share = min(1.0, edge.call.rate)
-                repeats = max(1.0, times)
+                repeats = max(1.0, wanted)
                 failed = share * (1 - edge.success**repeats)
                 success *= 1 - failed
                 lost.append((failed, edge.failure_latency))
         service = own + waited
-        wait, admitted = queueing.waiting(flow.arrivals, service, flow.profile.workers)
+        wait, admitted = queueing.waiting(flow.load, service, flow.profile.workers)
         flow.served = min(served, admitted)
         flow.success = success * flow.served
         flow.latency = service + wait
@@ -157,7 +173,7 @@ class Evaluation:
         flow.failure_latency = own + wait + mean_lost
         flow.response = _trivial(flow, computing)
 
-    def _finish(self, edge: Edge) -> None:
+    def _finish(self, edge: Edge, memory: Memory) -> None:
         """Time and success of an edge's calls, from what happens at its targets."""
         good = good_time = bad_time = 0.0
         edge.outcomes = [outcomes.outcome(edge, target) for target in edge.targets]
@@ -170,14 +186,30 @@ class Evaluation:
         edge.latency = good_time / good if good else 0.0
         edge.kept = 1 - edge.refused
         if edge.pool_size and good:
-            outcomes.wait_for_connection(edge, good)
+            key = (edge.caller.uid if edge.caller else "", edge.call.to)
+            before = memory.pools.get(key)
+            memory.pools[key] = outcomes.wait_for_connection(edge, good, before)
         edge.success = good * edge.kept
 
     def _remember(self, memory: Memory, flows: list[Flow]) -> None:
-        memory.served = {each.uid: each.served for each in flows}
-        memory.success = {
-            (each.uid, edge.call.to): edge.success for each in flows for edge in each.edges
-        }
+        """Smoothed, as callers and callees would swing against each other otherwise."""
+        memory.arrivals = {f.uid: f.load for f in flows}
+        memory.pools = {key: n for key, n in memory.pools.items() if key[0] in memory.arrivals}
+        before = memory.served
+        memory.served = {f.uid: _towards(before.get(f.uid, 1.0), f.served) for f in flows}
+        known = memory.success
+        memory.success = {}
+        for flow in flows:
+            for edge in flow.edges:
+                key = (flow.uid, edge.call.to)
+                memory.success[key] = _towards(known.get(key, 1.0), edge.success)
+
+    def _asks_data(self, edge: Edge) -> bool:
+        return self._catalogue.services[edge.call.to].data
+
+
+def _towards(before: float, now: float) -> float:
+    return now if abs(now - before) < 0.01 else before + SMOOTHING * (now - before)
 
 
 def _trivial(flow: Flow, computing: float) -> float:

@@ -29,6 +29,10 @@ class Program:
     after: float = FOREVER
     code: int = 0
     message: str = ""
+    burns: float = 0.0
+    """Cores that a tool burns."""
+    takes: float = 0.0
+    """Bytes of memory that a tool takes."""
     start_error: str | None = None
     """Why the container could not even be started (exit code 128)."""
     waits_for: tuple[str, bool] | None = None
@@ -93,7 +97,7 @@ def _default_tool(container: Mapping[str, Any]) -> Program:
     """Busybox and the like run a shell without input, which ends at once; servers stay."""
     image = str(container.get("image", ""))
     stays = any(each in image for each in ("pause", "nginx", "stress"))
-    return Program() if stays else Program(after=0)
+    return _stress([image]) if stays else Program(after=0)
 
 
 def _not_found(program: str) -> str:
@@ -110,25 +114,48 @@ def _not_found(program: str) -> str:
 def _service(image: Image, arguments: list[str], variables: Mapping[str, str]) -> Program:
     profile = image.profile
     assert profile is not None  # noqa: S101 - the callers have looked
-    port_text = variables.get("PORT", str(profile.port))
-    words = [word for each in arguments for word in each.split("=", 1)[:1]]
-    unknown = [word for word in words if word.startswith("-") and word not in _FLAGS]
+    flags = _flags(arguments)
+    unknown = [each for each in flags if each.startswith("-") and each not in _FLAGS]
     if unknown:
         return Program(after=0.5, code=2, message=f"flag provided but not defined: {unknown[0]}")
-    if "migrate" in arguments:
+    if "migrate" in flags:
         return Program(after=2, code=0)
-    for each in arguments:
-        if each.startswith(("--port=", "--listen=")):
-            port_text = each.rpartition(":")[2] if ":" in each else each.partition("=")[2]
-    if not port_text.isdigit() or not 0 < int(port_text) < 65536:
-        return Program(after=0.5, code=1, message=f"invalid PORT: {port_text!r}")
-    absent = [each for each in profile.requires if not variables.get(each)]
-    if absent:
-        return Program(after=1, code=1, message=f"environment variable {absent[0]} is not set")
+    listen = flags.get("--port") or flags.get("--listen") or variables.get("PORT", "")
+    port = listen.rpartition(":")[2] or str(profile.port)
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        return Program(after=0.5, code=1, message=f"invalid PORT: {port!r}")
+    if (problem := _bad_variable(profile, variables)) is not None:
+        return Program(after=1, code=1, message=problem)
     crash = image.effect.crash
     if crash is not None:
-        return Program(profile, int(port_text), crash, 1, "panic: runtime error: nil pointer")
-    return Program(profile, int(port_text))
+        return Program(profile, int(port), crash, 1, "panic: runtime error: nil pointer")
+    return Program(profile, int(port))
+
+
+def _flags(arguments: list[str]) -> dict[str, str]:
+    """Arguments as names with values: ``--port=1`` and ``--port 1`` are the same."""
+    found: dict[str, str] = {}
+    last = ""
+    for each in arguments:
+        if last and not each.startswith("-"):
+            found[last], last = each, ""
+            continue
+        name, mark, value = each.partition("=")
+        found[name] = value
+        last = name if name.startswith("-") and not mark else ""
+    return found
+
+
+def _bad_variable(profile: Profile, variables: Mapping[str, str]) -> str | None:
+    """Why a program ends at once because of its environment, or None."""
+    for name in profile.requires:
+        if not variables.get(name):
+            return f"environment variable {name} is not set"
+    for name in profile.numbers:
+        text = variables.get(name, "")
+        if text and not text.isdigit():
+            return f"environment variable {name} is no number: {text!r}"
+    return None
 
 
 def _script(script: str, image: Image, variables: Mapping[str, str]) -> Program:
@@ -148,7 +175,7 @@ def _script(script: str, image: Image, variables: Mapping[str, str]) -> Program:
         if name == "exit":
             return Program(after=after, code=int(words[1]) if words[1:] else code)
         if image.profile is not None and name == image.profile.name:
-            return dataclasses.replace(_service(image, words[1:], variables))
+            return _service(image, words[1:], variables)
         if name not in _TOOLS:
             return Program(after=after, code=127, message=f"sh: {words[0]}: not found")
         step = _shell(words)
@@ -178,10 +205,22 @@ def _shell(words: list[str]) -> Program:
     if name in ("nc", "wget", "curl"):
         return Program(waits_for=(_address(" ".join(words)), False))
     if name in ("pause", "nginx", "stress", "stress-ng"):
-        return Program()
+        return _stress(words)
     if name in _TOOLS:
         return Program(after=0, code=1 if name == "false" else 0)
     return Program(start_error=_not_found(words[0]))
+
+
+def _stress(words: list[str]) -> Program:
+    """A tool that stays; ``stress --cpu 2 --vm-bytes 1G`` burns and takes what it says."""
+    line = " ".join(words)
+    cores = re.search(r"(?:-c|--cpu)[ =](\d+)", line)
+    size = re.search(r"--vm-bytes[ =](\d+)([KMG]?)", line)
+    unit = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30}
+    return Program(
+        burns=float(cores[1]) if cores else 0.0,
+        takes=float(size[1]) * unit[size[2]] if size else 0.0,
+    )
 
 
 def _duration(text: str) -> float:

@@ -7,10 +7,11 @@ The states, reasons, exit codes, messages and waiting times are those of the kub
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.shop import commands, environment, probes, profiles
+from lab.shop import commands, environment, probes, profiles, volumes
 from lab.shop.objects import Object, Picture, quantity
 
 BACKOFF = 10.0
@@ -178,6 +179,10 @@ def _start(
     container: Container, image: profiles.Image, variables: dict[str, str], at: Situation
 ) -> list[Note]:
     program = commands.plan(image, at.spec, variables)
+    if program.profile is not None:
+        problem = volumes.unusable(at.picture, at.pod, at.spec, program.profile)
+        if problem is not None:
+            program = commands.Program(after=1, code=1, message=problem)
     if container.last is not None:
         container.restarts += 1
     container.variables, container.program = variables, program
@@ -190,7 +195,21 @@ def _start(
     container.since = at.now
     container.started = at.spec.get("startupProbe") is None
     container.ready = container.started and at.spec.get("readinessProbe") is None
-    return [*notes, Note("Started", f"Started container {container.name}")]
+    notes.append(Note("Started", f"Started container {container.name}"))
+    return [*notes, *_after_start(container, at)]
+
+
+def _after_start(container: Container, at: Situation) -> list[Note]:
+    """The postStart hook: a container whose hook fails is killed."""
+    hook = (at.spec.get("lifecycle") or {}).get("postStart")
+    if hook is None:
+        return []
+    served = dataclasses.replace(_target(container, at), running_for=math.inf)
+    failure = probes.failure(hook, served)
+    if failure is None:
+        return []
+    text = f"PostStartHook failed: {failure}"
+    return [Note("FailedPostStartHook", text, warning=True), *_end(container, 137, "Error", "", at)]
 
 
 def _run(container: Container, at: Situation) -> list[Note]:

@@ -100,28 +100,3 @@ def _field(pod: Object, path: str) -> str:
         "status.podIP": pod.get("status", {}).get("podIP", ""),
     }
     return known.get(path, "")
-
-
-_OBJECT_VOLUMES = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"))
-
-
-def missing_volume(picture: Picture, pod: Object) -> str | None:
-    """Why the pod's volumes cannot be mounted, or None."""
-    namespace = pod["metadata"]["namespace"]
-    for volume in pod["spec"].get("volumes") or []:
-        for field, kind, key in _OBJECT_VOLUMES:
-            source = volume.get(field)
-            if source is None or source.get("optional"):
-                continue
-            found = picture.get(kind, namespace, source[key])
-            prefix = f'MountVolume.SetUp failed for volume "{volume["name"]}" : '
-            if found is None:
-                return f'{prefix}{kind.lower()} "{source[key]}" not found'
-            held = {*(found.get("data") or {}), *(found.get("binaryData") or {})}
-            absent = [i["key"] for i in source.get("items") or [] if i["key"] not in held]
-            if absent:
-                return f"{prefix}references non-existent config key: {absent[0]}"
-        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
-        if claim and picture.get("PersistentVolumeClaim", namespace, claim) is None:
-            return f'persistentvolumeclaim "{claim}" not found'
-    return None

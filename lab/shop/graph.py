@@ -24,6 +24,9 @@ class Flow:
     contention: float = 1.0
     """How much longer computing takes because the node is full."""
     arrivals: float = 0.0
+    """Requests per second that reach it."""
+    load: float = 0.0
+    """The same, as its queues have noticed it."""
     success: float = 1.0
     latency: float = 0.0
     failure_latency: float = 0.0

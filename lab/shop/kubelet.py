@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.shop import chaos, containers, environment, pods, status
+from lab.shop import chaos, containers, pods, status, volumes
 from lab.shop.containers import Note, Situation
 from lab.shop.network import Network
 from lab.shop.objects import SHOP_LABEL, Object, Picture, is_ready, labels_of
@@ -118,7 +118,7 @@ class Kubelet:
                 each.state, each.ready = "terminated", False
             return [Note("Evicted", record.ended["message"], warning=True)]
         pod = record.pod
-        problem = environment.missing_volume(self.picture, pod)
+        problem = volumes.unmountable(self.picture, pod)
         if problem is not None and not record.address:
             return self._mount_failed(record, problem)
         if not record.address:

@@ -47,8 +47,10 @@ def unready(lab: Lab, shop: str) -> list[str]:
 def down(lab: Lab, shops: Sequence[str]) -> None:
     """Delete everything of the shops; the namespaces go in the background."""
     for shop in shops:
-        names = [f"{shop}-{each}" for each in manifests.NAMESPACES]
-        lab.kubectl("delete", "namespace", *names, "--ignore-not-found", "--wait=false")
+        chosen = lab.get("namespaces", "--selector", f"{SHOP_LABEL}={shop}")["items"]
+        names = [each["metadata"]["name"] for each in chosen]
+        if names:
+            lab.kubectl("delete", "namespace", *names, "--wait=false")
         _wait_gone(lab, names)
         lab.kubectl("delete", _CLUSTER_SCOPED, "--selector", f"{SHOP_LABEL}={shop}")
 

@@ -69,10 +69,11 @@ class Network:
         service = self._service(caller, host)
         if isinstance(service, str):
             return Route(failure=service)
-        return self._through(caller, service, int(port_text))
+        return self.through(caller, service, int(port_text))
 
     def _service(self, caller: Object | None, host: str) -> Object | str:
         """The Service behind a host name or a cluster IP, or why there is none."""
+        host = _alias(caller, host)
         if host.replace(".", "").isdigit():
             return self._at_cluster_ip(host) or TIMEOUT
         if (failure := self._cannot_resolve(caller)) is not None:
@@ -110,8 +111,10 @@ class Network:
         allowed = policies.allows(self.picture, self.peer(caller), DNS, 53, "UDP")
         return None if allowed else "name resolution timed out"
 
-    def _through(self, caller: Object | None, service: Object, port: int) -> Route:
+    def through(self, caller: Object | None, service: Object, port: int) -> Route:
         """What kube-proxy makes of a Service: nothing ready is refused at once."""
+        if _is_headless(service):
+            return self._direct(caller, service, port)
         wanted = next(
             (
                 each
@@ -121,7 +124,7 @@ class Network:
             None,
         )
         if wanted is None:
-            return Route(failure=REFUSED if _is_headless(service) else TIMEOUT)
+            return Route(failure=TIMEOUT)
         local = service["spec"].get("internalTrafficPolicy") == "Local" and caller is not None
         node = caller["spec"].get("nodeName") if local and caller else None
         found = tuple(
@@ -131,27 +134,32 @@ class Network:
         )
         return Route(found) if found else Route(failure=REFUSED)
 
+    def _direct(self, caller: Object | None, service: Object, port: int) -> Route:
+        """A headless Service's name stands for its pods: ports are theirs."""
+        pods = [pod for pod, _ in self._backends(service, None)]
+        if not pods:
+            return Route(failure=UNKNOWN_HOST)
+        return Route(tuple(self._endpoint(caller, pod, port) for pod in pods))
+
     def _backends(
-        self, service: Object, wanted: dict[str, object]
+        self, service: Object, wanted: dict[str, object] | None
     ) -> Iterator[tuple[Object | None, int]]:
         """The ready endpoints that the EndpointSlices of a Service hold for one of its ports."""
         namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
         for piece in self.picture.inside("EndpointSlice", namespace):
             if labels_of(piece).get("kubernetes.io/service-name") != name:
                 continue
-            number = next(
-                (
-                    each.get("port")
-                    for each in piece.get("ports") or []
-                    if (each.get("name") or "") == (wanted.get("name") or "")
-                ),
-                None,
-            )
+            number = _port_of(piece, wanted)
             for each in piece.get("endpoints") or []:
-                if number and (each.get("conditions") or {}).get("ready", True):
-                    target = each.get("targetRef") or {}
-                    pod = self.picture.get("Pod", namespace, target.get("name", ""))
-                    yield pod, number
+                if number is not None and (each.get("conditions") or {}).get("ready", True):
+                    yield self._pod_of(each, namespace), number
+
+    def _pod_of(self, endpoint: Object, namespace: str) -> Object | None:
+        """The pod behind an endpoint; one that was written by hand has only an address."""
+        target = endpoint.get("targetRef")
+        if target is not None:
+            return self.picture.get("Pod", namespace, target.get("name", ""))
+        return self._pod_at((endpoint.get("addresses") or [""])[0])
 
     def _endpoint(self, caller: Object | None, pod: Object | None, port: int) -> Endpoint:
         if pod is None or not self.alive(pod):
@@ -182,8 +190,25 @@ def named_ports(pod: Object) -> dict[tuple[str, str], int]:
     }
 
 
+def _port_of(piece: Object, wanted: dict[str, object] | None) -> int | None:
+    """The port that an EndpointSlice has under a Service port's name; 0 for any (None)."""
+    if wanted is None:
+        return 0
+    name = wanted.get("name") or ""
+    ports = piece.get("ports") or []
+    return next((each.get("port") for each in ports if (each.get("name") or "") == name), None)
+
+
 def _is_headless(service: Object) -> bool:
     return bool(service["spec"].get("clusterIP") == "None")
+
+
+def _alias(caller: Object | None, host: str) -> str:
+    """The address that the pod's hostAliases give a name, or the name."""
+    for each in (caller["spec"].get("hostAliases") or []) if caller is not None else []:
+        if host in (each.get("hostnames") or []):
+            return str(each["ip"])
+    return host
 
 
 @functools.lru_cache(maxsize=4096)

@@ -102,10 +102,11 @@ def _available(claimed: Claim, left: float) -> None:
 def grow(record: PodRecord, container: Container, extra: Effect, in_flight: float) -> None:
     """One second's change of a container's working set."""
     profile = container.program.profile
-    if profile is None:
-        container.memory = TOOL_MEMORY
-        return
     container.leaked += extra.leak
+    if profile is None:
+        takes = max(TOOL_MEMORY, container.program.takes)
+        container.memory = takes + extra.memory + container.leaked
+        return
     need = profile.memory + profile.per_request * in_flight + extra.memory + container.leaked
     if profile.greed_memory:
         found = amounts(record.pod, container.name)

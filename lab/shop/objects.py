@@ -27,13 +27,15 @@ KINDS = {
     "Secret": "/api/v1/secrets",
     "PersistentVolumeClaim": "/api/v1/persistentvolumeclaims",
     "EndpointSlice": "/apis/discovery.k8s.io/v1/endpointslices",
+    "Ingress": "/apis/networking.k8s.io/v1/ingresses",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
     "Deployment": "/apis/apps/v1/deployments",
     "StatefulSet": "/apis/apps/v1/statefulsets",
 }
 """The kinds that are read, and where the API server lists them."""
 
-_NETWORK = frozenset({"Pod", "Namespace", "Service", "EndpointSlice", "NetworkPolicy", "Node"})
+_NO_ROUTES = {"ConfigMap", "Secret", "PersistentVolumeClaim", "Deployment", "StatefulSet"}
+_NETWORK = frozenset(KINDS) - _NO_ROUTES
 
 
 @dataclasses.dataclass(slots=True)

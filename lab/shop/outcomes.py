@@ -7,6 +7,8 @@ from lab.shop.graph import Edge, Flow, Target
 from lab.shop.network import TIMEOUT
 
 DEFAULT_POOL = 20
+POOL_FILLING = 0.15
+"""How far a pool follows in one second what is wanted of it."""
 _WIRE = 0.0005
 """Seconds that a call spends on the network."""
 _QUICK = 0.002
@@ -47,17 +49,24 @@ def outcome(edge: Edge, target: Target) -> tuple[float, float, float]:
     return share, min(latency, edge.timeout), bad / weight if weight else 0.0
 
 
-def wait_for_connection(edge: Edge, good: float) -> None:
-    """Calls wait for one of the pool's connections; who waits too long fails."""
-    mean = good * edge.latency + (1 - good) * edge.failure_latency
-    wait, served = queueing.waiting(edge.rate, mean, edge.pool_size)
-    edge.pool_used = min(edge.pool_size, edge.rate * mean)
+def wait_for_connection(edge: Edge, good: float, before: float | None) -> float:
+    """Calls wait for one of the pool's connections; who waits too long fails.
+
+    ``before`` is how many connections were wanted in the last second; returns how many are now.
+    """
+    mean = edge.call.hold * (good * edge.latency + (1 - good) * edge.failure_latency)
+    wanted = edge.rate * mean
+    if before is not None:
+        wanted = before + POOL_FILLING * (wanted - before)
+    wait, served = queueing.waiting_at(wanted, mean, edge.pool_size)
+    edge.pool_used = min(edge.pool_size, wanted)
     edge.pool_wait = wait
     late = queueing.late(edge.latency + wait, edge.timeout)
     edge.latency = min(edge.latency + wait, edge.timeout)
     edge.kept *= served * (1 - late)
     if served < 1:
         edge.failure_latency = max(edge.failure_latency, queueing.LONGEST_WAIT)
+    return wanted
 
 
 def pool_size(edge: Edge) -> int:

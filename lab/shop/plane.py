@@ -166,9 +166,8 @@ class DataPlane:
                 continue
             claimed = nodes.claim(record, container)
             profile = container.program.profile
-            claimed.beside = nodes.IDLE_CPU
+            claimed.beside = nodes.IDLE_CPU + container.program.burns + extra.cpu
             if profile is not None:
-                claimed.beside += extra.cpu
                 limit = claimed.limit
                 most = profile.greed_cpu
                 claimed.greed = most if limit is None else min(most, nodes.MODEST * limit)

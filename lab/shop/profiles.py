@@ -25,6 +25,7 @@ class Call:
     required: bool = True
     credentials: tuple[str, str, str] | None = None
     pool: str | None = None
+    hold: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ class Profile:
     flags: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
     data: bool = False
     writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Environment variables that must be numbers where they are given."""
+        pools = tuple(each.pool for each in self.calls if each.pool)
+        limit = (self.connections[0],) if self.connections else ()
+        return ("CALL_TIMEOUT_MS", *pools, *limit)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,7 +115,8 @@ class Load:
     """What users do."""
 
     to: str
-    address: str
+    namespace: str
+    host: str
     rate: float
     day: float
     noise: float
@@ -147,7 +157,7 @@ def _profile(name: str, fields: dict[str, Any]) -> Profile:
     known["cpu"] = known.get("cpu", 0) / 1000
     for key in ("memory", "per_request"):
         known[key] = known.get(key, 0) * MEBIBYTE
-    for key in ("requires", "paths", "accepts", "writes"):
+    for key in ("requires", "paths", "accepts", "writes", "reads"):
         if key in known:
             known[key] = tuple(known[key])
     known["drives"] = known.get("drives", {}).get("rate", 0.0)

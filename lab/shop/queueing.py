@@ -10,6 +10,8 @@ import math
 
 FULL = 0.98
 """Utilisation from which a queue is treated as full."""
+QUEUE_GROWS = 0.5
+"""Load beyond what is there, as a share, at which a queue is as long as it gets."""
 LONGEST_WAIT = 1.0
 """Seconds that a request waits in a full queue before it is shed."""
 SIGMA = 0.55
@@ -21,15 +23,23 @@ def waiting(rate: float, service: float, servers: int) -> tuple[float, float]:
 
     ``rate`` a second, each taking ``service`` seconds of one of ``servers``.
     """
-    load = rate * service
+    return waiting_at(rate * service, service, servers)
+
+
+def waiting_at(load: float, service: float, servers: int) -> tuple[float, float]:
+    """The same for a ``load`` given in busy servers."""
     if servers <= 0:
         return LONGEST_WAIT, 0.0
-    if load >= servers * FULL:
-        return LONGEST_WAIT, min(1.0, servers / load)
     if load <= 0:
         return 0.0, 1.0
-    waits = _erlang_c(round(load, 3), servers)
-    return min(LONGEST_WAIT, waits * service / (servers - load)), 1.0
+    most = servers * FULL
+    calm = min(load, most)
+    wait = min(LONGEST_WAIT, _erlang_c(round(calm, 3), servers) * service / (servers - calm))
+    if load <= most:
+        return wait, 1.0
+    # The longer it is too full, the longer the queue: no jump, or callers would swing.
+    over = min(1.0, (load / most - 1) / QUEUE_GROWS)
+    return wait + (LONGEST_WAIT - wait) * over, min(1.0, most / load)
 
 
 @functools.lru_cache(maxsize=65536)

@@ -21,7 +21,7 @@ def of(record: PodRecord, node: Object | None, now: float) -> dict[str, Any]:
     states = {
         "PodReadyToStartContainers": (bool(record.address) and not done, ""),
         "Initialized": (initialized, "ContainersNotInitialized"),
-        "Ready": (ready, "PodCompleted" if done else "ContainersNotReady"),
+        "Ready": (ready and _gates_open(pod), "PodCompleted" if done else "ContainersNotReady"),
         "ContainersReady": (ready, "PodCompleted" if done else "ContainersNotReady"),
     }
     conditions = [
@@ -62,6 +62,13 @@ def _condition(
             waiting = [each.name for each in record.inits.values() if not completed(each)]
             found["message"] = f"containers with incomplete status: [{' '.join(waiting)}]"
     return found
+
+
+def _gates_open(pod: Object) -> bool:
+    """Whether the conditions of all readiness gates are true."""
+    held = pod.get("status", {}).get("conditions") or []
+    true = {each["type"] for each in held if each["status"] == "True"}
+    return all(g["conditionType"] in true for g in pod["spec"].get("readinessGates") or [])
 
 
 def _phase(record: PodRecord, policy: str, *, initialized: bool) -> str:

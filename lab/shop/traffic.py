@@ -169,9 +169,9 @@ def _edge_labels(
 
 def _expected_home(edge: Edge, shop: str) -> str:
     """The namespace in the address that was called, for servers that were not reached."""
-    address = edge.call.address
-    if edge.caller is not None:
-        address = edge.caller.variables.get(edge.call.address, "")
+    if edge.caller is None:
+        return f"{shop}-web"
+    address = edge.caller.variables.get(edge.call.address, "")
     parts = address.partition(":")[0].split(".")
     return parts[1] if len(parts) > 1 and parts[1].startswith(f"{shop}-") else ""
 

@@ -19,6 +19,7 @@ PROGRAMS = [
     "generalise",
     "heal",
     "history",
+    "intake",
     "latency",
     "nab",
     "petshop",

@@ -143,6 +143,7 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
     "limits": (SCHEMA["properties"]["limits"], settings.Limits),
+    "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
 }
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pydantic
 
-from prunella.api import change, crdgen, incident, policy, policy_status, remediation
+from prunella.api import (
+    change,
+    crdgen,
+    incident,
+    journal_snapshot,
+    policy,
+    policy_status,
+    remediation,
+)
 
 GROUP = "prunella.dev"
 VERSION = "v1alpha1"
@@ -117,6 +125,24 @@ CHANGE = crdgen.CustomResource(
     ),
 )
 
+JOURNAL_SNAPSHOT = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="JournalSnapshot",
+    plural="journalsnapshots",
+    singular="journalsnapshot",
+    scope="Namespaced",
+    description=(
+        "JournalSnapshot is what the operator last saw of some objects of its namespace, kept so "
+        "that a change made while it was down is found. It is the operator's own."
+    ),
+    spec=journal_snapshot.JournalSnapshotSpec,
+    columns=(
+        crdgen.PrinterColumn("Objects", ".spec.objects", "integer"),
+        crdgen.PrinterColumn("Taken", ".spec.takenAt", "date"),
+    ),
+)
+
 INCIDENT = crdgen.CustomResource(
     group=GROUP,
     version=VERSION,
@@ -143,4 +169,4 @@ INCIDENT = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION, CHANGE, INCIDENT)
+ALL = (REMEDIATION_POLICY, REMEDIATION, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)

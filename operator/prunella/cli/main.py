@@ -20,7 +20,18 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import backtest, crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import (
+    backtest,
+    crds,
+    demo,
+    errors,
+    explain,
+    incidents,
+    pause,
+    run,
+    status,
+    test,
+)
 from prunella.cli import compile as compiling
 from prunella.cli.lint import command as lint
 
@@ -33,6 +44,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compiling.compile,
     status.status,
     explain.explain,
+    incidents.incidents,
+    incidents.why,
+    incidents.confirm,
     pause.pause,
     pause.resume,
     crds.crds,

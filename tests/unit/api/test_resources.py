@@ -85,5 +85,11 @@ def test_adapters_ask_for_the_same_kinds() -> None:
 
     assert declared == {
         (kind.name, kind.plural, kind.api_version)
-        for kind in (kinds.POLICY, kinds.RECORD, kinds.CHANGE, kinds.INCIDENT)
+        for kind in (
+            kinds.POLICY,
+            kinds.RECORD,
+            kinds.CHANGE,
+            kinds.JOURNAL_SNAPSHOT,
+            kinds.INCIDENT,
+        )
     }

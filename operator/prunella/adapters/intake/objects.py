@@ -1,0 +1,80 @@
+"""The objects that names are led by: workloads, Services, nodes, as manifests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol
+
+from prunella import ports
+from prunella.adapters.kubernetes import client, kinds
+from prunella.core import model
+from prunella.core.incidents import picture as pictures
+
+SERVICE = kinds.Kind("Service", "services")
+ENDPOINT_SLICE = kinds.Kind("EndpointSlice", "endpointslices", group="discovery.k8s.io")
+NODE = kinds.Kind("Node", "nodes")
+_LISTED = (SERVICE, ENDPOINT_SLICE, kinds.AUTOSCALER)
+_log = logging.getLogger(__name__)
+
+
+class Scene(Protocol):
+    """Manifests, wherever they come from."""
+
+    async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
+        """Workloads and Services of namespaces, and nodes; never raises."""
+
+
+class JournalScene:
+    """The objects that the change journal watches anyway: costs no request."""
+
+    def __init__(self, journal: ports.Journal) -> None:
+        self._journal = journal
+
+    async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
+        """The watched objects, as last seen."""
+        return self._journal.manifests(namespaces)
+
+
+class ListedScene:
+    """Watched workloads, and lists of what is not watched; what can't be listed is left out."""
+
+    def __init__(self, api: client.KubeApi, cluster: ports.Cluster) -> None:
+        self._api = api
+        self._cluster = cluster
+
+    async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
+        """The objects as they are now."""
+        found: dict[model.Ref, Any] = {}
+        for namespace in sorted(namespaces):
+            found |= _workloads(self._cluster.workloads(namespace))
+            for kind in _LISTED:
+                found |= await self._list(kind, namespace)
+        return found | await self._list(NODE, None)
+
+    async def _list(self, kind: kinds.Kind, namespace: str | None) -> dict[model.Ref, Any]:
+        found: dict[model.Ref, Any] = {}
+        try:
+            async for page in self._api.pages(kind.path(namespace)):
+                for raw in page["items"]:
+                    meta = raw["metadata"]
+                    found[model.Ref(kind.name, meta.get("namespace", ""), meta["name"])] = raw
+        except ports.ClusterError as error:
+            _log.warning("%s can't be listed: %s", kind.plural, error)
+        return found
+
+
+def _workloads(workloads: Iterable[model.Workload]) -> dict[model.Ref, Any]:
+    """Workloads as their manifests, as far as they are kept."""
+    return {
+        each.ref: {
+            "metadata": {
+                "name": each.ref.name,
+                "namespace": each.ref.namespace,
+                "labels": each.labels,
+                "annotations": each.annotations,
+            },
+            "spec": {"replicas": each.replicas, "template": each.template},
+        }
+        for each in workloads
+    }
