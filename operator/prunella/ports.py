@@ -282,7 +282,16 @@ class Journal(Protocol):
         """
 
     async def refer(self, change: change_values.Change, incidents: Sequence[str]) -> None:
-        """Write which open incidents refer to a change. Raises Conflict, ClusterError."""
+        """Write which open incidents refer to a change; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
+
+    async def delete(self, change: change_values.Change) -> None:
+        """Delete an old one, under its UID; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
 
 
 class Surroundings(Protocol):

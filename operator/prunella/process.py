@@ -84,12 +84,16 @@ async def _operate(
     settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait({engine, watching, telling, asked}, return_when=asyncio.FIRST_COMPLETED)
+    lives = {engine, watching, telling, journalling, correlating, asked}
+    await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if asked.done() else 1
+    if journalling.done() and code:
+        LOG.error("the journal has ended with an error", exc_info=journalling.exception())
     if watching.done() and code:
         LOG.error("the watch has ended: %s", watching.exception() or "without an error")
-    if telling.done() and code:
-        LOG.error("the intake has ended", exc_info=telling.exception())
+    for name, chore in (("the intake", telling), ("the loop of incidents", correlating)):
+        if chore.done() and code:
+            LOG.error("%s has ended", name, exc_info=chore.exception())
     LOG.info("stopping: no new action is begun")
     live.engine.stop()
     live.watch.stop()
@@ -97,6 +101,7 @@ async def _operate(
     chores = (waking, telling, correlating, journalling, settling, watching, asked)
     for task in (*late, *chores):
         task.cancel()
+    await live.end_journal()
     results = await asyncio.gather(engine, *chores, return_exceptions=True)
     if isinstance(results[0], Exception):
         LOG.error("the engine ended with an error", exc_info=results[0])

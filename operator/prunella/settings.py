@@ -13,6 +13,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella.core.changes import external as outside
 from prunella.core.changes import kinds as journalled
 from prunella.core.changes import noise, retention
 from prunella.core.decisions import rules
@@ -250,6 +251,38 @@ class Retention(Model):
     total: Annotated[int, pydantic.Field(ge=100, le=100_000)] = _RETENTION.total
 
 
+class ExternalTexts(Model):
+    """What a Change is made of: texts with ``{path}`` of the body in them."""
+
+    summary: str = ""
+    id: str = ""
+    url: str = ""
+    at: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    author: str = ""
+    commit: str = ""
+    version: str = ""
+    image: str = ""
+
+
+class ExternalSystem(Model):
+    """A system that tells of its changes by webhook, on the path ``/changes/NAME``."""
+
+    format: outside.Format = outside.Format.JSON
+    texts: ExternalTexts = ExternalTexts()
+    namespaces: tuple[str, ...] = ("*",)
+    """Namespaces that it may tell about; ``*`` stands for any characters."""
+
+    @pydantic.model_validator(mode="after")
+    def _json_needs_a_summary(self) -> Self:
+        """Make sure that there is something to tell: plain JSON has no summary of its own."""
+        if self.format is outside.Format.JSON and not self.texts.summary:
+            raise ValueError("texts.summary must say what of the body to show, as {message}")
+        return self
+
+
 class Journal(Model):
     """The change journal: which kinds, what is noise, how long."""
 
@@ -265,6 +298,19 @@ class Journal(Model):
     retention: Retention = Retention()
     relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
     """Time between two lists of all journalled kinds."""
+    external: dict[
+        Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")],
+        ExternalSystem,
+    ] = {}
+    """Systems outside the cluster, by name."""
+
+    def mapped(self, name: str) -> outside.Mapped | None:
+        """How the bodies of a system are read; None for one that is not known."""
+        system = self.external.get(name)
+        if system is None:
+            return None
+        texts = outside.Texts(**system.texts.model_dump())
+        return outside.Mapped(name, system.format, texts, system.namespaces)
 
     @pydantic.field_validator("kinds")
     @classmethod

@@ -78,8 +78,9 @@ class Live:
     journal: recorder.Recorder | None
 
     async def correlate(self) -> None:
-        """Run the loop of incidents, where it is wanted, until cancelled."""
+        """Run the loop of incidents until cancelled; without one, wait."""
         if self.incidents is None:
+            await asyncio.Event().wait()
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self.incidents.run())
@@ -121,6 +122,12 @@ class Live:
         """Write the journal, until cancelled."""
         if self.journal is not None:
             await self.journal.run()
+        await asyncio.Event().wait()
+
+    async def end_journal(self) -> None:
+        """Write what still waits; what can't be written now is found at the next start."""
+        if self.journal is not None:
+            await self.journal.end()
 
     async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
         """Hand changes of policies from the watch's thread to the engine, until cancelled."""
@@ -223,8 +230,11 @@ def live(
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
     recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     journal = recording.journal if settings.journal.enabled else None
-    scene = scenes.ListedScene(api, own_cluster)
-    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
+    scene: scenes.Scene = scenes.ListedScene(api, own_cluster)
+    if journal is not None:
+        journalled = {each.name for each in journal_options(settings).kinds}
+        scene = scenes.JournalScene(journal, journalled, scene)
+    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene, journal)
     topology = topologies.KnownTopology(
         scene,
         stores.namespaces,
@@ -297,6 +307,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            incidents=world.incidents,
             findings=findings,
         ),
         dataclasses.replace(options, guards=guards),

@@ -20,6 +20,7 @@ PROGRAMS = [
     "heal",
     "history",
     "intake",
+    "journal",
     "latency",
     "nab",
     "petshop",

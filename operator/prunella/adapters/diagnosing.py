@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 
 from prunella import ports, settings
 from prunella.adapters.kubernetes import client, surroundings
-from prunella.adapters.prometheus import metrics, service_graph
+from prunella.adapters.prometheus import metrics, service_graph, usage
 from prunella.core.signals import history
 
 
@@ -35,11 +36,16 @@ def wire(
             own.usual_seconds, own.recent_seconds, own.step_seconds, own.rate_seconds
         ),
     )
+    used = usage.PodUsage(
+        functools.partial(source.query_whole, chosen.intake.service_graph_source),
+        own.rate_seconds,
+    )
+    telemetry = surroundings.Telemetry(graph, used) if own.measurements else None
     return surroundings.LiveSurroundings(
         api,
         journal,
         topology,
-        graph if own.measurements else None,
+        telemetry,
         journalled,
         lists=own.objects,
     )

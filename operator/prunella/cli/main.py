@@ -22,6 +22,7 @@ import typer
 import prunella
 from prunella.cli import (
     backtest,
+    changes,
     crds,
     demo,
     errors,
@@ -33,7 +34,9 @@ from prunella.cli import (
     test,
 )
 from prunella.cli import compile as compiling
+from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
+from prunella.cli.topology import command as topology
 
 PLUGIN = "kubectl-prunella"
 
@@ -47,6 +50,9 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     incidents.incidents,
     incidents.why,
     incidents.confirm,
+    topology.topology,
+    doctor.doctor,
+    changes.changes,
     pause.pause,
     pause.resume,
     crds.crds,

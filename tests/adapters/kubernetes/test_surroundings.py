@@ -67,6 +67,7 @@ def serve_all(server: fake_server.FakeServer, *namespaces: str) -> None:
     """Answer every list of some namespaces and of the cluster with nothing."""
     for kind in surroundings.CLUSTER_WIDE:
         server.rules[f"GET {kind.path(None)}"] = listed()
+    server.rules[f"GET {surroundings.LEASE.path('kube-node-lease')}"] = listed()
     for namespace in namespaces:
         for kind in (*surroundings.STATES, *surroundings.WISHES, surroundings.kinds.EVENT):
             server.rules[f"GET {kind.path(namespace)}"] = listed()
@@ -109,7 +110,7 @@ async def test_secrets_are_never_asked_for(
     await live(api).view(["shop"], NOW)
     paths = [each.path for each in server.requests]
     assert [] == [path for path in paths if path.endswith(("secrets", "configmaps"))]
-    assert NAMESPACED + len(surroundings.CLUSTER_WIDE) == len(paths)
+    assert NAMESPACED + len(surroundings.CLUSTER_WIDE) + 1 == len(paths)
 
 
 async def test_what_is_journalled_is_not_listed(
@@ -234,5 +235,6 @@ async def test_measurements_are_of_the_wider_namespaces(
             asked.append((set(namespaces), now))
             return ()
 
-    await live(api, calls={FRONT: [CART]}, measured=Measured()).view(["web"], NOW)
+    telemetry = surroundings.Telemetry(Measured())
+    await live(api, calls={FRONT: [CART]}, telemetry=telemetry).view(["web"], NOW)
     assert [({"shop", "web"}, NOW)] == asked

@@ -8,6 +8,7 @@ looked at.  Secrets are neither watched nor listed.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -18,8 +19,8 @@ from prunella.adapters.kubernetes import client, kinds, looks
 from prunella.adapters.kubernetes.looks import Wanted
 from prunella.core import model
 from prunella.core.incidents import anomalies, topology
-from prunella.core.incidents.diagnosis import extent
-from prunella.core.incidents.diagnosis.values import View
+from prunella.core.incidents.diagnosis import extent, nodes
+from prunella.core.incidents.diagnosis.values import Usage, View
 
 Links = tuple[topology.Links, topology.Links]
 Topology = Callable[[datetime.datetime], Awaitable[Links]]
@@ -35,6 +36,8 @@ NODE = kinds.Kind("Node", "nodes")
 NAMESPACE = kinds.Kind("Namespace", "namespaces")
 STORAGE_CLASS = kinds.Kind("StorageClass", "storageclasses", group="storage.k8s.io")
 PRIORITY_CLASS = kinds.Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.io")
+
+LEASE = kinds.Kind("Lease", "leases", group="coordination.k8s.io")
 
 STATES = (kinds.POD, kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.AUTOSCALER, CLAIM)
 """Kinds whose status is looked at: always listed."""
@@ -62,6 +65,21 @@ class Measured(Protocol):
         """Latency and error share of what is called in some namespaces; never raises."""
 
 
+class Used(Protocol):
+    """What pods use of their nodes."""
+
+    async def usage(self, namespaces: Collection[str]) -> Mapping[model.Ref, Usage]:
+        """The usage of the pods of some namespaces; never raises."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What is asked of metrics sources; None where it is not."""
+
+    measured: Measured | None = None
+    used: Used | None = None
+
+
 class LiveSurroundings:
     """Views of a real cluster."""
 
@@ -70,7 +88,7 @@ class LiveSurroundings:
         api: client.KubeApi,
         journal: ports.Journal | None,
         topology_of: Topology,
-        measured: Measured | None = None,
+        telemetry: Telemetry | None = None,
         journalled: Callable[[], Collection[str]] = frozenset,
         clock: Callable[[], float] = time.monotonic,
         *,
@@ -84,7 +102,7 @@ class LiveSurroundings:
         self._looks = looks.Looks(api, clock)
         self._journal = journal
         self._topology_of = topology_of
-        self._measured = measured
+        self._telemetry = telemetry or Telemetry()
         self._journalled = journalled
         self._clock = clock
         self._links: tuple[float, Links] = (-TOPOLOGY_SECONDS, ({}, {}))
@@ -93,11 +111,12 @@ class LiveSurroundings:
         """Look at namespaces, at those that they call or are called from, and at all nodes."""
         calls, places = await self._topology(now)
         wider = extent.widened(namespaces, calls, places)
-        (objects, complete), measurements = await asyncio.gather(
-            self._objects(wider), self._measurements(wider, now)
+        (objects, complete), measurements, usage = await asyncio.gather(
+            self._objects(wider), self._measurements(wider, now), self._usage(wider)
         )
         changes = self._journal.changes(wider, now - HISTORY) if self._journal else ()
-        return View(now.timestamp(), objects, complete, tuple(changes), calls, places, measurements)
+        told = (tuple(changes), calls, places, measurements, usage)
+        return View(now.timestamp(), objects, complete, *told)
 
     async def _topology(self, now: datetime.datetime) -> Links:
         at, links = self._links
@@ -109,9 +128,12 @@ class LiveSurroundings:
     async def _measurements(
         self, namespaces: Collection[str], now: datetime.datetime
     ) -> tuple[anomalies.Measurement, ...]:
-        if self._measured is None:
-            return ()
-        return await self._measured.measurements(namespaces, now)
+        measured = self._telemetry.measured
+        return () if measured is None else await measured.measurements(namespaces, now)
+
+    async def _usage(self, namespaces: Collection[str]) -> Mapping[model.Ref, Usage]:
+        used = self._telemetry.used
+        return {} if used is None else await used.usage(namespaces)
 
     async def _objects(
         self, namespaces: Collection[str]
@@ -139,6 +161,7 @@ def _wanted(namespaces: Collection[str], journalled: Collection[str]) -> list[Wa
         Wanted(kind, None, seconds=SLOW_SECONDS if kind is not NODE else 4.0)
         for kind in CLUSTER_WIDE
     ]
+    found.append(Wanted(LEASE, nodes.LEASES))
     for namespace in namespaces:
         found += [Wanted(kind, namespace) for kind in STATES]
         found += [Wanted(kind, namespace) for kind in WISHES if kind.name not in journalled]

@@ -40,13 +40,14 @@ def author(managed: Sequence[Entry], paths: Iterable[diff.Path]) -> Author:
     wanted = tuple(paths)
     owning = [each for each in managed if any(owns(each, path) for path in wanted)]
     others = [each for each in managed if each.get("subresource") != "status"]
-    found = max(owning or others, key=_time_text, default=None)
+    found = max(owning or others, key=_newness, default=None)
     return NOBODY if found is None else _author(found)
 
 
 def creator(managed: Sequence[Entry]) -> Author:
     """Who wrote first."""
-    found = min(managed, key=_time_text, default=None)
+    timed = [each for each in managed if each.get("time") and not each.get("subresource")]
+    found = min(timed, key=_newness, default=None)
     return NOBODY if found is None else _author(found)
 
 
@@ -81,8 +82,10 @@ def _same_element(key: str, part: int | diff.Element) -> bool:
     return part.key not in known or known[part.key] == part.value
 
 
-def _time_text(entry: Entry) -> str:
-    return str(entry.get("time") or "")
+def _newness(entry: Entry) -> tuple[bool, str]:
+    """By time; the API server tells none for the subresource ``scale``, whose owner is newest."""
+    scaled = entry.get("subresource") == "scale" and not entry.get("time")
+    return scaled, str(entry.get("time") or "")
 
 
 def _author(entry: Entry) -> Author:

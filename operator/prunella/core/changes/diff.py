@@ -31,6 +31,11 @@ _MERGE_KEYS: Final = {
     "rules": ("host",),
     "parentRefs": ("name",),
 }
+_MAPS: Final = {
+    *("metadata", "labels", "annotations", "data", "nodeSelector", "matchLabels"),
+    *("resources", "limits", "requests"),
+}
+"""Fields whose entries are told one by one, even when the whole map comes or goes."""
 _USUAL_KEYS: Final = ("name", "type", "host", "topologyKey", "key")
 MOST_TEXT: Final = 1024
 
@@ -61,15 +66,20 @@ def diff(old: Any, new: Any) -> list[Difference]:
 
 
 def _diff(path: Path, old: Any, new: Any) -> Iterator[Difference]:
-    if old == new and type(old) is type(new):
-        return
+    if path and path[-1] in _MAPS:
+        old, new = _opened(old, new), _opened(new, old)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted(old.keys() | new.keys()):
             yield from _diff((*path, name), old.get(name, ABSENT), new.get(name, ABSENT))
     elif _elements(old) and _elements(new):
         yield from _lists(path, old, new)
-    else:
+    elif value_json(old) != value_json(new):
         yield Difference(path, old, new)
+
+
+def _opened(value: Any, other: Any) -> Any:
+    """An empty map for one that is absent, when the other is there."""
+    return {} if value is ABSENT and isinstance(other, Mapping) else value
 
 
 def _elements(value: Any) -> bool:
@@ -91,7 +101,9 @@ def _lists(path: Path, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Diffe
             (*path, Element(key, value)), was.get(value, ABSENT), now.get(value, ABSENT)
         )
     ]
-    yield from found or [Difference(path, list(was), list(now))]
+    if not found and list(was) != list(now):
+        found.append(Difference(path, list(was), list(now)))
+    yield from found
 
 
 def _at(elements: Sequence[Any], index: int) -> Any:
@@ -127,7 +139,14 @@ def path_text(path: Path) -> str:
 
 def value_text(value: Any) -> str | None:
     """A value as JSON, cut at 1024 characters; None when it is absent."""
+    text = value_json(value)
+    if text is None:
+        return None
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 3]}..."
+
+
+def value_json(value: Any) -> str | None:
+    """A value as JSON; None when it is absent."""
     if value is ABSENT:
         return None
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), sort_keys=True)
-    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 3]}..."
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), sort_keys=True)

@@ -6,6 +6,7 @@ so that equal credentials of two objects are not seen to be equal.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -51,10 +52,8 @@ _SHAPES: Final = re.compile(
 _USERINFO: Final = re.compile(
     r"(?P<before>\w[\w+.-]*://[^\s:/@]*:)(?P<secret>[^\s@/]+)(?P<after>@)"
 )
-_ASSIGNED: Final = re.compile(
-    r"(?P<before>(?P<name>[\w.-]{2,64})[\"']?\s*[:=]\s*[\"']?)"
-    r"(?P<secret>[^\s\"',;&}{][^\s\"',;&}]*)"
-)
+_ASSIGNED: Final = re.compile(r"(?P<name>[\w.-]{2,64})[\"']?[ \t]*[:=][ \t]*[\"']?")
+_ASSIGNED_VALUE: Final = re.compile(r"[^\s\"',;&}{]+")
 _OPTION: Final = re.compile(r"(?P<before>--?(?P<name>[\w.-]{2,64})[ =])(?P<secret>\S+)")
 _WORD: Final = re.compile(r"(?<![\w+/=@:.-])[A-Za-z0-9+/_=-]{24,}(?![\w+/=-])")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -66,6 +65,7 @@ _LEAST_ENTROPY: Final = 4.0
 _LEAST_HEX_ENTROPY: Final = 3.0
 
 
+@functools.lru_cache(4096)
 def secret_name(name: str) -> bool:
     """Whether what has this name is likely to be a credential."""
     return bool(_SECRET_NAME.search(name)) and not _HARMLESS_NAME.search(name)
@@ -121,11 +121,24 @@ def _text(name: str, text: str, salt: str) -> str:
     if secret_name(name) or len(text) > MOST_SEARCHED or _SHAPES.search(text):
         return hashed(text, salt)
     text = _USERINFO.sub(lambda m: _replaced(m, salt), text)
-    text = _ASSIGNED.sub(lambda m: _named(m, salt), text)
+    text = _assigned(text, salt)
     text = _OPTION.sub(lambda m: _named(m, salt), text)
     if _HARMLESS_NAME.search(name):
         return text
     return _WORD.sub(lambda m: hashed(m[0], salt) if _random(m[0]) else m[0], text)
+
+
+def _assigned(text: str, salt: str) -> str:
+    """A text in which ``password: x`` and ``token=x`` have hashes for their values."""
+    done, end = "", 0
+    for key in _ASSIGNED.finditer(text):
+        value = _ASSIGNED_VALUE.match(text, key.end())
+        if value is None or key.start() < end or not secret_name(key["name"]):
+            continue
+        if not value[0].startswith((MARK, "$")):
+            done += text[end : key.end()] + hashed(value[0], salt)
+            end = value.end()
+    return done + text[end:]
 
 
 def _replaced(match: re.Match[str], salt: str) -> str:

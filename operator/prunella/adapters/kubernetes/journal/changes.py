@@ -198,7 +198,10 @@ class KubernetesJournal:
         self._add([raw])
 
     async def delete(self, change: Change | Kept) -> None:
-        """Delete an old one, under its UID; one that is gone is no error. Raises ClusterError."""
+        """Delete an old one, under its UID; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
         path = kinds.CHANGE.path(change.namespace, change.name)
         body = {"preconditions": {"uid": change.uid}}
         reply = await self._api.exchange("DELETE", path, body=body, mutating=True)

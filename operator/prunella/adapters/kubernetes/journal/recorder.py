@@ -20,6 +20,7 @@ TICK_SECONDS: Final = 0.25
 KEEP_SECONDS: Final = 10.0
 SWEEP_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 5.0
+END_SECONDS: Final = 4.0
 PAGE: Final = 100
 """Objects of a list at a time: their raw JSON is what takes memory."""
 _AT_ONCE: Final = 4
@@ -52,7 +53,10 @@ class Recorder:
         self._options = options
         self.journal = changes.KubernetesJournal(kube, self._manifests)
         self._sights = sights.Sights(
-            options.journalling, self.journal.told, options.closed_namespaces
+            options.journalling,
+            self.journal.told,
+            options.closed_namespaces,
+            whole_cluster=not options.namespaces,
         )
         self._snapshots = snapshots.Snapshots(kube, options.journalling.home)
         self._absent: dict[str, int] = {}
@@ -70,8 +74,9 @@ class Recorder:
         home = self._options.journalling.home
         namespaces = self._options.namespaces
         await self.journal.load((*namespaces, home) if namespaces else ())
-        for taken_at, seen in await self._snapshots.load(namespaces):
-            self._sights.restore(seen, taken_at)
+        for each in await self._snapshots.load(namespaces):
+            self._sights.restore(each.namespace, each.sights, each.taken_at)
+        self._sights.begin(namespaces)
         watched = [kind for kind in self._options.kinds if await self._list(kind)]
         self.watched = frozenset(kind.name for kind in watched)
         _log.info("journalling %s", ", ".join(kind.name for kind in watched))
@@ -88,6 +93,15 @@ class Recorder:
             group.create_task(self._every(KEEP_SECONDS, self.keep))
             group.create_task(self._every(SWEEP_SECONDS, self.sweep))
             group.create_task(self._every(self._options.relist_seconds, self.relist))
+
+    async def end(self) -> None:
+        """Write and keep what waits; never raises, for the next start finds what is left."""
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self.write()
+                await self.keep()
+        except (ports.ClusterError, TimeoutError) as error:
+            _log.info("the journal is caught up with at the next start: %s", error)
 
     async def relist(self) -> None:
         """List all kinds anew: what a watch has missed is journalled late. Raises ClusterError."""

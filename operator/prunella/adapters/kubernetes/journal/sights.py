@@ -15,9 +15,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from prunella.api import change as change_api
 from prunella.core import model
-from prunella.core.changes import entry, kinds
+from prunella.core.changes import entry, kinds, noise, packing
 from prunella.core.changes.values import Change
 
 Raw = Mapping[str, Any]
@@ -60,14 +62,22 @@ class Sights:
     """The last sights of all journalled objects. Safe to use from several threads."""
 
     def __init__(
-        self, rules: entry.Journalling, told: Told, closed_namespaces: Collection[str] = ()
+        self,
+        rules: entry.Journalling,
+        told: Told,
+        closed_namespaces: Collection[str] = (),
+        *,
+        whole_cluster: bool = True,
     ) -> None:
         """``told`` knows the journal; objects of ``closed_namespaces`` are not looked at."""
+        self._whole_cluster = whole_cluster
         self._rules = rules
         self._told = told
         self._closed = frozenset(closed_namespaces)
         self._lock = threading.Lock()
         self._seen: dict[model.Ref, entry.Sight] = {}
+        self._traces: dict[model.Ref, bytes] = {}
+        """Fingerprints of contents before credentials are hashed: most news is none."""
         self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
         self._recent: collections.OrderedDict[str, list[float]] = collections.OrderedDict()
         self._waiting: collections.deque[Waiting] = collections.deque()
@@ -75,7 +85,7 @@ class Sights:
         self._dirty: set[Shard] = set()
         self._restored: set[str] = set()
         self._listed: set[str] = set()
-        self._alive: datetime.datetime | None = None
+        self._alive: dict[str, datetime.datetime] = {}
         self.overflown = 0
         """Changes left to the next re-list."""
 
@@ -89,13 +99,20 @@ class Sights:
 
     # What was seen
 
-    def restore(self, sights: Iterable[entry.Sight], taken_at: datetime.datetime) -> None:
-        """Take in what was kept over a restart."""
+    def begin(self, namespaces: Iterable[str]) -> None:
+        """Keep a trace of each namespace, even of one without objects."""
+        with self._lock:
+            self._dirty.update(Shard(namespace, 0) for namespace in namespaces)
+
+    def restore(
+        self, namespace: str, sights: Iterable[entry.Sight], taken_at: datetime.datetime
+    ) -> None:
+        """Take in what was kept over a restart, of a namespace or (empty) of the cluster."""
         with self._lock:
             for seen in sights:
                 self._seen[model.Ref(seen.kind, seen.namespace, seen.name)] = seen
                 self._restored.add(seen.uid)
-            self._alive = max(taken_at, self._alive or taken_at)
+            self._alive[namespace] = max(taken_at, self._alive.get(namespace, taken_at))
 
     def apply(self, kind: kinds.Kind, event: Mapping[str, Any], now: datetime.datetime) -> None:
         """Take in a watch event; Kopf's own listings have events of type None."""
@@ -110,22 +127,34 @@ class Sights:
         meta = raw["metadata"]
         if meta.get("namespace") in self._closed or self._rules.noise.ignores(kind.name, raw):
             return
-        seen = entry.sight(kind, raw, self._rules)
-        ref = model.Ref(kind.name, seen.namespace, seen.name)
-        occasion = entry.Occasion(raw, now, late)
+        ref = model.Ref(kind.name, meta.get("namespace") or "", meta["name"])
+        content = noise.content(kind, raw, self._rules.noise)
+        # In memory only: of credentials it is a hash that is not salted.
+        trace = packing.fingerprint(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
         with self._lock:
             was = self._seen.get(ref)
-            if seen.uid in self._gone:
+            if meta["uid"] in self._gone:
                 return
-            if was is not None and was.uid == seen.uid and was.version >= seen.version > 0:
-                return
-            if was is not None and was.uid != seen.uid:
-                self._forget(kind, ref, was, now, late=late)
-                was = None
-            if was is None:
-                self._create(kind, ref, seen, occasion)
-            else:
-                self._compare(kind, ref, was, seen, occasion)
+            if was is not None and was.uid == meta["uid"]:
+                if was.version >= entry.version(raw) > 0:
+                    return
+                if self._traces.get(ref) == trace:
+                    self._seen[ref] = entry.seen_again(was, raw)
+                    return
+            self._take_in(kind, ref, entry.Occasion(raw, now, late))
+            if (known := self._seen.get(ref)) is not None and known.version == entry.version(raw):
+                self._traces[ref] = trace
+
+    def _take_in(self, kind: kinds.Kind, ref: model.Ref, occasion: entry.Occasion) -> None:
+        seen = entry.sight(kind, occasion.manifest, self._rules)
+        was = self._seen.get(ref)
+        if was is not None and was.uid != seen.uid:
+            self._forget(kind, ref, was, occasion.now, late=occasion.late)
+            was = None
+        if was is None:
+            self._create(kind, ref, seen, occasion)
+        else:
+            self._compare(kind, ref, was, seen, occasion)
 
     def retain(
         self,
@@ -214,11 +243,18 @@ class Sights:
         self._see(ref, seen)
 
     def _came_since(self, raw: Raw) -> bool:
-        """Whether an object was created after the journal was last known to be kept."""
-        if self._alive is None:
+        """Whether an object was created after the journal was last known to be kept.
+
+        Of a namespace that has never been looked at only a watch of the whole cluster can tell
+        that its objects are new.
+        """
+        namespace = raw["metadata"].get("namespace") or ""
+        everywhere = self._whole_cluster and self._alive
+        alive = self._alive.get(namespace) or (max(self._alive.values()) if everywhere else None)
+        if alive is None:
             return False
         created = datetime.datetime.fromisoformat(raw["metadata"]["creationTimestamp"])
-        return created > self._alive - _ALIVE
+        return created > alive - _ALIVE
 
     def _compare(
         self,
@@ -262,6 +298,7 @@ class Sights:
             return
         self._bury(was.uid)
         del self._seen[ref]
+        self._traces.pop(ref, None)
         self._dirty.add(shard_of(was))
 
     def _see(self, ref: model.Ref, seen: entry.Sight) -> None:

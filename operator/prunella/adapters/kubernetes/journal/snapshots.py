@@ -12,7 +12,7 @@ import datetime
 import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -28,6 +28,14 @@ _NAMESPACED: Final = "journal"
 _log = logging.getLogger(__name__)
 
 
+class Snapshot(NamedTuple):
+    """What was kept of a namespace, or (empty) of the cluster."""
+
+    namespace: str
+    taken_at: datetime.datetime
+    sights: list[entry.Sight]
+
+
 class Snapshots:
     """JournalSnapshot objects."""
 
@@ -37,14 +45,12 @@ class Snapshots:
         self._home = home
         self._there: set[tuple[str, str]] = set()
 
-    async def load(
-        self, namespaces: Sequence[str]
-    ) -> list[tuple[datetime.datetime, list[entry.Sight]]]:
+    async def load(self, namespaces: Sequence[str]) -> list[Snapshot]:
         """All that was kept of some namespaces, or of all. Raises ClusterError."""
         places: Sequence[str | None] = (
             [*dict.fromkeys((*namespaces, self._home))] if namespaces else [None]
         )
-        found: list[tuple[datetime.datetime, list[entry.Sight]]] = []
+        found: list[Snapshot] = []
         for place in places:
             async for page in self._api.pages(kinds.JOURNAL_SNAPSHOT.path(place)):
                 for raw in page["items"]:
@@ -56,10 +62,13 @@ class Snapshots:
     async def keep(
         self, shard: Shard, sights: Sequence[entry.Sight], now: datetime.datetime
     ) -> None:
-        """Write a shard, or delete an empty one. Raises ClusterError."""
+        """Write a shard, or delete an empty one; the first one stays as a trace.
+
+        Raises ClusterError.
+        """
         namespace = shard.namespace or self._home
         name = f"{_NAMESPACED if shard.namespace else _CLUSTER}-{shard.number}"
-        if not sights:
+        if not sights and shard.number:
             await self._delete(namespace, name)
             return
         spec = api.JournalSnapshotSpec(taken_at=now, objects=len(sights), sights=pack(sights))
@@ -155,10 +164,12 @@ def _row(seen: entry.Sight, whole: set[str]) -> list[object]:
     ]
 
 
-def _read(raw: Mapping[str, Any]) -> Iterator[tuple[datetime.datetime, list[entry.Sight]]]:
+def _read(raw: Mapping[str, Any]) -> Iterator[Snapshot]:
     try:
         spec = api.JournalSnapshotSpec.model_validate(raw["spec"])
-        yield spec.taken_at, list(unpack(spec.sights))
+        cluster = raw["metadata"]["name"].startswith(f"{_CLUSTER}-")
+        namespace = "" if cluster else raw["metadata"]["namespace"]
+        yield Snapshot(namespace, spec.taken_at, list(unpack(spec.sights)))
     except (ValueError, zlib.error, TypeError) as error:
         meta = raw["metadata"]
         _log.error("JournalSnapshot %(namespace)s/%(name)s can't be read", meta)

@@ -18,6 +18,7 @@ from prunella.core.incidents.diagnosis import (
     probes,
     references,
     resources,
+    saturation,
     scaling,
     scheduling,
     services,
@@ -44,8 +45,9 @@ FINDERS: tuple[Finder, ...] = (
     pods.find,
     probes.find,
     resources.find,
-    # Make sure that they stand on something.
+    # Make sure that they stand on something, and have what they need of it.
     nodes.find,
+    saturation.find,
 )
 
 
@@ -73,7 +75,8 @@ class Candidate:
         """All that it makes sick by itself."""
         found = frozenset(ref for each in self.blamed for ref in each.fault.hurts)
         found |= frozenset(ref for each in self.touches for ref in each.hurts)
-        return found | {self.target}
+        # A node makes sick what its faults say: a cordoned one, nobody who runs there.
+        return found if self.target.kind == "Node" else found | {self.target}
 
 
 def gather(scene: Scene, incident: values.Incident, sick: symptoms.Sick) -> list[Candidate]:

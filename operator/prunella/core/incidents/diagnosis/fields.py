@@ -162,6 +162,10 @@ class Effect(NamedTuple):
 def effect(kind: str, field: change_api.FieldChange) -> Effect:
     """Judge one changed field of an object of a kind."""
     row = _row(kind, field.path)
+    if kind == "Node" and _recovers(field):
+        return Effect(field, row.cause_kind, HARMLESS, "the node recovers by it")
+    if kind == "Node" and field.old is None and field.path.startswith(("status", "metadata")):
+        return Effect(field, row.cause_kind, HARMLESS, "nobody can have depended on what is new")
     if row.danger <= HARMLESS:
         return Effect(field, row.cause_kind, HARMLESS, "nothing that runs depends on it")
     if row.worse is not None:
@@ -171,6 +175,15 @@ def effect(kind: str, field: change_api.FieldChange) -> Effect:
         if old is None and new is not None and row.worse is _higher:
             return Effect(field, row.cause_kind, UNLIKELY)
     return Effect(field, row.cause_kind, row.danger)
+
+
+def _recovers(field: change_api.FieldChange) -> bool:
+    """Whether a node's condition turns to what it should be, or a cordon or a taint is lifted."""
+    new = plain(field.new)
+    if field.path.startswith("status.conditions"):
+        return new == ("True" if "Ready" in field.path else "False")
+    lifted = field.path.startswith(("spec.unschedulable", "spec.taints"))
+    return lifted and new in ("nothing", "false", "[]")
 
 
 def _row(kind: str, path: str) -> Row:

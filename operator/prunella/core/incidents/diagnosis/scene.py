@@ -19,7 +19,7 @@ class Scene:
     def __init__(self, view: values.View) -> None:
         self.view = view
         self._by_kind: dict[str, dict[model.Ref, read.Raw]] = defaultdict(dict)
-        for ref, manifest in view.objects.items():
+        for ref, manifest in sorted(view.objects.items(), key=lambda each: each[0]):
             self._by_kind[ref.kind][ref] = manifest
         self.workloads: dict[model.Ref, read.Raw] = {}
         for kind in WORKLOADS:
@@ -85,6 +85,15 @@ class Scene:
             if name:
                 found[owner].add(model.Ref("Node", "", name))
         return {owner: frozenset(nodes) for owner, nodes in found.items()}
+
+    @functools.cached_property
+    def waiting(self) -> frozenset[model.Ref]:
+        """The workloads with pods that no node takes."""
+        return frozenset(
+            owner
+            for pod, owner in self.owners.items()
+            if read.condition(self.get(pod), "PodScheduled").get("status") == "False"
+        )
 
     def on_node(self, node: model.Ref) -> frozenset[model.Ref]:
         """The workloads with pods on a node."""

@@ -18,8 +18,10 @@ PASSED = 0.8
 """How much of a fault's explanation is left with each call up."""
 PLACE = 0.9
 """How surely a workload with pods on a sick node is sick."""
-MOST = 12
+MOST = 50
 """Sick objects whose dependencies are searched for the deepest abnormal one."""
+WHOLE = model.Ref("Incident", "", "")
+"""Who calls all that is sick: what is below it is what the incident may be about."""
 
 Reach = Mapping[model.Ref, float]
 Measurements = tuple[anomalies.Measurement, ...]
@@ -97,13 +99,14 @@ def _judge(measured: Measurements) -> dict[model.Ref, anomalies.Anomaly]:
 def _ranked(
     scene: Scene, measured: Measurements, sick: list[model.Ref]
 ) -> dict[model.Ref, values.Suspect]:
+    """By shares of the harm below all that is sick, of errors or of latency, which is larger."""
+    calls = {**scene.calls, WHOLE: frozenset(sick)}
     found: dict[model.Ref, values.Suspect] = {}
-    for symptom in sick:
-        for quantity in (anomalies.Quantity.ERRORS, anomalies.Quantity.LATENCY):
-            for each in suspects.rank(measured, scene.calls, symptom, quantity):
-                known = found.get(each.target)
-                if known is None or each.score > known.score:
-                    found[each.target] = each
+    for quantity in (anomalies.Quantity.ERRORS, anomalies.Quantity.LATENCY):
+        for each in suspects.rank(measured, calls, WHOLE, quantity):
+            known = found.get(each.target)
+            if known is None or each.score > known.score:
+                found[each.target] = each
     return found
 
 
