@@ -24,8 +24,8 @@ from prunella.adapters.kubernetes import ledger as kubernetes_ledger
 from prunella.adapters.kubernetes.journal import changes as kubernetes_journal
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as simulated_cluster
-from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import incidents as simulated_incidents
+from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import ledger as simulated_ledger
 from prunella.core import model
 
