@@ -118,6 +118,12 @@ bench-tools: $(VENV)/.bench ## Install what the benchmarks compare with into .ve
 bench: bench-tools ## Measure speed and size; prints a table
 	$(BIN)/python -m bench
 
+# A folder of faults: inject.yaml and truth.yaml in a folder for each.
+FAULTS ?= lab/shop/faults
+.PHONY: exam
+exam: dev lab-tools ## Run the shop's faults on the lab and judge the incidents (FAULTS=DIR: yours)
+	$(BIN)/python -m bench.exam --faults "$(FAULTS)" $(if $(OUT),--out "$(OUT)")
+
 ##@ Lab: a real control plane on this machine, without containers
 .PHONY: lab-build
 lab-build: venv lab-tools ## Build the lab's programs once, into the user's cache

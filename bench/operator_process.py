@@ -54,8 +54,10 @@ class Operator:
 
 
 @contextlib.contextmanager
-def running(lab: Lab, settings: dict[str, Any]) -> Iterator[Operator]:
-    """Run the operator on a lab, as its administrator, until the block ends."""
+def running(
+    lab: Lab, settings: dict[str, Any], kubeconfig: pathlib.Path | None = None
+) -> Iterator[Operator]:
+    """Run the operator on a lab until the block ends, as its administrator or by a kubeconfig."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder) / "settings.yaml"
@@ -64,7 +66,7 @@ def running(lab: Lab, settings: dict[str, Any]) -> Iterator[Operator]:
         log = pathlib.Path(folder) / "log"
         program = pathlib.Path(sys.executable).with_name("prunella")
         command = [str(program), "run", "--config", str(config)]
-        command += ["--kubeconfig", str(lab.kubeconfig)]
+        command += ["--kubeconfig", str(kubeconfig or lab.kubeconfig)]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, stdout=output, stderr=output, env={**os.environ, **AS_IN_THE_IMAGE}

@@ -9,7 +9,9 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from lab import binaries, lifecycle
+from lab import addons, binaries, lifecycle
+
+ADDONS = ("kube-state-metrics", "shop")
 
 
 def _say(text: str) -> None:
@@ -28,11 +30,31 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(command, help=summary)
         sub.add_argument("--name", help="the lab's name (default: $PRUNELLA_LAB, or 'default')")
         if command == "up":
-            sub.add_argument("--nodes", type=int, default=3, help="how many nodes (default: 3)")
+            _add_up_options(sub)
         if command == "status":
             sub.add_argument("--json", action="store_true", help="print lab.json's fields")
     commands.add_parser("build", help="build the lab's programs into the user's cache")
     return parser
+
+
+def _add_up_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--nodes", type=int, default=3, help="how many nodes (default: 3)")
+    state = "run kube-state-metrics too, scraped by Prometheus"
+    sub.add_argument("--kube-state-metrics", action="store_true", help=state)
+    shop = "run the shop's data plane and its alert rules too, and kube-state-metrics"
+    sub.add_argument("--shop", action="store_true", help=shop)
+    webhook = "where Alertmanager posts alerts; 'none' for nowhere (default: as it is)"
+    sub.add_argument("--webhook", metavar="URL", help=webhook)
+
+
+def _up(options: argparse.Namespace) -> None:
+    lab = lifecycle.up(options.name, nodes=options.nodes, shop=options.shop, say=_say)
+    if options.kube_state_metrics or options.shop:
+        addons.start_kube_state_metrics(lab)
+    if options.shop:
+        addons.start_shop(lab)
+    if options.webhook:
+        addons.send_alerts(lab, None if options.webhook == "none" else options.webhook)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -50,7 +72,8 @@ def _status(name: str | None, *, as_json: bool) -> int:
     shown = ("kubeconfig", "api_server_url", "prometheus_url", "alertmanager_url", "audit_log")
     for key in shown if found.lab else ():
         print(f"  {key:17} {endpoints[key]}")
-    for program in lifecycle.COMPONENTS if found.lab or found.running else ():
+    programs = [*lifecycle.COMPONENTS, *(each for each in ADDONS if each in found.running)]
+    for program in programs if found.lab or found.running else ():
         pid = found.running.get(program)
         print(f"  {program:24} {f'running, pid {pid}' if pid else 'stopped'}")
     return 0 if found.is_up else 1
@@ -66,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "status":
             return _status(options.name, as_json=options.json)
         if options.command == "up":
-            lifecycle.up(options.name, nodes=options.nodes, say=_say)
+            _up(options)
             return _status(options.name, as_json=False)
         if options.command == "down":
             lifecycle.down(options.name, say=_say)

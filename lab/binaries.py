@@ -60,6 +60,14 @@ def _prometheus(name: str) -> Binary:
     return Binary(name, "3.12.0", package, "prometheus", tags=tags)
 
 
+def _kube_state_metrics() -> Binary:
+    """Version 2.18.0: ``go install`` needs the list of its versions, which not every proxy has."""
+    version = "2.18.0"
+    flags = f"-s -w -X github.com/prometheus/common/version.Version=v{version}"
+    package = "k8s.io/kube-state-metrics/v2"
+    return Binary("kube-state-metrics", version, package, "kube-state-metrics", ldflags=flags)
+
+
 BINARIES: tuple[Binary, ...] = (
     Binary("etcd", "3.6.11", "go.etcd.io/etcd/server/v3", "kubernetes"),
     _kubernetes("kube-apiserver"),
@@ -71,6 +79,7 @@ BINARIES: tuple[Binary, ...] = (
     _prometheus("promtool"),
     Binary("alertmanager", "0.28.1", "github.com/prometheus/alertmanager/cmd/alertmanager"),
     Binary("helm", "3.21.4", "helm.sh/helm/v3/cmd/helm"),
+    _kube_state_metrics(),
 )
 
 

@@ -28,15 +28,22 @@ class Ports:
     kwok: int
     prometheus: int
     alertmanager: int
+    kube_state_metrics: int
+    kube_state_metrics_self: int
+    shop: int
 
 
 def kwokctl(
-    layout: Layout, ports: Ports, program: Callable[[str], pathlib.Path] = binaries.locate
+    layout: Layout,
+    ports: Ports,
+    program: Callable[[str], pathlib.Path] = binaries.locate,
+    *,
+    shop: bool = False,
 ) -> Document:
     """The control plane: our own programs, only local ports, audit log, kwok's Metric kind.
 
     The ``Stage`` kind stays off: switching it on would switch off kwok's built-in stages,
-    and nodes would never become ready.
+    and nodes would never become ready. With a ``shop`` kwok leaves the shop's nodes alone.
     """
     options = {
         "runtime": "binary",
@@ -59,8 +66,28 @@ def kwokctl(
     return {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
-        "options": options,
+        "options": {**options, **(_NODE_MONITOR if shop else {})},
+        "componentsPatches": [_OWN_NODES_ONLY] if shop else [],
     }
+
+
+_NODE_MONITOR = {
+    "kubeControllerManagerNodeMonitorPeriodMilliseconds": 1_000,
+    "kubeControllerManagerNodeMonitorGracePeriodMilliseconds": 8_000,
+}
+"""Kubernetes' own 5 s and 40 s, as kwokctl makes five times of what it is told.
+
+With kwok's values a silent node is noticed after an hour.
+"""
+_OWN_NODES_ONLY = {
+    "name": "kwok-controller",
+    "extraArgs": [
+        {"key": "manage-all-nodes", "value": "false", "override": True},
+        {"key": "manage-nodes-with-annotation-selector", "value": "kwok.x-k8s.io/node=fake"},
+        {"key": "node-lease-duration-seconds", "value": "40", "override": True},
+    ],
+}
+"""Nodes that kwokctl made; the shop's program is the kubelet of all others."""
 
 
 def audit_policy() -> Document:
@@ -93,7 +120,10 @@ def audit_policy() -> Document:
 
 
 def prometheus(ports: Ports, *, scrape: bool = True) -> Document:
-    """Prometheus' own configuration; without ``scrape`` it keeps serving what it already has."""
+    """Prometheus' own configuration; without ``scrape`` it keeps serving what it already has.
+
+    Add-ons put more jobs into ``jobs/`` and more rules into ``alerts/`` beside it.
+    """
     return {
         "global": {
             "scrape_interval": f"{SCRAPE_SECONDS}s",
@@ -106,8 +136,9 @@ def prometheus(ports: Ports, *, scrape: bool = True) -> Document:
                 {"static_configs": [{"targets": [f"{LOCALHOST}:{ports.alertmanager}"]}]}
             ]
         },
-        "rule_files": ["rules.yaml"] if scrape else [],
+        "rule_files": ["rules.yaml", "alerts/*.yaml"] if scrape else [],
         "scrape_configs": [_scrape_config(ports)] if scrape else [],
+        "scrape_config_files": ["jobs/*.yaml"] if scrape else [],
     }
 
 

@@ -57,8 +57,8 @@ def status(name: str | None = None) -> Status:
     return Status(where, running, lab)
 
 
-def up(name: str | None = None, *, nodes: int = 3, say: Say = print) -> Lab:
-    """Bring the lab up, or return the one that runs already.
+def up(name: str | None = None, *, nodes: int = 3, shop: bool = False, say: Say = print) -> Lab:
+    """Bring the lab up, or return the one that runs already; with ``shop``, one fit for shops.
 
     Whatever interrupts the start (a failure, Ctrl-C, SIGTERM), no process and no file of it
     stays. What an earlier start left behind because it was killed hard is cleared first.
@@ -69,10 +69,11 @@ def up(name: str | None = None, *, nodes: int = 3, say: Say = print) -> Lab:
     binaries.build_all(say)
     with _only_one_start(where, say):
         if (found := _already_up(where, say)) is not None:
+            _require_shop(where, shop=shop)
             return found
         started = time.monotonic()
         try:
-            lab = _start(where, nodes, say)
+            lab = _start(where, nodes, say, shop=shop)
         except BaseException:
             with _undisturbed():
                 say(f"the start was interrupted, clearing lab {where.name} away ...")
@@ -92,6 +93,15 @@ def down(name: str | None = None, *, say: Say = print) -> None:
         say(f"lab {where.name} is down ({ended} processes ended)")
     else:
         say(f"lab {where.name} was not up")
+
+
+def _require_shop(where: Layout, *, shop: bool) -> None:
+    """Which nodes kwok cares for is settled when a lab is made."""
+    if shop and not json.loads(where.state.read_text()).get("shop"):
+        raise LabError(
+            f"lab {where.name} was started without --shop: "
+            f"run `python -m lab down --name {where.name}` first"
+        )
 
 
 def _require_kubectl() -> None:
@@ -117,10 +127,10 @@ def _already_up(where: Layout, say: Say) -> Lab | None:
     return found.lab
 
 
-def _start(where: Layout, nodes: int, say: Say) -> Lab:
+def _start(where: Layout, nodes: int, say: Say, *, shop: bool) -> Lab:
     ports = processes.free_ports()
     lab = Lab(where, ports)
-    _write_configuration(where, ports)
+    _write_configuration(where, ports, shop=shop)
     say(f"lab {where.name}: starting etcd, kube-apiserver, its controllers and kwok ...")
     creation = _create_cluster(where)
     lab.start_prometheus(wait=False)
@@ -133,7 +143,7 @@ def _start(where: Layout, nodes: int, say: Say) -> Lab:
     say(f"lab {where.name}: waiting for Prometheus and Alertmanager ...")
     lab.wait_ready()
     _await_namespace_defaults(lab)
-    _write_state(lab, nodes)
+    _write_state(lab, nodes, shop=shop)
     return lab
 
 
@@ -147,9 +157,9 @@ def _await_namespace_defaults(lab: Lab, within: float = 30.0) -> None:
         time.sleep(0.2)
 
 
-def _write_configuration(where: Layout, ports: config.Ports) -> None:
+def _write_configuration(where: Layout, ports: config.Ports, *, shop: bool) -> None:
     documents = {
-        where.kwokctl_config: config.kwokctl(where, ports),
+        where.kwokctl_config: config.kwokctl(where, ports, shop=shop),
         where.audit_policy: config.audit_policy(),
         where.prometheus / "prometheus.yaml": config.prometheus(ports),
         where.prometheus / "rules.yaml": config.rules(),
@@ -182,12 +192,13 @@ def _kwokctl(where: Layout, *arguments: str) -> None:
     processes.run(command, KWOK_WORKDIR=str(where.kwok))
 
 
-def _write_state(lab: Lab, nodes: int) -> None:
+def _write_state(lab: Lab, nodes: int, *, shop: bool) -> None:
     """Rename into place: a reader sees either a whole lab or none."""
     where = lab.layout
     pids = {program: pid for pid, program in sorted(processes.owned(where.folder).items())}
     versions = {each.name: each.version for each in binaries.BINARIES}
-    state: dict[str, Any] = {**lab.endpoints(), "nodes": nodes, "pids": pids, "versions": versions}
+    made = {"nodes": nodes, "shop": shop}
+    state: dict[str, Any] = {**lab.endpoints(), **made, "pids": pids, "versions": versions}
     partial = where.state.with_suffix(".partial")
     partial.write_text(json.dumps(state, indent=2) + "\n")
     partial.replace(where.state)

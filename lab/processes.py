@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import random
@@ -19,6 +20,8 @@ from lab import binaries, config
 
 PROGRAMS = frozenset({*(each.name for each in binaries.BINARIES), "kwok-controller"})
 """Names of the programs that a lab runs; kwokctl calls kwok ``kwok-controller``."""
+MODULES: dict[tuple[str, ...], str] = {("lab.shop", "serve"): "shop"}
+"""Programs of a lab that are Python modules: what is after ``python -m``, and the name."""
 
 _PROC = pathlib.Path("/proc")
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -63,9 +66,17 @@ def owned(folder: pathlib.Path, processes: Iterable[Process] | None = None) -> d
     return {
         pid: program
         for pid, arguments in found
-        if (program := pathlib.PurePath(arguments[0]).name) in PROGRAMS
-        and any(inside in argument for argument in arguments)
+        if (program := _program(arguments)) and any(inside in argument for argument in arguments)
     }
+
+
+def _program(arguments: Sequence[str]) -> str:
+    """The lab's name for the program of a command line; empty when it is none of ours."""
+    name = pathlib.PurePath(arguments[0]).name
+    if name.startswith("python") and "-m" in arguments[:-1]:
+        after = arguments.index("-m") + 1
+        return MODULES.get(tuple(arguments[after : after + 2]), "")
+    return name if name in PROGRAMS else ""
 
 
 def start(command: Sequence[str], log: pathlib.Path, **environment: str) -> subprocess.Popen[bytes]:
@@ -135,7 +146,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def free_ports() -> config.Ports:
-    """Eight ports that nobody listens on.
+    """Ports that nobody listens on, one for each of a lab's programs.
 
     They come from below the range that the system gives to outgoing connections, and all
     are held open until the last one is found, so that none is taken twice.
@@ -158,6 +169,17 @@ def _free_port(held: contextlib.ExitStack) -> int:
 def fetch(url: str, *, data: bytes | None = None, seconds: float = 5.0) -> bytes:
     """The body at a local address; POST when there is ``data``. Raises OSError."""
     with _LOCAL.open(url, data=data, timeout=seconds) as response:
+        body: bytes = response.read()
+        return body
+
+
+def post_json(url: str, document: object, *, seconds: float = 10.0) -> bytes:
+    """The body that a local address answers to a JSON document. Raises OSError."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(  # noqa: S310 - only local addresses are asked
+        url, json.dumps(document).encode(), headers
+    )
+    with _LOCAL.open(request, timeout=seconds) as response:
         body: bytes = response.read()
         return body
 

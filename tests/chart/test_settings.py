@@ -170,6 +170,7 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
     "limits": (SCHEMA["properties"]["limits"], settings.Limits),
+    "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
     "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),
     "serverTls": (SCHEMA["definitions"]["serverTls"], settings.ServerTls),

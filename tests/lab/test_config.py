@@ -22,6 +22,9 @@ PORTS = config.Ports(
     kwok=20006,
     prometheus=20007,
     alertmanager=20008,
+    kube_state_metrics=20009,
+    kube_state_metrics_self=20010,
+    shop=20011,
 )
 WHERE = layout.Layout("one", pathlib.Path("/labs/one"))
 METRICS = pathlib.Path(config.__file__).parent / "manifests" / "metrics.yaml"
@@ -56,6 +59,24 @@ def test_control_plane_uses_our_programs_and_every_given_port_locally() -> None:
 def test_stage_kind_stays_off() -> None:
     """With the Stage kind on, kwok's own stages are off and nodes never become ready."""
     assert config.kwokctl(WHERE, PORTS, _program)["options"]["enableCRDs"] == ["Metric"]
+
+
+def test_kwok_leaves_a_shops_nodes_to_the_shop() -> None:
+    """Only nodes that kwokctl made are kwok's; without a shop all are."""
+    (patch,) = config.kwokctl(WHERE, PORTS, _program, shop=True)["componentsPatches"]
+    arguments = {each["key"]: each["value"] for each in patch["extraArgs"]}
+
+    assert "kwok-controller" == patch["name"]
+    assert "false" == arguments["manage-all-nodes"]
+    assert "kwok.x-k8s.io/node=fake" == arguments["manage-nodes-with-annotation-selector"]
+    assert config.kwokctl(WHERE, PORTS, _program)["componentsPatches"] == []
+
+
+def test_silent_node_of_a_shop_is_noticed_within_a_minute() -> None:
+    """Kwokctl makes five times of what it is told: 40 s."""
+    options = config.kwokctl(WHERE, PORTS, _program, shop=True)["options"]
+
+    assert 5 * options["kubeControllerManagerNodeMonitorGracePeriodMilliseconds"] == 40_000
 
 
 @pytest.mark.parametrize(
@@ -94,7 +115,8 @@ def test_frozen_prometheus_scrapes_and_records_nothing() -> None:
     """Neither a scrape nor a rule may write a new sample while metrics are frozen."""
     document = config.prometheus(PORTS, scrape=False)
 
-    assert (document["scrape_configs"], document["rule_files"]) == ([], [])
+    kinds = ("scrape_configs", "scrape_config_files", "rule_files")
+    assert [[], [], []] == [document[kind] for kind in kinds]
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,31 @@ def test_up_twice_starts_once(
     for program in lifecycle.COMPONENTS:
         spawn(program)
     before = (folder / "lab.json").stat().st_mtime_ns
-    monkeypatch.setattr(lifecycle, "_start", lambda *_: pytest.fail("started again"))
+    monkeypatch.setattr(lifecycle, "_start", lambda *_, **__: pytest.fail("started again"))
 
     assert first == lifecycle.up("one", say=_silent)
     assert before == (folder / "lab.json").stat().st_mtime_ns
+
+
+def test_lab_without_a_shop_does_not_become_one_with(folder: pathlib.Path, spawn: Spawn) -> None:
+    """Kwok's nodes are settled when a lab is made; the error says to take it down."""
+    lifecycle.up("one", say=_silent)
+    for program in lifecycle.COMPONENTS:
+        spawn(program)
+
+    with pytest.raises(LabError, match=r"without --shop: run `python -m lab down --name one`"):
+        lifecycle.up("one", shop=True, say=_silent)
+    assert (folder / "lab.json").exists()
+
+
+def test_lab_with_a_shop_is_found_again(folder: pathlib.Path, spawn: Spawn) -> None:
+    """The second start finds what the first one noted."""
+    first = lifecycle.up("one", shop=True, say=_silent)
+    for program in lifecycle.COMPONENTS:
+        spawn(program)
+
+    assert first == lifecycle.up("one", shop=True, say=_silent)
+    assert json.loads((folder / "lab.json").read_text())["shop"] is True
 
 
 def test_stopped_prometheus_is_started_again(

@@ -112,8 +112,12 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+incidents:
+  {{- toYaml .Values.incidents | nindent 2 }}
 journal:
   {{- toYaml .Values.journal | nindent 2 }}
+diagnosis:
+  {{- toYaml .Values.diagnosis | nindent 2 }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

@@ -129,6 +129,36 @@ Kustomization kustomize.toolkit.fluxcd.io kustomizations
 {{- end }}
 {{- end }}
 
+{{/* Rights to look around what is sick: lists, never Secrets; nothing when it is off. */}}
+{{- define "prunella.rules.diagnosis" -}}
+{{- if and .Values.diagnosis.enabled .Values.diagnosis.objects }}
+- apiGroups: [""]
+  resources: [services, resourcequotas, limitranges, persistentvolumeclaims, serviceaccounts]
+  verbs: [list]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [list]
+{{- end }}
+{{- end }}
+
+{{/* The same of what is cluster-wide: a Role can't give it. */}}
+{{- define "prunella.rules.diagnosisOfCluster" -}}
+{{- if and .Values.diagnosis.enabled .Values.diagnosis.objects }}
+- apiGroups: [""]
+  resources: [nodes, namespaces]
+  verbs: [list]
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [list]
+- apiGroups: [scheduling.k8s.io]
+  resources: [priorityclasses]
+  verbs: [list]
+{{- end }}
+{{- end }}
+
 {{/* The one subject of every binding. */}}
 {{- define "prunella.subject" -}}
 - kind: ServiceAccount

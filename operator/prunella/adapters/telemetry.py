@@ -115,6 +115,43 @@ METRICS: Final = (
         "Alerts that were taken in and not looked at yet.",
     ),
     Metric(
+        "prunella_incidents_open",
+        "gauge",
+        ("severity",),
+        "Open incidents by severity.",
+    ),
+    Metric("prunella_incidents_opened_total", "counter", (), "Incidents that were opened."),
+    Metric(
+        "prunella_incident_named_seconds",
+        "histogram",
+        (),
+        "Time from an incident's first symptom to its first named suspect.",
+    ),
+    Metric(
+        "prunella_incident_round_seconds",
+        "histogram",
+        (),
+        "Time that one round over all incidents took.",
+    ),
+    Metric(
+        "prunella_incident_errors_total",
+        "counter",
+        (),
+        "Diagnoses and writes of incidents that failed and are tried again.",
+    ),
+    Metric(
+        "prunella_suspects_confirmed_total",
+        "counter",
+        ("place", "cause_kind"),
+        "Suspects that a person confirmed, by their place in the ranking.",
+    ),
+    Metric(
+        "prunella_suspects_rejected_total",
+        "counter",
+        ("place", "cause_kind"),
+        "Suspects that a person rejected, by their place in the ranking.",
+    ),
+    Metric(
         "prunella_relist_age_seconds",
         "gauge",
         (),

@@ -115,11 +115,12 @@ CHANGE = crdgen.CustomResource(
     categories=("prunella",),
     columns=(
         crdgen.PrinterColumn("When", ".spec.at", "date"),
-        crdgen.PrinterColumn("Kind", ".spec.object.kind"),
-        crdgen.PrinterColumn("Object", ".spec.object.name"),
-        crdgen.PrinterColumn("Verb", ".spec.verb"),
-        crdgen.PrinterColumn("By", ".spec.by.manager"),
         crdgen.PrinterColumn("Summary", ".spec.summary"),
+        # The sentence says these, too.
+        crdgen.PrinterColumn("Kind", ".spec.object.kind", priority=1),
+        crdgen.PrinterColumn("Object", ".spec.object.name", priority=1),
+        crdgen.PrinterColumn("Verb", ".spec.verb", priority=1),
+        crdgen.PrinterColumn("By", ".spec.by.manager", priority=1),
         crdgen.PrinterColumn("Class", ".spec.class", priority=1),
         crdgen.PrinterColumn("Late", ".spec.late", "boolean", priority=1),
     ),

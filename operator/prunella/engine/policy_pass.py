@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, step
+from prunella.core.decisions import causes, decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -62,6 +62,7 @@ class Passes:
             owners=owners,
             records=tuple(self._world.ledger.records()),
             peers=self._peers(policy.key),
+            incidents=self._incidents(),
         )
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
@@ -119,6 +120,10 @@ class Passes:
             signals, options.rules, options.actions, options.detectors, options.guards
         )
 
+    def _incidents(self) -> tuple[causes.OpenIncident, ...]:
+        incidents = self._world.incidents
+        return () if incidents is None else causes.open_incidents(incidents.all())
+
     def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
         """The worst verdict of each target of the namespace's other policies."""
         seen: dict[model.Ref, set[model.Verdict]] = {}
@@ -168,6 +173,7 @@ class Passes:
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
             workloads=tuple(self._world.cluster.workloads(namespace)),
+            incidents=self._incidents(),
             live_states={},
             living_only={},
         )
@@ -232,7 +238,13 @@ class Passes:
             if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
                 message = f"{record.target} is no longer known to be Unhealthy"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
-            sick = step.sickness(config.compiled, workload, outcome.findings, outcome.memory, now)
+            cause_of = None
+            if (trigger := step.valid_spec(policy).trigger) is not None:
+                own = [r for r in snapshot.records if r.name != record.name]
+                cause_of = causes.cause(trigger, record.target, snapshot.incidents, own)
+            sick = step.sickness(
+                config.compiled, workload, outcome.findings, outcome.memory, now, cause_of
+            )
             decision = decide.plan_attempt(
                 scene, sick, following, record.spec.decided_at, record.name
             )
@@ -329,7 +341,9 @@ class Passes:
         found = [
             finding
             for finding in outcome.findings
-            if finding.target == record.target and finding.signal in signals
+            if finding.target == record.target
+            and finding.signal != causes.SIGNAL
+            and (record.spec.incident or finding.signal in signals)
         ]
         verdict = step.worst(finding.verdict for finding in found)
         last = memory.sampled.get(record.name)

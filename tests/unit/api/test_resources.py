@@ -28,7 +28,8 @@ def test_no_file_is_left_over() -> None:
 COLUMNS = {
     "RemediationPolicy": "Mode Ready Reason Targets Unhealthy Last-Action Age",
     "Remediation": "Policy Target Action Mode Phase Reason Age",
-    "Change": "When Kind Object Verb By Summary",
+    "Change": "When Summary",
+    "JournalSnapshot": "Objects Taken",
     "Incident": "State Severity Alerts Suspect Confidence Age",
 }
 

@@ -45,4 +45,4 @@ SCALED_OBJECT = Kind("ScaledObject", "scaledobjects", "v1alpha1", "keda.sh")
 EVENT = Kind("Event", "events", group="events.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-WATCHED = (POLICY, RECORD, *WORKLOADS.values())
+WATCHED = (POLICY, RECORD, INCIDENT, *WORKLOADS.values())

@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, lazy_json, parse
+from prunella.adapters.kubernetes import kinds, lazy_json, parse, parse_incident
 from prunella.core import model, objects
+from prunella.core.incidents import values as incident_values
 
 T = TypeVar("T")
 Raw = Mapping[str, Any]
@@ -176,6 +177,12 @@ class Stores:
         self.records: Store[objects.Record] = Store(
             kinds.RECORD.name, parse.record, on_change, lambda record: record.resource_version
         )
+        self.incidents: Store[incident_values.Record] = Store(
+            kinds.INCIDENT.name,
+            parse_incident.incident,
+            on_change,
+            lambda found: found.resource_version,
+        )
         self.workloads: dict[str, Store[model.Workload]] = {
             kind: _workload_store(kind, on_change) for kind in kinds.WORKLOADS
         }
@@ -193,6 +200,7 @@ class Stores:
         others: dict[str, Store[Any]] = {
             kinds.POLICY.name: self.policies,
             kinds.RECORD.name: self.records,
+            kinds.INCIDENT.name: self.incidents,
         }
         return others.get(kind) or self.workloads[kind]
 

@@ -133,6 +133,32 @@ class PrometheusMetrics:
         async with self._turns.namespace(source, namespace), self._turns.slots:
             return await ask(self._backlog)
 
+    async def history_whole(self, source: str, query: str, span: ports.Span) -> core_history.Answer:
+        """Ask a range query of the operator's own, of all namespaces; never raises.
+
+        Only for what is kept inside, as with `query_whole`. One request: the grid must be short.
+        """
+        asked = self._sources.get(source)
+        if asked is None:
+            return model.Failure(reasons.Doubt.UNKNOWN_SOURCE, f"there is no source {source}")
+        grid = range_grids.Grid.of(span)
+        if isinstance(grid, model.Failure):
+            return grid
+        board = chunked_range.Board(grid.points, asked.max_series, self._most_values)
+        loop = asyncio.get_running_loop()
+        own = query_analysis.matched(query, asked.matchers)
+
+        async def ask(piece: range_grids.Grid) -> tuple[matrix.Block | session.AskError, float]:
+            work = functools.partial(self._ask_piece, source, asked, own, piece)
+            answer, seconds = await loop.run_in_executor(self._backlog.executor, work)
+            self._count(source, answer)
+            return answer, seconds
+
+        error = await chunked_range.gather(ask, grid, board, asked.max_body_bytes)
+        if error is not None:
+            return chunked_range.failure(source, error)
+        return board.finish(grid.times())
+
     async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
         """The alerting rules of a name, with the alerts of the namespace that fire; never raises.
 

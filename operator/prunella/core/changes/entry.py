@@ -64,6 +64,14 @@ class Occasion:
     """Whether a list showed it, and not the watch."""
 
     @property
+    def age(self) -> datetime.timedelta:
+        """How long the object has been there."""
+        created = self.manifest["metadata"].get("creationTimestamp")
+        if not created:
+            return datetime.timedelta.max
+        return self.now - datetime.datetime.fromisoformat(created)
+
+    @property
     def managed(self) -> Sequence[authors.Entry]:
         """Its managedFields."""
         return self.manifest["metadata"].get("managedFields") or ()
@@ -91,18 +99,34 @@ def sight(kind: kinds.Kind, manifest: Manifest, rules: Journalling) -> Sight:
     content = noise.content(kind, manifest, rules.noise)
     hide = redact.redact if rules.keeps_values(kind) else redact.without_values
     dumped = packing.dump(hide(content, uid))
-    version = str(meta.get("resourceVersion") or "")
     return Sight(
         kind=kind.name,
         namespace=sys.intern(str(meta.get("namespace") or "")),
         name=str(meta["name"]),
         uid=uid,
-        version=int(version) if version.isdecimal() else 0,
+        version=version(manifest),
         generation=int(meta.get("generation") or 0),
         written=_written(meta.get("managedFields") or ()),
         packed=packing.pack(dumped),
         fingerprint=packing.fingerprint(dumped),
     )
+
+
+def seen_again(was: Sight, manifest: Manifest) -> Sight:
+    """The same content in another version."""
+    meta = manifest["metadata"]
+    return dataclasses.replace(
+        was,
+        version=version(manifest),
+        generation=int(meta.get("generation") or 0),
+        written=_written(meta.get("managedFields") or ()),
+    )
+
+
+def version(manifest: Manifest) -> int:
+    """A resourceVersion as the number that it is in every cluster that keeps its state in etcd."""
+    text = str(manifest["metadata"].get("resourceVersion") or "")
+    return int(text) if text.isdecimal() else 0
 
 
 def manifest(kind: kinds.Kind, seen: Sight) -> dict[str, Any]:
@@ -170,6 +194,8 @@ def modified(
     ``told`` are the fields of Changes since ``was`` that are in the journal already.
     """
     found = diff.diff(was.content, is_now.content) if was.packed else []
+    if kind is kinds.NODE:
+        found = [each for each in found if not noise.sets_up(each, occasion.age)]
     values = rules.keeps_values(kind)
     fields = [_field(each, values=values) for each in found]
     fields = catch_up.untold(fields, told) if told else fields

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import fnmatch
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from prunella.core.changes import kinds
+from prunella.core.changes import diff, kinds
 
 Manifest = Mapping[str, Any]
 Content = dict[str, Any]
@@ -45,6 +47,9 @@ IGNORED_OBJECTS: Final = (
     "ServiceAccount/default",
 )
 """Objects that controllers put into every namespace, as ``KIND/NAME``."""
+SETTING_UP: Final = datetime.timedelta(minutes=5)
+"""How long a new node is set up by its kubelet and by controllers."""
+_NOT_READY: Final = "node.kubernetes.io/not-ready"
 _METADATA: Final = ("labels", "annotations")
 _ELSEWHERE: Final = {"apiVersion", "kind", "metadata", "status", "operation"}
 """Fields at the top that are not content; ``operation`` is a request to Argo CD under way."""
@@ -76,6 +81,7 @@ class Noise:
         return matches(f"{kind}/{meta['name']}", self.objects)
 
 
+@functools.lru_cache(4096)
 def matches(text: str, patterns: tuple[str, ...]) -> bool:
     """Whether a text is one of the patterns, in which ``*`` stands for any characters."""
     return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
@@ -144,3 +150,22 @@ def _node(manifest: Manifest, noise: Noise) -> Content:
         },
         **({"status": {"conditions": conditions}} if conditions else {}),
     }
+
+
+def sets_up(found: diff.Difference, age: datetime.timedelta) -> bool:
+    """Whether a difference of a node is its being set up, and nobody's change.
+
+    A condition that is told for the first time is none, however old the node is; a young one gets
+    labels, loses the taints that it began with, and becomes ready.
+    """
+    path, added = found.path, found.old is diff.ABSENT
+    if path[0] == "status" and added:
+        return True
+    if age > SETTING_UP:
+        return False
+    if path[0] == "status":
+        healthy = "True" if diff.Element("type", "Ready") in path else "False"
+        return path[-1] == "reason" or found.new == healthy
+    if path[:2] == ("spec", "taints"):
+        return found.new is diff.ABSENT or diff.Element("key", _NOT_READY) in path
+    return path[0] == "metadata" and added

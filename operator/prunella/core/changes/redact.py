@@ -6,6 +6,7 @@ so that equal credentials of two objects are not seen to be equal.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -64,6 +65,7 @@ _LEAST_ENTROPY: Final = 4.0
 _LEAST_HEX_ENTROPY: Final = 3.0
 
 
+@functools.lru_cache(4096)
 def secret_name(name: str) -> bool:
     """Whether what has this name is likely to be a credential."""
     return bool(_SECRET_NAME.search(name)) and not _HARMLESS_NAME.search(name)

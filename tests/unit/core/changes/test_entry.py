@@ -247,3 +247,11 @@ def test_there_and_back_and_there_again_are_three_names() -> None:
     ]
     found = names(*itertools.pairwise(steps), kind="ConfigMap")
     assert 3 == len(set(found))
+
+
+def test_a_new_nodes_first_status_is_no_change() -> None:
+    """A kubelet that reports for the first time changes nothing, and is not told."""
+    old = {"metadata": {"name": "n1", "uid": "u-9", "resourceVersion": "1"}, "spec": {}}
+    conditions = [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]
+    new = objects.later({**old, "status": {"conditions": conditions}}, 2)
+    assert objects.change(old, new, "Node") is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import pytest
 
-from prunella.core.changes import kinds, noise
+from prunella.core.changes import diff, kinds, noise
 from tests.unit.core.changes import objects
 
 NODE: objects.Manifest = {
@@ -100,3 +101,49 @@ OWNED = {"ownerReferences": [{"kind": "CronJob", "controller": True}]}
 def test_objects_that_are_all_noise(kind: str, meta: objects.Manifest, expected: bool) -> None:
     """The cluster's own comings and goings are left out."""
     assert expected is noise.Noise().ignores(kind, {"metadata": meta})
+
+
+READY = diff.Element("type", "Ready")
+NOT_READY = diff.Element("key", "node.kubernetes.io/not-ready")
+YOUNG, OLD = datetime.timedelta(minutes=1), datetime.timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "young", "old_node"),
+    [
+        pytest.param(("status",), diff.ABSENT, {}, True, True, id="first status"),
+        pytest.param(("status", "conditions", READY), diff.ABSENT, {}, True, True, id="first told"),
+        pytest.param(
+            ("status", "conditions", READY, "status"), "False", "True", True, False, id="ready"
+        ),
+        pytest.param(
+            ("status", "conditions", READY, "status"), "True", "Unknown", False, False, id="lost"
+        ),
+        pytest.param(
+            ("status", "conditions", diff.Element("type", "DiskPressure"), "status"),
+            "False",
+            "True",
+            False,
+            False,
+            id="pressure",
+        ),
+        pytest.param(("spec", "taints", NOT_READY), {}, diff.ABSENT, True, False, id="untainted"),
+        pytest.param(
+            ("spec", "taints", diff.Element("key", "team")),
+            diff.ABSENT,
+            {},
+            False,
+            False,
+            id="taint",
+        ),
+        pytest.param(("metadata", "labels", "a"), diff.ABSENT, "b", True, False, id="new label"),
+        pytest.param(("metadata", "labels", "a"), "b", "c", False, False, id="changed label"),
+        pytest.param(("spec", "unschedulable"), False, True, False, False, id="cordon"),
+    ],
+)
+def test_a_node_that_is_set_up_is_not_changed(
+    path: diff.Path, old: Any, new: Any, young: bool, old_node: bool
+) -> None:
+    """First conditions never are a change; in its first minutes neither is what makes it ready."""
+    found = diff.Difference(path, old, new)
+    assert (young, old_node) == (noise.sets_up(found, YOUNG), noise.sets_up(found, OLD))

@@ -60,6 +60,8 @@ class Recorder:
         )
         self._snapshots = snapshots.Snapshots(kube, options.journalling.home)
         self._absent: dict[str, int] = {}
+        self.watched: frozenset[str] = frozenset()
+        """Names of the kinds whose objects have all been seen."""
 
     def _manifests(self, namespaces: Any) -> Mapping[Any, Mapping[str, object]]:
         return self._sights.manifests(namespaces)
@@ -76,6 +78,7 @@ class Recorder:
             self._sights.restore(each.namespace, each.sights, each.taken_at)
         self._sights.begin(namespaces)
         watched = [kind for kind in self._options.kinds if await self._list(kind)]
+        self.watched = frozenset(kind.name for kind in watched)
         _log.info("journalling %s", ", ".join(kind.name for kind in watched))
         return watched
 

@@ -15,9 +15,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from prunella.api import change as change_api
 from prunella.core import model
-from prunella.core.changes import entry, kinds
+from prunella.core.changes import entry, kinds, noise, packing
 from prunella.core.changes.values import Change
 
 Raw = Mapping[str, Any]
@@ -74,6 +76,8 @@ class Sights:
         self._closed = frozenset(closed_namespaces)
         self._lock = threading.Lock()
         self._seen: dict[model.Ref, entry.Sight] = {}
+        self._traces: dict[model.Ref, bytes] = {}
+        """Fingerprints of contents before credentials are hashed: most news is none."""
         self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
         self._recent: collections.OrderedDict[str, list[float]] = collections.OrderedDict()
         self._waiting: collections.deque[Waiting] = collections.deque()
@@ -123,22 +127,34 @@ class Sights:
         meta = raw["metadata"]
         if meta.get("namespace") in self._closed or self._rules.noise.ignores(kind.name, raw):
             return
-        seen = entry.sight(kind, raw, self._rules)
-        ref = model.Ref(kind.name, seen.namespace, seen.name)
-        occasion = entry.Occasion(raw, now, late)
+        ref = model.Ref(kind.name, meta.get("namespace") or "", meta["name"])
+        content = noise.content(kind, raw, self._rules.noise)
+        # In memory only: of credentials it is a hash that is not salted.
+        trace = packing.fingerprint(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
         with self._lock:
             was = self._seen.get(ref)
-            if seen.uid in self._gone:
+            if meta["uid"] in self._gone:
                 return
-            if was is not None and was.uid == seen.uid and was.version >= seen.version > 0:
-                return
-            if was is not None and was.uid != seen.uid:
-                self._forget(kind, ref, was, now, late=late)
-                was = None
-            if was is None:
-                self._create(kind, ref, seen, occasion)
-            else:
-                self._compare(kind, ref, was, seen, occasion)
+            if was is not None and was.uid == meta["uid"]:
+                if was.version >= entry.version(raw) > 0:
+                    return
+                if self._traces.get(ref) == trace:
+                    self._seen[ref] = entry.seen_again(was, raw)
+                    return
+            self._take_in(kind, ref, entry.Occasion(raw, now, late))
+            if (known := self._seen.get(ref)) is not None and known.version == entry.version(raw):
+                self._traces[ref] = trace
+
+    def _take_in(self, kind: kinds.Kind, ref: model.Ref, occasion: entry.Occasion) -> None:
+        seen = entry.sight(kind, occasion.manifest, self._rules)
+        was = self._seen.get(ref)
+        if was is not None and was.uid != seen.uid:
+            self._forget(kind, ref, was, occasion.now, late=occasion.late)
+            was = None
+        if was is None:
+            self._create(kind, ref, seen, occasion)
+        else:
+            self._compare(kind, ref, was, seen, occasion)
 
     def retain(
         self,
@@ -282,6 +298,7 @@ class Sights:
             return
         self._bury(was.uid)
         del self._seen[ref]
+        self._traces.pop(ref, None)
         self._dirty.add(shard_of(was))
 
     def _see(self, ref: model.Ref, seen: entry.Sight) -> None:
