@@ -60,7 +60,7 @@ class Baseline(base.ApiModel):
     )
 
     trigger: float = pydantic.Field(
-        2.9,
+        3.0,
         ge=1.5,
         le=9,
         description=(
@@ -90,6 +90,14 @@ class Baseline(base.ApiModel):
     exceptions: Annotated[tuple[ExceptionalDays, ...], pydantic.Field(max_length=64)] = (
         pydantic.Field((), description="Days that are not what their weekday says.")
     )
+
+    @property
+    def young(self) -> float:
+        """Seconds for which a series is young: eight times ``learn``, at most two days.
+
+        The operator's own detector claims less of it until then; recording rules say nothing yet.
+        """
+        return min(8.0 * self.learn.total_seconds(), 2 * 86_400.0)
 
     @pydantic.field_validator("time_zone")
     @classmethod

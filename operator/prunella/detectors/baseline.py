@@ -215,14 +215,14 @@ class Baseline:
             self._limits,
         )
         self._level.begin_anew(change.ended, residual)
-        left = self._excused(seen, score, residual)
+        left, habits = self._excused(seen, score, residual)
         self._note(seen, residual, change)
         onset = self._events.report(seen.t, left, seen.sampled, self._limits)
         most = self._tail.sizes_of(self._params.trigger + self._level.density, slice(None))
         tick = self._tick(seen, left, onset, change, residual, most, calm)
         # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
         np.minimum(sizes.classes, tail.place(most).classes, out=sizes.classes)
-        self._learned(now, residual, sizes, situation, change, dt)
+        self._learned(now, residual, sizes, situation, change, habits, dt)
         return tick
 
     def _learned(
@@ -232,6 +232,7 @@ class Baseline:
         sizes: tail.Place,
         situation: shapes.Situation,
         change: events.Change,
+        habits: Bools,
         dt: Floats,
     ) -> None:
         memory, age = self._level.memory, self._level.age
@@ -244,7 +245,9 @@ class Baseline:
         self._shapes.learn(situation, change.situated, memory)
         learned = np.where(change.frozen, 0.0, dt)
         expected, over, limit = residual.season, residual.over, residual.limit
-        self._season.learn(now, expected, over, limit, learned, dt)
+        # A habit is the season's to know, and no outlier.
+        daily = np.where(habits, dt, learned)
+        self._season.learn(now, expected, over, np.where(habits, np.inf, limit), daily, dt)
         self._season.compare(expected, over, limit, age, dt)
         self._level.learn(residual, learned, dt, self._events.active)
         self._level.settle(change.shifted)
@@ -295,7 +298,7 @@ class Baseline:
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, agreed * self._level.experience(self._learn), 0.0)
+        return np.where(ready, agreed * self._level.experience(self._params.young), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -303,18 +306,25 @@ class Baseline:
         above = self._params.direction is detectors_api.Side.ABOVE
         return np.asarray(place > 0.0 if above else place < 0.0)
 
-    def _excused(self, seen: seen_at.Seen, score: Floats, residual: level.Residual) -> Floats:
-        """What is left of the scores after all that makes the rare usual."""
+    def _excused(
+        self, seen: seen_at.Seen, score: Floats, residual: level.Residual
+    ) -> tuple[Floats, Bools]:
+        """What is left of the scores after all that makes the rare usual, and what is a habit."""
+        habits = np.zeros(self._n, np.bool_)
         rare = self._events.active | (score >= self._params.recover)
         rows = np.flatnonzero(seen.sampled & rare)
         if not rows.size:
-            return score
+            return score, habits
         t, rest = seen.moments(rows), residual.rest[rows]
         near, was = residual.within(level.NEAR)[rows], self._events
         # What is as expected again is no news, and nobody's illness.
         excused = (rest * seen.side[rows] > 0.0) | (near & was.far[rows] & ~was.sick[rows])
         if "habits" not in self._without:
-            excused |= self._episodes.habitual(t, rows, rest, near)
+            habits[rows] = self._episodes.habitual(t, rows, rest, near)
+            if "day" not in self._without:
+                within = level.NEAR * residual.hour_noise[rows]
+                habits[rows] |= residual.season.known(residual.over[rows], within, rows)
+            excused |= habits[rows]
         if "weekend" not in self._without:
             excused |= self._on_a_first_weekend(seen, rows, residual)
         left = score[rows]
@@ -323,15 +333,15 @@ class Baseline:
             left = np.minimum(left, self._episodes.most(t, rows, rest, age, step))
         score = score.copy()
         score[rows] = np.where(excused, 0.0, left)
-        return score
+        return score, habits
 
     def _on_a_first_weekend(
         self, seen: seen_at.Seen, rows: Ints, residual: level.Residual
     ) -> Bools:
         """Whether some values are as low as a weekend may be that is not known yet.
 
-        That is a quarter of what is expected on the first one, and on the second what the first
-        one was.
+        That is a quarter of what is expected on the first one, on the second what the first one
+        was, and on both what the nights are.
         """
         usual, rest = residual.season, residual.rest[rows]
         expected = (self._level.level + usual.middle)[rows]
@@ -340,7 +350,8 @@ class Baseline:
         _, visits, _ = usual.seen
         as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
         quarter = (expected > 0.0) & (seen.y[rows] >= _WEEKEND * expected)
-        low = np.where(visits[rows] < 0.5, quarter, as_before)
+        night = self._season.lowest(rows) - _AS_LOW * residual.hour_noise[rows]
+        low = np.where(visits[rows] < 0.5, quarter, as_before) | (residual.over[rows] >= night)
         return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
 
     def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
@@ -369,7 +380,7 @@ class Baseline:
         calm: Bools,
     ) -> Tick:
         learning, expected = self._level.age < self._learn, residual.season
-        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._learn)
+        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._params.young)
         return Tick(
             np.where(seen.sampled, score, np.nan),
             onset,
