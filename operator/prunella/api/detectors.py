@@ -60,7 +60,7 @@ class Baseline(base.ApiModel):
     )
 
     trigger: float = pydantic.Field(
-        3.0,
+        2.9,
         ge=1.5,
         le=9,
         description=(

@@ -92,6 +92,8 @@ _WEEKEND: Final = 0.25
 """Before the week is known, a weekend may be as low as this share of what is expected."""
 _AS_LOW: Final = 4.0
 """Noises by which a second weekend may be lower than the first."""
+_MUCH: Final = 0.6
+"""Share of what learning clips at by which a first weekend was lower, if it was clipped."""
 _SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
 
 
@@ -340,8 +342,8 @@ class Baseline:
     ) -> Bools:
         """Whether some values are as low as a weekend may be that is not known yet.
 
-        That is a quarter of what is expected on the first one, on the second what the first one
-        was, and on both what the nights are.
+        That is a quarter of what is expected on the first one, or what the nights are, and on the
+        second what the first one was.
         """
         usual, rest = residual.season, residual.rest[rows]
         expected = (self._level.level + usual.middle)[rows]
@@ -350,8 +352,13 @@ class Baseline:
         _, visits, _ = usual.seen
         as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
         quarter = (expected > 0.0) & (seen.y[rows] >= _WEEKEND * expected)
-        night = self._season.lowest(rows) - _AS_LOW * residual.hour_noise[rows]
-        low = np.where(visits[rows] < 0.5, quarter, as_before) | (residual.over[rows] >= night)
+        # What the first one was is known up to where learning clips.
+        much_lower = week[rows] <= -_MUCH * residual.limit[rows]
+        night = (
+            residual.over[rows] >= self._season.lowest(rows) - _AS_LOW * residual.hour_noise[rows]
+        )
+        first = visits[rows] < 0.5
+        low = np.where(first, quarter | night, as_before | (night & much_lower))
         return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
 
     def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
@@ -380,7 +387,9 @@ class Baseline:
         calm: Bools,
     ) -> Tick:
         learning, expected = self._level.age < self._learn, residual.season
-        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._params.young)
+        sick = self._events.sick & self._level.lasts(
+            seen.t - self._events.since, self._params.young
+        )
         return Tick(
             np.where(seen.sampled, score, np.nan),
             onset,
