@@ -58,6 +58,7 @@ from prunella.detectors._baseline import (
     seen_at,
     shapes,
     tail,
+    weekend,
 )
 
 Floats = NDArray[np.float64]
@@ -88,12 +89,6 @@ _KEPT_OF_FIRST_DAY: Final = 0.4
 """Share of the sizes of the first day that the tail keeps."""
 _AGREED: Final = 1.15
 """Two opinions that agree are rarer than each of them."""
-_WEEKEND: Final = 0.25
-"""Before the week is known, a weekend may be as low as this share of what is expected."""
-_AS_LOW: Final = 4.0
-"""Noises by which a second weekend may be lower than the first."""
-_MUCH: Final = 0.6
-"""Share of what learning clips at by which a first weekend was lower, if it was clipped."""
 _SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
 
 
@@ -328,7 +323,7 @@ class Baseline:
                 habits[rows] |= residual.season.known(residual.over[rows], within, rows)
             excused |= habits[rows]
         if "weekend" not in self._without:
-            excused |= self._on_a_first_weekend(seen, rows, residual)
+            excused |= weekend.as_low(seen, rows, residual, self._level, self._season)
         left = score[rows]
         if "often" not in self._without:
             age, step = self._level.age[rows], self._level.step[rows]
@@ -336,30 +331,6 @@ class Baseline:
         score = score.copy()
         score[rows] = np.where(excused, 0.0, left)
         return score, habits
-
-    def _on_a_first_weekend(
-        self, seen: seen_at.Seen, rows: Ints, residual: level.Residual
-    ) -> Bools:
-        """Whether some values are as low as a weekend may be that is not known yet.
-
-        That is a quarter of what is expected on the first one, or what the nights are, and on the
-        second what the first one was.
-        """
-        usual, rest = residual.season, residual.rest[rows]
-        expected = (self._level.level + usual.middle)[rows]
-        unknown = (self._level.age[rows] < 14 * level.DAY) & ~usual.by_week[rows]
-        _, week, _ = usual.means
-        _, visits, _ = usual.seen
-        as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
-        quarter = (expected > 0.0) & (seen.y[rows] >= _WEEKEND * expected)
-        # What the first one was is known up to where learning clips.
-        much_lower = week[rows] <= -_MUCH * residual.limit[rows]
-        night = (
-            residual.over[rows] >= self._season.lowest(rows) - _AS_LOW * residual.hour_noise[rows]
-        )
-        first = visits[rows] < 0.5
-        low = np.where(first, quarter | night, as_before | (night & much_lower))
-        return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
 
     def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
         """Remember the anomalies that begin or go on."""
