@@ -79,11 +79,11 @@ class Episodes(rows.Rows):
         as_far |= near
         found = np.zeros(len(series), np.bool_)
         for period, times in ((DAY, _DAYS_BACK), (WEEK, 2)):
-            before = np.zeros(len(series), np.bool_)
+            before: Bools = np.zeros(len(series), np.bool_)
             for back in range(1, times + 1):
                 moment = t - back * period
                 then = (begin <= moment + _BESIDE) & (end >= moment - _BESIDE)
-                came = (then & as_far).any(axis=0)
+                came: Bools = np.asarray((then & as_far).any(axis=0))
                 found |= came & before
                 before = came
         return found
