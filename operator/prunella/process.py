@@ -57,6 +57,8 @@ async def run(
         live.metrics.close()
         live.alerts.close()
         live.api.close()
+        if live.surroundings is not None:
+            live.surroundings.close()
 
 
 async def _operate(
@@ -84,15 +86,16 @@ async def _operate(
     settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
-    lives = {engine, watching, journalling, telling, asked}
+    lives = {engine, watching, telling, journalling, correlating, asked}
     await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if asked.done() else 1
     if journalling.done() and code:
         LOG.error("the journal has ended with an error", exc_info=journalling.exception())
     if watching.done() and code:
         LOG.error("the watch has ended: %s", watching.exception() or "without an error")
-    if telling.done() and code:
-        LOG.error("the intake has ended", exc_info=telling.exception())
+    for name, chore in (("the intake", telling), ("the loop of incidents", correlating)):
+        if chore.done() and code:
+            LOG.error("%s has ended", name, exc_info=chore.exception())
     LOG.info("stopping: no new action is begun")
     live.engine.stop()
     live.watch.stop()

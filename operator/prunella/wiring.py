@@ -36,6 +36,7 @@ from prunella.adapters.kubernetes import (
     store,
     watch,
 )
+from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
@@ -74,12 +75,14 @@ class Live:
     intake: intakes.Wired
     topology: topologies.KnownTopology
     incidents: incident_loop.Incidents | None
+    surroundings: surroundings_module.LiveSurroundings | None
     registry: handlers.Registry
     journal: recorder.Recorder | None
 
     async def correlate(self) -> None:
-        """Run the loop of incidents, where it is wanted, until cancelled."""
+        """Run the loop of incidents until cancelled; without one, wait."""
         if self.incidents is None:
+            await asyncio.Event().wait()
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self.incidents.run())
@@ -229,8 +232,12 @@ def live(
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
     recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     journal = recording.journal if settings.journal.enabled else None
-    scene = scenes.ListedScene(api, own_cluster)
-    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene)
+    listed = scenes.ListedScene(api, own_cluster)
+    scene: scenes.Scene = listed
+    if journal is not None:
+        journalled = {each.name for each in journal_options(settings).kinds}
+        scene = scenes.JournalScene(journal, journalled, listed)
+    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene, journal)
     topology = topologies.KnownTopology(
         scene,
         stores.namespaces,
@@ -240,7 +247,7 @@ def live(
     own_ledger = ledger.KubernetesLedger(api, stores)
     own_incidents = incidents.KubernetesIncidents(api, stores)
     surroundings = diagnosing.wire(
-        settings, api, journal, lambda: recording.watched, topology.current, prometheus
+        settings, access, journal, lambda: recording.watched, topology.current, prometheus
     )
     around = incident_world.World(
         clock=clock,
@@ -281,6 +288,7 @@ def live(
         incidents=incident_loop.Incidents(around, incident_options(settings))
         if settings.incidents.enabled
         else None,
+        surroundings=surroundings,
         registry=kopf_registry,
         journal=recording if settings.journal.enabled else None,
     )
@@ -303,6 +311,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            incidents=world.incidents,
             findings=findings,
         ),
         dataclasses.replace(options, guards=guards),

@@ -37,12 +37,15 @@ CORE = (
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")
     | _rights("events.k8s.io", "events", "create")
+    | _rights("", "services events", "list")
+    | _rights("discovery.k8s.io", "endpointslices", "list")
 )
 JOURNAL = set[Right]().union(
     *(_rights(kind.group, kind.plural, "list watch") for kind in journalled.ALL)
 )
 NODES = _rights("", "nodes", "list watch")
 """Rights that only a ClusterRole can give."""
+LISTED_NODES = _rights("", "nodes", "list")
 AROUND = (
     _rights(
         "", "services resourcequotas limitranges persistentvolumeclaims serviceaccounts", "list"
@@ -125,7 +128,8 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     [role] = _named(documents, "ClusterRole", "prunella")
     everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
     assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
-    assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+    names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
+    assert names == ["prunella-pause", "prunella-leases"]
 
 
 @pytest.mark.parametrize("kind", journalled.BY_NAME)
@@ -134,7 +138,7 @@ def test_each_journalled_kind_brings_its_own_right(render: Render, kind: str) ->
     switched = render(journal={"kinds": {kind: False}}, diagnosis={"enabled": False})
     [role] = _named(switched, "ClusterRole", "prunella")
     own = _rights(journalled.BY_NAME[kind].group, journalled.BY_NAME[kind].plural, "list watch")
-    assert (CORE | (JOURNAL - own)) == _expand(role)
+    assert (CORE | LISTED_NODES | (JOURNAL - own)) == _expand(role)
 
 
 @pytest.mark.parametrize("namespaces", [[], ["shop"]], ids=["cluster", "namespace"])
@@ -146,7 +150,8 @@ def test_without_a_journal_nothing_is_watched_for_it(render: Render, namespaces:
     roles = [
         each for kind in ("Role", "ClusterRole") for each in _named(documents, kind, "prunella")
     ]
-    assert [CORE] == [_expand(role) for role in roles]
+    nodes = set() if namespaces else _rights("", "nodes", "list")
+    assert [CORE | nodes] == [_expand(role) for role in roles]
 
 
 def test_what_is_about_no_listed_namespace_is_kept_at_home(render: Render) -> None:
@@ -167,7 +172,16 @@ def test_looking_around_can_be_switched_off(render: Render, switch: str) -> None
     """Without diagnosis, or without its lists, none of its rights is given."""
     documents = render(diagnosis={switch: False}, journal={"enabled": False})
     [role] = _named(documents, "ClusterRole", "prunella")
-    assert CORE == _expand(role)
+    assert CORE | _rights("", "nodes", "list") == _expand(role)
+
+
+def test_without_looks_at_the_cluster_no_event_is_read(render: Render) -> None:
+    """What is switched off needs no right."""
+    off = {"enabled": False}
+    documents = render(intake={"polls": {"kubernetes": False}}, journal=off, diagnosis=off)
+    [role] = _named(documents, "ClusterRole", "prunella")
+    wanted = CORE | _rights("", "nodes", "list")
+    assert wanted - _rights("", "events", "list") == _expand(role)
 
 
 def test_listed_namespaces_get_no_cluster_wide_right(render: Render) -> None:
@@ -214,7 +228,7 @@ def test_every_binding_is_to_the_operators_account(render: Render) -> None:
     documents = render(namespaces=["shop"]) + render()
     bindings = _of_kind(documents, "RoleBinding") + _of_kind(documents, "ClusterRoleBinding")
     account = {"kind": "ServiceAccount", "name": "prunella", "namespace": "prunella-system"}
-    assert [[account]] * 5 == [binding["subjects"] for binding in bindings]
+    assert [[account]] * 6 == [binding["subjects"] for binding in bindings]
 
 
 USER_ROLES = {

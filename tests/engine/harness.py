@@ -198,6 +198,7 @@ class Story:
             ledger: Any = self.world.ledger
             notifier = self.world.notifier
             telemetry = self.world.telemetry
+            incidents = self.world.incidents
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

@@ -78,6 +78,8 @@ class Around:
     def __init__(self) -> None:
         self.suspects: tuple[values.Suspect, ...] = ()
         self.ruled_out: tuple[str, ...] = ()
+        self.about: Collection[model.Ref] | None = None
+        """What an incident must have for the suspects to be of it; None: all have them."""
         self.looks = 0
 
     async def view(
@@ -89,10 +91,13 @@ class Around:
         every = (CART, CHECKOUT, FRONT, DB, MAIL)
         return diagnosis.View(now.timestamp(), {each: {} for each in every})
 
-    def diagnose(self, *_: Any) -> diagnosis.Diagnosis:
-        """What the story says."""
+    def diagnose(
+        self, _view: diagnosis.View, incident: values.Incident, *_: Any
+    ) -> diagnosis.Diagnosis:
+        """What the story says of incidents that it is about."""
         self.looks += 1
-        return diagnosis.Diagnosis(self.suspects, self.ruled_out)
+        about = self.about is None or any(each.target in self.about for each in incident.members)
+        return diagnosis.Diagnosis(self.suspects if about else (), self.ruled_out)
 
 
 def suspect(

@@ -119,7 +119,7 @@ async def test_nothing_is_written_that_has_not_changed() -> None:
 async def test_a_restart_in_a_storm_doubles_nothing_and_loses_nothing() -> None:
     """Killed while alerts pour in; those that came meanwhile are counted once."""
     async with telling() as stage:
-        stage.around.suspects = (suspect(CART),)
+        stage.around.suspects, stage.around.about = (suspect(CART),), (CART, CHECKOUT)
         pods(stage, CART, 50)
         pods(stage, CHECKOUT, 50)
         stage.alerts.fire(MAIL)
@@ -312,7 +312,7 @@ async def test_a_word_after_the_end_counts_and_keeps_the_incident() -> None:
     """A review days later: the lesson is kept when the others are deleted."""
     options = incident_world.Options(most_kept=0)
     async with telling(options) as stage:
-        stage.around.suspects = (suspect(CART),)
+        stage.around.suspects, stage.around.about = (suspect(CART),), (CART,)
         stage.alerts.fire(CART)
         stage.alerts.fire(MAIL)
         await stage.run(10)
@@ -350,3 +350,28 @@ async def test_without_rights_in_one_namespace_the_others_are_written() -> None:
         assert 1 == stage.telemetry.value("prunella_incident_errors_total")
         await stage.run(10)
         assert 1 == stage.only().status.alerts
+
+
+async def test_what_has_the_same_cause_is_one_incident() -> None:
+    """Unrelated by topology, but one change is suspected of both: they are told as one."""
+    async with telling() as stage:
+        stage.around.suspects = (suspect(CHECKOUT),)
+        stage.alerts.fire(CART)
+        stage.alerts.fire(MAIL)
+        await stage.run(300)
+        found = stage.only()
+        assert (2, ["core", "mail"]) == (found.status.alerts, found.status.namespaces)
+        stage.alerts.fire(MAIL, "Later")
+        await stage.run(60)
+        assert 3 == stage.only().status.alerts
+
+
+async def test_what_is_only_guessed_keeps_incidents_apart() -> None:
+    """A suspect with low confidence is no reason to put things together."""
+    async with telling() as stage:
+        low = incident_api.Confidence.LOW
+        stage.around.suspects = (suspect(CHECKOUT, confidence=low),)
+        stage.alerts.fire(CART)
+        stage.alerts.fire(MAIL)
+        await stage.run(30)
+        assert 2 == len(stage.objects())

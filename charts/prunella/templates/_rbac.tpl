@@ -35,6 +35,29 @@
   verbs: [create]
 {{- end }}
 
+{{/*
+Rights to lead alerts to workloads, and to see Warning Events. Nodes are cluster-wide: a Role can't
+give them.
+*/}}
+{{- define "prunella.rules.intake" -}}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list]
+{{- if .Values.intake.polls.kubernetes }}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+{{- end }}
+{{- if not .Values.namespaces }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+{{- end }}
+{{- end }}
+
 {{/* Rights of the enabled actions; nothing when all are off. */}}
 {{- define "prunella.rules.actions" -}}
 {{- with .Values.actions }}

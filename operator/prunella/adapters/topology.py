@@ -43,6 +43,11 @@ _CLIENT_AND_SERVER: Final = ", ".join(
 _OF_MESH: Final = ", ".join(
     f"{end}_workload{label}" for end in ("source", "destination") for label in ("", "_namespace")
 )
+CALLS: Final = tuple(
+    f"sum by ({by}) (rate({metric}[{WINDOW}]))"
+    for metric, by in ((SERVICE_GRAPH, _CLIENT_AND_SERVER), (MESH, _OF_MESH))
+)
+"""The queries whose samples are calls."""
 _log = logging.getLogger(__name__)
 
 Ask = Callable[[str], Awaitable[model.Answer]]
@@ -79,28 +84,22 @@ class KnownTopology:
         del now  # what is asked is of now; the simulation asks with its own clock
         namespaces = self._namespaces()
         manifests = await self._scene.manifests(namespaces)
-        pods = await self._ask(POD_INFO, _PODS)
+        pods = await self._ask(_PODS)
         listed = {} if pods.samples else await self._pods(namespaces)
         whole: Mapping[model.Ref, Any] = {**listed, **manifests}
         picture = pictures.of(whole)
-        measured = [
-            *(await self._rate(SERVICE_GRAPH, _CLIENT_AND_SERVER)).samples,
-            *(await self._rate(MESH, _OF_MESH)).samples,
-        ]
+        measured = [each for query in CALLS for each in (await self._ask(query)).samples]
         calls = links.from_service_graph(measured, picture)
         places = links.from_pod_info(pods.samples)
         return links.joined(links.from_manifests(whole, picture), links.Pair(calls, places))
 
-    async def _rate(self, metric: str, by: str) -> model.Vector:
-        return await self._ask(metric, f"sum by ({by}) (rate({metric}[{WINDOW}]))")
-
-    async def _ask(self, key: str, query: str) -> model.Vector:
+    async def _ask(self, query: str) -> model.Vector:
         """The answer, or else the last one: a source that is down does not undo the calls."""
         answer = await self._ask_source(query)
         if isinstance(answer, model.Failure):
-            _log.warning("topology: %s: %s", key, answer.message)
-            return self._last.get(key, model.Vector(()))
-        self._last[key] = answer
+            _log.warning("topology: %s", answer.message)
+            return self._last.get(query, model.Vector(()))
+        self._last[query] = answer
         return answer
 
     async def _pods(self, namespaces: Collection[str]) -> dict[model.Ref, Any]:

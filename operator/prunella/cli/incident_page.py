@@ -10,7 +10,7 @@ from prunella.api import incident as incident_api
 from prunella.cli import page, terminal
 from prunella.core.incidents import values, words
 
-MOST_MEMBERS = 12
+MOST_MEMBERS = 8
 """Symptoms that are told; all are in the JSON output."""
 State, Mark = incident_api.State, incident_api.Mark
 
@@ -91,8 +91,14 @@ def _members(written: page.Page, status: incident_api.IncidentStatus) -> None:
         name = f"{each.name} on {each.object.kind}/{each.object.name}"
         told = f": {each.message}" if each.message else ""
         written.item(_clock(each.first), f"{name} ({count}, {firing}){told}", style=page.QUIET)
-        if each.why:
-            written.say(f"here because {each.why}", indent=11, style=page.QUIET)
+        if reason := _relation(each.why):
+            written.say(f"here because {reason}", indent=11, style=page.QUIET)
+
+
+def _relation(why: str) -> str:
+    """How a symptom hangs together with the cause: the middle of its sentence, see `report.why`."""
+    parts = why.rstrip(".").split("; ")
+    return parts[1] if len(parts) > 1 else ""
 
 
 def _timeline(written: page.Page, status: incident_api.IncidentStatus) -> None:

@@ -34,7 +34,9 @@ from prunella.cli import (
     test,
 )
 from prunella.cli import compile as compiling
+from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
+from prunella.cli.topology import command as topology
 
 PLUGIN = "kubectl-prunella"
 
@@ -45,10 +47,12 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compiling.compile,
     status.status,
     explain.explain,
-    changes.changes,
     incidents.incidents,
     incidents.why,
     incidents.confirm,
+    topology.topology,
+    doctor.doctor,
+    changes.changes,
     pause.pause,
     pause.resume,
     crds.crds,

@@ -11,6 +11,7 @@ import datetime
 import logging
 from collections.abc import Collection, Sequence
 
+from prunella.api import incident as incident_api
 from prunella.core import model
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis import values as diagnosis
@@ -21,7 +22,9 @@ AGAIN = datetime.timedelta(seconds=5)
 YOUNG = datetime.timedelta(minutes=10)
 YOUNG_AGAIN = datetime.timedelta(seconds=10)
 OLD_AGAIN = datetime.timedelta(seconds=60)
-MOST_IN_A_ROUND = 8
+MOST_IN_A_ROUND = 50
+UNSEEN = datetime.timedelta(seconds=10)
+"""So long an incident is told to nobody until it was looked at: it may be a part of another."""
 NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 TIER = "prunella.dev/tier"
 NO_REFS: frozenset[model.Ref] = frozenset()
@@ -72,6 +75,25 @@ class Diagnoser:
             if wanted not in views:
                 views[wanted] = await self._world.surroundings.view(wanted, now)
             self._judge(incident, views[wanted], past, now)
+
+    def alike(self, incidents: Sequence[values.Incident]) -> list[list[str]]:
+        """Names of incidents with the same first suspect, for the same change or field."""
+        by_cause: dict[tuple[object, ...], list[str]] = {}
+        for each in incidents:
+            found = self.looked[each.id].found
+            if self._world.surroundings is None or found is None or not found.suspects:
+                continue
+            first = found.suspects[0]
+            if first.confidence is not incident_api.Confidence.LOW:
+                key = (first.target, first.change or first.field)
+                by_cause.setdefault(key, []).append(each.id)
+        return [names for names in by_cause.values() if len(names) > 1]
+
+    def unseen(self, incident: values.Incident, now: datetime.datetime) -> bool:
+        """Whether it is too new to be told of: it will be looked at in the next rounds."""
+        looked = self.looked[incident.id]
+        wanted = self._world.surroundings is not None
+        return wanted and looked.at is None and now - looked.first < UNSEEN
 
     def _due(self, incident: values.Incident, now: datetime.datetime) -> bool:
         looked = self.looked[incident.id]

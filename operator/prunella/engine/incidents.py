@@ -85,6 +85,10 @@ class Incidents:
         spaces = {each.id: self._spaces(each) for each in found}
         past = [each for each in mains.values() if incident_writer.judged(each)]
         await self._diagnoser.look(found, past, spaces, now)
+        if alike := self._diagnoser.alike(found):
+            for names in alike:
+                self._correlator.join(names)
+            found = self._correlator.incidents()
         self._writer.begin()
         await self._write(found, mains, now)
         await self._close(found, now)
@@ -130,6 +134,8 @@ class Incidents:
     ) -> None:
         """Write the open incidents, those that have no object yet first."""
         for incident in sorted(found, key=lambda each: (each.id in mains, -each.last)):
+            if incident.id not in mains and self._diagnoser.unseen(incident, now):
+                continue
             before = mains.get(incident.id)
             status = statuses.of_open(
                 self._facts(incident, now), before.status if before is not None else None
@@ -152,6 +158,7 @@ class Incidents:
             diagnosis=looked.found,
             tiers=incident_diagnosis.tiers(incident, workloads, looked.view),
             records=self._records(incident, looked),
+            releases=statuses.releases(looked.view.changes) if looked.view is not None else {},
             word=self._writer.word(incident.id),
             why=self._correlator.why,
         )

@@ -196,3 +196,33 @@ async def test_listed_scene(stage: Stage, caplog: pytest.LogCaptureFixture) -> N
 def client_of(stage: Stage) -> client.KubeApi:
     """A client of the fake API server."""
     return fake_server.api_of(stage.server.url)
+
+
+class JournalOfServices:
+    """Watches workloads, Services and nodes, and no autoscalers."""
+
+    def __init__(self, *objects: tuple[model.Ref, Any]) -> None:
+        self._objects = dict(objects)
+
+    def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
+        """The watched objects."""
+        return {
+            ref: raw for ref, raw in self._objects.items() if ref.namespace in {"", *namespaces}
+        }
+
+
+async def test_journal_scene(stage: Stage) -> None:
+    """What the journal does not watch is listed; slices only where a Service needs them."""
+    journalled = {"Deployment", "Service", "Node"}
+    listed = objects.ListedScene(client_of(stage), None)  # type: ignore[arg-type]
+    selected, outside = cluster.service("shop/web"), cluster.service("bank/outside", {})
+    journal = JournalOfServices(selected, outside, cluster.node("n1"))
+    scene = objects.JournalScene(journal, journalled, listed)  # type: ignore[arg-type]
+    found = await scene.manifests({"shop", "bank"})
+    assert {"web", "outside", "n1"} == {each.name for each in found}
+    asked = sorted(each.path.partition("namespaces/")[2] for each in stage.server.requests)
+    assert [
+        "bank/endpointslices",
+        "bank/horizontalpodautoscalers",
+        "shop/horizontalpodautoscalers",
+    ] == asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -67,6 +68,7 @@ def serve_all(server: fake_server.FakeServer, *namespaces: str) -> None:
     """Answer every list of some namespaces and of the cluster with nothing."""
     for kind in surroundings.CLUSTER_WIDE:
         server.rules[f"GET {kind.path(None)}"] = listed()
+    server.rules[f"GET {surroundings.LEASE.path('kube-node-lease')}"] = listed()
     for namespace in namespaces:
         for kind in (*surroundings.STATES, *surroundings.WISHES, surroundings.kinds.EVENT):
             server.rules[f"GET {kind.path(namespace)}"] = listed()
@@ -109,7 +111,7 @@ async def test_secrets_are_never_asked_for(
     await live(api).view(["shop"], NOW)
     paths = [each.path for each in server.requests]
     assert [] == [path for path in paths if path.endswith(("secrets", "configmaps"))]
-    assert NAMESPACED + len(surroundings.CLUSTER_WIDE) == len(paths)
+    assert NAMESPACED + len(surroundings.CLUSTER_WIDE) + 1 == len(paths)
 
 
 async def test_what_is_journalled_is_not_listed(
@@ -234,5 +236,45 @@ async def test_measurements_are_of_the_wider_namespaces(
             asked.append((set(namespaces), now))
             return ()
 
-    await live(api, calls={FRONT: [CART]}, measured=Measured()).view(["web"], NOW)
+    telemetry = surroundings.Telemetry(Measured())
+    await live(api, calls={FRONT: [CART]}, telemetry=telemetry).view(["web"], NOW)
     assert [({"shop", "web"}, NOW)] == asked
+
+
+async def test_a_slow_metrics_source_holds_up_no_view(
+    server: fake_server.FakeServer, api: client.KubeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view does without measurements that are not there in time."""
+    serve_all(server, "shop")
+    monkeypatch.setattr(surroundings, "METRICS_SECONDS", 0.05)
+
+    class Slow:
+        async def measurements(
+            self, namespaces: Collection[str], now: datetime.datetime
+        ) -> tuple[anomalies.Measurement, ...]:
+            del namespaces, now
+            await asyncio.Event().wait()
+            return ()
+
+    view = await live(api, telemetry=surroundings.Telemetry(Slow())).view(["shop"], NOW)
+    assert () == view.measurements
+
+
+async def test_a_slow_topology_holds_up_the_first_view_at_most(
+    server: fake_server.FakeServer, api: client.KubeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later views go on with what is known while it is asked anew."""
+    serve_all(server, "web", "shop")
+    monkeypatch.setattr(surroundings, "FIRST_SECONDS", 0.05)
+    answered = asyncio.Event()
+
+    async def topology(_now: datetime.datetime) -> surroundings.Links:
+        await answered.wait()
+        return ({FRONT: [CART]}, {})
+
+    found = surroundings.LiveSurroundings(api, None, topology)
+    first = await found.view(["web"], NOW)
+    answered.set()
+    await asyncio.sleep(0)
+    second = await found.view(["web"], NOW)
+    assert ({}, {FRONT: [CART]}) == (first.calls, second.calls)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +32,14 @@ class _Alert(pydantic.BaseModel):
     labels: dict[str, str]
     annotations: dict[str, str]
     startsAt: pydantic.AwareDatetime  # noqa: N815 - as Alertmanager writes it
+
+
+class _Config(pydantic.BaseModel):
+    original: str
+
+
+class _Status(pydantic.BaseModel):
+    config: _Config
 
 
 _ALERTS = pydantic.TypeAdapter(list[_Alert])
@@ -59,21 +68,32 @@ class AlertmanagerAlerts:
         """The active alerts. Raises polling.PollError."""
         loop = asyncio.get_running_loop()
         try:
-            body = await loop.run_in_executor(self._executor, self._get)
+            work = functools.partial(self._get, "alerts", _QUERY)
+            body = await loop.run_in_executor(self._executor, work)
         except session.AskError as error:
             raise polling.PollError(str(error)) from error
         return read(body, self._clock.now().timestamp())
+
+    async def configuration(self) -> str:
+        """The configuration that it runs with, as YAML. Raises session.AskError, PollError."""
+        loop = asyncio.get_running_loop()
+        work = functools.partial(self._get, "status", {})
+        body = await loop.run_in_executor(self._executor, work)
+        try:
+            return _Status.model_validate_json(body).config.original
+        except pydantic.ValidationError as error:
+            raise polling.PollError(f"not an answer of Alertmanager: {_first(error)}") from None
 
     def close(self) -> None:
         """Close all connections."""
         self._sessions.close()
 
-    def _get(self) -> bytes:
+    def _get(self, endpoint: str, params: Mapping[str, str]) -> bytes:
         deadline = time.monotonic() + _CONNECT_SECONDS + _READ_SECONDS
         try:
             with self._sessions.get().get(
-                f"{self._url}/api/v2/alerts",
-                params=_QUERY,
+                f"{self._url}/api/v2/{endpoint}",
+                params=params,
                 timeout=(_CONNECT_SECONDS, _READ_SECONDS),
                 allow_redirects=False,
                 stream=True,

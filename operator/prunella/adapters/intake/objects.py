@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Iterable
 from typing import Any, Protocol
@@ -25,17 +26,6 @@ class Scene(Protocol):
         """Workloads and Services of namespaces, and nodes; never raises."""
 
 
-class JournalScene:
-    """The objects that the change journal watches anyway: costs no request."""
-
-    def __init__(self, journal: ports.Journal) -> None:
-        self._journal = journal
-
-    async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
-        """The watched objects, as last seen."""
-        return self._journal.manifests(namespaces)
-
-
 class ListedScene:
     """Watched workloads, and lists of what is not watched; what can't be listed is left out."""
 
@@ -49,10 +39,11 @@ class ListedScene:
         for namespace in sorted(namespaces):
             found |= _workloads(self._cluster.workloads(namespace))
             for kind in _LISTED:
-                found |= await self._list(kind, namespace)
-        return found | await self._list(NODE, None)
+                found |= await self.list(kind, namespace)
+        return found | await self.list(NODE, None)
 
-    async def _list(self, kind: kinds.Kind, namespace: str | None) -> dict[model.Ref, Any]:
+    async def list(self, kind: kinds.Kind, namespace: str | None) -> dict[model.Ref, Any]:
+        """The objects of one kind, of a namespace or of none; never raises."""
         found: dict[model.Ref, Any] = {}
         try:
             async for page in self._api.pages(kind.path(namespace)):
@@ -62,6 +53,40 @@ class ListedScene:
         except ports.ClusterError as error:
             _log.warning("%s can't be listed: %s", kind.plural, error)
         return found
+
+
+class JournalScene:
+    """The objects that the change journal watches anyway; only what it does not is listed."""
+
+    def __init__(
+        self, journal: ports.Journal, journalled: Collection[str], listed: ListedScene
+    ) -> None:
+        """``journalled``: names of the kinds that the journal watches."""
+        self._journal = journal
+        self._listed = listed
+        self._missing = tuple(
+            each for each in (SERVICE, kinds.AUTOSCALER) if each.name not in journalled
+        )
+        self._lists_nodes = NODE.name not in journalled
+
+    async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
+        """The watched objects as last seen: they are unpacked in a thread, by the thousand."""
+        found = dict(await asyncio.to_thread(self._journal.manifests, namespaces))
+        for namespace in sorted(namespaces):
+            for kind in self._missing:
+                found |= await self._listed.list(kind, namespace)
+        for namespace in sorted(_without_selector(found)):
+            found |= await self._listed.list(ENDPOINT_SLICE, namespace)
+        return found | (await self._listed.list(NODE, None) if self._lists_nodes else {})
+
+
+def _without_selector(manifests: pictures.Manifests) -> set[str]:
+    """Namespaces with a Service that only its EndpointSlices tell of."""
+    return {
+        ref.namespace
+        for ref, raw in pictures.of_kind(manifests, SERVICE.name)
+        if not (raw.get("spec") or {}).get("selector")
+    }
 
 
 def _workloads(workloads: Iterable[model.Workload]) -> dict[model.Ref, Any]:

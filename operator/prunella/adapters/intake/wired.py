@@ -10,6 +10,7 @@ from prunella import ports, settings
 from prunella.adapters.intake import (
     alertmanager_poll,
     attribution,
+    external_changes,
     findings,
     intake,
     kubernetes_state,
@@ -57,7 +58,7 @@ class Wired:
             each.close()
 
 
-def wire(
+def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
     wanted: settings.Settings,
     clock: ports.Clock,
     telemetry: ports.Telemetry,
@@ -65,11 +66,15 @@ def wire(
     stores: store.Stores,
     cluster: ports.Cluster,
     scene: objects.Scene,
+    journal: ports.Journal | None = None,
 ) -> Wired:
-    """All that the settings name; nothing is started yet."""
+    """All that the settings name; nothing is started yet.
+
+    Without a journal nobody can tell of external changes.
+    """
     executor = concurrent.futures.ThreadPoolExecutor(_THREADS, "intake")
     found = findings.Findings(clock)
-    polls, asking = _polls(wanted, clock, telemetry, executor)
+    polls, asking = polls_of(wanted, clock, telemetry, executor)
     tellers: list[told.Teller] = [*polls, found]
     if wanted.intake.polls.kubernetes:
         looking = kubernetes_state.KubernetesState(api, stores.all_workloads, scene, clock)
@@ -89,13 +94,19 @@ def wire(
         hook = webhook.AlertmanagerWebhook(wanted.intake.webhook, door, clock, telemetry)
         tellers.append(hook)
         routes = {webhook.PATH: hook.handle}
+        if journal is not None:
+            home = wanted.operator_namespace
+            told_of = external_changes.ExternalChanges(
+                door, wanted.journal.mapped, journal, home, clock, telemetry
+            )
+            routes[external_changes.PATH] = told_of.handle
         listening = server.Server(wanted.intake.webhook, routes, clock, telemetry)
     owners = attribution.Attribution(scene, cluster, clock)
     source = intake.Intake(tellers, owners, telemetry, ignore=wanted.intake.ignore)
     return Wired(source, found, executor, asking, listening)
 
 
-def _polls(
+def polls_of(
     wanted: settings.Settings,
     clock: ports.Clock,
     telemetry: ports.Telemetry,

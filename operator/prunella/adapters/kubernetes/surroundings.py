@@ -8,21 +8,23 @@ looked at.  Secrets are neither watched nor listed.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds, looks
 from prunella.adapters.kubernetes.looks import Wanted
 from prunella.core import model
 from prunella.core.incidents import anomalies, topology
-from prunella.core.incidents.diagnosis import extent
-from prunella.core.incidents.diagnosis.values import View
+from prunella.core.incidents.diagnosis import extent, nodes
+from prunella.core.incidents.diagnosis.values import Usage, View
 
 Links = tuple[topology.Links, topology.Links]
 Topology = Callable[[datetime.datetime], Awaitable[Links]]
+Told = TypeVar("Told")
 
 _NETWORK = "networking.k8s.io"
 SERVICE = kinds.Kind("Service", "services")
@@ -36,6 +38,8 @@ NAMESPACE = kinds.Kind("Namespace", "namespaces")
 STORAGE_CLASS = kinds.Kind("StorageClass", "storageclasses", group="storage.k8s.io")
 PRIORITY_CLASS = kinds.Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.io")
 
+LEASE = kinds.Kind("Lease", "leases", group="coordination.k8s.io")
+
 STATES = (kinds.POD, kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.AUTOSCALER, CLAIM)
 """Kinds whose status is looked at: always listed."""
 WISHES = (SERVICE, NETWORK_POLICY, QUOTA, LIMIT_RANGE, ACCOUNT, kinds.DAEMON_SET)
@@ -48,7 +52,11 @@ EVENTS = ("type=Warning", "reason=Preempted")
 """Events that tell of something wrong; a preemption is Normal to the scheduler."""
 HISTORY = datetime.timedelta(hours=6)
 """How far back changes are looked at."""
+METRICS_SECONDS = 4.0
+"""How long a look waits for metrics sources."""
 TOPOLOGY_SECONDS = 30.0
+FIRST_SECONDS = 3.0
+"""How long the first look waits for the topology; later ones go on with what is known."""
 SLOW_SECONDS = 20.0
 """How old a list may be of what seldom changes, or changes in the journal."""
 
@@ -62,6 +70,21 @@ class Measured(Protocol):
         """Latency and error share of what is called in some namespaces; never raises."""
 
 
+class Used(Protocol):
+    """What pods use of their nodes."""
+
+    async def usage(self, namespaces: Collection[str]) -> Mapping[model.Ref, Usage]:
+        """The usage of the pods of some namespaces; never raises."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What is asked of metrics sources; None where it is not."""
+
+    measured: Measured | None = None
+    used: Used | None = None
+
+
 class LiveSurroundings:
     """Views of a real cluster."""
 
@@ -70,7 +93,7 @@ class LiveSurroundings:
         api: client.KubeApi,
         journal: ports.Journal | None,
         topology_of: Topology,
-        measured: Measured | None = None,
+        telemetry: Telemetry | None = None,
         journalled: Callable[[], Collection[str]] = frozenset,
         clock: Callable[[], float] = time.monotonic,
         *,
@@ -80,38 +103,53 @@ class LiveSurroundings:
 
         Without ``lists`` nothing is asked of the API server: only what is watched is in a view.
         """
+        self._api = api
         self._lists = lists
         self._looks = looks.Looks(api, clock)
         self._journal = journal
         self._topology_of = topology_of
-        self._measured = measured
+        self._telemetry = telemetry or Telemetry()
         self._journalled = journalled
         self._clock = clock
-        self._links: tuple[float, Links] = (-TOPOLOGY_SECONDS, ({}, {}))
+        self._links: tuple[float, Links] | None = None
+        self._wiring: asyncio.Task[Links] | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
 
     async def view(self, namespaces: Collection[str], now: datetime.datetime) -> View:
         """Look at namespaces, at those that they call or are called from, and at all nodes."""
         calls, places = await self._topology(now)
         wider = extent.widened(namespaces, calls, places)
-        (objects, complete), measurements = await asyncio.gather(
-            self._objects(wider), self._measurements(wider, now)
+        (objects, complete), measurements, usage = await asyncio.gather(
+            self._objects(wider), self._measurements(wider, now), self._usage(wider)
         )
         changes = self._journal.changes(wider, now - HISTORY) if self._journal else ()
-        return View(now.timestamp(), objects, complete, tuple(changes), calls, places, measurements)
+        told = (tuple(changes), calls, places, measurements, usage)
+        return View(now.timestamp(), objects, complete, *told)
 
     async def _topology(self, now: datetime.datetime) -> Links:
-        at, links = self._links
-        if self._clock() - at >= TOPOLOGY_SECONDS:
-            links = await self._topology_of(now)
-            self._links = (self._clock(), links)
-        return links
+        """What is known of calls and places; only the first look waits, and not for long."""
+        if self._wiring is not None and self._wiring.done():
+            self._links, self._wiring = (self._clock(), self._wiring.result()), None
+        stale = self._links is None or self._clock() - self._links[0] >= TOPOLOGY_SECONDS
+        if stale and self._wiring is None:
+            self._wiring = asyncio.ensure_future(self._topology_of(now))
+        if self._links is None and self._wiring is not None:
+            done, _ = await asyncio.wait({self._wiring}, timeout=FIRST_SECONDS)
+            return self._wiring.result() if done else ({}, {})
+        return self._links[1] if self._links is not None else ({}, {})
 
     async def _measurements(
         self, namespaces: Collection[str], now: datetime.datetime
     ) -> tuple[anomalies.Measurement, ...]:
-        if self._measured is None:
-            return ()
-        return await self._measured.measurements(namespaces, now)
+        measured = self._telemetry.measured
+        return () if measured is None else await _soon(measured.measurements(namespaces, now), ())
+
+    async def _usage(self, namespaces: Collection[str]) -> Mapping[model.Ref, Usage]:
+        used = self._telemetry.used
+        return {} if used is None else await _soon(used.usage(namespaces), {})
 
     async def _objects(
         self, namespaces: Collection[str]
@@ -134,11 +172,22 @@ class LiveSurroundings:
         return objects, frozenset(known)
 
 
+async def _soon(asked: Awaitable[Told], otherwise: Told) -> Told:
+    """What is answered in time; a view does without the rest."""
+    task = asyncio.ensure_future(asked)
+    done, _ = await asyncio.wait({task}, timeout=METRICS_SECONDS)
+    if done:
+        return task.result()
+    task.cancel()
+    return otherwise
+
+
 def _wanted(namespaces: Collection[str], journalled: Collection[str]) -> list[Wanted]:
     found = [
         Wanted(kind, None, seconds=SLOW_SECONDS if kind is not NODE else 4.0)
         for kind in CLUSTER_WIDE
     ]
+    found.append(Wanted(LEASE, nodes.LEASES))
     for namespace in namespaces:
         found += [Wanted(kind, namespace) for kind in STATES]
         found += [Wanted(kind, namespace) for kind in WISHES if kind.name not in journalled]

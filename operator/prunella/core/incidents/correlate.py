@@ -120,6 +120,16 @@ class Correlator:
         """Which name leads to which, of incidents that became one."""
         return self._merged
 
+    def join(self, names: Iterable[str]) -> str:
+        """Make one of open incidents with one known cause, for good; the oldest keeps its name."""
+        one, *others = sorted((self._open[each] for each in names), key=lambda each: each.born)
+        for other in others:
+            self._take_in(one, other)
+        for firing in one.firings:
+            firing.settled = True
+            self._young.pop(firing, None)
+        return one.name
+
     def rewire(self, graph: topology.Topology) -> None:
         """Go on with a newer topology: the open incidents and their names stay."""
         before, self._graph = self._graph, graph
@@ -308,12 +318,15 @@ class Correlator:
             if factor <= self._settings.certain:
                 return
             one, other = sorted((one, other), key=lambda each: each.born)
-            for firing in list(other.firings):
-                other.remove(firing)
-                one.add(firing)
-            one.flaps += other.flaps
-            one.counted += other.counted
-            self._lead(other, one)
+            self._take_in(one, other)
+
+    def _take_in(self, one: Group, other: Group) -> None:
+        for firing in list(other.firings):
+            other.remove(firing)
+            one.add(firing)
+        one.flaps += other.flaps
+        one.counted += other.counted
+        self._lead(other, one)
 
     def _lead(self, gone: Group, to: Group) -> None:
         del self._open[gone.name]

@@ -68,7 +68,8 @@ def _way(entity: int, cause: int, graph: topology.Topology) -> str:
     if entity == cause:
         return f"{target} is itself the likely cause"
     if reach.hops:
-        return f"it calls {graph.refs[cause]}, the likely cause, over {reach.hops} hops"
+        over = "" if reach.hops == 1 else f" over {reach.hops} calls"
+        return f"it calls {graph.refs[cause]}{over}, the likely cause"
     return f"it stands on {graph.refs[cause]}, the likely cause"
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prunella.api import conditions
 from prunella.api import incident as incident_api
 from prunella.core import model, objects
+from prunella.core.changes.values import Change
 from prunella.core.incidents import naming, timeline, values, words
 from prunella.core.incidents.diagnosis import values as diagnosis_values
 
@@ -21,6 +22,7 @@ DIAGNOSED, REMEDIATED, CONFIRMED = "Diagnosed", "Remediated", "Confirmed"
 MOST_MESSAGE, MOST_WHY = 256, 480
 MOST_UNLISTED = 2000
 NO_TIERS: Mapping[model.Ref, str] = {}
+NO_RELEASES: Mapping[str, str] = {}
 _SEVERITY = {
     "critical": incident_api.Severity.CRITICAL,
     "standard": incident_api.Severity.WARNING,
@@ -41,6 +43,8 @@ class Facts:
     """``prunella.dev/tier`` of sick workloads that have one, or whose namespace has one."""
     records: tuple[objects.Record, ...] = ()
     """What was done about it, oldest first."""
+    releases: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_RELEASES)
+    """What changes say of the release that they bring, by their names."""
     word: words.Word = dataclasses.field(default_factory=words.Word)
     why: Callable[[values.Fingerprint], str] = lambda _: ""
     """Why an alert is in the incident."""
@@ -289,15 +293,18 @@ def _mark(item: incident_api.SuspectItem, facts: Facts) -> incident_api.Mark:
 
 
 def _suspect(each: values.Suspect, facts: Facts) -> incident_api.SuspectItem:
-    evidence = [
+    summary = each.summary or (each.evidence[0].sentence if each.evidence else str(each.target))
+    release = facts.releases.get(each.change, "")
+    evidence = [incident_api.EvidenceItem(kind="release", message=release)] if release else []
+    evidence += [
         incident_api.EvidenceItem(
             kind=one.kind[:253],
             message=one.sentence[:2048],
             at=None if one.at is None else timeline.moment(one.at),
         )
-        for one in each.evidence[:8]
+        for one in each.evidence
+        if one.sentence != summary
     ]
-    summary = each.summary or (each.evidence[0].sentence if each.evidence else str(each.target))
     return incident_api.SuspectItem(
         object=words.object_name(each.target),
         cause_kind=each.cause_kind,
@@ -308,8 +315,27 @@ def _suspect(each: values.Suspect, facts: Facts) -> incident_api.SuspectItem:
         score=round(min(1.0, max(0.0, each.score)), 3),
         confidence=each.confidence,
         mark=facts.word.of(each.target),
-        evidence=evidence,
+        evidence=evidence[:8],
     )
+
+
+def releases(changes: Iterable[Change]) -> dict[str, str]:
+    """What changes say of the release that they bring, by their names: revision, commit, images."""
+    told = {}
+    for change in changes:
+        facts = change.spec.release
+        if facts is None:
+            continue
+        named = (
+            ("revision", facts.revision),
+            ("commit", facts.commit),
+            ("version", facts.version),
+            ("Helm release", facts.helm),
+            ("GitOps revision", facts.gitops),
+            ("image", ", ".join(facts.images)),
+        )
+        told[change.name] = ", ".join(f"{word} {value}" for word, value in named if value)[:2048]
+    return told
 
 
 def _opened(facts: Facts, old: Status) -> list[incident_api.TimelineItem]:

@@ -18,6 +18,7 @@ from prunella.core.incidents.diagnosis import (
     probes,
     references,
     resources,
+    saturation,
     scaling,
     scheduling,
     services,
@@ -44,8 +45,9 @@ FINDERS: tuple[Finder, ...] = (
     pods.find,
     probes.find,
     resources.find,
-    # Make sure that they stand on something.
+    # Make sure that they stand on something, and have what they need of it.
     nodes.find,
+    saturation.find,
 )
 
 
@@ -73,7 +75,8 @@ class Candidate:
         """All that it makes sick by itself."""
         found = frozenset(ref for each in self.blamed for ref in each.fault.hurts)
         found |= frozenset(ref for each in self.touches for ref in each.hurts)
-        return found | {self.target}
+        # A node makes sick what its faults say: a cordoned one, nobody who runs there.
+        return found if self.target.kind == "Node" else found | {self.target}
 
 
 def gather(scene: Scene, incident: values.Incident, sick: symptoms.Sick) -> list[Candidate]:
@@ -112,10 +115,15 @@ def blame(fault: Fault, touches: Iterable[Touch], latest: float) -> Blamed:
     best: Blamed | None = None
     for side in fault.all_sides:
         for touch in touches:
-            if touch.at > until + changes.SKEW:
+            if touch.at > until + changes.SKEW or _is_its_birth(touch, fault):
                 continue
             if changes.matches(touch, side.target, side.fields) and (
                 best is None or best.touch is None or touch.at > best.touch.at
             ):
                 best = Blamed(fault, side, touch)
     return best or Blamed(fault, fault.all_sides[0], None)
+
+
+def _is_its_birth(touch: Touch, fault: Fault) -> bool:
+    """Whether a change only made the object that is sick: nobody broke it, it never worked."""
+    return changes.is_created(touch) and touch.target in fault.hurts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prunella.api import change as change_api
 from prunella.api.incident import CauseKind
@@ -17,6 +17,9 @@ LOOK_BACK = 3600.0
 """Seconds before the first symptom from which a change alone may be suspected."""
 SKEW = 5.0
 """Seconds by which clocks may differ: a change is not after a symptom within them."""
+SET_UP = 300.0
+"""Seconds within which what is created belongs to one set-up."""
+TOGETHER = "it was created together with what it touches"
 NOBODY = "no workload is touched by it"
 _NEAR = 120.0
 _SHOWN = 3
@@ -48,7 +51,24 @@ class Touch:
 def touches(scene: Scene) -> list[Touch]:
     """All changes of the view that are not the operator's own, oldest first."""
     found = [_touch(scene, each) for each in scene.view.changes if not each.spec.by.own]
+    made = {each.target: each.at for each in found if is_created(each)}
+    found = [_unless_set_up(each, made) for each in found]
     return sorted(found, key=lambda each: each.at)
+
+
+def is_created(touch: Touch) -> bool:
+    """Whether the object came into being by it."""
+    return touch.change.spec.verb is change_api.Verb.CREATED
+
+
+def _unless_set_up(touch: Touch, made: Mapping[model.Ref, float]) -> Touch:
+    """An object that is created together with all that it touches does no harm to what was."""
+    others = touch.hurts - {touch.target}
+    if not is_created(touch) or not others:
+        return touch
+    if all(abs(made.get(each, math.inf) - touch.at) < SET_UP for each in others):
+        return dataclasses.replace(touch, danger=fields.HARMLESS, reason=TOGETHER)
+    return touch
 
 
 def _touch(scene: Scene, change: Change) -> Touch:
@@ -71,6 +91,8 @@ def _touch(scene: Scene, change: Change) -> Touch:
     return Touch(change, at, most.field.path, most.cause_kind, danger, most.reason, hurts)
 
 
+_NEW = -5.0
+"""Log-odds of an object that is new: nobody depended on it; what is wrong with it is a fault."""
 _CREATED = {
     "NetworkPolicy": fields.DANGEROUS,
     "ResourceQuota": fields.DANGEROUS,
@@ -86,7 +108,7 @@ def _whole(change: Change) -> float:
     """How dangerous it is that an object came or went."""
     if change.spec.verb is change_api.Verb.DELETED:
         return fields.DANGEROUS
-    return _CREATED.get(change.object.kind, fields.UNLIKELY)
+    return _CREATED.get(change.object.kind, _NEW)
 
 
 def closeness(before: float) -> float:
@@ -112,7 +134,7 @@ def matches(touch: Touch, target: model.Ref, paths: tuple[str, ...]) -> bool:
 def field(touch: Touch, paths: tuple[str, ...]) -> str:
     """The changed field that belongs to a fault; the most dangerous one when none does."""
     for path in paths:
-        for each in touch.change.spec.fields:
+        for each in touch.change.spec.fields if path else ():
             if each.path.startswith(path) or path.startswith(each.path):
                 return each.path
     return touch.field

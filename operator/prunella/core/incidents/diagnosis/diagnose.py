@@ -47,7 +47,7 @@ def diagnose(
     found = [
         weigh.weigh(scene, sick, each, past) for each in candidates.gather(scene, incident, sick)
     ]
-    ranked = explain.away(found)
+    ranked = explain.away(scene, found)
     named = ranked[:MOST] if ranked and ranked[0].probability >= ANSWER else []
     named = [each for each in named if each.probability >= NAMED]
     others = [each for each in ranked if each not in named]
@@ -62,28 +62,36 @@ def _ruled_out(
 ) -> list[str]:
     """What was looked at and is not suspected: changes of the last hour, and faults."""
     blamed = {id(each.touch.change) for each in named if each.touch is not None}
-    told = []
+    near = _near(scene, incident)
+    told: list[tuple[bool, float, str]] = []
     weighed = {each.target: each for each in others}
-    for touch in reversed(changes.touches(scene)):
+    for touch in changes.touches(scene):
         if id(touch.change) in blamed or touch.at < incident.onset - changes.LOOK_BACK:
             continue
         why = _why_not(touch, incident, weighed)
         if why:
-            told.append(f"{changes.sentence(touch, incident.onset)}: {why}")
-    told.extend(
+            sentence = f"{changes.sentence(touch, incident.onset)}: {why}"
+            told.append((not touch.hurts & near, abs(incident.onset - touch.at), sentence))
+    faulty = [
         f"{each.target}: {each.fault.fault.sentence}: no symptom depends on it"
         for each in others
         if each.fault is not None
         and each.fault.fault.weight >= faults.LIKELY
         and each.touch is None
         and not any(each.explained)
-    )
-    return told
+    ]
+    return [sentence for _, _, sentence in sorted(told)] + faulty
+
+
+def _near(scene: Scene, incident: values.Incident) -> frozenset[model.Ref]:
+    """What is sick, and what it calls: changes of these are asked for first."""
+    sick = {place for each in incident.members for place in symptoms.places(scene, each.target)}
+    return frozenset(sick | {each for ref in sick for each in scene.calls.get(ref, ())})
 
 
 def _why_not(touch: Touch, incident: values.Incident, weighed: dict[model.Ref, Weighed]) -> str:
     if touch.danger <= fields.HARMLESS:
-        return touch.reason
+        return "" if touch.reason in (changes.TOGETHER, fields.NEW) else touch.reason
     if touch.at > incident.last + changes.SKEW:
         return "it came after the last symptom"
     found = weighed.get(touch.target)

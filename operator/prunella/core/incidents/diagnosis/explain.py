@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prunella.core.incidents.diagnosis.scene import Scene
 from prunella.core.incidents.diagnosis.weigh import Weighed
 
 EXPLAINED = -3.0
@@ -10,7 +11,7 @@ RIVAL = -1.0
 """Of a change alone, when a heavier suspect explains the same symptoms as well."""
 
 
-def away(found: list[Weighed]) -> list[Weighed]:
+def away(scene: Scene, found: list[Weighed]) -> list[Weighed]:
     """Order candidates, most suspicious first; those that others explain lose."""
     rest = sorted(found, key=_key)
     ranked: list[Weighed] = []
@@ -20,7 +21,7 @@ def away(found: list[Weighed]) -> list[Weighed]:
         ranked.append(first)
         if len(ranked) <= 3 and first.odds > 0:
             for each in rest:
-                each.odds += _loss(each, first)
+                each.odds += _loss(scene, each, first)
     return sorted(ranked, key=_key)
 
 
@@ -28,11 +29,16 @@ def _key(each: Weighed) -> tuple[float, object]:
     return (-each.odds, each.target)
 
 
-def _loss(each: Weighed, by: Weighed) -> float:
+def _loss(scene: Scene, each: Weighed, by: Weighed) -> float:
     """What a candidate loses because a heavier one explains it."""
     if each.general:
         hurt = each.candidate.hurts
-        return EXPLAINED if any(ref in by.reach for ref in hurt) else 0.0
+        if any(ref in by.reach for ref in hurt):
+            return EXPLAINED
+        # Errors of a callee are those of its callers where they alone call it, and fail to.
+        callers = frozenset(ref for one in hurt for ref in scene.callers.get(one, ()))
+        alone = each.fault is None and bool(callers) and callers <= by.reach.keys()
+        return EXPLAINED if alone and callers & by.candidate.hurts else 0.0
     if each.fault is None and _no_better(each, by):
         return RIVAL
     return 0.0

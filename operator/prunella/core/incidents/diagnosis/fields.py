@@ -19,6 +19,7 @@ from prunella.core.incidents.diagnosis import read
 
 HARMLESS = -6.0
 """Log-odds of a change that has no effect on what runs."""
+NEW = "nobody can have depended on what is new"
 UNLIKELY = -1.0
 PLAUSIBLE = 0.5
 DANGEROUS = 1.0
@@ -162,6 +163,12 @@ class Effect(NamedTuple):
 def effect(kind: str, field: change_api.FieldChange) -> Effect:
     """Judge one changed field of an object of a kind."""
     row = _row(kind, field.path)
+    if kind == "Node" and _recovers(field):
+        return Effect(field, row.cause_kind, HARMLESS, "the node recovers by it")
+    if kind == "Node" and field.path.startswith("spec.taints") and _is_mark(field.new):
+        return Effect(field, row.cause_kind, HARMLESS, "the control plane marks a state by it")
+    if kind == "Node" and field.old is None and field.path.startswith(("status", "metadata")):
+        return Effect(field, row.cause_kind, HARMLESS, NEW)
     if row.danger <= HARMLESS:
         return Effect(field, row.cause_kind, HARMLESS, "nothing that runs depends on it")
     if row.worse is not None:
@@ -171,6 +178,21 @@ def effect(kind: str, field: change_api.FieldChange) -> Effect:
         if old is None and new is not None and row.worse is _higher:
             return Effect(field, row.cause_kind, UNLIKELY)
     return Effect(field, row.cause_kind, row.danger)
+
+
+def _recovers(field: change_api.FieldChange) -> bool:
+    """Whether a node's condition turns to what it should be, or a cordon or a taint is lifted."""
+    new = plain(field.new)
+    if field.path.startswith("status.conditions"):
+        return new == ("True" if "Ready" in field.path else "False")
+    lifted = field.path.startswith(("spec.unschedulable", "spec.taints"))
+    return lifted and new in ("nothing", "false", "[]")
+
+
+def _is_mark(new: str | None) -> bool:
+    """Whether all taints are those that controllers set by a node's state."""
+    keys = re.findall(r'"key": ?"([^"]+)"', new or "")
+    return bool(keys) and all(key.startswith("node.kubernetes.io/") for key in keys)
 
 
 def _row(kind: str, path: str) -> Row:

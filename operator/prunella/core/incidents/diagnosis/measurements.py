@@ -6,6 +6,7 @@ What a view holds ends now.  An hour into an incident the last hour is not what 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from prunella.core.incidents.diagnosis.scene import Scene
 
 LEAD = 60.0
 """Seconds before the first symptom that are not usual any more: alerts fire late."""
+SHARE = 0.25
+"""Of a short history no more than this share is given up for that."""
 
 
 def before(scene: Scene, onset: float) -> tuple[anomalies.Measurement, ...]:
@@ -31,8 +34,10 @@ def _until(each: anomalies.Measurement, target: model.Ref, onset: float) -> anom
     if len(times) < 2:
         return dataclasses.replace(each, target=target)
     step = float(times[1] - times[0])
+    lead = min(LEAD, SHARE * step * int(np.isfinite(each.usual).sum()))
     # The usual samples end one step before the recent ones.
-    late = int(np.ceil((float(times[0]) - (onset - LEAD)) / step))
-    kept = len(each.usual) - max(0, late)
-    usual = each.usual[:kept] if kept >= anomalies.ENOUGH else each.usual
+    late = math.ceil((float(times[0]) - (onset - lead)) / step)
+    usual = each.usual[: len(each.usual) - max(0, late)]
+    if np.isfinite(usual).sum() < anomalies.ENOUGH:
+        usual = each.usual
     return dataclasses.replace(each, target=target, usual=usual)

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 from prunella.api.incident import CauseKind
 from prunella.core import model
-from prunella.core.incidents.diagnosis import faults, read
+from prunella.core.incidents.diagnosis import faults, placement, read
 from prunella.core.incidents.diagnosis.faults import Fault
 from prunella.core.incidents.diagnosis.scene import Scene
 
+LEASES = "kube-node-lease"
+"""Namespace of the nodes' leases, which kubelets renew each 10 s."""
+SILENT = 25.0
+"""Seconds without a renewal: two are missed. The control plane itself waits for 40 s and more."""
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
@@ -37,6 +41,14 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
             faults.SURE, hurts, read.time(ready.get("lastTransitionTime")), fields=("",),
         )  # fmt: skip
         return
+    silence = _silence(scene, node)
+    if silence is not None:
+        yield Fault(
+            node, "status.conditions[type=Ready]", CauseKind.NODE, "node",
+            f"node {node.name} has not renewed its lease for {silence:.0f} s; {told}",
+            faults.SURE - 0.5, hurts, scene.view.at - silence, fields=("",),
+        )  # fmt: skip
+        return
     for kind in _PRESSURES:
         found = read.condition(raw, kind)
         if found.get("status") == "True":
@@ -49,13 +61,26 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
         yield _cordoned(scene, node)
 
 
+def _silence(scene: Scene, node: model.Ref) -> float | None:
+    """Seconds since a node was last heard of; None when it is heard of, or nothing is known.
+
+    When most nodes are silent it is a clock, or the API server.
+    """
+    ages = {ref.name: _age(scene, raw) for ref, raw in scene.of("Lease", LEASES).items()}
+    silent = [name for name, age in ages.items() if age > SILENT]
+    if node.name not in silent or len(silent) * 2 > len(ages):
+        return None
+    return ages[node.name]
+
+
+def _age(scene: Scene, lease: read.Raw) -> float:
+    renewed = read.time(read.value(lease, "spec", "renewTime"))
+    return 0.0 if renewed is None else scene.view.at - renewed
+
+
 def _cordoned(scene: Scene, node: model.Ref) -> Fault:
     """A cordon alone harms nobody; it does when pods wait for a node."""
-    waiting = frozenset(
-        owner
-        for pod, owner in scene.owners.items()
-        if read.condition(scene.get(pod), "PodScheduled").get("status") == "False"
-    )
+    waiting = placement.waiting(scene, node)
     return Fault(
         node, "spec.unschedulable", CauseKind.NODE, "node",
         f"node {node.name} is cordoned; pods of {len(waiting)} workloads wait for a node",
@@ -68,7 +93,7 @@ def _places(scene: Scene, sick: frozenset[model.Ref]) -> Iterator[Fault]:
     """A zone or rack most of whose nodes are sick, when few are sick elsewhere."""
     members: dict[model.Ref, set[model.Ref]] = {}
     for node in scene.of("Node"):
-        for place in scene.view.places.get(node, ()):
+        for place in _above(scene, node):
             members.setdefault(place, set()).add(node)
     for place, nodes in sorted(members.items()):
         inside, outside = len(nodes & sick), len(sick - nodes)
@@ -80,3 +105,13 @@ def _places(scene: Scene, sick: frozenset[model.Ref]) -> Iterator[Fault]:
             f"{inside} of {len(nodes)} nodes of {place} are not ready, and {outside} elsewhere",
             faults.SURE + 0.5, frozenset(hurts),
         )  # fmt: skip
+
+
+def _above(scene: Scene, node: model.Ref) -> set[model.Ref]:
+    """The rack and the zone that a node stands in."""
+    found: set[model.Ref] = set()
+    edge = {node}
+    while edge:
+        edge = {place for ref in edge for place in scene.view.places.get(ref, ())} - found
+        found |= edge
+    return found

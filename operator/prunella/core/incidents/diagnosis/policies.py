@@ -23,14 +23,16 @@ def find(scene: Scene) -> Iterator[Fault]:
     """Calls that a policy forbids, in each direction."""
     if not scene.of("NetworkPolicy"):
         return
+    ports: dict[model.Ref, tuple[read.Raw, ...]] = {}
     for caller, callees in sorted(scene.calls.items()):
         if caller not in scene.workloads:
             continue
         yield from _dns(scene, caller)
         for callee in sorted(callees & scene.workloads.keys()):
-            ports = _ports(scene, callee)
-            yield from _blocked(scene, caller, callee, ports, _INGRESS)
-            yield from _blocked(scene, caller, callee, ports, _EGRESS)
+            if callee not in ports:
+                ports[callee] = _ports(scene, callee)
+            yield from _blocked(scene, caller, callee, ports[callee], _INGRESS)
+            yield from _blocked(scene, caller, callee, ports[callee], _EGRESS)
 
 
 def _blocked(

@@ -37,20 +37,31 @@ def _address(scene: Scene, address: Address) -> Iterator[Fault]:
     ports = [read.text(each, "port") for each in read.items(service, "spec", "ports")]
     if address.port is None or not ports or str(address.port) in ports:
         return
-    same = [each for each in scene.addresses if each.service == address.service]
-    agree = sum(str(each.port) in ports for each in same)
-    theirs = _side(address)
-    yield Fault(
-        address.source if agree or len(same) == 1 else address.service,
-        address.field if agree or len(same) == 1 else "spec.ports",
-        CauseKind.CONFIGURATION if agree or len(same) == 1 else CauseKind.NETWORKING,
-        "reference",
+    told = (
         f"{address.variable}={address.text} of {address.workload}: Service "
-        f"{address.service.name} has port {', '.join(ports)} and no {address.port}",
-        faults.SURE,
-        frozenset({address.workload}),
-        sides=(theirs, Side(address.service, ("spec.ports",), CauseKind.NETWORKING)),
+        f"{address.service.name} has port {', '.join(ports)} and no {address.port}"
     )
+    side = Side(address.service, ("spec.ports",), CauseKind.NETWORKING)
+    sides = (side, _side(address)) if _moved(scene, address, ports) else (_side(address), side)
+    first = sides[0]
+    yield Fault(
+        first.target, first.fields[0], first.cause_kind, "reference", told, faults.SURE,
+        frozenset({address.workload}), sides=sides[1:],
+    )  # fmt: skip
+
+
+def _moved(scene: Scene, address: Address, ports: list[str]) -> bool:
+    """Whether the Service has another port than all expect: its callers, or its own pods."""
+    same = [each for each in scene.addresses if each.service == address.service]
+    if any(str(each.port) in ports for each in same):
+        return False
+    declared = {
+        read.text(port, "containerPort")
+        for workload in scene.behind.get(address.service, ())
+        for container in scene.containers(workload)
+        for port in read.items(container, "ports")
+    }
+    return len(same) > 1 or str(address.port) in declared
 
 
 def _surely_missing(scene: Scene, address: Address) -> bool:

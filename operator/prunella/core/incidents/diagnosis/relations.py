@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from prunella.api import change as change_api
 from prunella.core import model
 from prunella.core.changes.values import Change
-from prunella.core.incidents.diagnosis import pods, read, scaling
+from prunella.core.incidents.diagnosis import placement, pods, read, scaling
 from prunella.core.incidents.diagnosis.scene import WORKLOADS, Scene
 
 Refs = frozenset[model.Ref]
@@ -17,12 +17,29 @@ NONE: Refs = frozenset()
 def touched(scene: Scene, change: Change) -> Refs:
     """The workloads and nodes that a change touches directly."""
     ref = change.object
+    if ref.kind == "Node":
+        return _by_node(scene, change)
     found = related(scene, ref)
-    if ref in scene.workloads and _crowds(change):
-        found |= _neighbours(scene, ref)
+    if ref in scene.workloads:
+        found |= _crowded_out(scene, change)
     if not found and ref.kind == "NetworkPolicy" and change.spec.verb is change_api.Verb.DELETED:
         return _all_of(scene, ref.namespace)
     return found
+
+
+def _by_node(scene: Scene, change: Change) -> Refs:
+    """What a change of a node touches: who waits for a node, or whose pods are there.
+
+    A cordon and most taints leave pods alone that run already.
+    """
+    node = change.object
+    whole = change.spec.verb is not change_api.Verb.MODIFIED
+    texts = [f"{each.path} {each.new or ''}" for each in change.spec.fields]
+    if any(each.startswith("metadata.labels") for each in texts):
+        return scene.waiting  # who wanted the node by the label that it lost wants it no more
+    if whole or any("status" in each or "NoExecute" in each for each in texts):
+        return _on_node(scene, node) | placement.waiting(scene, node)
+    return placement.waiting(scene, node)
 
 
 def related(scene: Scene, ref: model.Ref) -> Refs:
@@ -38,13 +55,23 @@ def is_known(ref: model.Ref) -> bool:
     return ref.kind in _RULES
 
 
-def _crowds(change: Change) -> bool:
-    """Whether a change may take room from others on its nodes: new pods, fewer limits."""
-    if change.spec.verb is change_api.Verb.CREATED:
-        return True
-    return any(
-        ".resources" in each.path or "priorityClass" in each.path for each in change.spec.fields
+def _crowded_out(scene: Scene, change: Change) -> Refs:
+    """Whom a workload takes room from: pods that no node takes, or those on its nodes.
+
+    The first by new pods, larger requests or a higher priority; the second by having no limit.
+    """
+    paths = [each.path for each in change.spec.fields]
+    unlimited = any(
+        ".resources.limits" in each.path and each.new is None for each in change.spec.fields
     )
+    if unlimited:
+        return _neighbours(scene, change.object)
+    asks = (".requests", "priorityClass", "spec.replicas")
+    if change.spec.verb is change_api.Verb.CREATED or any(
+        word in path for word in asks for path in paths
+    ):
+        return scene.waiting
+    return NONE
 
 
 def _neighbours(scene: Scene, workload: model.Ref) -> Refs:

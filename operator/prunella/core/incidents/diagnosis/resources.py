@@ -95,8 +95,9 @@ def _preempted(scene: Scene) -> Iterator[Fault]:
             eater, "spec.template.spec.priorityClassName", CauseKind.SCHEDULING, "pod",
             f"pods of {eater} (priority class {name or 'none'}) have preempted pods of {victim}: "
             f"{event.message[:160]}",
-            faults.SURE - 0.5, frozenset({victim}), event.first,
+            faults.LIKELY, frozenset({victim}), event.first,
             (Side(model.Ref("PriorityClass", "", name), ("value", ""), CauseKind.SCHEDULING),),
+            general=True,
             fields=("spec.template.spec.priorityClassName", "spec.replicas", faults.CONTAINERS),
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from prunella.core.incidents.diagnosis import addresses, read, values
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout", "Job", "CronJob")
 Refs = Mapping[model.Ref, frozenset[model.Ref]]
+NOBODY: frozenset[model.Ref] = frozenset()
 
 
 class Scene:
@@ -19,7 +20,7 @@ class Scene:
     def __init__(self, view: values.View) -> None:
         self.view = view
         self._by_kind: dict[str, dict[model.Ref, read.Raw]] = defaultdict(dict)
-        for ref, manifest in view.objects.items():
+        for ref, manifest in sorted(view.objects.items(), key=lambda each: each[0]):
             self._by_kind[ref.kind][ref] = manifest
         self.workloads: dict[model.Ref, read.Raw] = {}
         for kind in WORKLOADS:
@@ -86,6 +87,15 @@ class Scene:
                 found[owner].add(model.Ref("Node", "", name))
         return {owner: frozenset(nodes) for owner, nodes in found.items()}
 
+    @functools.cached_property
+    def waiting(self) -> frozenset[model.Ref]:
+        """The workloads with pods that no node takes."""
+        return frozenset(
+            owner
+            for pod, owner in self.owners.items()
+            if read.condition(self.get(pod), "PodScheduled").get("status") == "False"
+        )
+
     def on_node(self, node: model.Ref) -> frozenset[model.Ref]:
         """The workloads with pods on a node."""
         return frozenset(each for each, nodes in self.nodes_of.items() if node in nodes)
@@ -123,17 +133,31 @@ class Scene:
     def _services(self) -> Iterator[tuple[model.Ref, read.Raw]]:
         yield from self._by_kind["Service"].items()
 
+    @functools.cached_property
+    def _labelled(self) -> Mapping[tuple[str, str, str], frozenset[model.Ref]]:
+        """The workloads with a label, on their template or a pod, by namespace, key and value."""
+        found: dict[tuple[str, str, str], set[model.Ref]] = defaultdict(set)
+        for workload, labels in self._all_labels():
+            for key, each in labels.items():
+                found[workload.namespace, key, each].add(workload)
+        return {key: frozenset(some) for key, some in found.items()}
+
+    def _all_labels(self) -> Iterator[tuple[model.Ref, Mapping[str, str]]]:
+        for workload in self.workloads:
+            yield workload, self.labels(workload)
+        for pod, owner in self.owners.items():
+            yield owner, read.labels(self.get(pod), "metadata", "labels")
+
     def _chosen(self, service: model.Ref, raw: read.Raw) -> Iterator[model.Ref]:
         selector = read.labels(raw, "spec", "selector")
         if not selector:
             return
-        for workload in self.workloads:
-            if workload.namespace == service.namespace and _covers(selector, self.labels(workload)):
+        keys = [(service.namespace, key, each) for key, each in selector.items()]
+        for workload in frozenset.intersection(*(self._labelled.get(key, NOBODY) for key in keys)):
+            pods = (self.get(pod) for pod in self.pods.get(workload, ()))
+            labels = (read.labels(pod, "metadata", "labels") for pod in pods)
+            if any(_covers(selector, each) for each in (self.labels(workload), *labels)):
                 yield workload
-        for pod, owner in self.owners.items():
-            found = read.labels(self.get(pod), "metadata", "labels")
-            if pod.namespace == service.namespace and _covers(selector, found):
-                yield owner
 
     def _meant(self, service: model.Ref) -> frozenset[model.Ref]:
         return frozenset(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from prunella.api.incident import CauseKind
 from prunella.core import model
-from prunella.core.incidents.diagnosis import faults, read
+from prunella.core.incidents.diagnosis import faults, placement, read
 from prunella.core.incidents.diagnosis.faults import Fault, Side
 from prunella.core.incidents.diagnosis.scene import Scene
 
@@ -30,13 +30,16 @@ REASONS = (
     Reason("pod affinity rules", ("affinity.podAffinity", "affinity"), ()),
     Reason("topology spread", ("topologySpreadConstraints",), ()),
     Reason("volume node affinity", ("volumes",), (), CauseKind.STORAGE),
-    Reason("node affinity/selector", ("nodeSelector", "affinity"), ("metadata.labels",)),
+    Reason("node affinity/selector", ("nodeSelector", "affinity"), ()),
     Reason("untolerated taint", ("tolerations",), ("spec.taints", "spec.unschedulable")),
     Reason("unschedulable", (), ("spec.unschedulable",), CauseKind.NODE),
     Reason("Insufficient", ("containers",), ("status.allocatable",), CauseKind.RESOURCES),
     Reason("Too many pods", (), (), CauseKind.SCHEDULING),
     Reason("free ports", ("containers", "hostNetwork"), ()),
 )
+
+_MET = ("node affinity/selector", "untolerated taint")
+"""Reasons that only say of some nodes that they are not meant, where others are."""
 
 
 def find(scene: Scene) -> Iterator[Fault]:
@@ -65,8 +68,12 @@ def _unplaced(
     if not reasons:
         return
     by_pod = _by_pod(scene, workload, reasons)
-    sides = tuple(_node_sides(scene, reasons))
-    cordoned = [each for each in sorted(scene.of("Node")) if _cordoned(scene, each)]
+    spec = read.mapping(scene.template(workload), "spec")
+    meant = [
+        each for each, raw in sorted(scene.of("Node").items()) if placement.is_meant(spec, raw)
+    ]
+    sides = (*_node_sides(meant, reasons), *_label_sides(scene, spec, meant))
+    cordoned = [each for each in meant if _cordoned(scene, each)]
     hurts = frozenset({workload})
     own = tuple(f"{_SPEC}.{path}" for each in reasons for path in each.fields)
     if not by_pod and cordoned:
@@ -75,12 +82,13 @@ def _unplaced(
             since, (*sides, Side(workload, own, CauseKind.SCHEDULING)),
         )  # fmt: skip
         return
-    field = by_pod[0] if by_pod else (reasons[0].fields or ("containers",))[0]
+    met = [each for each in reasons if each.words not in _MET] or reasons
+    field = by_pod[0] if by_pod else (met[0].fields or ("containers",))[0]
     kind = CauseKind.RESOURCES if field.startswith("containers") else CauseKind.SCHEDULING
     yield Fault(
         workload, f"{_SPEC}.{field}", kind, "pod", told,
         faults.SURE - 0.5 if by_pod else faults.POSSIBLE + 0.5, hurts, since, sides,
-        fields=(*own, f"{_SPEC}.{field}", "spec.replicas"),
+        general=not by_pod, fields=(*own, f"{_SPEC}.{field}", "spec.replicas"),
     )  # fmt: skip
 
 
@@ -104,17 +112,12 @@ def _by_pod(scene: Scene, workload: model.Ref, reasons: list[Reason]) -> tuple[s
     spec = read.mapping(scene.template(workload), "spec")
     nodes = scene.of("Node")
     found = []
-    selector = read.labels(spec, "nodeSelector")
-    labelled = [
-        each
-        for each in nodes.values()
-        if selector.items() <= read.labels(each, "metadata", "labels").items()
-    ]
-    if nodes and selector and not labelled:
+    selected = [each for each in nodes.values() if placement.is_selected(spec, each)]
+    if nodes and not selected:
         found.append("nodeSelector")
-    if nodes and not any(_affine(spec, each) for each in nodes.values()):
+    if nodes and not any(placement.is_affine(spec, each) for each in nodes.values()):
         found.append("affinity.nodeAffinity")
-    too_large = _too_large(spec, nodes)
+    too_large = _too_large(spec, [each for each in selected if placement.is_affine(spec, each)])
     if too_large:
         found.append(too_large)
     words = {each.words for each in reasons}
@@ -124,29 +127,14 @@ def _by_pod(scene: Scene, workload: model.Ref, reasons: list[Reason]) -> tuple[s
     return tuple(found)
 
 
-def _affine(spec: read.Raw, node: read.Raw) -> bool:
-    """Whether a node meets the required node affinity; terms are alternatives."""
-    rule = read.mapping(
-        spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"
-    )
-    terms = read.items(rule, "nodeSelectorTerms")
-    labels = read.labels(node, "metadata", "labels")
-    named = {"metadata.name": read.text(node, "metadata", "name")}
-    return not terms or any(
-        read.selects({"matchExpressions": each.get("matchExpressions", [])}, labels)
-        and read.selects({"matchExpressions": each.get("matchFields", [])}, named)
-        for each in terms
-    )
-
-
-def _too_large(spec: read.Raw, nodes: Mapping[model.Ref, read.Raw]) -> str:
+def _too_large(spec: read.Raw, nodes: Collection[read.Raw]) -> str:
     """The path of a request that is larger than any node; empty when there is none."""
     for container in read.items(spec, "containers"):
         for resource, amount in read.mapping(container, "resources", "requests").items():
             wanted = read.quantity(amount)
             have = [
                 read.quantity(read.value(each, "status", "allocatable", resource)) or 0.0
-                for each in nodes.values()
+                for each in nodes
             ]
             if wanted is not None and have and wanted > max(have):
                 return (
@@ -155,12 +143,22 @@ def _too_large(spec: read.Raw, nodes: Mapping[model.Ref, read.Raw]) -> str:
     return ""
 
 
-def _node_sides(scene: Scene, reasons: list[Reason]) -> Iterator[Side]:
-    """Nodes, each of which may have been changed so that it does not take the pod."""
+def _node_sides(meant: Collection[model.Ref], reasons: list[Reason]) -> Iterator[Side]:
+    """The nodes that the pod wants, any of which may have been changed so that it is not taken."""
     fields = tuple(path for each in reasons for path in each.node_fields)
-    if fields:
-        for node in sorted(scene.of("Node")):
-            yield Side(node, fields, CauseKind.NODE)
+    for node in meant if fields else ():
+        yield Side(node, fields, CauseKind.NODE)
+
+
+def _label_sides(scene: Scene, spec: read.Raw, meant: Collection[model.Ref]) -> Iterator[Side]:
+    """The other nodes, which may have lost a label that the pod wants."""
+    keys = list(read.labels(spec, "nodeSelector"))
+    rule = placement.required(spec)
+    for term in read.items(rule, "nodeSelectorTerms"):
+        keys += [read.text(each, "key") for each in read.items(term, "matchExpressions")]
+    fields = tuple(faults.child("metadata.labels", key) for key in keys)
+    for node in sorted(scene.of("Node").keys() - set(meant)) if fields else ():
+        yield Side(node, fields, CauseKind.NODE)
 
 
 def _cordoned(scene: Scene, node: model.Ref) -> bool:

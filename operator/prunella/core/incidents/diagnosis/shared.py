@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prunella.api.incident import CauseKind
+from prunella.core import model
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis import faults
 from prunella.core.incidents.diagnosis.faults import Fault
@@ -25,11 +26,7 @@ def find(scene: Scene, incident: values.Incident) -> Iterator[Fault]:
     for each in incident.suspects:
         if each.score < LIKELY or each.target.kind in (*WORKLOADS, "Service", "Pod"):
             continue
-        standing = frozenset(
-            above
-            for above, below in scene.view.places.items()
-            if each.target in below or any(each.target in _below(scene, one) for one in below)
-        )
+        standing = _standing(scene, each.target)
         yield Fault(
             each.target, "", CauseKind.NODE, "topology",
             "; ".join(one.sentence for one in each.evidence)
@@ -38,5 +35,11 @@ def find(scene: Scene, incident: values.Incident) -> Iterator[Fault]:
         )  # fmt: skip
 
 
-def _below(scene: Scene, ref: object) -> tuple[object, ...]:
-    return tuple(each for key, some in scene.view.places.items() if key == ref for each in some)
+def _standing(scene: Scene, place: model.Ref) -> frozenset[model.Ref]:
+    """All that stands on a place, over nodes and racks."""
+    found: set[model.Ref] = set()
+    edge = {place}
+    while edge:
+        edge = {ref for ref, some in scene.view.places.items() if edge & set(some)} - found
+        found |= edge
+    return frozenset(found)

@@ -16,10 +16,14 @@ HOPS = 5
 """How far up the callers a fault is followed."""
 PASSED = 0.8
 """How much of a fault's explanation is left with each call up."""
+CALLED = 0.3
+"""How well a fault explains trouble of those that the faulty object calls: load, refused logins."""
 PLACE = 0.9
 """How surely a workload with pods on a sick node is sick."""
-MOST = 12
+MOST = 50
 """Sick objects whose dependencies are searched for the deepest abnormal one."""
+WHOLE = model.Ref("Incident", "", "")
+"""Who calls all that is sick: what is below it is what the incident may be about."""
 
 Reach = Mapping[model.Ref, float]
 Measurements = tuple[anomalies.Measurement, ...]
@@ -97,13 +101,14 @@ def _judge(measured: Measurements) -> dict[model.Ref, anomalies.Anomaly]:
 def _ranked(
     scene: Scene, measured: Measurements, sick: list[model.Ref]
 ) -> dict[model.Ref, values.Suspect]:
+    """By shares of the harm below all that is sick, of errors or of latency, which is larger."""
+    calls = {**scene.calls, WHOLE: frozenset(sick)}
     found: dict[model.Ref, values.Suspect] = {}
-    for symptom in sick:
-        for quantity in (anomalies.Quantity.ERRORS, anomalies.Quantity.LATENCY):
-            for each in suspects.rank(measured, scene.calls, symptom, quantity):
-                known = found.get(each.target)
-                if known is None or each.score > known.score:
-                    found[each.target] = each
+    for quantity in (anomalies.Quantity.ERRORS, anomalies.Quantity.LATENCY):
+        for each in suspects.rank(measured, calls, WHOLE, quantity):
+            known = found.get(each.target)
+            if known is None or each.score > known.score:
+                found[each.target] = each
     return found
 
 
@@ -114,11 +119,12 @@ def reach(scene: Scene, hurts: frozenset[model.Ref]) -> Reach:
         for each in scene.on_node(node):
             found.setdefault(each, PLACE)
     edge, strength = set(found), 1.0
+    called = {each for caller in hurts for each in scene.calls.get(caller, ())}
     for _ in range(HOPS):
         strength *= PASSED
         edge = {each for callee in edge for each in scene.callers.get(callee, ())} - found.keys()
         found.update(dict.fromkeys(edge, strength))
-    return found
+    return {**dict.fromkeys(called, CALLED), **found}
 
 
 def explained(symptom: Symptom, target: model.Ref, reached: Reach) -> float:

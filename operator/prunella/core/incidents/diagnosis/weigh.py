@@ -16,8 +16,10 @@ from prunella.core.incidents.diagnosis.scene import Scene
 
 PRIOR = -3.0
 """Any one object, before anything is known of it."""
-EXPLAINS = 2.0
+EXPLAINS = 3.0
 """It explains all symptoms."""
+BEST = 0.4
+"""How much of that the one counts that it explains best: there may be other causes beside it."""
 DIRECT = 0.5
 """It explains one at the object itself, and not over callers."""
 EXPLAINS_NONE = -5.0
@@ -108,8 +110,7 @@ def _explains(shares: tuple[float, ...]) -> float:
         return 0.0
     if max(shares) == 0:
         return EXPLAINS_NONE
-    # The best explained counts as much as all: an incident may have more than one cause.
-    share = (sum(shares) / len(shares) + max(shares)) / 2
+    share = BEST * max(shares) + (1 - BEST) * sum(shares) / len(shares)
     return EXPLAINS * share + (DIRECT if max(shares) == 1.0 else 0.0)
 
 
@@ -143,8 +144,11 @@ def _add_change(found: Weighed, sick: symptoms.Sick) -> None:
         odds = changes.closeness(onset - touch.at) + extra
         if odds > best:
             best, found.touch, found.onset = odds, touch, onset
+    best += OWN if found.own else HEALTHY if found.healthy else 0.0
+    if best < 0 and (found.candidate.blamed or found.candidate.ranked is not None):
+        found.touch = None  # what else speaks against it does not need a change
     if found.touch is not None:
-        found.odds += best + (OWN if found.own else HEALTHY if found.healthy else 0.0)
+        found.odds += best
 
 
 def _touches(candidate: Candidate) -> list[tuple[Touch, float]]:

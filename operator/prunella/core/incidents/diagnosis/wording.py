@@ -41,13 +41,15 @@ def confidence(found: Weighed) -> Confidence:
 def _field(found: Weighed) -> str:
     """The changed field where a change is suspected, else the field that is wrong."""
     blamed, touch = found.fault, found.touch
-    if touch is not None and blamed is not None and blamed.touch is not None:
-        return changes.field(blamed.touch, blamed.side.fields)
-    if touch is not None and (blamed is None or blamed.fault.general):
+    if touch is not None and (blamed is None or (blamed.fault.general and blamed.touch is None)):
         return touch.field
     if blamed is None:
         return ""
-    return blamed.fault.field if blamed.side.target == blamed.fault.target else _first(blamed.side)
+    own = blamed.side.target == blamed.fault.target
+    if touch is not None and blamed.touch is not None:
+        paths = (blamed.fault.field, *blamed.side.fields) if own else blamed.side.fields
+        return changes.field(blamed.touch, paths) or (blamed.fault.field if own else "")
+    return blamed.fault.field if own else _first(blamed.side)
 
 
 def _first(side: faults.Side) -> str:
@@ -56,11 +58,16 @@ def _first(side: faults.Side) -> str:
 
 def _cause_kind(found: Weighed) -> CauseKind:
     blamed, touch = found.fault, found.touch
-    if blamed is not None and not (blamed.fault.general and touch is not None):
+    if blamed is not None and (_made(found) or touch is None or not blamed.fault.general):
         return blamed.side.cause_kind
     if touch is not None:
         return touch.cause_kind
     return CauseKind.SATURATION if found.candidate.ranked is not None else CauseKind.UNKNOWN
+
+
+def _made(found: Weighed) -> bool:
+    """Whether the change that is suspected made the fault."""
+    return found.fault is not None and found.fault.touch is found.touch is not None
 
 
 def _summary(found: Weighed) -> str:
@@ -68,7 +75,7 @@ def _summary(found: Weighed) -> str:
     parts = []
     if touch is not None:
         parts.append(changes.sentence(touch, found.onset, _field(found)))
-    if blamed is not None and (touch is None or not blamed.fault.general):
+    if blamed is not None and (_made(found) or touch is None or not blamed.fault.general):
         told = blamed.fault.sentence
         parts.append(told if touch is not None else f"{_title(blamed.fault.target)}: {told}")
     if not parts and found.candidate.ranked is not None:

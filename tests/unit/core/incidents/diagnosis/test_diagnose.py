@@ -192,7 +192,7 @@ def _node(shop: World) -> None:
         pytest.param(_address_port, ["front"], "Deployment/front",
                      f"{APP}.env[name=CART_ADDR].value", "Configuration",
                      id="an address with a port that the Service lacks"),
-        pytest.param(_policy, ["front"], "NetworkPolicy/deny", "", "Networking",
+        pytest.param(_policy, ["front"], "NetworkPolicy/deny", "spec.ingress", "Networking",
                      id="a policy that blocks the caller"),
         pytest.param(_quota, ["cart"], "ResourceQuota/compute", "spec.hard.cpu", "Quota",
                      id="a quota used up"),

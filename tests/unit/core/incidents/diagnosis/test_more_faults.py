@@ -190,6 +190,16 @@ def _pressure(shop: World) -> None:
     ]
 
 
+def _lease(shop: World, name: str, age: float) -> None:
+    shop.add({"kind": "Lease", "metadata": {"name": name, "namespace": "kube-node-lease"},
+              "spec": {"renewTime": world.iso(world.NOW - age)}})  # fmt: skip
+
+
+def _silent(shop: World) -> None:
+    for name, age in (("node-1", 30), ("node-2", 5), ("node-3", 5)):
+        _lease(shop, name, age)
+
+
 def _flag(shop: World) -> None:
     shop.container("store")["envFrom"] = [{"configMapRef": {"name": "flags"}}]
     shop.add({"kind": "ConfigMap", "metadata": {"name": "flags", "namespace": "shop"}, "data": {}})
@@ -230,6 +240,7 @@ def _scaled_down(shop: World) -> None:
         pytest.param(_service_port, "front", "Service/cart", id="a Service on another port"),
         pytest.param(_deleted_workload, "front", "Deployment/cart", id="a deleted workload"),
         pytest.param(_pressure, "cart", "Node/node-1", id="a node short of memory"),
+        pytest.param(_silent, "cart", "Node/node-1", id="a node that has fallen silent"),
         pytest.param(_flag, "cart", "ConfigMap/flags", id="a flag that its reader's callers feel"),
         pytest.param(_release, "cart", "Deployment/cart", id="a release before errors"),
         pytest.param(_scaled_down, "cart", "Deployment/cart", id="scaled down"),
