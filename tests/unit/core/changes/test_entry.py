@@ -35,8 +35,8 @@ def test_a_release_is_told_whole() -> None:
     assert found is not None
     spec = found.spec
     assert spec.summary == (
-        "Deployment checkout: containers[app].image registry.example/shop/checkout:1.4.2 -> "
-        "registry.example/shop/checkout:1.5.0, by kubectl-set"
+        "Deployment checkout: containers[app].image checkout:1.4.2 -> checkout:1.5.0, "
+        "by kubectl-set"
     )
     assert (change_api.Verb.MODIFIED, change_api.Class.CHANGE) == (spec.verb, spec.class_)
     assert datetime.datetime(2026, 3, 1, 11, 59, 58, tzinfo=datetime.UTC) == spec.at
