@@ -232,10 +232,11 @@ def live(
     own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
     recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
     journal = recording.journal if settings.journal.enabled else None
-    scene: scenes.Scene = scenes.ListedScene(api, own_cluster)
+    listed = scenes.ListedScene(api, own_cluster)
+    scene: scenes.Scene = listed
     if journal is not None:
         journalled = {each.name for each in journal_options(settings).kinds}
-        scene = scenes.JournalScene(journal, journalled, scene)
+        scene = scenes.JournalScene(journal, journalled, listed)
     intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene, journal)
     topology = topologies.KnownTopology(
         scene,
