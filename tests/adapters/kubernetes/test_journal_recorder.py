@@ -110,6 +110,25 @@ async def test_a_change_is_written_and_then_kept(
     assert {"data": {"colour": "red"}} == kept.content
 
 
+async def test_what_was_created_is_kept_at_once(
+    server_rules: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """After a crash nothing else would tell what a new object was like."""
+    found = made(api)
+    await found.begin()
+    other = objects.config_map(colour="blue")
+    other["metadata"] |= {"name": "other", "uid": "u-3", "resourceVersion": "11"}
+    found.apply(CONFIG, {"type": "ADDED", "object": other})
+    await found.write()
+    kept = [
+        seen.name
+        for request in server_rules.requests
+        if request.path.endswith("journalsnapshots") and request.method == "POST"
+        for seen in snapshots.unpack(request.body["spec"]["sights"])
+    ]
+    assert {"flags", "other"} == set(kept)
+
+
 async def test_a_known_name_is_no_error(
     server_rules: fake_server.FakeServer, api: client.KubeApi
 ) -> None:

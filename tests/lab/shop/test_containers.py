@@ -98,6 +98,22 @@ WAITING = [
         "Error",
         id="a release that crashes",
     ),
+    pytest.param(
+        _container(
+            "core",
+            "cart",
+            startupProbe={"grpc": {"port": 9999}, "periodSeconds": 1, "failureThreshold": 2},
+        ),
+        "CrashLoopBackOff",
+        "Error",
+        id="a startup probe that can't succeed",
+    ),
+    pytest.param(
+        _container("core", "cart", lifecycle={"postStart": {"exec": {"command": ["warm-up"]}}}),
+        "CrashLoopBackOff",
+        "Error",
+        id="a hook that does not exist",
+    ),
     pytest.param(_no_memory, "CrashLoopBackOff", "OOMKilled", id="a memory limit below need"),
     pytest.param(
         _container(
@@ -224,6 +240,27 @@ def test_a_volume_of_a_missing_config_map_is_not_mounted(shop: Shop) -> None:
     found = shop.container_of("core", "currency")
     assert found["state"]["waiting"]["reason"] == "ContainerCreating"
     assert any(reason == "FailedMount" and "no-rates" in text for _, reason, text in shop.notes)
+
+
+def test_a_mount_elsewhere_is_a_file_that_is_missing(shop: Shop) -> None:
+    """The program says which before it exits."""
+    shop.change_container(
+        "data", "flagd", volumeMounts=[{"name": "flags", "mountPath": "/etc/flags"}]
+    )
+    shop.run(10)
+
+    last = shop.container_of("data", "flagd")["lastState"]["terminated"]
+    assert "/etc/flagd/flags.json: no such file" in last["message"]
+
+
+def test_a_readiness_gate_that_nobody_opens(shop: Shop) -> None:
+    """All containers are ready, the pod is not."""
+    shop.change_pod("core", "quote", readinessGates=[{"conditionType": "example.com/warm"}])
+    shop.run(10)
+    conditions = shop.pods("core", "quote")[0]["status"]["conditions"]
+    states = {each["type"]: each["status"] for each in conditions}
+
+    assert (states["ContainersReady"], states["Ready"]) == ("True", "False")
 
 
 def test_a_node_short_of_memory_evicts_who_takes_too_much(shop: Shop) -> None:

@@ -139,6 +139,16 @@ def test_what_view_may_not_read_has_no_values() -> None:
     assert "list" not in found.spec.model_dump_json()
 
 
+def test_a_path_names_nobody_where_values_are_not_kept() -> None:
+    """Whom a RoleBinding binds is not told by a merge key, nor by its hash."""
+    binding = {"metadata": objects.metadata("b"), "subjects": [{"kind": "User", "name": "alice"}]}
+    new = objects.later({**binding, "subjects": [{"kind": "User", "name": "bob"}]})
+    found = objects.change(binding, new, "RoleBinding")
+    assert found is not None
+    assert ["subjects[0].name"] == [field.path for field in found.spec.fields]
+    assert "sha256" not in found.spec.model_dump_json()
+
+
 def test_values_of_a_kind_can_be_asked_for() -> None:
     """Who says that readers of Changes may read Roles gets their values."""
     rules = dataclasses.replace(objects.RULES, values_of=frozenset({"Role"}))

@@ -14,6 +14,7 @@ from prunella import ports
 from prunella.adapters.kubernetes import client
 from prunella.adapters.kubernetes import kinds as paths
 from prunella.adapters.kubernetes.journal import changes, sights, snapshots
+from prunella.api import change as change_api
 from prunella.core.changes import entry, kinds, retention
 
 TICK_SECONDS: Final = 0.25
@@ -109,8 +110,13 @@ class Recorder:
             await self._list(kind)
 
     async def write(self) -> None:
-        """Write the Changes that wait. Raises ClusterError when the API server does not answer."""
+        """Write the Changes that wait. Raises ClusterError when the API server does not answer.
+
+        What was created is kept at once: after a crash nothing else would tell what it was like.
+        """
+        created = False
         while batch := self._sights.take(_BATCH):
+            created |= any(each.change.spec.verb is change_api.Verb.CREATED for each in batch)
             slots = asyncio.Semaphore(_AT_ONCE)
             left = await asyncio.gather(*(self._write(each, slots) for each in batch))
             errors = [error for error in left if error is not None]
@@ -118,6 +124,8 @@ class Recorder:
                 again = zip(batch, left, strict=True)
                 self._sights.again([each for each, error in again if error is not None])
                 raise errors[0]
+        if created:
+            await self.keep()
 
     async def _write(
         self, waiting: sights.Waiting, slots: asyncio.Semaphore
