@@ -7,16 +7,20 @@ nothing that acts on an event. What is done follows from the stores, by the engi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import kopf
 
 from prunella import ports
 from prunella.adapters.kubernetes import kinds
+from prunella.core.changes import kinds as journalled
 
+Registry = kopf.OperatorRegistry
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 """Called in Kopf's thread with the kind and the raw watch event."""
+OnJournal = Callable[[journalled.Kind, Mapping[str, Any]], None]
+"""Called in Kopf's thread with the journalled kind and the raw watch event."""
 Login = Callable[[], kopf.ConnectionInfo]
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,27 @@ def _watch(handlers: kopf.OperatorRegistry, kind: kinds.Kind, on_event: OnEvent)
     )
     async def store(event: kopf.RawEvent, **_: Any) -> None:
         on_event(kind.name, event)
+
+
+def watch_changes(
+    handlers: kopf.OperatorRegistry, watched: Iterable[journalled.Kind], on_event: OnJournal
+) -> None:
+    """Add the journalled kinds to a registry, before Kopf is started.
+
+    Only kinds that are installed and may be read: Kopf ends at the first list that is refused.
+    """
+    for kind in watched:
+        _watch_changes(handlers, kind, on_event)
+
+
+def _watch_changes(
+    handlers: kopf.OperatorRegistry, kind: journalled.Kind, on_event: OnJournal
+) -> None:
+    @kopf.on.event(
+        kind.group, kind.version, kind.plural, registry=handlers, id=f"journal-{kind.plural}"
+    )
+    async def journal(event: kopf.RawEvent, **_: Any) -> None:
+        on_event(kind, event)
 
 
 def settings() -> kopf.OperatorSettings:

@@ -226,11 +226,36 @@ class Source(Protocol):
     name: str
     """Who tells, as it is shown to people."""
 
+    @property
+    def primed(self) -> bool:
+        """Whether the alerts that were active before the start have been read, or can't be.
+
+        Until then `drain` gives nothing: an outage is not opened by what happens to come first.
+        """
+
     async def drain(self) -> Sequence[incident_values.Alert]:
         """What has come since the last call, in order of arrival; never raises.
 
         What could not be read is counted in the operator's metrics.
         """
+
+
+class Findings(Protocol):
+    """Who is told what the passes over policies have found."""
+
+    def found(
+        self,
+        policy: objects.Key,
+        findings: Sequence[model.Finding],
+        since: Mapping[tuple[str, model.Ref], datetime.datetime],
+    ) -> None:
+        """The findings of one pass.
+
+        ``since``: the onset of each signal and target that has been Unhealthy for long enough.
+        """
+
+    def forget(self, policy: objects.Key) -> None:
+        """The policy is gone, or can't be evaluated."""
 
 
 class Journal(Protocol):
@@ -244,8 +269,29 @@ class Journal(Protocol):
     def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
         """The watched objects of namespaces and the nodes, as last seen; costs no request."""
 
+    async def record(self, change: change_values.Change) -> bool:
+        """Write a Change once; False when it is there already.
+
+        Raises OutcomeUnknown, ClusterError: either may be tried again, the name is the lock.
+        """
+
+    async def whole(self, change: change_values.Change) -> change_values.Change | None:
+        """A Change with the object before it, which `changes` leaves out; None when it is gone.
+
+        Raises ClusterError.
+        """
+
     async def refer(self, change: change_values.Change, incidents: Sequence[str]) -> None:
-        """Write which open incidents refer to a change. Raises Conflict, ClusterError."""
+        """Write which open incidents refer to a change; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
+
+    async def delete(self, change: change_values.Change) -> None:
+        """Delete an old one, under its UID; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
+        """
 
 
 class Surroundings(Protocol):

@@ -48,10 +48,12 @@ async def run(
         health, live.telemetry, settings.http_host, settings.http_port
     )
     try:
+        await live.intake.start()
         return await _operate(live, health, changed, stopping, settings.relist_seconds)
     finally:
         beating.cancel()
         await server.cleanup()
+        await live.intake.stop()
         live.metrics.close()
         live.alerts.close()
         live.api.close()
@@ -68,26 +70,38 @@ async def _operate(
         await live.relist()
         health.listed = health.monotonic()
 
-    if not await _first_list(relist, stopping):
+    if not await _until_answered(relist, stopping):
+        return 0
+    if not await _until_answered(live.begin_journal, stopping):
         return 0
     live.watch.start()
     LOG.info("watching %s", ", ".join(live.namespaces) or "all namespaces")
     engine = asyncio.create_task(live.engine.run(relist, relist_seconds))
     waking = asyncio.create_task(live.wake(changed))
+    telling = asyncio.create_task(live.intake.run())
+    correlating = asyncio.create_task(live.correlate())
+    journalling = asyncio.create_task(live.keep_journal())
     settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait({engine, watching, asked}, return_when=asyncio.FIRST_COMPLETED)
+    lives = {engine, watching, telling, journalling, correlating, asked}
+    await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if asked.done() else 1
+    if journalling.done() and code:
+        LOG.error("the journal has ended with an error", exc_info=journalling.exception())
     if watching.done() and code:
         LOG.error("the watch has ended: %s", watching.exception() or "without an error")
+    for name, chore in (("the intake", telling), ("the loop of incidents", correlating)):
+        if chore.done() and code:
+            LOG.error("%s has ended", name, exc_info=chore.exception())
     LOG.info("stopping: no new action is begun")
     live.engine.stop()
     live.watch.stop()
     _, late = await asyncio.wait({engine}, timeout=STOP_SECONDS)
-    chores = (waking, settling, watching, asked)
+    chores = (waking, telling, correlating, journalling, settling, watching, asked)
     for task in (*late, *chores):
         task.cancel()
+    await live.end_journal()
     results = await asyncio.gather(engine, *chores, return_exceptions=True)
     if isinstance(results[0], Exception):
         LOG.error("the engine ended with an error", exc_info=results[0])
@@ -95,11 +109,11 @@ async def _operate(
     return code
 
 
-async def _first_list(relist: wiring.Relist, stopping: asyncio.Event) -> bool:
+async def _until_answered(read: wiring.Relist, stopping: asyncio.Event) -> bool:
     """List until it works once; False when the process was asked to stop meanwhile."""
     while not stopping.is_set():
         try:
-            await relist()
+            await read()
         except ports.ClusterError as error:
             LOG.warning("can't list yet: %s", error)
             try:

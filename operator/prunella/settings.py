@@ -7,13 +7,17 @@ anew when they change.
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella.core.changes import external as outside
+from prunella.core.changes import kinds as journalled
+from prunella.core.changes import noise, retention
 from prunella.core.decisions import rules
+from prunella.core.incidents import limits
 
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
@@ -149,6 +153,204 @@ class Alertmanager(Model):
     labels: dict[str, str] = {"severity": "critical"}
 
 
+class ServerTls(Model):
+    """TLS of a port of ours; with an authority of clients, only they are let in."""
+
+    cert_file: pathlib.Path
+    key_file: pathlib.Path
+    client_ca_file: pathlib.Path | None = None
+
+
+Seconds = Annotated[float, pydantic.Field(ge=1, le=86_400, allow_inf_nan=False)]
+
+
+class Webhook(Model):
+    """The port that others post to: Alertmanager, and who tells of external changes."""
+
+    enabled: bool = False
+    host: str = "0.0.0.0"  # noqa: S104 - the pod's own network, closed by NetworkPolicy
+    port: Annotated[int, pydantic.Field(ge=0, le=65_535)] = 9095
+    bearer_token_file: pathlib.Path | None = None
+    tls: ServerTls | None = None
+    max_body_bytes: Annotated[int, pydantic.Field(ge=1024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    requests_per_second: Annotated[float, pydantic.Field(gt=0, le=10_000)] = 100.0
+    burst: Annotated[float, pydantic.Field(ge=1, le=10_000)] = 200.0
+    queue: Annotated[int, pydantic.Field(ge=100, le=1_000_000)] = 20_000
+    """Alerts that wait to be looked at; more are answered with 503."""
+    oldest_end_seconds: Seconds = 3600.0
+    """The end of an alert is no news this long after it."""
+    refresh_seconds: Seconds = 600.0
+    """A repeat within this time of the last is not passed on."""
+
+    @pydantic.model_validator(mode="after")
+    def _is_closed(self) -> Self:
+        """Make sure that not everybody can post."""
+        has_client_ca = self.tls is not None and self.tls.client_ca_file is not None
+        if self.enabled and self.bearer_token_file is None and not has_client_ca:
+            raise ValueError("enabled without bearerTokenFile or tls.clientCaFile: give one")
+        return self
+
+
+class Polls(Model):
+    """What is asked every few seconds which alerts are active."""
+
+    sources: tuple[str, ...] | None = None
+    """Metrics sources whose ``/api/v1/alerts`` is asked; by default all."""
+    every_seconds: Seconds = 5.0
+    alertmanager: bool = True
+    """Ask the Alertmanager of the section ``alertmanager``, when it has a URL."""
+    alertmanager_every_seconds: Seconds = 10.0
+    kubernetes: bool = True
+    """Look at Warning Events, and at the conditions of pods that are missing and of nodes."""
+    kubernetes_every_seconds: Seconds = 10.0
+    missing_seconds: Seconds = 30.0
+    """An alert has ended when it was missing from all answers for this time."""
+
+
+class Intake(Model):
+    """What the operator is told of from outside: hints where to look."""
+
+    webhook: Webhook = Webhook()
+    polls: Polls = Polls()
+    ignore: tuple[str, ...] = ("Watchdog", "InfoInhibitor", "PrunellaEscalation")
+    """Names of alerts that tell of nothing that is sick."""
+    service_graph_source: str = "default"
+    """The source of service-graph metrics: who calls whom."""
+
+
+_CORRELATION = limits.Settings()
+
+
+class Incidents(Model):
+    """When incidents open, end and are forgotten. Times in seconds."""
+
+    enabled: bool = True
+    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 5.0
+    """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
+    quiet_seconds: Seconds = _CORRELATION.quiet
+    """An incident whose alerts have all ended is resolved after this time."""
+    stale_seconds: Seconds = _CORRELATION.stale
+    """One with alerts that nobody ended, when nothing was heard of it for this time."""
+    reopen_seconds: Seconds = _CORRELATION.reopen
+    """The same alert this long after the resolution opens the incident again."""
+    retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 30 * 86_400.0
+    judged_retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 365 * 86_400.0
+    """For those of which a person has confirmed or rejected a suspect: later ones learn of them."""
+    most_kept: Annotated[int, pydantic.Field(ge=10, le=10_000)] = 500
+    """Resolved incidents that are kept in one namespace, judged ones not counted."""
+
+
+_RETENTION = retention.Retention()
+
+
+class Retention(Model):
+    """How much of the journal is kept; what an open incident refers to is kept beside it."""
+
+    age_seconds: Annotated[float, pydantic.Field(ge=3600)] = _RETENTION.age.total_seconds()
+    per_object: Annotated[int, pydantic.Field(ge=1, le=1000)] = _RETENTION.per_object
+    total: Annotated[int, pydantic.Field(ge=100, le=100_000)] = _RETENTION.total
+
+
+class ExternalTexts(Model):
+    """What a Change is made of: texts with ``{path}`` of the body in them."""
+
+    summary: str = ""
+    id: str = ""
+    url: str = ""
+    at: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    author: str = ""
+    commit: str = ""
+    version: str = ""
+    image: str = ""
+
+
+class ExternalSystem(Model):
+    """A system that tells of its changes by webhook, on the path ``/changes/NAME``."""
+
+    format: outside.Format = outside.Format.JSON
+    texts: ExternalTexts = ExternalTexts()
+    namespaces: tuple[str, ...] = ("*",)
+    """Namespaces that it may tell about; ``*`` stands for any characters."""
+
+    @pydantic.model_validator(mode="after")
+    def _json_needs_a_summary(self) -> Self:
+        """Make sure that there is something to tell: plain JSON has no summary of its own."""
+        if self.format is outside.Format.JSON and not self.texts.summary:
+            raise ValueError("texts.summary must say what of the body to show, as {message}")
+        return self
+
+
+class Journal(Model):
+    """The change journal: which kinds, what is noise, how long."""
+
+    enabled: bool = True
+    kinds: dict[str, bool] = dict.fromkeys(journalled.BY_NAME, True)
+    """Kinds by name; one that is not named here is journalled."""
+    values_of: tuple[str, ...] = ()
+    """Kinds beyond the role ``view`` whose values are kept: who reads Changes may read them."""
+    ignored_annotations: tuple[str, ...] = noise.IGNORED_ANNOTATIONS
+    autoscalers: tuple[str, ...] = noise.AUTOSCALERS
+    """Field managers whose writes of ``spec.replicas`` are scaling."""
+    ignored_objects: tuple[str, ...] = noise.IGNORED_OBJECTS
+    retention: Retention = Retention()
+    relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
+    """Time between two lists of all journalled kinds."""
+    external: dict[
+        Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")],
+        ExternalSystem,
+    ] = {}
+    """Systems outside the cluster, by name."""
+
+    def mapped(self, name: str) -> outside.Mapped | None:
+        """How the bodies of a system are read; None for one that is not known."""
+        system = self.external.get(name)
+        if system is None:
+            return None
+        texts = outside.Texts(**system.texts.model_dump())
+        return outside.Mapped(name, system.format, texts, system.namespaces)
+
+    @pydantic.field_validator("kinds")
+    @classmethod
+    def _kinds_are_known(cls, value: dict[str, bool]) -> dict[str, bool]:
+        return _known(value)
+
+    @pydantic.field_validator("values_of")
+    @classmethod
+    def _values_are_of_known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known(value)
+
+
+Names = TypeVar("Names", dict[str, bool], tuple[str, ...])
+
+
+def _known(names: Names) -> Names:
+    """Make sure that kinds are those that can be journalled."""
+    unknown = [name for name in names if name not in journalled.BY_NAME]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} can't be journalled; known are {', '.join(journalled.BY_NAME)}"
+        )
+    return names
+
+
+class Diagnosis(Model):
+    """What is looked at to name the cause of an incident. Lengths are in seconds."""
+
+    enabled: bool = True
+    objects: bool = True
+    """List pods, Events, claims and autoscalers of what is sick; off: only what is watched."""
+    measurements: bool = True
+    """Ask the source of service-graph metrics for latency and errors of calls."""
+    usual_seconds: Annotated[float, pydantic.Field(ge=60, le=86_400)] = 1800.0
+    recent_seconds: Annotated[float, pydantic.Field(ge=15, le=3600)] = 60.0
+    step_seconds: Annotated[float, pydantic.Field(ge=1, le=300)] = 10.0
+    rate_seconds: Annotated[float, pydantic.Field(ge=10, le=3600)] = 60.0
+    """What rates are taken over: at least two scrapes."""
+
+
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -159,7 +361,11 @@ class Settings(Model):
     """Namespaces to watch; empty means all."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
+    intake: Intake = Intake()
+    diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
+    incidents: Incidents = Incidents()
+    journal: Journal = Journal()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

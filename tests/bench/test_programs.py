@@ -19,6 +19,8 @@ PROGRAMS = [
     "generalise",
     "heal",
     "history",
+    "intake",
+    "journal",
     "latency",
     "nab",
     "petshop",

@@ -122,6 +122,38 @@ IMAGES = {
 }
 
 
+INTAKE = {"webhook": {"enabled": True, "port": 9443, "bearerTokenFile": "/token"}}
+
+
+def test_the_intake_is_closed_unless_it_is_wanted(render: Render) -> None:
+    """Without it no port is open; with it the port is the same in pod, Service and policy."""
+    closed, wanted = render(), render(intake=INTAKE)
+    ports = [
+        [
+            [each["name"] for each in _container(documents)["ports"]],
+            [each["name"] for each in _only(documents, "Service")["spec"]["ports"]],
+            [
+                each["ports"][0]["port"]
+                for each in _only(documents, "NetworkPolicy")["spec"]["ingress"]
+            ],
+        ]
+        for documents in (closed, wanted)
+    ]
+    assert [[["http"]] * 3, [["http", "intake"]] * 3] == ports
+    assert 9443 == _container(wanted)["ports"][1]["containerPort"]
+    assert 9443 == _only(wanted, "Service")["spec"]["ports"][1]["port"]
+
+
+def test_who_may_post_can_be_narrowed(render: Render) -> None:
+    """By default it is the monitoring namespace; an empty list is every pod of the cluster."""
+    narrow = [{"podSelector": {"matchLabels": {"app": "alertmanager"}}}]
+    documents = [
+        render(intake=INTAKE, networkPolicy={"intakeFrom": peers}) for peers in (narrow, [])
+    ]
+    rules = [_only(each, "NetworkPolicy")["spec"]["ingress"][1]["from"] for each in documents]
+    assert [narrow, [{"namespaceSelector": {}}]] == rules
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_image_is_named_by_tag_or_digest(render: Render, name: str) -> None:
     """The digest wins over the tag, the tag over the chart's appVersion."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from prunella.core.changes import kinds as journalled
+
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
 Right = tuple[str, str, str]
@@ -25,6 +27,7 @@ CORE = (
     | _rights(
         "prunella.dev", "remediations changes incidents", "get list watch create patch delete"
     )
+    | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
@@ -34,6 +37,27 @@ CORE = (
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")
     | _rights("events.k8s.io", "events", "create")
+    | _rights("", "services events", "list")
+    | _rights("discovery.k8s.io", "endpointslices", "list")
+)
+JOURNAL = set[Right]().union(
+    *(_rights(kind.group, kind.plural, "list watch") for kind in journalled.ALL)
+)
+NODES = _rights("", "nodes", "list watch")
+"""Rights that only a ClusterRole can give."""
+LISTED_NODES = _rights("", "nodes", "list")
+AROUND = (
+    _rights(
+        "", "services resourcequotas limitranges persistentvolumeclaims serviceaccounts", "list"
+    )
+    | _rights("networking.k8s.io", "networkpolicies", "list")
+    | _rights("events.k8s.io", "events", "list")
+)
+"""What a diagnosis looks at around what is sick."""
+AROUND_CLUSTER = (
+    _rights("", "nodes namespaces", "list")
+    | _rights("storage.k8s.io", "storageclasses", "list")
+    | _rights("scheduling.k8s.io", "priorityclasses", "list")
 )
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")
@@ -93,7 +117,8 @@ def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[s
         for each in _named(documents, "Role", "prunella")
         if each["metadata"]["namespace"] == "shop"
     ]
-    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    wanted = (CORE | JOURNAL | AROUND).union(*(ADDED[action] for action in chosen)) - NODES
+    assert wanted == _expand(role)
 
 
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])
@@ -101,8 +126,62 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
-    assert CORE.union(*(ADDED[action] for action in chosen)) == _expand(role)
-    assert [each["metadata"]["name"] for each in _of_kind(documents, "Role")] == ["prunella-pause"]
+    everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
+    assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
+    assert names == ["prunella-pause", "prunella-leases"]
+
+
+@pytest.mark.parametrize("kind", journalled.BY_NAME)
+def test_each_journalled_kind_brings_its_own_right(render: Render, kind: str) -> None:
+    """With one kind switched off the right to watch it is gone, and no other."""
+    switched = render(journal={"kinds": {kind: False}}, diagnosis={"enabled": False})
+    [role] = _named(switched, "ClusterRole", "prunella")
+    own = _rights(journalled.BY_NAME[kind].group, journalled.BY_NAME[kind].plural, "list watch")
+    assert (CORE | LISTED_NODES | (JOURNAL - own)) == _expand(role)
+
+
+@pytest.mark.parametrize("namespaces", [[], ["shop"]], ids=["cluster", "namespace"])
+def test_without_a_journal_nothing_is_watched_for_it(render: Render, namespaces: list[str]) -> None:
+    """Switched off as a whole it takes no rights in any namespace but to its own objects."""
+    documents = render(
+        journal={"enabled": False}, diagnosis={"enabled": False}, namespaces=namespaces
+    )
+    roles = [
+        each for kind in ("Role", "ClusterRole") for each in _named(documents, kind, "prunella")
+    ]
+    nodes = set() if namespaces else _rights("", "nodes", "list")
+    assert [CORE | nodes] == [_expand(role) for role in roles]
+
+
+def test_what_is_about_no_listed_namespace_is_kept_at_home(render: Render) -> None:
+    """With a list of namespaces it writes Changes and Incidents in its own namespace, too."""
+    [role] = _named(render(namespaces=["shop"]), "Role", "prunella-home")
+    assert "prunella-system" == role["metadata"]["namespace"]
+    assert _expand(role) == (
+        _rights("prunella.dev", "changes", "get list create delete")
+        | _rights("prunella.dev", "changes/status", "update")
+        | _rights("prunella.dev", "incidents", "list create delete")
+        | _rights("prunella.dev", "incidents/status", "update")
+        | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
+    )
+
+
+@pytest.mark.parametrize("switch", ["enabled", "objects"])
+def test_looking_around_can_be_switched_off(render: Render, switch: str) -> None:
+    """Without diagnosis, or without its lists, none of its rights is given."""
+    documents = render(diagnosis={switch: False}, journal={"enabled": False})
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert CORE | _rights("", "nodes", "list") == _expand(role)
+
+
+def test_without_looks_at_the_cluster_no_event_is_read(render: Render) -> None:
+    """What is switched off needs no right."""
+    off = {"enabled": False}
+    documents = render(intake={"polls": {"kubernetes": False}}, journal=off, diagnosis=off)
+    [role] = _named(documents, "ClusterRole", "prunella")
+    wanted = CORE | _rights("", "nodes", "list")
+    assert wanted - _rights("", "events", "list") == _expand(role)
 
 
 def test_listed_namespaces_get_no_cluster_wide_right(render: Render) -> None:
@@ -132,8 +211,8 @@ def test_dangerous_rights_are_never_given(render: Render, namespaces: list[str])
 
 
 def test_only_the_pause_switch_is_read_of_all_config_maps(render: Render) -> None:
-    """ConfigMaps can be read under one name, in the operator's own namespace."""
-    documents = render()
+    """Without the journal ConfigMaps are read under one name, in the operator's own namespace."""
+    documents = render(journal={"kinds": {"ConfigMap": False}})
     roles = [role for kind in ("Role", "ClusterRole") for role in _of_kind(documents, kind)]
     found = [
         (role["metadata"].get("namespace"), rule["resourceNames"], rule["verbs"])
@@ -149,7 +228,7 @@ def test_every_binding_is_to_the_operators_account(render: Render) -> None:
     documents = render(namespaces=["shop"]) + render()
     bindings = _of_kind(documents, "RoleBinding") + _of_kind(documents, "ClusterRoleBinding")
     account = {"kind": "ServiceAccount", "name": "prunella", "namespace": "prunella-system"}
-    assert [[account]] * 4 == [binding["subjects"] for binding in bindings]
+    assert [[account]] * 6 == [binding["subjects"] for binding in bindings]
 
 
 USER_ROLES = {
@@ -163,7 +242,8 @@ USER_ROLES = {
         "aggregate-to-edit",
         _rights(
             "prunella.dev", "remediationpolicies", "create update patch delete deletecollection"
-        ),
+        )
+        | _rights("prunella.dev", "incidents", "patch"),
     ),
 }
 

@@ -85,6 +85,31 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "tls": {"insecureSkipVerify": True},
         "labels": {"severity": "page"},
     }
+    intake = {
+        "webhook": {
+            "enabled": True,
+            "port": 9443,
+            "bearerTokenFile": "/etc/prunella/credentials/intake/token",
+            "tls": {"certFile": "/tls.crt", "keyFile": "/tls.key", "clientCaFile": "/ca.crt"},
+            "maxBodyBytes": 1048576,
+            "requestsPerSecond": 10,
+            "burst": 20,
+            "queue": 1000,
+            "oldestEndSeconds": 600,
+            "refreshSeconds": 60,
+        },
+        "polls": {
+            "sources": ["default"],
+            "everySeconds": 15,
+            "alertmanager": False,
+            "alertmanagerEverySeconds": 30,
+            "kubernetes": False,
+            "kubernetesEverySeconds": 20,
+            "missingSeconds": 90,
+        },
+        "ignore": ["Watchdog"],
+        "serviceGraphSource": "long-term",
+    }
     limits = {
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
@@ -107,6 +132,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         namespaces=["shop", "bank"],
         sources=sources,
         alertmanager=alertmanager,
+        intake=intake,
         limits=limits,
         operator=operator,
         fullnameOverride="healer",
@@ -118,6 +144,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "namespaces": ["shop", "bank"],
             "sources": sources,
             "alertmanager": alertmanager,
+            "intake": intake,
             "limits": limits,
             **operator,
         }
@@ -143,6 +170,10 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
     "limits": (SCHEMA["properties"]["limits"], settings.Limits),
+    "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
+    "intake": (SCHEMA["properties"]["intake"], settings.Intake),
+    "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),
+    "serverTls": (SCHEMA["definitions"]["serverTls"], settings.ServerTls),
 }
 
 
@@ -151,3 +182,10 @@ def test_schema_has_the_fields_of_the_model(name: str) -> None:
     """The values' schema and the operator's model can't drift apart."""
     schema, model = MODELS[name]
     assert {str(field.alias) for field in model.model_fields.values()} == set(schema["properties"])
+
+
+def test_schema_has_the_fields_of_the_webhook() -> None:
+    """All but the host: the pod always listens on all of its addresses."""
+    schema = SCHEMA["properties"]["intake"]["properties"]["webhook"]["properties"]
+    fields = {str(field.alias) for field in settings.Webhook.model_fields.values()}
+    assert fields - {"host"} == set(schema)

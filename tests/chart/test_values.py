@@ -86,6 +86,12 @@ BAD: dict[str, tuple[Document, str, str]] = {
         "/networkPolicy/prometheus/to",
         "minItems",
     ),
+    "certificate without a key": (
+        {"intake": {"webhook": {"tls": {"certFile": "/tls.crt"}}}},
+        "/intake/webhook/tls",
+        "keyFile",
+    ),
+    "queue for nobody": ({"intake": {"webhook": {"queue": 1}}}, "/intake/webhook/queue", "minimum"),
     "secret without a name": (
         {"credentials": [{"name": "prometheus"}]},
         "/credentials/0",
@@ -119,6 +125,13 @@ def test_bad_values_are_refused_by_name(complaints: str, name: str) -> None:
     _, where, what = BAD[name]
     told = [line for line in complaints.splitlines() if f"at '{where}': " in line]
     assert any(what in line for line in told), complaints
+
+
+def test_an_open_webhook_is_refused(helm: Helm) -> None:
+    """A port that anybody could post to is not opened."""
+    done = helm("template", "prunella", values={"intake": {"webhook": {"enabled": True}}})
+    assert done.returncode != 0
+    assert "enabled without bearerTokenFile or tls.clientCaFile: give one" in done.stderr
 
 
 def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:

@@ -30,10 +30,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run ``prunella`` with these arguments, against this cluster, at `fakes.NOW`."""
 
     def runner(
-        *arguments: str, cluster: kube.Cluster | None = None, name: str = "prunella"
+        *arguments: str,
+        cluster: kube.Cluster | None = None,
+        name: str = "prunella",
+        columns: int = 100,
     ) -> Result:
         monkeypatch.setattr(sys, "argv", [name, *arguments])
-        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setattr(terminal, "now", lambda: fakes.NOW)
         if cluster is not None:
             monkeypatch.setattr(options, "connect", lambda *_: cluster)

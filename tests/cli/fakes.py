@@ -74,6 +74,10 @@ class FakeCluster:
             )
         return self.objects[path]
 
+    def time(self) -> datetime.datetime | None:
+        """The clock of the API server, which is right."""
+        return NOW
+
     def items(self, path: str) -> list[kube.Object]:
         """The objects below a path of one namespace, or of all."""
         self.sent.append(("LIST", path))

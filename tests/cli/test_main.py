@@ -13,6 +13,7 @@ import typer.main
 import yaml
 
 import prunella
+from prunella.api import resources
 from prunella.cli import main, options, page, terminal
 from tests.cli import conftest, fakes
 
@@ -127,11 +128,11 @@ def test_help_imports_no_client_and_no_model() -> None:
 
 
 def test_crds_are_yaml_documents_for_kubectl(run: conftest.Run) -> None:
-    """Both definitions, in the form that `kubectl apply` reads."""
+    """All definitions, in the form that `kubectl apply` reads."""
     result = run("crds")
 
     documents = list(yaml.safe_load_all(result.out))
-    assert ["remediationpolicies.prunella.dev", "remediations.prunella.dev"] == [
+    assert [each.name for each in resources.ALL] == [
         document["metadata"]["name"] for document in documents
     ]
     assert {"CustomResourceDefinition"} == {document["kind"] for document in documents}

@@ -19,9 +19,13 @@ from lab.cluster import Lab
 from prunella import ports
 from prunella.adapters.kubernetes import client, credentials, relist, store
 from prunella.adapters.kubernetes import cluster as kubernetes_cluster
+from prunella.adapters.kubernetes import incidents as kubernetes_incidents
 from prunella.adapters.kubernetes import ledger as kubernetes_ledger
+from prunella.adapters.kubernetes.journal import changes as kubernetes_journal
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as simulated_cluster
+from prunella.adapters.simulated import incidents as simulated_incidents
+from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import ledger as simulated_ledger
 from prunella.core import model
 
@@ -36,6 +40,12 @@ class World(Protocol):
 
     def new_ledger(self) -> ports.Ledger:
         """The ledger as another operator's process would see it."""
+
+    def new_incidents(self) -> ports.Incidents:
+        """The incidents as another operator's process would see them."""
+
+    def new_journal(self) -> ports.Journal:
+        """The journal as another operator's process would see it, before it has read anything."""
 
     async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
         """Create a workload with label and selector ``app: NAME`` and wait until it runs."""
@@ -74,9 +84,17 @@ class SimulatedWorld:
         self._clock = clocks.VirtualClock(START)
         self.cluster = simulated_cluster.SimulatedCluster(self._clock)
         self._records = simulated_ledger.LedgerServer(self._clock)
+        self._incidents = simulated_incidents.IncidentServer()
+        self._changes = simulated_journal.JournalServer()
 
     def new_ledger(self) -> ports.Ledger:
         return simulated_ledger.SimulatedLedger(self._records)
+
+    def new_incidents(self) -> ports.Incidents:
+        return simulated_incidents.SimulatedIncidents(self._incidents)
+
+    def new_journal(self) -> ports.Journal:
+        return simulated_journal.SimulatedJournal(self._changes)
 
     async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
         options: Any = {} if ref.kind == "DaemonSet" else {"replicas": replicas}
@@ -127,6 +145,13 @@ class LabWorld:
     def new_ledger(self) -> ports.Ledger:
         stores = store.Stores(lambda *_: None)
         return kubernetes_ledger.KubernetesLedger(self.api, stores)
+
+    def new_incidents(self) -> ports.Incidents:
+        stores = store.Stores(lambda *_: None)
+        return kubernetes_incidents.KubernetesIncidents(self.api, stores)
+
+    def new_journal(self) -> ports.Journal:
+        return kubernetes_journal.KubernetesJournal(self.api)
 
     async def kubectl(self, *arguments: str) -> str:
         """Run kubectl in the namespace."""

@@ -31,9 +31,9 @@ def test_incidents_name_what_was_broken() -> None:
     with exam.standing(name) as lab:
         items = operating.lists(lab)
         ask = telemetry.prometheus(lab.prometheus_url)
-        with exam.watching(lab, items) as histories:
+        with exam.watching(lab, items) as watcher:
             folders = [faults.FOLDER / each for each in SAMPLE]
-            outcomes = exam.run(Examiner(lab, items, ask, histories), folders, at_once=4)
+            outcomes = exam.run(Examiner(lab, items, ask, watcher), folders, at_once=4)
 
     missed = [each.name for each in report.totals(outcomes) if not each.met]
     assert missed == [], f"{report.table(outcomes)}\n\n{report.summary(outcomes)}"

@@ -165,6 +165,8 @@ class Story:
         self.metrics = CountingMetrics(self.world.metrics, self.world.clock)
         self.settings = settings or settings_module.Settings()
         self.latency = latency
+        self.findings: ports.Findings | None = None
+        """Who is told what the passes find, from the next start on."""
         self.deaths = 0
         self.engine: loop.Engine | None = None
         self._task: asyncio.Task[None] | None = None
@@ -180,7 +182,9 @@ class Story:
         """Start an operator, as the kubelet does; it remembers nothing."""
         self.world.restart_operator()
         self._share_faults()
-        self.engine = wiring.simulated(self._as_seen_by_the_operator(), self.settings)
+        self.engine = wiring.simulated(
+            self._as_seen_by_the_operator(), self.settings, findings=self.findings
+        )
         self._task = asyncio.create_task(self.engine.run(self._relist, RELIST_SECONDS))
 
     def _as_seen_by_the_operator(self) -> Any:
@@ -194,6 +198,7 @@ class Story:
             ledger: Any = self.world.ledger
             notifier = self.world.notifier
             telemetry = self.world.telemetry
+            incidents = self.world.incidents
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

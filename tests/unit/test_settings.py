@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from prunella import settings, wiring
+from prunella.core.changes import external, kinds
 
 ONE_OF = "give at most one of bearerTokenFile, basicAuth, sigV4, entra, google"
 CREDENTIALS: dict[str, object] = {
@@ -118,3 +119,47 @@ def test_the_patience_with_rollouts_reaches_the_rules(tmp_path: pathlib.Path) ->
     path.write_text(yaml.safe_dump({"limits": {"rolloutSeconds": 1200}}))
     assert wiring.rules_of(settings.load(path)).rollout_seconds == 1200
     assert wiring.rules_of(settings.Settings()).rollout_seconds == 600
+
+
+JOURNALS = {
+    "an unknown kind": (
+        {"kinds": {"Secret": True}},
+        "Secret can't be journalled; known are Deploy",
+    ),
+    "values of an unknown kind": ({"valuesOf": ["Pod"]}, "Pod can't be journalled"),
+    "a system without words": ({"external": {"ci": {}}}, "texts.summary must say what"),
+    "a system without a name": ({"external": {"C I": {}}}, "should match pattern"),
+}
+
+
+@pytest.mark.parametrize(("journal", "words"), JOURNALS.values(), ids=JOURNALS)
+def test_a_journal_that_can_not_be_meant_is_refused(
+    tmp_path: pathlib.Path, journal: dict[str, object], words: str
+) -> None:
+    """Secrets are never journalled, and a mapping must map something."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"journal": journal}))
+    with pytest.raises(settings.SettingsError, match=words):
+        settings.load(path)
+
+
+def test_the_journal_is_told_what_was_set(tmp_path: pathlib.Path) -> None:
+    """Kinds that are off are not asked for; what is not set is as documented."""
+    path = tmp_path / "settings.yaml"
+    journal = {
+        "kinds": {"ConfigMap": False},
+        "valuesOf": ["Role"],
+        "retention": {"ageSeconds": 7200},
+        "external": {"flags": {"format": "CloudEvents", "namespaces": ["shop"]}},
+    }
+    path.write_text(yaml.safe_dump({"journal": journal, "operatorNamespace": "healer"}))
+    loaded = settings.load(path)
+    options = wiring.journal_options(loaded)
+    named = {kind.name for kind in options.kinds}
+    assert {"ConfigMap"} == {kind.name for kind in kinds.ALL} - named
+    assert ("healer", {"Role"}) == (options.journalling.home, options.journalling.values_of)
+    assert (7200, 20) == (options.retention.age.total_seconds(), options.retention.per_object)
+    assert external.Mapped(
+        "flags", external.Format.CLOUD_EVENTS, namespaces=("shop",)
+    ) == loaded.journal.mapped("flags")
+    assert loaded.journal.mapped("other") is None

@@ -74,6 +74,26 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{- end -}}
 {{- end }}
 
+{{/* What the operator is told of. Empty credentials are left out; a port without any is refused. */}}
+{{- define "prunella.intake" -}}
+{{- with .Values.intake -}}
+{{- $hook := .webhook -}}
+{{- if and $hook.enabled (not $hook.bearerTokenFile) (not (dig "clientCaFile" "" $hook.tls)) -}}
+{{- fail "intake.webhook: enabled without bearerTokenFile or tls.clientCaFile: give one" -}}
+{{- end -}}
+webhook:
+  {{- range $field, $value := $hook }}
+  {{- if not (has $field (list "bearerTokenFile" "tls") | and (empty $value)) }}
+  {{ $field }}: {{ toJson $value }}
+  {{- end }}
+  {{- end }}
+polls:
+  {{- toYaml .polls | nindent 2 }}
+ignore: {{ toJson .ignore }}
+serviceGraphSource: {{ .serviceGraphSource }}
+{{- end -}}
+{{- end }}
+
 {{/* The operator's settings file. Empty strings are left out: they mean "none". */}}
 {{- define "prunella.settings" -}}
 {{- include "prunella.checkSources" . -}}
@@ -88,8 +108,16 @@ alertmanager:
   {{ $field }}: {{ toJson $value }}
   {{- end }}
   {{- end }}
+intake:
+  {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+incidents:
+  {{- toYaml .Values.incidents | nindent 2 }}
+journal:
+  {{- toYaml .Values.journal | nindent 2 }}
+diagnosis:
+  {{- toYaml .Values.diagnosis | nindent 2 }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

@@ -7,6 +7,9 @@
   resources: [remediations, changes, incidents]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [prunella.dev]
+  resources: [journalsnapshots]
+  verbs: [list, create, patch, delete]
+- apiGroups: [prunella.dev]
   resources: [remediationpolicies/status, remediations/status, changes/status, incidents/status]
   verbs: [update]
 - apiGroups: [apps]
@@ -32,6 +35,29 @@
   verbs: [create]
 {{- end }}
 
+{{/*
+Rights to lead alerts to workloads, and to see Warning Events. Nodes are cluster-wide: a Role can't
+give them.
+*/}}
+{{- define "prunella.rules.intake" -}}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list]
+{{- if .Values.intake.polls.kubernetes }}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+{{- end }}
+{{- if not .Values.namespaces }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+{{- end }}
+{{- end }}
+
 {{/* Rights of the enabled actions; nothing when all are off. */}}
 {{- define "prunella.rules.actions" -}}
 {{- with .Values.actions }}
@@ -49,6 +75,87 @@
   resources: [pods/eviction]
   verbs: [create]
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+Where the API server keeps the kinds that can be journalled: kind, API group, resource.
+Nodes are cluster-wide: a Role can't give them, so they are journalled with a ClusterRole only.
+*/}}
+{{- define "prunella.journalKinds" -}}
+Deployment apps deployments
+StatefulSet apps statefulsets
+DaemonSet apps daemonsets
+CronJob batch cronjobs
+Job batch jobs
+Service - services
+Ingress networking.k8s.io ingresses
+NetworkPolicy networking.k8s.io networkpolicies
+ConfigMap - configmaps
+HorizontalPodAutoscaler autoscaling horizontalpodautoscalers
+PodDisruptionBudget policy poddisruptionbudgets
+ResourceQuota - resourcequotas
+LimitRange - limitranges
+ServiceAccount - serviceaccounts
+PersistentVolumeClaim - persistentvolumeclaims
+Role rbac.authorization.k8s.io roles
+RoleBinding rbac.authorization.k8s.io rolebindings
+Node - nodes
+HTTPRoute gateway.networking.k8s.io httproutes
+Rollout argoproj.io rollouts
+Application argoproj.io applications
+VirtualService networking.istio.io virtualservices
+DestinationRule networking.istio.io destinationrules
+AuthorizationPolicy security.istio.io authorizationpolicies
+PeerAuthentication security.istio.io peerauthentications
+Certificate cert-manager.io certificates
+ScaledObject keda.sh scaledobjects
+HelmRelease helm.toolkit.fluxcd.io helmreleases
+Kustomization kustomize.toolkit.fluxcd.io kustomizations
+{{- end }}
+
+{{/* Rights to watch the kinds that are journalled; nothing when the journal is off. */}}
+{{- define "prunella.rules.journal" -}}
+{{- if .Values.journal.enabled }}
+{{- range splitList "\n" (include "prunella.journalKinds" .) }}
+{{- $words := splitList " " . }}
+{{- $kind := first $words }}
+{{- if and (index $.Values.journal.kinds $kind) (or (ne $kind "Node") (not $.Values.namespaces)) }}
+- apiGroups: [{{ ternary "" (index $words 1) (eq (index $words 1) "-") | quote }}]
+  resources: [{{ index $words 2 }}]
+  verbs: [list, watch]
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Rights to look around what is sick: lists, never Secrets; nothing when it is off. */}}
+{{- define "prunella.rules.diagnosis" -}}
+{{- if and .Values.diagnosis.enabled .Values.diagnosis.objects }}
+- apiGroups: [""]
+  resources: [services, resourcequotas, limitranges, persistentvolumeclaims, serviceaccounts]
+  verbs: [list]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [list]
+{{- end }}
+{{- end }}
+
+{{/* The same of what is cluster-wide: a Role can't give it. */}}
+{{- define "prunella.rules.diagnosisOfCluster" -}}
+{{- if and .Values.diagnosis.enabled .Values.diagnosis.objects }}
+- apiGroups: [""]
+  resources: [nodes, namespaces]
+  verbs: [list]
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [list]
+- apiGroups: [scheduling.k8s.io]
+  resources: [priorityclasses]
+  verbs: [list]
 {{- end }}
 {{- end }}
 

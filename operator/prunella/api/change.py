@@ -75,7 +75,8 @@ class FieldChange(base.ApiModel):
     )
     redacted: bool = pydantic.Field(
         default=False,
-        description="True when the values are hashes, because they look like credentials.",
+        description="True when values look like credentials and are hashes, or when none are kept "
+        "because the built-in role view may not read objects of this kind.",
     )
 
 
@@ -111,7 +112,8 @@ class ChangeSpec(base.ApiModel):
     at: types.LocalTime = pydantic.Field(description="When it changed.")
     late: bool = pydantic.Field(
         default=False,
-        description="True when it was found by a later list: the time is the latest possible.",
+        description="True when it was found by a list, not by the watch: the time is that of "
+        "managedFields where they tell it, else the latest possible.",
     )
     by: Author = pydantic.Field(default_factory=Author, description="Who changed it.")
     summary: LongText = pydantic.Field(description="The change in one sentence.")

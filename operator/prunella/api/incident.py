@@ -82,7 +82,9 @@ class Mark(enum.StrEnum):
 class ObjectName(base.ApiModel):
     """An object by kind and name."""
 
-    kind: ShortText = pydantic.Field(description="Kind of the object.")
+    kind: ShortText = pydantic.Field(
+        description="Kind of the object; empty for one outside a mirror's namespace."
+    )
     namespace: ShortText = pydantic.Field("", description="Its namespace; empty for nodes.")
     name: ShortText = pydantic.Field(description="Name of the object.")
 
@@ -188,6 +190,12 @@ class IncidentStatus(base.ApiModel):
     members: Annotated[list[MemberItem], pydantic.Field(max_length=MOST_MEMBERS)] = pydantic.Field(
         default_factory=list, description="Symptoms; a sample when there are many."
     )
+    unlisted: Annotated[str, pydantic.Field(max_length=16_384)] = pydantic.Field(
+        "",
+        description=(
+            "Hashes of the symptoms that are not listed: a restarted operator knows them by these."
+        ),
+    )
     timeline: Annotated[list[TimelineItem], pydantic.Field(max_length=MOST_TIMELINE)] = (
         pydantic.Field(default_factory=list, description="What happened, oldest first.")
     )
@@ -195,5 +203,8 @@ class IncidentStatus(base.ApiModel):
         default_factory=list, description="Records of what was done, as NAMESPACE/NAME."
     )
     conditions: Annotated[list[condition_api.Condition], pydantic.Field(max_length=8)] = (
-        pydantic.Field(default_factory=list, description="Conditions of the incident.")
+        pydantic.Field(
+            default_factory=list,
+            description="Diagnosed, Remediated and Confirmed, as far as there is something to say.",
+        )
     )

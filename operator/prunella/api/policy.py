@@ -14,6 +14,7 @@ import pydantic
 from prunella.api import base, types
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
+from prunella.api import trigger as trigger_api
 
 _BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
 """Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
@@ -194,6 +195,13 @@ class RemediationPolicySpec(base.ApiModel):
             "CEL expression over the signals by name (with _ for -): true while Unhealthy, false "
             "while Healthy, unknown otherwise. A target is sick when it is true. Example: "
             "errors && !backup. Default: any signal."
+        ),
+    )
+    trigger: trigger_api.Trigger | None = pydantic.Field(
+        None,
+        description=(
+            "Act on causes: only when an open incident names the target as its first suspect. "
+            "The signals then prove that the action has helped. Default: the signals decide."
         ),
     )
     evaluation: Evaluation = pydantic.Field(

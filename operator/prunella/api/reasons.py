@@ -19,6 +19,8 @@ class Refused(enum.StrEnum):
     OWN_WORKLOAD = "OwnWorkload"
     LATCHED = "Latched"
     NOT_HELD = "NotHeldLongEnough"
+    NOT_THE_CAUSE = "NotTheCause"
+    WAITS_FOR_INCIDENT = "WaitsForIncident"
     IN_FLIGHT = "InFlight"
     ROLLOUT_IN_PROGRESS = "RolloutInProgress"
     ROLLOUT_PAUSED = "RolloutPaused"

@@ -109,6 +109,9 @@ class RemediationSpec(base.ApiModel):
     step: int = pydantic.Field(ge=0, description="Index of the step in the policy, from 0.")
     action: ShortText = pydantic.Field(description="Name of the action; `revert` undoes one.")
     follows: ShortText = pydantic.Field("", description="The record whose failure led to this one.")
+    incident: ShortText = pydantic.Field(
+        "", description="The incident that named the target, if that led to the decision."
+    )
     decided_at: types.LocalTime = pydantic.Field(description="When it was decided.")
     reason: LongText = pydantic.Field(description="Why, in one sentence.")
     evidence: Annotated[list[Evidence], pydantic.Field(max_length=8)] = pydantic.Field(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pydantic
 
-from prunella.api import change, crdgen, incident, policy, policy_status, remediation
+from prunella.api import (
+    change,
+    crdgen,
+    incident,
+    journal_snapshot,
+    policy,
+    policy_status,
+    remediation,
+)
 
 GROUP = "prunella.dev"
 VERSION = "v1alpha1"
@@ -107,13 +115,32 @@ CHANGE = crdgen.CustomResource(
     categories=("prunella",),
     columns=(
         crdgen.PrinterColumn("When", ".spec.at", "date"),
-        crdgen.PrinterColumn("Kind", ".spec.object.kind"),
-        crdgen.PrinterColumn("Object", ".spec.object.name"),
-        crdgen.PrinterColumn("Verb", ".spec.verb"),
-        crdgen.PrinterColumn("By", ".spec.by.manager"),
         crdgen.PrinterColumn("Summary", ".spec.summary"),
+        # The sentence says these, too.
+        crdgen.PrinterColumn("Kind", ".spec.object.kind", priority=1),
+        crdgen.PrinterColumn("Object", ".spec.object.name", priority=1),
+        crdgen.PrinterColumn("Verb", ".spec.verb", priority=1),
+        crdgen.PrinterColumn("By", ".spec.by.manager", priority=1),
         crdgen.PrinterColumn("Class", ".spec.class", priority=1),
         crdgen.PrinterColumn("Late", ".spec.late", "boolean", priority=1),
+    ),
+)
+
+JOURNAL_SNAPSHOT = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="JournalSnapshot",
+    plural="journalsnapshots",
+    singular="journalsnapshot",
+    scope="Namespaced",
+    description=(
+        "JournalSnapshot is what the operator last saw of some objects of its namespace, kept so "
+        "that a change made while it was down is found. It is the operator's own."
+    ),
+    spec=journal_snapshot.JournalSnapshotSpec,
+    columns=(
+        crdgen.PrinterColumn("Objects", ".spec.objects", "integer"),
+        crdgen.PrinterColumn("Taken", ".spec.takenAt", "date"),
     ),
 )
 
@@ -143,4 +170,4 @@ INCIDENT = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION, CHANGE, INCIDENT)
+ALL = (REMEDIATION_POLICY, REMEDIATION, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)

@@ -57,6 +57,14 @@ def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     suspended = "; suspended: starts nothing" if spec.suspend else ""
     written.fact("mode", f"{spec.mode}: {does[spec.mode]}{suspended}")
     written.fact("targets", _target(spec.target))
+    if spec.trigger is not None:
+        wanted = spec.trigger.incident
+        change = f", changed within {wanted.change_within}" if wanted.change_within else ""
+        written.fact(
+            "acts",
+            f"only when an open incident names the target first: {', '.join(wanted.cause_kind)}, "
+            f"confidence {wanted.confidence} or more{change}; the signals prove that it helped",
+        )
     by_rules = spec.evaluation is policy_api.Evaluation.RULES
     how = "; baselines and burn rates by recording rules" if by_rules else ""
     written.fact("evaluated", f"every {spec.interval}{how}")

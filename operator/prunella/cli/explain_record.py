@@ -78,6 +78,8 @@ def _head(written: page.Page, record: objects.Record, now: datetime.datetime) ->
     written.say(f"{spec.action} of {record.target}, attempt {spec.attempt}{step}")
     written.fact("outcome", f"{MEANING[record.phase]}{_told(record)}")
     written.fact("policy", f"{record.policy}, generation {spec.policy.generation}")
+    if spec.incident:
+        written.fact("incident", f"{spec.incident} named it: `prunella why {spec.incident}`")
     written.fact("mode", spec.mode.value)
     ago = terminal.age(spec.decided_at, now)
     written.fact("decided", f"{terminal.moment(spec.decided_at)}, {ago} ago")

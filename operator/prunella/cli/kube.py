@@ -6,6 +6,8 @@ Everything is raw JSON by path, through the official client's connection.  Comma
 
 from __future__ import annotations
 
+import datetime
+import email.utils
 import http
 import json
 import os
@@ -58,6 +60,9 @@ class Cluster(Protocol):
 
     def items(self, path: str) -> list[Object]:
         """All objects of a list, in as many pages as it takes. Raises KubeError."""
+
+    def time(self) -> datetime.datetime | None:
+        """The API server's clock, in whole seconds; None when it does not say. Raises KubeError."""
 
 
 def connect(
@@ -144,6 +149,12 @@ class ApiServer:
                 return found
             query["continue"] = token
 
+    def time(self) -> datetime.datetime | None:
+        """The API server's clock, in whole seconds; None when it does not say. Raises KubeError."""
+        prepared = self._client.param_serialize("GET", "/version", auth_settings=["BearerToken"])
+        told = self._call(prepared).getheader("Date")
+        return email.utils.parsedate_to_datetime(told) if told else None
+
     def _send(
         self,
         method: str,
@@ -160,12 +171,20 @@ class ApiServer:
             body=body,
             auth_settings=["BearerToken"],
         )
+        answer = self._call(prepared)
+        return decode(answer.status, answer.data, f"{method} {self._host}{path}")
+
+    def _call(self, prepared: Any) -> Any:
+        """The answer to a request, read to its end. Raises KubeError when there is none."""
         try:
-            answer = self._client.call_api(*prepared, _request_timeout=TIMEOUT)
-            content = answer.read()  # type: ignore[no-untyped-call]
+            method, url, headers, body, form = prepared
+            answer = self._client.call_api(
+                method, url, headers, body, form, _request_timeout=TIMEOUT
+            )
+            answer.read()  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, client.ApiException, OSError) as error:
             raise KubeError(f"can't reach {self._host}: {_cause(error)}; is it up?") from error
-        return decode(answer.status, content, f"{method} {self._host}{path}")
+        return answer
 
 
 def _cause(error: Exception) -> str:

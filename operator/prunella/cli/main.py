@@ -20,9 +20,23 @@ from typing import Annotated
 import typer
 
 import prunella
-from prunella.cli import backtest, crds, demo, errors, explain, pause, run, status, test
+from prunella.cli import (
+    backtest,
+    changes,
+    crds,
+    demo,
+    errors,
+    explain,
+    incidents,
+    pause,
+    run,
+    status,
+    test,
+)
 from prunella.cli import compile as compiling
+from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
+from prunella.cli.topology import command as topology
 
 PLUGIN = "kubectl-prunella"
 
@@ -33,6 +47,12 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     compiling.compile,
     status.status,
     explain.explain,
+    incidents.incidents,
+    incidents.why,
+    incidents.confirm,
+    topology.topology,
+    doctor.doctor,
+    changes.changes,
     pause.pause,
     pause.resume,
     crds.crds,

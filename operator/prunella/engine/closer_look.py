@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from prunella.core import model
-from prunella.core.decisions import step
+from prunella.core.decisions import causes, step
 from prunella.engine import living, observe
 from prunella.engine import world as worlds
 
@@ -35,8 +35,10 @@ class CloserLook:
         signals = frozenset(
             finding.signal
             for finding in outcome.findings
-            if finding.target == need.target and finding.verdict is model.Verdict.UNHEALTHY
-        )
+            if finding.target == need.target
+            and finding.verdict is model.Verdict.UNHEALTHY
+            and finding.signal != causes.SIGNAL
+        ) or frozenset(signal.name for signal in config.compiled.signals)
         verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
         known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
         return dataclasses.replace(snapshot, verdicts_at=known)

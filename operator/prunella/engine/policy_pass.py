@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, step
+from prunella.core.decisions import causes, decide, episode, step
 from prunella.core.outcomes import escalation, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -50,6 +50,7 @@ class Passes:
                 self._world, self._executor, policy, memory.problem, limits
             )
             await self._reporter.invalid(policy, memory, memory.problem, now)
+            self._tell_gone(policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
         scene = _scene(policy, memory.memory, workloads)
@@ -61,6 +62,7 @@ class Passes:
             owners=owners,
             records=tuple(self._world.ledger.records()),
             peers=self._peers(policy.key),
+            incidents=self._incidents(),
         )
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
@@ -68,6 +70,7 @@ class Passes:
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
+        self._tell(policy.key, memory.compiled, outcome, now)
         called = await self._take_forward(policy, memory, snapshot, outcome, now)
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
@@ -79,6 +82,23 @@ class Passes:
         """Drop what is kept of a policy that is gone."""
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
+        self._tell_gone(key)
+
+    def _tell(
+        self,
+        key: objects.Key,
+        signals: compiled.Policy,
+        outcome: step.Outcome,
+        now: datetime.datetime,
+    ) -> None:
+        """What has held is a symptom that an incident may be made of."""
+        if self._world.findings is not None:
+            held = step.held(signals, outcome, now)
+            self._world.findings.found(key, outcome.findings, held)
+
+    def _tell_gone(self, key: objects.Key) -> None:
+        if self._world.findings is not None:
+            self._world.findings.forget(key)
 
     def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
         if memory.version == memories.version(policy):
@@ -99,6 +119,10 @@ class Passes:
         return step.Config(
             signals, options.rules, options.actions, options.detectors, options.guards
         )
+
+    def _incidents(self) -> tuple[causes.OpenIncident, ...]:
+        incidents = self._world.incidents
+        return () if incidents is None else causes.open_incidents(incidents.all())
 
     def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
         """The worst verdict of each target of the namespace's other policies."""
@@ -149,6 +173,7 @@ class Passes:
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
             workloads=tuple(self._world.cluster.workloads(namespace)),
+            incidents=self._incidents(),
             live_states={},
             living_only={},
         )
@@ -213,7 +238,13 @@ class Passes:
             if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
                 message = f"{record.target} is no longer known to be Unhealthy"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
-            sick = step.sickness(config.compiled, workload, outcome.findings, outcome.memory, now)
+            cause_of = None
+            if (trigger := step.valid_spec(policy).trigger) is not None:
+                own = [r for r in snapshot.records if r.name != record.name]
+                cause_of = causes.cause(trigger, record.target, snapshot.incidents, own)
+            sick = step.sickness(
+                config.compiled, workload, outcome.findings, outcome.memory, now, cause_of
+            )
             decision = decide.plan_attempt(
                 scene, sick, following, record.spec.decided_at, record.name
             )
@@ -310,7 +341,9 @@ class Passes:
         found = [
             finding
             for finding in outcome.findings
-            if finding.target == record.target and finding.signal in signals
+            if finding.target == record.target
+            and finding.signal != causes.SIGNAL
+            and (record.spec.incident or finding.signal in signals)
         ]
         verdict = step.worst(finding.verdict for finding in found)
         last = memory.sampled.get(record.name)

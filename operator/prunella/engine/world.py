@@ -23,6 +23,10 @@ class World:
     ledger: ports.Ledger
     notifier: ports.Notifier
     telemetry: ports.Telemetry
+    incidents: ports.Incidents | None = None
+    """What policies with a trigger act on; None: there are no incidents."""
+    findings: ports.Findings | None = None
+    """Who is told what the passes find; None: nobody."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from prunella import handlers, ports
 from prunella.adapters.kubernetes import kinds
+from prunella.core.changes import kinds as changes
 
 CONNECTION = kopf.ConnectionInfo(server="https://127.0.0.1:1")
 
@@ -29,6 +30,24 @@ async def test_every_watched_kind_goes_to_its_store() -> None:
 
     assert [kind.name for kind in kinds.WATCHED] == [kind for kind, _ in events]
     assert [f"store-{kind.plural}" for kind in kinds.WATCHED] == [e["object"] for _, e in events]
+
+
+async def test_journalled_kinds_are_added_to_the_stores() -> None:
+    """A Deployment goes to its store and to the journal; each kind hands its raw event on."""
+    events: list[tuple[str, Any]] = []
+    journalled: list[tuple[str, Any]] = []
+    handled = registry(events)
+    watched = [each for each in changes.ALL if each.built_in]
+    handlers.watch_changes(
+        handled, watched, lambda kind, event: journalled.append((kind.name, event["object"]))
+    )
+
+    for handler in handled._watching.get_all_handlers():
+        await handler.fn(event={"type": None, "object": handler.id}, patch=None)
+
+    assert [(kind.name, f"journal-{kind.plural}") for kind in watched] == journalled
+    assert [kind.name for kind in kinds.WATCHED] == [kind for kind, _ in events]
+    assert "secrets" not in {kind.plural for kind in changes.ALL}
 
 
 def test_nothing_writes_to_watched_objects() -> None:

@@ -22,6 +22,7 @@ from prunella import settings as settings_module
 from prunella.adapters.kubernetes import kinds
 from prunella.api import remediation
 from prunella.core import model, objects
+from prunella.core.changes import kinds as journalled
 from prunella.engine import loop
 from prunella.engine import world as worlds
 
@@ -124,6 +125,20 @@ def _deaf_registry() -> Callable[..., Any]:
     return registry
 
 
+def _deaf_changes() -> Callable[..., None]:
+    """Journalled kinds of which only Kopf's first list is heard."""
+    real = handlers.watch_changes
+
+    def watch_changes(registry: Any, watched: Any, on_event: handlers.OnJournal) -> None:
+        def hear(kind: journalled.Kind, event: Mapping[str, Any]) -> None:
+            if event["type"] is None:
+                on_event(kind, event)
+
+        real(registry, watched, hear)
+
+    return watch_changes
+
+
 def main() -> None:
     """Run until stopped, or until the fault kills it."""
     parser = argparse.ArgumentParser()
@@ -133,10 +148,13 @@ def main() -> None:
     chosen = parser.parse_args()
     settings = settings_module.load(chosen.config)
     logs.configure(settings.log_format, settings.log_level)
-    registry = _deaf_registry() if chosen.fault == DEAF else handlers.registry
+    deaf = chosen.fault == DEAF
+    registry = _deaf_registry() if deaf else handlers.registry
+    watch_changes = _deaf_changes() if deaf else handlers.watch_changes
     with (
         mock.patch.object(wiring, "live", _faulty_live(chosen.fault)),
         mock.patch.object(handlers, "registry", registry),
+        mock.patch.object(handlers, "watch_changes", watch_changes),
     ):
         code = asyncio.run(process.run(settings, chosen.kubeconfig))
     os._exit(code)

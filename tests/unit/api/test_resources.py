@@ -28,7 +28,8 @@ def test_no_file_is_left_over() -> None:
 COLUMNS = {
     "RemediationPolicy": "Mode Ready Reason Targets Unhealthy Last-Action Age",
     "Remediation": "Policy Target Action Mode Phase Reason Age",
-    "Change": "When Kind Object Verb By Summary",
+    "Change": "When Summary",
+    "JournalSnapshot": "Objects Taken",
     "Incident": "State Severity Alerts Suspect Confidence Age",
 }
 
@@ -85,5 +86,11 @@ def test_adapters_ask_for_the_same_kinds() -> None:
 
     assert declared == {
         (kind.name, kind.plural, kind.api_version)
-        for kind in (kinds.POLICY, kinds.RECORD, kinds.CHANGE, kinds.INCIDENT)
+        for kind in (
+            kinds.POLICY,
+            kinds.RECORD,
+            kinds.CHANGE,
+            kinds.JOURNAL_SNAPSHOT,
+            kinds.INCIDENT,
+        )
     }

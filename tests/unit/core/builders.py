@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prunella.actions import registry
+from prunella.api import incident as incident_api
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import guards
+from prunella.core.decisions import causes, guards
 from prunella.core.decisions.rules import Rules
 
 NOW = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
@@ -255,3 +256,19 @@ def case(
         live_state=model.LiveState(chosen),
     )
     return dataclasses.replace(whole, **changes)
+
+
+def incident(now: datetime.datetime = NOW, **changes: Any) -> causes.OpenIncident:
+    """An incident that names Deployment database as its cause, by a release, since 10 s."""
+    whole = causes.OpenIncident(
+        name="inc-1",
+        suspect=ref("database"),
+        cause_kind=incident_api.CauseKind.RELEASE,
+        confidence=incident_api.Confidence.HIGH,
+        summary="Deployment/database: image v1 -> v2",
+        started_at=now - seconds(30),
+        named_at=now - seconds(10),
+        changed_at=now - seconds(70),
+    )
+    found = {**changes, "members": frozenset(changes.get("members", ()))}
+    return dataclasses.replace(whole, **found)

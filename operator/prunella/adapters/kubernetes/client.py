@@ -148,13 +148,13 @@ class KubeApi:
         return reply.status, reply.body
 
     async def pages(
-        self, path: str, query: Query | None = None, accept: str = JSON
+        self, path: str, query: Query | None = None, accept: str = JSON, page: int = PAGE
     ) -> AsyncIterator[Any]:
-        """The pages of a list, of at most 500 objects each; all are of one moment.
+        """The pages of a list, of at most ``page`` objects each; all are of one moment.
 
         Raises ClusterError, with status 410 when the list took longer than etcd remembers.
         """
-        follow: dict[str, str | int] = {**(query or {}), "limit": PAGE}
+        follow: dict[str, str | int] = {**(query or {}), "limit": page}
         while True:
             reply = await self.exchange("GET", path, follow, mutating=False, accept=accept)
             if not reply.ok:

@@ -30,6 +30,7 @@ PRUNELLA = "prunella.dev"
 POLICY = Kind("RemediationPolicy", "remediationpolicies", "v1alpha1", PRUNELLA)
 RECORD = Kind("Remediation", "remediations", "v1alpha1", PRUNELLA)
 CHANGE = Kind("Change", "changes", "v1alpha1", PRUNELLA)
+JOURNAL_SNAPSHOT = Kind("JournalSnapshot", "journalsnapshots", "v1alpha1", PRUNELLA)
 INCIDENT = Kind("Incident", "incidents", "v1alpha1", PRUNELLA)
 DEPLOYMENT = Kind("Deployment", "deployments", group="apps")
 STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
@@ -44,4 +45,4 @@ SCALED_OBJECT = Kind("ScaledObject", "scaledobjects", "v1alpha1", "keda.sh")
 EVENT = Kind("Event", "events", group="events.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-WATCHED = (POLICY, RECORD, *WORKLOADS.values())
+WATCHED = (POLICY, RECORD, INCIDENT, *WORKLOADS.values())

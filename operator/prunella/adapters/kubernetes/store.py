@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, lazy_json, parse
+from prunella.adapters.kubernetes import kinds, lazy_json, parse, parse_incident
 from prunella.core import model, objects
+from prunella.core.incidents import values as incident_values
 
 T = TypeVar("T")
 Raw = Mapping[str, Any]
@@ -176,15 +177,30 @@ class Stores:
         self.records: Store[objects.Record] = Store(
             kinds.RECORD.name, parse.record, on_change, lambda record: record.resource_version
         )
+        self.incidents: Store[incident_values.Record] = Store(
+            kinds.INCIDENT.name,
+            parse_incident.incident,
+            on_change,
+            lambda found: found.resource_version,
+        )
         self.workloads: dict[str, Store[model.Workload]] = {
             kind: _workload_store(kind, on_change) for kind in kinds.WORKLOADS
         }
+
+    def all_workloads(self) -> list[model.Workload]:
+        """The watched workloads of all namespaces."""
+        return [each for store in self.workloads.values() for each in store.all()]
+
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that have watched workloads."""
+        return frozenset(each.ref.namespace for each in self.all_workloads())
 
     def of_kind(self, kind: str) -> Store[Any]:
         """The store of a watched kind."""
         others: dict[str, Store[Any]] = {
             kinds.POLICY.name: self.policies,
             kinds.RECORD.name: self.records,
+            kinds.INCIDENT.name: self.incidents,
         }
         return others.get(kind) or self.workloads[kind]
 

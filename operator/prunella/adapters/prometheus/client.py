@@ -96,12 +96,19 @@ class PrometheusClient(prometheus_api_client.PrometheusConnect):  # type: ignore
 
         Raises session.AskError.
         """
+        return self._get("rules", {"type": "alert", "rule_name[]": name})
+
+    def active_alerts(self) -> Mapping[str, Any]:
+        """All alerts that are pending or firing. Raises session.AskError."""
+        return self._get("alerts", {})
+
+    def _get(self, endpoint: str, params: Mapping[str, str]) -> Mapping[str, Any]:
         limit = self._source.read_timeout_seconds
         deadline = time.monotonic() + self._source.connect_timeout_seconds + limit
         try:
             with self._session.get(
-                f"{self.url}/api/v1/rules",
-                params={"type": "alert", "rule_name[]": name},
+                f"{self.url}/api/v1/{endpoint}",
+                params=params,
                 timeout=(self._source.connect_timeout_seconds, limit),
                 allow_redirects=False,
                 stream=True,

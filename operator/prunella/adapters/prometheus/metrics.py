@@ -25,7 +25,7 @@ from prunella.adapters.prometheus import (
 )
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import alerts
+from prunella.core.signals import alerts, query_analysis
 from prunella.core.signals import history as core_history
 
 _QUERIES = "prunella_queries_total"
@@ -96,6 +96,23 @@ class PrometheusMetrics:
         self._count_foreign(source, namespace, foreign)
         return own
 
+    async def query_whole(self, source: str, query: str) -> model.Answer:
+        """Ask an instant query of the operator's own, of all namespaces; never raises.
+
+        Only for what is kept inside: who calls whom.  A policy's queries are confined, see `query`.
+        """
+        asked = self._sources.get(source)
+        if asked is None:
+            return model.Failure(reasons.Doubt.UNKNOWN_SOURCE, f"there is no source {source}")
+        loop = asyncio.get_running_loop()
+        own = query_analysis.matched(query, asked.matchers)
+        work = functools.partial(self._ask, source, asked, own, None)
+        answer, _ = await loop.run_in_executor(self._rounds.executor, work)
+        self._count(source, answer)
+        if isinstance(answer, session.AskError):
+            return chunked_range.failure(source, answer)
+        return answer
+
     async def history(
         self, source: str, namespace: str, query: str, span: ports.Span
     ) -> core_history.Answer:
@@ -115,6 +132,32 @@ class PrometheusMetrics:
             return await ask(self._rounds)
         async with self._turns.namespace(source, namespace), self._turns.slots:
             return await ask(self._backlog)
+
+    async def history_whole(self, source: str, query: str, span: ports.Span) -> core_history.Answer:
+        """Ask a range query of the operator's own, of all namespaces; never raises.
+
+        Only for what is kept inside, as with `query_whole`. One request: the grid must be short.
+        """
+        asked = self._sources.get(source)
+        if asked is None:
+            return model.Failure(reasons.Doubt.UNKNOWN_SOURCE, f"there is no source {source}")
+        grid = range_grids.Grid.of(span)
+        if isinstance(grid, model.Failure):
+            return grid
+        board = chunked_range.Board(grid.points, asked.max_series, self._most_values)
+        loop = asyncio.get_running_loop()
+        own = query_analysis.matched(query, asked.matchers)
+
+        async def ask(piece: range_grids.Grid) -> tuple[matrix.Block | session.AskError, float]:
+            work = functools.partial(self._ask_piece, source, asked, own, piece)
+            answer, seconds = await loop.run_in_executor(self._backlog.executor, work)
+            self._count(source, answer)
+            return answer, seconds
+
+        error = await chunked_range.gather(ask, grid, board, asked.max_body_bytes)
+        if error is not None:
+            return chunked_range.failure(source, error)
+        return board.finish(grid.times())
 
     async def alerts(self, source: str, namespace: str, name: str, firing: str) -> alerts.Answer:
         """The alerting rules of a name, with the alerts of the namespace that fire; never raises.

@@ -38,6 +38,12 @@ class Point(enum.StrEnum):
     AFTER_LABEL = "after label"
     BEFORE_DELETE = "before delete"
     AFTER_DELETE = "after delete"
+    BEFORE_CREATE_INCIDENT = "before create incident"
+    AFTER_CREATE_INCIDENT = "after create incident"
+    BEFORE_UPDATE_INCIDENT = "before update incident"
+    AFTER_UPDATE_INCIDENT = "after update incident"
+    BEFORE_DELETE_INCIDENT = "before delete incident"
+    AFTER_DELETE_INCIDENT = "after delete incident"
 
 
 class Faults:

@@ -12,6 +12,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import (
     cluster,
     faults,
+    incidents,
     ledger,
     metrics,
     notifier,
@@ -40,6 +41,8 @@ class World:
     policies: policies.SimulatedPolicies
     notifier: notifier.RecordingNotifier
     telemetry: telemetry.RecordingTelemetry
+    incident_server: incidents.IncidentServer
+    incidents: incidents.SimulatedIncidents
 
     @classmethod
     def create(
@@ -55,6 +58,7 @@ class World:
         simulated = cluster.SimulatedCluster(clock, switchboard)
         store = series_store.SeriesStore()
         server = ledger.LedgerServer(clock)
+        incident_server = incidents.IncidentServer()
         world = cls(
             clock=clock,
             faults=switchboard,
@@ -67,6 +71,8 @@ class World:
             policies=policies.SimulatedPolicies(switchboard),
             notifier=notifier.RecordingNotifier(),
             telemetry=telemetry.RecordingTelemetry(),
+            incident_server=incident_server,
+            incidents=incidents.SimulatedIncidents(incident_server, switchboard),
         )
         for document in documents:
             world.apply(document)

@@ -28,6 +28,16 @@ class Change:
         return model.Ref(each.kind, each.namespace, each.name)
 
     @property
+    def object_uid(self) -> str:
+        """The UID of the object that changed; empty for what is outside the cluster."""
+        return self.spec.object.uid
+
+    @property
+    def class_(self) -> change_api.Class:
+        """What sort of change it is."""
+        return self.spec.class_
+
+    @property
     def at(self) -> datetime.datetime:
         """When it changed."""
         return self.spec.at

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import action, episode, guards, ledger, releases
+from prunella.core.decisions import action, causes, episode, guards, ledger, releases
 from prunella.core.decisions.rules import Rules
 
 
@@ -29,6 +29,7 @@ class Scene:
     live_states: Mapping[model.Ref, model.LiveState | None]
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict]
     guards: Sequence[guards.Guard] = guards.GUARDS
+    incidents: Sequence[causes.OpenIncident] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class UnhealthyTarget:
     findings: tuple[model.Finding, ...]
     held_since: datetime.datetime | None
     held_for: datetime.timedelta
+    cause_of: causes.OpenIncident | None = None
+    """The incident that names it as its cause, where the policy has a trigger."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Command:
     held_since: datetime.datetime | None
     answers: tuple[model.GuardAnswer, ...]
     follows: objects.Record | None = None
+    incident: str = ""
+    """The incident that named the target."""
     leaves: str = ""
     """Hash of the release that a rollback leaves."""
     lost: int = 0
@@ -149,10 +154,11 @@ def _case(
         findings=sick.findings,
         held_since=sick.held_since,
         held_for=sick.held_for,
-        verdicts=scene.verdicts,
-        peers=scene.peers,
+        verdicts=causes.without_symptoms(scene.verdicts, sick.cause_of),
+        peers=causes.without_symptoms(scene.peers, sick.cause_of),
         records=scene.records,
         pause=scene.pause,
+        incidents=scene.incidents,
         follows=attempt.follows,
         own_record=own_record,
     )
@@ -204,6 +210,7 @@ def _plan(
             held_since=sick.held_since,
             answers=answers,
             follows=attempt.follows,
+            incident=sick.cause_of.name if sick.cause_of is not None else "",
             leaves=planned.leaves,
             lost=sum(pod.stranded is model.Stranded.LOST for pod in live_state.pods),
         )

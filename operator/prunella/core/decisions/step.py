@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action, decide, episode, guards
+from prunella.core.decisions import action, causes, decide, episode, guards
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
@@ -55,6 +55,7 @@ class Snapshot:
     live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
         default_factory=dict
     )
+    incidents: Sequence[causes.OpenIncident] = ()
     living_only: Mapping[model.Ref, LivingOnly] = dataclasses.field(default_factory=dict)
     """Of targets that were looked at, where pods that are gone were among the evidence."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
@@ -99,13 +100,16 @@ def step(
         memory, config.compiled, workloads, findings, scrapes, now, patience
     )
     workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]
+    named = causes.named(spec.trigger, verdicts, snapshot.incidents, snapshot.records)
+    findings += [causes.finding(ref, incident) for ref, incident in named.items()]
+    verdicts |= dict.fromkeys(named, model.Verdict.UNHEALTHY)
     scene = make_scene(snapshot, policy, config, verdicts, now)
     sick = [
-        sickness(config.compiled, workload, findings, remembered, now)
+        sickness(config.compiled, workload, findings, remembered, now, named.get(workload.ref))
         for workload in workloads
         if verdicts[workload.ref] is model.Verdict.UNHEALTHY
     ]
-    sick.sort(key=lambda each: (each.held_since or now, each.workload.ref))
+    sick.sort(key=lambda each: (not each.cause_of, each.held_since or now, each.workload.ref))
     decisions, command = _decide_all(scene, sick)
     # Records are few and targets are many: only those that have any are gone through.
     open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
@@ -291,6 +295,7 @@ def make_scene(
         live_states=snapshot.live_states,
         verdicts_at=snapshot.verdicts_at,
         guards=config.guards,
+        incidents=snapshot.incidents,
     )
 
 
@@ -300,6 +305,7 @@ def sickness(
     findings: Iterable[model.Finding],
     memory: Memory,
     now: datetime.datetime,
+    cause_of: causes.OpenIncident | None = None,
 ) -> decide.UnhealthyTarget:
     """A sick target with the signal that has been Unhealthy longest beyond its ``for``.
 
@@ -309,6 +315,9 @@ def sickness(
     """
     own = [finding for finding in findings if finding.target == workload.ref]
     bad = tuple(finding for finding in own if finding.verdict is model.Verdict.UNHEALTHY)
+    if cause_of is not None:
+        at_once = datetime.timedelta()
+        return decide.UnhealthyTarget(workload, bad[::-1], cause_of.named_at, at_once, cause_of)
     holds = {
         signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
         for signal in signals.signals
@@ -330,6 +339,18 @@ def sickness(
             ripe, ripest = (), max(young, key=beyond)
     since = memory.onsets.get((ripest.signal, ripest.target))
     return decide.UnhealthyTarget(workload, ripe or bad, since, holds[ripest.signal])
+
+
+def held(
+    signals: compiled.Policy, outcome: Outcome, now: datetime.datetime
+) -> dict[onsets.SignalOf, datetime.datetime]:
+    """The onsets of signals that have been Unhealthy for their ``for``, of targets that are."""
+    holds = {signal.name: signal.spec.for_ for signal in signals.signals}
+    return {
+        (signal, target): since
+        for (signal, target), since in outcome.memory.onsets.items()
+        if outcome.verdicts.get(target) is model.Verdict.UNHEALTHY and since + holds[signal] <= now
+    }
 
 
 def _next_check(

@@ -21,8 +21,10 @@ from prunella.core import model
 
 Floats = NDArray[np.float64]
 
-ENOUGH = 20
+ENOUGH = 8
 """Usual samples below which a series is not judged."""
+KNOWN = 20
+"""Usual samples below which a series must deviate more: half as many are half as sure."""
 RARE = 0.99
 """Of usual windows, this share stays below a strength of 1."""
 SUSTAINED = 3
@@ -106,6 +108,7 @@ def judge(measurement: Measurement) -> Anomaly | None:
         quantity.relative * abs(usual),
         quantity.least,
     )
+    scale *= max(1.0, KNOWN / len(known))
     worse = quantity.worse * (measurement.recent - usual)
     late = np.flatnonzero(worse > max(excess / 2, float(high - low)))
     onset = float(measurement.times[late[0]]) if len(late) else None

@@ -16,38 +16,24 @@ change nothing.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 
-from prunella.core.incidents import cooccurrence, group, report, topology, values
+from prunella.core.incidents import (
+    cooccurrence,
+    group,
+    limits,
+    naming,
+    report,
+    taken_up,
+    topology,
+    values,
+)
 from prunella.core.incidents.cooccurrence import Role
 from prunella.core.incidents.group import Firing, Group
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Settings:
-    """Times in seconds."""
-
-    quiet: float = 900.0
-    """An incident whose alerts have all ended is resolved after this time."""
-    stale: float = 3600.0
-    """One with alerts that nobody ended, when nothing was heard of it for this time."""
-    reopen: float = 600.0
-    """The same series firing again this long after the resolution opens the incident again."""
-    settle: float = 600.0
-    """How long after it came, or ended, an alert may still move to another open incident."""
-    review: float = 60.0
-    """How often young alerts and merges are looked at."""
-    apart: float = 900.0
-    """Symptoms that begin further apart than this are not put together by topology."""
-    company: float = 300.0
-    """Two alerts of neighbours within this time keep each other company."""
-    certain: float = 3.0
-    """How many nats better one cause must explain two incidents than two causes."""
-    limit: int = 50_000
-    """Firings followed at once; the incident that was silent longest is given up beyond it."""
+Settings = limits.Settings
 
 
 class Correlator:
@@ -69,8 +55,22 @@ class Correlator:
         self._young: dict[Firing, None] = {}
         self._unlearned: deque[Firing] = deque(maxlen=self._settings.limit)
         self._recent: dict[int, deque[tuple[float, str]]] = {}
-        self._next = itertools.count(1)
+        self._born = itertools.count()
+        self._taken_up = taken_up.TakenUp()
+        self._taken_up_at: float | None = None
         self._reviewed: float | None = None
+
+    def take_up(self, incidents: Iterable[values.Known], now: float) -> None:
+        """Go on with incidents that were there before the start; the sources come after this."""
+        self._taken_up_at = now
+        for known in sorted(incidents, key=lambda each: (each.last, each.name)):
+            self._taken_up.add(known)
+            if known.state is values.State.OPEN and known.members:
+                self._take_up_open(known, now)
+            elif known.resolved_at is not None and (
+                now - known.resolved_at <= self._settings.reopen
+            ):
+                self._closed[known.name] = known.resolved_at
 
     def observe(self, alerts: Iterable[values.Alert], now: float) -> None:
         """Take in what has arrived up to now; the order within a batch does not matter."""
@@ -120,6 +120,16 @@ class Correlator:
         """Which name leads to which, of incidents that became one."""
         return self._merged
 
+    def join(self, names: Iterable[str]) -> str:
+        """Make one of open incidents with one known cause, for good; the oldest keeps its name."""
+        one, *others = sorted((self._open[each] for each in names), key=lambda each: each.born)
+        for other in others:
+            self._take_in(one, other)
+        for firing in one.firings:
+            firing.settled = True
+            self._young.pop(firing, None)
+        return one.name
+
     def rewire(self, graph: topology.Topology) -> None:
         """Go on with a newer topology: the open incidents and their names stay."""
         before, self._graph = self._graph, graph
@@ -129,7 +139,8 @@ class Correlator:
         for name, old in list(self._open.items()):
             firings = list(old.firings)
             fresh = self._start(name)
-            fresh.flaps, fresh.reopened = old.flaps, old.reopened
+            fresh.flaps, fresh.reopened, fresh.counted = old.flaps, old.reopened, old.counted
+            fresh.born = old.born
             for firing in firings:
                 firing.entity = graph.index(firing.fingerprint.series.target)
                 fresh.add(firing)
@@ -143,8 +154,14 @@ class Correlator:
         if firing is None:
             firing = Firing(fingerprint, self._graph.index(alert.target), now, now)
             firing.ended = None if alert.firing else now
+            firing.source, firing.message = alert.source, alert.message
+            known = self._taken_up.of(values.Symptom(alert.target, alert.name))
+            if known is not None and self._is_past(firing, known):
+                self._past[fingerprint] = known.name
+                return
             self._firings[fingerprint] = firing
-            self._place_new(firing)
+            if known is None or not self._place_known(firing, known):
+                self._place_new(firing)
             self._make_room()
             return
         firing.heard = now
@@ -154,6 +171,44 @@ class Correlator:
             owner.end(firing, now)
             if not firing.settled:
                 self._young[firing] = None
+
+    def _take_up_open(self, known: values.Known, now: float) -> None:
+        owner = self._start(known.name)
+        owner.flaps, owner.reopened = known.flaps, known.reopened
+        entities = [self._graph.index(each.target) for each in known.members]
+        for symptom, firing in taken_up.stand_ins(known, entities):
+            owner.add(firing)
+            self._firings[firing.fingerprint] = firing
+            self._taken_up.stand_in(symptom, firing)
+        taken_up.count(owner, known)
+        owner.heard = now
+
+    @staticmethod
+    def _is_past(firing: Firing, known: values.Known) -> bool:
+        """Whether it belongs to an incident that was resolved before the start."""
+        return known.resolved_at is not None and firing.starts_at <= known.resolved_at
+
+    def _place_known(self, firing: Firing, known: values.Known) -> bool:
+        """Put a firing where the objects say it was; False when that incident is not open."""
+        symptom = values.Symptom(firing.fingerprint.series.target, firing.name)
+        owner = self._open.get(self.current(known.name))
+        if owner is None:
+            self._taken_up.forget(symptom)
+            if known.state is values.State.OPEN or known.name not in self._closed:
+                return False
+            owner = self._reopen(known.name)
+            owner.reopened += known.reopened
+            taken_up.count(owner, known)
+        elif firing.starts_at <= known.last:
+            firing.counts = 0
+        firing.settled = True
+        self._series[firing.fingerprint.series] = firing
+        owner.add(firing)
+        stand_in = self._taken_up.confirm(symptom)
+        if stand_in is not None and stand_in.group is not None:
+            stand_in.group.remove(stand_in)
+            self._firings.pop(stand_in.fingerprint, None)
+        return True
 
     def _place_new(self, firing: Firing) -> None:
         """A firing that was not heard of before: flapping, again after the end, or new."""
@@ -170,7 +225,7 @@ class Correlator:
         if resolved is not None and resolved in self._closed:
             self._reopen(resolved).add(firing)
             return
-        (self._best(firing) or self._new()).add(firing)
+        (self._best(firing) or self._new(firing)).add(firing)
         self._young[firing] = None
         self._unlearned.append(firing)
         recent = self._recent.setdefault(firing.entity, deque(maxlen=50))
@@ -193,11 +248,18 @@ class Correlator:
                 best, most = each, odds
         return best
 
-    def _new(self) -> Group:
-        return self._start(f"incident-{next(self._next)}")
+    def _new(self, first: Firing) -> Group:
+        return self._start(self._free(naming.incident_name(first.fingerprint)))
+
+    def _free(self, name: str) -> str:
+        """The name, with a number if an incident that is remembered has it."""
+        chosen, number = name, 2
+        while self.state(chosen) is not None:
+            chosen, number = f"{name}-{number}", number + 1
+        return chosen
 
     def _start(self, name: str) -> Group:
-        self._open[name] = Group(name, self._graph, self._names)
+        self._open[name] = Group(name, self._graph, self._names, next(self._born))
         return self._open[name]
 
     def _reopen(self, name: str) -> Group:
@@ -236,7 +298,7 @@ class Correlator:
         before = self._group_of(firing)
         changed = before.changed
         before.remove(firing)
-        after = self._best(firing) or (self._new() if before.firings else before)
+        after = self._best(firing) or (self._new(firing) if before.firings else before)
         after.add(firing)
         if after is before:
             before.changed = changed
@@ -255,12 +317,16 @@ class Correlator:
             factor, other = max(rated, key=lambda each: each[0], default=(0.0, one))
             if factor <= self._settings.certain:
                 return
-            one, other = sorted((one, other), key=lambda each: each.onset)
-            for firing in list(other.firings):
-                other.remove(firing)
-                one.add(firing)
-            one.flaps += other.flaps
-            self._lead(other, one)
+            one, other = sorted((one, other), key=lambda each: each.born)
+            self._take_in(one, other)
+
+    def _take_in(self, one: Group, other: Group) -> None:
+        for firing in list(other.firings):
+            other.remove(firing)
+            one.add(firing)
+        one.flaps += other.flaps
+        one.counted += other.counted
+        self._lead(other, one)
 
     def _lead(self, gone: Group, to: Group) -> None:
         del self._open[gone.name]
@@ -287,6 +353,11 @@ class Correlator:
                 self._names.count(Role.CALLER if reach.hops else Role.OWN, firing.name)
 
     def _resolve(self, now: float) -> None:
+        if self._taken_up_at is not None and now - self._taken_up_at > self._settings.confirm:
+            self._taken_up_at = None
+            for firing in self._taken_up.unconfirmed():
+                if firing.ended is None and firing.group is not None:
+                    firing.group.end(firing, now)
         for each in list(self._open.values()):
             ended = len(each.ends) == len(each.firings)
             limit = self._settings.quiet if ended else self._settings.stale

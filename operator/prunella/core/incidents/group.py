@@ -46,6 +46,10 @@ class Firing:
     group: Group | None = None
     settled: bool = False
     """It flaps: it stays where its series is."""
+    counts: int = 1
+    """0 when it was counted before the operator was started."""
+    source: str = ""
+    message: str = ""
 
     @property
     def name(self) -> str:
@@ -61,8 +65,11 @@ class Firing:
 class Group:
     """The open incident. ``causes`` maps a cause to its log likelihood against chance."""
 
-    def __init__(self, name: str, graph: topology.Topology, names: cooccurrence.Names) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, graph: topology.Topology, names: cooccurrence.Names, born: int = 0
+    ) -> None:
+        """``born`` counts the incidents: of two that become one, the older keeps its name."""
+        self.name, self.born = name, born
         self.firings: dict[Firing, None] = {}
         self.entities: Counter[int] = Counter()
         self.starts: list[float] = []
@@ -71,6 +78,8 @@ class Group:
         self.flaps = self.reopened = 0
         self.changed = True
         self.evidence = 0.0
+        self.counted: Counter[values.Symptom] = Counter()
+        """Firings that were counted before the operator was started."""
         self._graph, self._names = graph, names
         self.causes: dict[int, float] = {}
         self._symptoms: dict[tuple[int, str], list[float]] = {}

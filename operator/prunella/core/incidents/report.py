@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bisect
 
+from prunella.core import model
 from prunella.core.incidents import group, topology, values
 
 SUSPECTS = 5
-MEMBERS = 200
+MEMBERS = 5000
 """Symptoms named in one incident; all are counted."""
 
 
@@ -22,6 +23,8 @@ def incident(each: group.Group, graph: topology.Topology) -> values.Incident:
         suspects(each, graph),
         each.flaps,
         each.reopened,
+        alerts=each.counted.total() + sum(firing.counts for firing in each.firings),
+        objects=len(each.entities),
     )
 
 
@@ -65,7 +68,8 @@ def _way(entity: int, cause: int, graph: topology.Topology) -> str:
     if entity == cause:
         return f"{target} is itself the likely cause"
     if reach.hops:
-        return f"it calls {graph.refs[cause]}, the likely cause, over {reach.hops} hops"
+        over = "" if reach.hops == 1 else f" over {reach.hops} calls"
+        return f"it calls {graph.refs[cause]}{over}, the likely cause"
     return f"it stands on {graph.refs[cause]}, the likely cause"
 
 
@@ -82,14 +86,21 @@ def _members(each: group.Group, graph: topology.Topology) -> tuple[values.Member
     joined: dict[tuple[int, str], list[group.Firing]] = {}
     for firing in each.firings:
         joined.setdefault((firing.entity, firing.name), []).append(firing)
-    members = [
-        values.Member(
-            graph.refs[entity],
-            name,
-            min(firing.starts_at for firing in some),
-            len(some),
-            sum(firing.ended is None for firing in some),
-        )
-        for (entity, name), some in joined.items()
-    ]
+    members = [_member(graph.refs[entity], some, each) for (entity, _), some in joined.items()]
     return tuple(sorted(members, key=lambda one: (one.first, one.target, one.name))[:MEMBERS])
+
+
+def _member(target: model.Ref, some: list[group.Firing], each: group.Group) -> values.Member:
+    first = min(some, key=lambda firing: firing.starts_at)
+    symptom = values.Symptom(target, first.name)
+    told = next((firing for firing in some if firing.message), first)
+    return values.Member(
+        target,
+        first.name,
+        first.starts_at,
+        each.counted[symptom] + sum(firing.counts for firing in some),
+        sum(firing.ended is None for firing in some),
+        told.source,
+        told.message,
+        first.fingerprint,
+    )

@@ -90,6 +90,41 @@ class Member:
     first: float
     count: int
     firing: int
+    source: str = ""
+    """Who told it first."""
+    message: str = ""
+    """What the first of them said."""
+    fingerprint: Fingerprint | None = None
+    """The first of them, to ask why it is in the incident; None when only its object tells."""
+
+    @property
+    def symptom(self) -> Symptom:
+        """What of it stays the same over restarts."""
+        return Symptom(self.target, self.name)
+
+
+class Symptom(NamedTuple):
+    """One name on one owner, however many series and firings it has."""
+
+    target: model.Ref
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Known:
+    """An incident as its object tells it, for a correlator that starts anew."""
+
+    name: str
+    state: State
+    members: tuple[Member, ...]
+    last: float
+    """When its newest symptom began: what began until then is counted."""
+    alerts: int
+    unlisted: frozenset[str] = frozenset()
+    """Hashes of the symptoms that are not among the members, see `naming.symptom_hash`."""
+    resolved_at: float | None = None
+    flaps: int = 0
+    reopened: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,6 +140,15 @@ class Incident:
     flaps: int = 0
     reopened: int = 0
     merged_into: str = ""
+    alerts: int = 0
+    """All of them, also those of members that are not named."""
+    objects: int = 0
+    """Owners that are or were sick."""
+
+    @property
+    def firing(self) -> int:
+        """Alerts of the named members that have not ended."""
+        return sum(each.firing for each in self.members)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

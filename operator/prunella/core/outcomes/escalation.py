@@ -23,7 +23,12 @@ MOST_UNATTENDED = 20
 A_PERSONS_WILL = frozenset({reasons.Refused.SUSPENDED, reasons.Refused.PAUSED})
 """Who has stopped it knows of it: nobody is called."""
 PASSING = frozenset(
-    {reasons.Refused.NOT_HELD, reasons.Refused.IN_FLIGHT, reasons.Refused.TARGET_GONE}
+    {
+        reasons.Refused.NOT_HELD,
+        reasons.Refused.IN_FLIGHT,
+        reasons.Refused.WAITS_FOR_INCIDENT,
+        reasons.Refused.TARGET_GONE,
+    }
 )
 """Refusals that end by themselves: they neither begin nor end what is unattended."""
 AT_ONCE = frozenset({reasons.Refused.SAME_REMEDY_LIMIT})

@@ -72,6 +72,7 @@ def to_spec(
         step=command.step,
         action=command.action,
         follows=command.follows.name if command.follows is not None else "",
+        incident=command.incident,
         decided_at=command.decided_at,
         reason=why(command)[:MESSAGE],
         evidence=[_evidence(f, command.held_since, queries) for f in command.findings[:8]],

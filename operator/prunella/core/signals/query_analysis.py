@@ -75,6 +75,15 @@ def confine(
     return with_matchers(query, own, f"confined to {namespace}")
 
 
+def matched(query: str, matchers: Mapping[str, str]) -> str:
+    """The query, every selector of which has the labels with their values. Raises PromqlError."""
+    own = [
+        promql_parser.Matcher(promql_parser.MatchOp.Equal, name, value)
+        for name, value in matchers.items()
+    ]
+    return with_matchers(query, own, "matched") if own else query
+
+
 def with_matchers(query: str, own: Sequence[promql_parser.Matcher], purpose: str) -> str:
     """The query with matchers added to each selector, parsed again and looked through.
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prunella.actions import registry
 from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
 from prunella.core import model, objects
 from prunella.core.decisions import guards
@@ -26,8 +27,10 @@ ORDER = (
     "not_in_system_namespace",
     "not_the_operator",
     "not_latched",
+    "named_by_an_incident",
     "held_for_long_enough",
     "nothing_in_flight",
+    "waits_for_the_cause",
     "wants_pods",
     "rollout_not_paused",
     "no_rollout_in_progress",
@@ -104,6 +107,7 @@ CART = builders.workload("cart")
 NO_LABELS = policy_api.Target(selector=api_types.LabelSelector())
 AGAINST_AN_OLD_ONE = builders.record(phase=Phase.UNHELPFUL, target=builders.workload(uid="old"))
 ON_DELETE = model.Strategy(model.Replacement.ON_DELETE)
+TRIGGER = trigger_api.Trigger.model_validate({"incident": {"causeKind": ["Release"]}})
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -125,6 +129,7 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         lambda case: _more(case, builders.record("u", Phase.UNKNOWN, target=CART, ago=LONG_AGO)),
         Refused.LATCHED,
     ),
+    "named_by_an_incident": (lambda case: _spec(case, trigger=TRIGGER), Refused.NOT_THE_CAUSE),
     "held_for_long_enough": (
         lambda case: dataclasses.replace(case, held_since=None),
         Refused.NOT_HELD,
@@ -135,6 +140,12 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
             builders.record("f", Phase.ACTING, key=OTHER, ago=LONG_AGO, target=case.workload),
         ),
         Refused.IN_FLIGHT,
+    ),
+    "waits_for_the_cause": (
+        lambda case: dataclasses.replace(
+            case, incidents=(builders.incident(case.now, members=(case.target,)),)
+        ),
+        Refused.WAITS_FOR_INCIDENT,
     ),
     "wants_pods": (lambda case: _workload(case, replicas=0), Refused.SCALED_TO_ZERO),
     "rollout_not_paused": (lambda case: _workload(case, paused=True), Refused.ROLLOUT_PAUSED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prunella.core.incidents import correlate, values
+from prunella.core.incidents import correlate, naming, values
 from tests.unit.core.incidents import storms
 from tests.unit.core.incidents.storms import alert
 
@@ -96,24 +96,31 @@ def ended(at: float) -> tuple[values.Alert, values.Alert]:
     return alert("db", 0), alert("db", 0, firing=False, received=at)
 
 
+def named(*alerts: values.Alert) -> list[str]:
+    """The names of the incidents that each of some alerts opens."""
+    return [naming.incident_name(each.fingerprint) for each in alerts]
+
+
+FIRST = named(alert("db", 0))[0]
 AGAIN = [
-    pytest.param(alert("db", 1200), "incident-1", 1, id="the same series opens it again"),
-    pytest.param(alert("db", 1200, "TargetDown"), "incident-2", 0, id="another series starts anew"),
-    pytest.param(alert("cart", 1200), "incident-2", 0, id="a caller starts anew"),
-    pytest.param(alert("db", 2000), "incident-2", 0, id="too late to open it again"),
+    pytest.param(alert("db", 1200), True, 1, id="the same series opens it again"),
+    pytest.param(alert("db", 1200, "TargetDown"), False, 0, id="another series starts anew"),
+    pytest.param(alert("cart", 1200), False, 0, id="a caller starts anew"),
+    pytest.param(alert("db", 2000), False, 0, id="too late to open it again"),
 ]
 
 
-@pytest.mark.parametrize(("again", "name", "reopened"), AGAIN)
+@pytest.mark.parametrize(("again", "same", "reopened"), AGAIN)
 def test_after_the_resolution_it_opens_again_or_anew(
-    again: values.Alert, name: str, reopened: int
+    again: values.Alert, same: bool, reopened: int
 ) -> None:
     """Resolved at about 1,000 s; within ten minutes the same series reopens, nothing else does."""
     correlator = storms.run(*ended(90.0), until=1010.0)
-    assert values.State.RESOLVED is correlator.state("incident-1")
+    assert values.State.RESOLVED is correlator.state(FIRST)
     correlator.observe([], again.received - 1)
     correlator.observe([again], again.received)
     (incident,) = correlator.incidents()
+    name = FIRST if same else named(again)[0]
     assert (name, reopened) == (incident.id, incident.reopened)
 
 
@@ -123,7 +130,7 @@ def test_repeats_of_a_resolved_incident_change_nothing() -> None:
     late = alert("db", 0, received=1100.0)
     correlator.observe([late], 1100.0)
     assert () == correlator.incidents()
-    assert "incident-1" == correlator.incident_of(late.fingerprint)
+    assert FIRST == correlator.incident_of(late.fingerprint)
 
 
 def test_flapping_is_counted_in_one_incident() -> None:
@@ -149,10 +156,11 @@ def test_incidents_that_turn_out_to_be_one_are_merged_into_the_older() -> None:
     assert [[0], [1]] == storms.together(storms.run(*alerts[:2], until=206.0), *alerts[:2])
     correlator = storms.run(*alerts, until=500.0)
     (incident,) = correlator.incidents()
-    assert "incident-1" == incident.id
-    assert {"incident-2": "incident-1"} == correlator.merged
-    assert values.State.MERGED is correlator.state("incident-2")
-    assert "incident-1" == correlator.current("incident-2")
+    first, second = named(*alerts[:2])
+    assert first == incident.id
+    assert {second: first} == correlator.merged
+    assert values.State.MERGED is correlator.state(second)
+    assert first == correlator.current(second)
 
 
 def test_why_is_told_with_numbers() -> None:
@@ -161,8 +169,8 @@ def test_why_is_told_with_numbers() -> None:
     correlator = storms.run(*alerts)
     told = correlator.why(alerts[1].fingerprint)
     assert told.startswith(
-        "HighLatency on Deployment/cart began 20 s after the first of 3 alerts of incident-1, "
-        "2 others within 120 s of it; it calls Deployment/db, the likely cause, over 1 hops; "
+        f"HighLatency on Deployment/cart began 20 s after the first of 3 alerts of {FIRST}, "
+        "2 others within 120 s of it; it calls Deployment/db, the likely cause; "
         "a fault of Deployment/db explains 3 of 3 sick objects (likelihood 0."
     )
     assert "the only alert" in storms.run(alerts[0]).why(alerts[0].fingerprint)
@@ -199,3 +207,15 @@ def test_a_newer_topology_keeps_incidents_and_their_names() -> None:
     correlator.rewire(storms.graph())
     assert before == correlator.incidents()
     assert [[0, 1]] == storms.together(correlator, *alerts)
+
+
+def test_incidents_that_are_known_to_have_one_cause_become_one() -> None:
+    """What topology tells nothing about: the older keeps its name, and nothing moves away again."""
+    alerts = [alert("mail", 0), alert("batch", 5), alert("other-4", 10)]
+    correlator = storms.run(*alerts, until=20.0)
+    first, second, _ = named(*alerts)
+    assert first == correlator.join([second, first])
+    correlator.observe([], 400.0)
+    joined, other = correlator.incidents()
+    assert (first, 2, 1) == (joined.id, joined.alerts, other.alerts)
+    assert first == correlator.current(second)

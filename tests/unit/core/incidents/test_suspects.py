@@ -133,7 +133,7 @@ def test_every_suspect_has_evidence_with_numbers() -> None:
 
 TOO_LITTLE = [
     pytest.param(np.full(300, np.nan), TIMES * 0 + 1, id="no usual sample"),
-    pytest.param(np.ones(10), TIMES * 0 + 9, id="ten usual samples"),
+    pytest.param(np.ones(7), TIMES[:5] * 0 + 9, id="seven usual samples"),
     pytest.param(np.ones(300), TIMES * np.nan, id="no recent sample"),
     pytest.param(np.ones(300), np.array([]), id="an empty window"),
     pytest.param(np.full(300, 0.0), TIMES * 0 + 0.001, id="a change of 1 ms matters to nobody"),

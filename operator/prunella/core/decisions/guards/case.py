@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action
+from prunella.core.decisions import action, causes
 from prunella.core.decisions.rules import Rules
 
 Refused = reasons.Refused
@@ -35,6 +35,8 @@ class Case:
     """All targets of all policies in the namespace."""
     records: Sequence[objects.Record]
     pause: model.PauseState
+    incidents: Sequence[causes.OpenIncident] = ()
+    """The open incidents of the cluster that have a suspect."""
     live_state: model.LiveState | None = None
     follows: objects.Record | None = None
     own_record: str = ""

@@ -17,6 +17,7 @@ from prunella.core.decisions.guards.blast_radius import (
     not_too_many_unknown,
 )
 from prunella.core.decisions.guards.case import Case, Guard
+from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
 from prunella.core.decisions.guards.rollouts import (
@@ -46,8 +47,10 @@ GUARDS: tuple[Guard, ...] = (
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_the_operator,  # Make sure that the operator does not act on itself
     not_latched,  # Make sure that what did not help three times is not tried again
+    named_by_an_incident,  # Make sure that a policy on causes does not act on a symptom
     held_for_long_enough,  # Make sure that it is a fault and not a flicker
     nothing_in_flight,  # Make sure that nobody is already at work on the target
+    waits_for_the_cause,  # Make sure that one remedy for the cause comes before many for symptoms
     wants_pods,  # Make sure that what was scaled to nothing stays so
     rollout_not_paused,  # Make sure that a rollout that a person paused stays so
     no_rollout_in_progress,  # Make sure that the target is not just being changed

@@ -15,6 +15,20 @@ NO_LINKS: topology.Links = {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Usage:
+    """What a pod takes of its node; None where it is not measured."""
+
+    cpu: float | None = None
+    """Cores."""
+    throttled: float | None = None
+    """Share of scheduling periods in which it was held at its CPU limit."""
+    memory: float | None = None
+    """Working set in bytes."""
+    growth: float | None = None
+    """Bytes by which the working set grows in a second."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class View:
     """The part of the cluster that an incident may be about, as it is now."""
 
@@ -30,6 +44,8 @@ class View:
     calls: topology.Links = dataclasses.field(default_factory=lambda: NO_LINKS)
     places: topology.Links = dataclasses.field(default_factory=lambda: NO_LINKS)
     measurements: tuple[anomalies.Measurement, ...] = ()
+    usage: Mapping[model.Ref, Usage] = dataclasses.field(default_factory=dict)
+    """By pod."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,0 +1,233 @@
+"""The journal at work: which kinds are there, lists that repair, writes, snapshots, retention."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import functools
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from prunella import ports
+from prunella.adapters.kubernetes import client
+from prunella.adapters.kubernetes import kinds as paths
+from prunella.adapters.kubernetes.journal import changes, sights, snapshots
+from prunella.core.changes import entry, kinds, retention
+
+TICK_SECONDS: Final = 0.25
+KEEP_SECONDS: Final = 10.0
+SWEEP_SECONDS: Final = 600.0
+RETRY_SECONDS: Final = 5.0
+END_SECONDS: Final = 4.0
+PAGE: Final = 100
+"""Objects of a list at a time: their raw JSON is what takes memory."""
+_AT_ONCE: Final = 4
+_BATCH: Final = 64
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """What is journalled, and how long it is kept."""
+
+    kinds: tuple[kinds.Kind, ...] = kinds.ALL
+    namespaces: tuple[str, ...] = ()
+    """Namespaces to watch; empty means all but the closed ones."""
+    closed_namespaces: tuple[str, ...] = ()
+    journalling: entry.Journalling = dataclasses.field(default_factory=entry.Journalling)
+    retention: retention.Retention = dataclasses.field(default_factory=retention.Retention)
+    relist_seconds: float = 300.0
+
+
+class Recorder:
+    """Watches, writes and repairs the journal. ``journal`` is what others read."""
+
+    def __init__(
+        self, kube: client.KubeApi, clock: ports.Clock, telemetry: ports.Telemetry, options: Options
+    ) -> None:
+        self._api = kube
+        self._clock = clock
+        self._telemetry = telemetry
+        self._options = options
+        self.journal = changes.KubernetesJournal(kube, self._manifests)
+        self._sights = sights.Sights(
+            options.journalling,
+            self.journal.told,
+            options.closed_namespaces,
+            whole_cluster=not options.namespaces,
+        )
+        self._snapshots = snapshots.Snapshots(kube, options.journalling.home)
+        self._absent: dict[str, int] = {}
+        self.watched: frozenset[str] = frozenset()
+        """Names of the kinds whose objects have all been seen."""
+
+    def _manifests(self, namespaces: Any) -> Mapping[Any, Mapping[str, object]]:
+        return self._sights.manifests(namespaces)
+
+    async def begin(self) -> Sequence[kinds.Kind]:
+        """Read what was kept and list all kinds once; returns those that are to be watched.
+
+        Raises ClusterError when the journal itself can't be read.
+        """
+        home = self._options.journalling.home
+        namespaces = self._options.namespaces
+        await self.journal.load((*namespaces, home) if namespaces else ())
+        for each in await self._snapshots.load(namespaces):
+            self._sights.restore(each.namespace, each.sights, each.taken_at)
+        self._sights.begin(namespaces)
+        watched = [kind for kind in self._options.kinds if await self._list(kind)]
+        self.watched = frozenset(kind.name for kind in watched)
+        _log.info("journalling %s", ", ".join(kind.name for kind in watched))
+        return watched
+
+    def apply(self, kind: kinds.Kind, event: Mapping[str, Any]) -> None:
+        """Take in a watch event, in Kopf's thread."""
+        self._sights.apply(kind, event, self._clock.now())
+
+    async def run(self) -> None:
+        """Write, keep, sweep and list anew, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._every(TICK_SECONDS, self.write))
+            group.create_task(self._every(KEEP_SECONDS, self.keep))
+            group.create_task(self._every(SWEEP_SECONDS, self.sweep))
+            group.create_task(self._every(self._options.relist_seconds, self.relist))
+
+    async def end(self) -> None:
+        """Write and keep what waits; never raises, for the next start finds what is left."""
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self.write()
+                await self.keep()
+        except (ports.ClusterError, TimeoutError) as error:
+            _log.info("the journal is caught up with at the next start: %s", error)
+
+    async def relist(self) -> None:
+        """List all kinds anew: what a watch has missed is journalled late. Raises ClusterError."""
+        for kind in self._options.kinds:
+            await self._list(kind)
+
+    async def write(self) -> None:
+        """Write the Changes that wait. Raises ClusterError when the API server does not answer."""
+        while batch := self._sights.take(_BATCH):
+            slots = asyncio.Semaphore(_AT_ONCE)
+            left = await asyncio.gather(*(self._write(each, slots) for each in batch))
+            errors = [error for error in left if error is not None]
+            if errors:
+                again = zip(batch, left, strict=True)
+                self._sights.again([each for each, error in again if error is not None])
+                raise errors[0]
+
+    async def _write(
+        self, waiting: sights.Waiting, slots: asyncio.Semaphore
+    ) -> ports.ClusterError | None:
+        """Write one; the error when it is to be tried again."""
+        late = waiting.change.spec.late
+        async with slots:
+            try:
+                new = await self.journal.record(waiting.change)
+                outcome = ("Late" if late else "Written") if new else "Known"
+            except ports.ClusterError as error:
+                if snapshots.retryable(error):
+                    return error
+                _log.warning("a Change can't be written: %s", error)
+                outcome = "Refused"
+        self._sights.done(waiting)
+        self._telemetry.count("prunella_changes_total", {"outcome": outcome})
+        return None
+
+    async def keep(self) -> None:
+        """Keep over a restart what was seen. Raises ClusterError."""
+        now = self._clock.now()
+        self._telemetry.gauge("prunella_journal_objects", {}, len(self._sights))
+        self._telemetry.gauge("prunella_journal_waiting", {}, self._sights.waiting)
+        slots = asyncio.Semaphore(_AT_ONCE)
+        found = self._sights.to_keep()
+        left = await asyncio.gather(
+            *(self._keep(shard, seen, now, slots) for shard, seen in found.items())
+        )
+        errors = [error for error in left if error is not None]
+        if errors:
+            raise errors[0]
+
+    async def _keep(
+        self,
+        shard: sights.Shard,
+        seen: Sequence[entry.Sight],
+        now: datetime.datetime,
+        slots: asyncio.Semaphore,
+    ) -> ports.ClusterError | None:
+        async with slots:
+            try:
+                await self._snapshots.keep(shard, seen, now)
+            except ports.ClusterError as error:
+                if snapshots.retryable(error):
+                    self._sights.not_kept(shard)
+                    return error
+                _log.info("a JournalSnapshot can't be written: %s", error)
+        return None
+
+    async def sweep(self) -> None:
+        """Delete what is beyond retention. Raises ClusterError."""
+        now = self._clock.now()
+        for each in retention.expired(self.journal.kept(), now, self._options.retention):
+            await self.journal.delete(each)
+
+    async def _every(self, seconds: float, chore: Any) -> None:
+        while True:
+            await self._clock.sleep(seconds)
+            try:
+                await chore()
+            except ports.ClusterError as error:
+                _log.warning("journal: %s failed and is tried again: %s", chore.__name__, error)
+                await self._clock.sleep(RETRY_SECONDS)
+
+    async def _list(self, kind: kinds.Kind) -> bool:
+        """List a kind; False when it is not installed or may not be read.
+
+        Raises ClusterError when there was no usable answer.
+        """
+        namespaced = self._options.namespaces if kind.namespaced else ()
+        try:
+            for namespace in namespaced or (None,):
+                await self._list_twice(kind, namespace)
+        except ports.ClusterError as error:
+            if error.status not in (403, 404):
+                raise
+            self._tell_absent(kind, error)
+            return False
+        self._absent.pop(kind.name, None)
+        self._sights.listed(kind)
+        return True
+
+    def _tell_absent(self, kind: kinds.Kind, error: ports.ClusterError) -> None:
+        """Say once that a kind is not journalled; a custom resource that is not there is usual."""
+        status = error.status or 0
+        if self._absent.get(kind.name) == status:
+            return
+        self._absent[kind.name] = status
+        usual = status == 404 and not kind.built_in
+        level = logging.DEBUG if usual else logging.WARNING
+        _log.log(level, "changes of %s are not journalled: %s", kind.plural, error)
+
+    async def _list_twice(self, kind: kinds.Kind, namespace: str | None) -> None:
+        """List a kind in a namespace; once more when the list had become too old."""
+        try:
+            await self._list_once(kind, namespace)
+        except ports.ClusterError as error:
+            if error.status != 410:
+                raise
+            await self._list_once(kind, namespace)
+
+    async def _list_once(self, kind: kinds.Kind, namespace: str | None) -> None:
+        seen: set[str] = set()
+        version = ""
+        put = functools.partial(self._sights.put, kind, late=True)
+        path = paths.Kind(kind.name, kind.plural, kind.version, kind.group).path(namespace)
+        async for page in self._api.pages(path, page=PAGE):
+            version = version or page["metadata"]["resourceVersion"]
+            for raw in page["items"]:
+                seen.add(raw["metadata"]["uid"])
+                put(raw, self._clock.now())
+        self._sights.retain(kind, seen, version, namespace, self._clock.now())

@@ -1,0 +1,1 @@
+"""`prunella doctor`: what keeps the operator from seeing, mapping and acting."""

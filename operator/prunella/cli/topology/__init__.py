@@ -1,0 +1,1 @@
+"""`prunella topology`: who calls whom and what stands on what, drawn."""

@@ -1,0 +1,43 @@
+"""Guards of incidents: the cause is treated, and its symptoms are left alone meanwhile."""
+
+from __future__ import annotations
+
+from prunella.core import model
+from prunella.core.decisions import causes
+from prunella.core.decisions.guards.case import Answer, Case, Refused
+
+
+def named_by_an_incident(case: Case) -> Answer:
+    """A policy with a trigger acts on nothing but the cause of an open incident."""
+    trigger = case.spec.trigger
+    if trigger is None:
+        return "the policy has no trigger"
+    if case.follows is not None:
+        return f"follows {case.follows.name}"
+    found = causes.cause(trigger, case.target, case.incidents, case.others)
+    if found is None:
+        message = causes.why_not(trigger, case.target, case.incidents, case.others)
+        return model.Refusal(Refused.NOT_THE_CAUSE, message)
+    return f"{found.name} names {case.target} first: {found.cause_kind}, {found.confidence}"
+
+
+def waits_for_the_cause(case: Case) -> Answer:
+    """What an incident explains by another object is left alone until that has been treated."""
+    if case.spec.trigger is not None:
+        return "the policy acts on causes"
+    found = causes.symptom_of(case.target, case.incidents)
+    if found is None:
+        return f"no open incident explains {case.target} by another object"
+    since = (case.now - found.named_at).total_seconds()
+    busy = [r.name for r in case.others if r.in_flight and r.target == found.suspect]
+    suspect = causes.shown(found.suspect, case.policy.key.namespace)
+    told = (
+        f"{case.target} is a symptom of {found.name}, which names {suspect} first "
+        f"({found.cause_kind}, {found.confidence}) since {since:.0f} s"
+    )
+    limit = causes.WAIT.total_seconds()
+    if since <= limit or busy:
+        return model.Refusal(
+            Refused.WAITS_FOR_INCIDENT, f"{told}; it waits {limit:.0f} s for that to be treated"
+        )
+    return f"{told}; {limit:.0f} s have been waited"

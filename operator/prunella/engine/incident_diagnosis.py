@@ -1,0 +1,162 @@
+"""When open incidents are looked at, and with which view of the cluster.
+
+A young incident is looked at in nearly every round, an old one when it has changed, and once a
+minute otherwise: what is wrong may show only later, and may be repaired meanwhile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import logging
+from collections.abc import Collection, Sequence
+
+from prunella.api import incident as incident_api
+from prunella.core import model
+from prunella.core.incidents import values
+from prunella.core.incidents.diagnosis import values as diagnosis
+from prunella.engine import incident_world as worlds
+
+LOG = logging.getLogger(__name__)
+AGAIN = datetime.timedelta(seconds=5)
+YOUNG = datetime.timedelta(minutes=10)
+YOUNG_AGAIN = datetime.timedelta(seconds=10)
+OLD_AGAIN = datetime.timedelta(seconds=60)
+MOST_IN_A_ROUND = 50
+UNSEEN = datetime.timedelta(seconds=10)
+"""So long an incident is told to nobody until it was looked at: it may be a part of another."""
+NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+TIER = "prunella.dev/tier"
+NO_REFS: frozenset[model.Ref] = frozenset()
+
+
+@dataclasses.dataclass(slots=True)
+class Looked:
+    """The last look at one incident."""
+
+    first: datetime.datetime
+    at: datetime.datetime | None = None
+    shape: tuple[float, ...] = ()
+    """Alerts, sick objects and newest symptom, as they were."""
+    found: diagnosis.Diagnosis | None = None
+    refs: frozenset[model.Ref] = NO_REFS
+    """All objects that the diagnosis could name."""
+    view: diagnosis.View | None = None
+
+
+class Diagnoser:
+    """Keeps the last diagnosis of each open incident; all of it may be lost."""
+
+    def __init__(self, world: worlds.World) -> None:
+        self._world = world
+        self.looked: dict[str, Looked] = {}
+
+    async def look(
+        self,
+        incidents: Sequence[values.Incident],
+        past: Sequence[values.Record],
+        spaces: dict[str, Collection[str]],
+        now: datetime.datetime,
+    ) -> None:
+        """Diagnose what is due. ``spaces`` are the namespaces to look at, by incident."""
+        names = {each.id for each in incidents}
+        self.looked = {name: each for name, each in self.looked.items() if name in names}
+        for each in incidents:
+            self.looked.setdefault(each.id, Looked(now))
+        if self._world.surroundings is None or self._world.diagnose is None:
+            for each in incidents:
+                self.looked[each.id].found = diagnosis.Diagnosis(each.suspects)
+            return
+        due = [each for each in incidents if self._due(each, now)]
+        due.sort(key=lambda each: (self.looked[each.id].at or NEVER, -each.last))
+        views: dict[frozenset[str], diagnosis.View] = {}
+        for incident in due[:MOST_IN_A_ROUND]:
+            wanted = frozenset(spaces[incident.id])
+            if wanted not in views:
+                views[wanted] = await self._world.surroundings.view(wanted, now)
+            self._judge(incident, views[wanted], past, now)
+
+    def alike(self, incidents: Sequence[values.Incident]) -> list[list[str]]:
+        """Names of incidents with the same first suspect, for the same change or field."""
+        by_cause: dict[tuple[object, ...], list[str]] = {}
+        for each in incidents:
+            found = self.looked[each.id].found
+            if self._world.surroundings is None or found is None or not found.suspects:
+                continue
+            first = found.suspects[0]
+            if first.confidence is not incident_api.Confidence.LOW:
+                key = (first.target, first.change or first.field)
+                by_cause.setdefault(key, []).append(each.id)
+        return [names for names in by_cause.values() if len(names) > 1]
+
+    def unseen(self, incident: values.Incident, now: datetime.datetime) -> bool:
+        """Whether it is too new to be told of: it will be looked at in the next rounds."""
+        looked = self.looked[incident.id]
+        wanted = self._world.surroundings is not None
+        return wanted and looked.at is None and now - looked.first < UNSEEN
+
+    def _due(self, incident: values.Incident, now: datetime.datetime) -> bool:
+        looked = self.looked[incident.id]
+        if looked.at is None:
+            return True
+        since = now - looked.at
+        if since < AGAIN:
+            return False
+        if _shape(incident) != looked.shape:
+            return True
+        return since >= (YOUNG_AGAIN if now - looked.first < YOUNG else OLD_AGAIN)
+
+    def _judge(
+        self,
+        incident: values.Incident,
+        view: diagnosis.View,
+        past: Sequence[values.Record],
+        now: datetime.datetime,
+    ) -> None:
+        looked = self.looked[incident.id]
+        looked.at, looked.shape = now, _shape(incident)
+        if self._world.diagnose is None:
+            return
+        try:
+            looked.found = self._world.diagnose(view, incident, past)
+        except Exception:
+            # One incident that can't be judged must not end the loop; it is still told of.
+            LOG.exception("%s: the diagnosis failed", incident.id)
+            self._world.telemetry.count("prunella_incident_errors_total", {})
+        looked.view = view
+        looked.refs = frozenset(view.objects) | {change.object for change in view.changes}
+
+
+def _shape(incident: values.Incident) -> tuple[float, ...]:
+    return (incident.alerts, incident.objects, incident.last, incident.firing)
+
+
+def tiers(
+    incident: values.Incident,
+    workloads: Sequence[model.Workload],
+    view: diagnosis.View | None,
+) -> dict[model.Ref, str]:
+    """The tier of each sick workload, by its own label or annotation or by its namespace's."""
+    own = {each.ref: each for each in workloads}
+    found: dict[model.Ref, str] = {}
+    for member in incident.members:
+        workload = own.get(member.target)
+        told = ""
+        if workload is not None:
+            told = workload.annotations.get(TIER) or workload.labels.get(TIER) or ""
+        told = told or _of_namespace(member.target.namespace, view)
+        if told:
+            found[member.target] = told
+    return found
+
+
+def _of_namespace(namespace: str, view: diagnosis.View | None) -> str:
+    manifest = view.objects.get(model.Ref("Namespace", "", namespace)) if view else None
+    metadata = manifest.get("metadata") if manifest is not None else None
+    if not isinstance(metadata, dict):
+        return ""
+    for part in ("annotations", "labels"):
+        told = (metadata.get(part) or {}).get(TIER)
+        if told:
+            return str(told)
+    return ""

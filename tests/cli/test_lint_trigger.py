@@ -1,0 +1,36 @@
+"""`prunella lint` on triggers: kinds of cause that never apply, and remedies that don't fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from prunella.cli.lint import check
+
+POLICY = """\
+apiVersion: prunella.dev/v1alpha1
+kind: RemediationPolicy
+metadata: {name: checkout, namespace: shop}
+spec:
+  target: {name: checkout}
+  steps: [{rollback: {}}]
+  signals:
+  - {name: errors, prometheus: {query: x}, threshold: {above: 1}, for: 1m}
+  trigger: {incident: {causeKind: [%s]}}
+"""
+PATH = "9 warning spec.trigger.incident.causeKind:"
+NEVER = "names no workload, and the targets are workloads: it never applies [trigger-never]"
+REMEDY = "6 warning spec.steps[0]: a rollback takes back pod templates, no cause of"
+RESULTS = [
+    pytest.param("Release", [], id="a release"),
+    pytest.param("Release, Saturation", [], id="one of two fits"),
+    pytest.param("Release, Node", [f"{PATH} Node {NEVER}"], id="a node is no workload"),
+    pytest.param("Saturation", [f"{REMEDY} Saturation [trigger-remedy]"], id="load is no release"),
+]
+
+
+@pytest.mark.parametrize(("kinds", "expected"), RESULTS)
+def test_triggers_can_fire(kinds: str, expected: list[str]) -> None:
+    """What can never apply is found at its line."""
+    report = check.check_text("policy.yaml", POLICY % kinds, 15.0)
+    found = [f"{f.line} {f.severity} {f.path}: {f.message} [{f.rule}]" for f in report.findings]
+    assert expected == found
