@@ -32,7 +32,7 @@ class StandIn:
     def __init__(self) -> None:
         self.items: list[Object] = []
         self.watches: list[list[bytes]] = []
-        """What each watch sends, piece by piece; afterwards it stays open."""
+        """What each watch sends, piece by piece; then it stays open, as real ones do."""
         self.asked: list[Asked] = []
         self.codes: dict[str, int] = {}
         """Codes that are not 200, by method."""
@@ -52,8 +52,7 @@ class StandIn:
         for piece in self.watches.pop(0) if self.watches else []:
             await stream.write(piece)
             await asyncio.sleep(0.01)
-        if not self.watches:
-            await asyncio.sleep(30)
+        await asyncio.sleep(30)
         return stream
 
 

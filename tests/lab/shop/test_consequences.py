@@ -5,6 +5,7 @@ Each case starts from a shop that sells; what it changes is what a person could 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -235,6 +236,16 @@ def test_a_consumer_that_fails_is_nobody_elses_trouble(shop: Shop) -> None:
     assert shop.success("load-generator", "frontend") > SELLS
 
 
+def test_the_first_failure_ends_a_request(shop: Shop) -> None:
+    """Checkout asks the cart first: nobody is charged when there is none."""
+    before = sum(each.rate for each in shop.edges("checkout", "payment"))
+    shop.delete("Service", "core", "cart")
+    shop.run(30)
+
+    assert before > 1
+    assert sum(each.rate for each in shop.edges("checkout", "payment")) < 0.1 * before
+
+
 def test_calls_that_are_not_needed_cost_no_user_anything(shop: Shop) -> None:
     """Checkout goes on when no mail can be sent."""
     shop.delete("Service", "core", "email")
@@ -297,6 +308,19 @@ def test_a_slow_release_loads_what_others_use_too(shop: Shop) -> None:
     shop.run(20)
 
     assert shop.latency("accounting", "postgres") > 3 * before
+
+
+def test_an_overloaded_store_does_not_swing_each_second(shop: Shop) -> None:
+    """Queues and callers follow over seconds, so good and bad times last some."""
+    _tag("product-catalog", "1.5.0-slow")(shop)
+    shop.run(20)
+    good = []
+    for _ in range(30):
+        shop.run(1)
+        good.append(shop.success("load-generator", "frontend") > 0.6)
+
+    assert not all(good)
+    assert sum(a != b for a, b in itertools.pairwise(good)) < 10
 
 
 def test_a_change_of_configuration_waits_for_a_restart(shop: Shop) -> None:

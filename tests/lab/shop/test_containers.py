@@ -198,6 +198,19 @@ def test_a_wrong_readiness_probe(shop: Shop, probe: dict[str, Any], message: str
     assert shop.success("checkout", "shipping") == 0
 
 
+def test_a_probe_waits_only_so_long(shop: Shop) -> None:
+    """A program that is too slow for the probe's timeout gets unready."""
+    notes = {"chaos.lab.prunella.dev/delay": "3s"}
+    workload = shop.get("Deployment", "core", "shipping")
+    workload["metadata"]["annotations"] = notes
+    shop.picture.put("Deployment", workload)
+    shop.run(20)
+
+    assert not shop.container_of("core", "shipping")["ready"]
+    said = [text for _, reason, text in shop.notes if reason == "Unhealthy"]
+    assert "context deadline exceeded" in said[-1]
+
+
 def test_an_init_container_that_crashes_keeps_the_pod_pending(shop: Shop) -> None:
     """Its state is CrashLoopBackOff; the container behind it is PodInitializing."""
     init = [{"name": "init", "image": "busybox:1.37", "command": ["sh", "-c", "exit 1"]}]
