@@ -24,8 +24,8 @@ POLL_SECONDS = 1.0
 class Patience:
     """Seconds that the stages of one fault may take."""
 
-    usual: float = 75.0
-    """Usual data after the shop is available."""
+    usual: float = 80.0
+    """Usual data after the shop is available: until rules hold its workloads for settled."""
     settle: float = 20.0
     """From the first named cause to the verdict: what else is opened, what is named at last."""
     limit: float = 90.0
