@@ -25,7 +25,7 @@ SAMPLE = (
 )
 
 
-PATIENT = Patience(settle=30, limit=150)
+PATIENT = Patience(limit=150)
 """Other tests run on the same machine; how long it took is no matter here."""
 TIMED = "seconds from symptom to cause, p95"
 
