@@ -63,16 +63,20 @@ def judge(histories: Sequence[History], truth: Truth, began: float, symptom: flo
     )
 
 
-def named(histories: Sequence[History], began: float) -> float | None:
-    """When the first of a shop's incidents named anything, or None."""
-    moments = [
-        sighting.at
-        for history in histories
-        if _counts(history, began)
-        for sighting in history
-        if sighting.suspects
-    ]
-    return min(moments, default=None)
+def settled(histories: Sequence[History], began: float) -> float | None:
+    """Since when the first suspects of a fault's incidents are what they are; None: none yet."""
+    counted = [each for each in histories if _counts(each, began)]
+    if not any(each[-1].suspects for each in counted):
+        return None
+    return max(_last_change(each) for each in counted)
+
+
+def _last_change(history: History) -> float:
+    moment, first = history[0].at, history[0].suspects[:1]
+    for sighting in history:
+        if sighting.suspects[:1] != first:
+            moment, first = sighting.at, sighting.suspects[:1]
+    return moment
 
 
 def _counts(history: History, began: float) -> bool:

@@ -24,10 +24,10 @@ POLL_SECONDS = 1.0
 class Patience:
     """Seconds that the stages of one fault may take."""
 
-    usual: float = 75.0
-    """Usual data after the shop is available."""
-    settle: float = 20.0
-    """From the first named cause to the verdict: what else is opened, what is named at last."""
+    usual: float = 80.0
+    """Usual data after the shop is available: until rules hold its workloads for settled."""
+    settle: float = 45.0
+    """That the first suspects must stay what they are: a node is known to be lost after 40 s."""
     limit: float = 90.0
     """From the end of the injection to the verdict when nothing is named."""
 
@@ -113,8 +113,8 @@ class Examiner:
         """Wait until something was named and has settled, or the limit has passed."""
         end = self.now() + self.patience.limit
         while (now := self.now()) < end:
-            named = judge.named(self.watcher.of(shop), began) if self.watcher else None
-            if named is not None and now >= named + self.patience.settle:
+            since = judge.settled(self.watcher.of(shop), began) if self.watcher else None
+            if since is not None and now >= since + self.patience.settle:
                 return
             self.sleep(POLL_SECONDS)
 
