@@ -108,6 +108,13 @@ async def test_alerts_come_with_their_owners(stage: Stage) -> None:
     assert expected == await stage.targets()
 
 
+async def test_the_namespace_of_the_called_is_looked_at_too(stage: Stage) -> None:
+    """An alert about a call bears the caller's namespace; the called one is in another."""
+    stage.teller.say(namespace="web", server="cart", server_k8s_namespace_name="shop")
+    assert ["Deployment/shop/cart"] == await stage.targets()
+    assert [{"web", "shop"}] == stage.scene.looks
+
+
 async def test_the_end_goes_where_the_beginning_went(stage: Stage) -> None:
     """A pod may be gone by then, and the API server may be down."""
     stage.teller.say(pod="a-pod")

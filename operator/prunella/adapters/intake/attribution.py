@@ -56,7 +56,7 @@ class Attribution:
 
     async def _look_up(self, unknown: Mapping[_Key, told.Told]) -> None:
         labels = {key: dict(each.labels) for key, each in unknown.items()}
-        namespaces = {alert_owner.namespace_of(each) for each in labels.values()} - {""}
+        namespaces = {each for some in labels.values() for each in alert_owner.namespaces_of(some)}
         await self._renew(namespaces)
         pods = await self._owners(
             {place for each in labels.values() if (place := alert_owner.needs_pod(each))}

@@ -11,13 +11,14 @@ import asyncio
 import dataclasses
 import datetime
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds, looks
 from prunella.adapters.kubernetes.looks import Wanted
 from prunella.core import model
+from prunella.core.changes.values import Change
 from prunella.core.incidents import anomalies, topology
 from prunella.core.incidents.diagnosis import extent, nodes
 from prunella.core.incidents.diagnosis.values import Usage, View
@@ -125,9 +126,16 @@ class LiveSurroundings:
         (objects, complete), measurements, usage = await asyncio.gather(
             self._objects(wider), self._measurements(wider, now), self._usage(wider)
         )
-        changes = self._journal.changes(wider, now - HISTORY) if self._journal else ()
+        changes = await self._changes(wider, now)
         told = (tuple(changes), calls, places, measurements, usage)
         return View(now.timestamp(), objects, complete, *told)
+
+    async def _changes(
+        self, namespaces: Collection[str], now: datetime.datetime
+    ) -> Sequence[Change]:
+        if self._journal is None:
+            return ()
+        return await asyncio.to_thread(self._journal.changes, namespaces, now - HISTORY)
 
     async def _topology(self, now: datetime.datetime) -> Links:
         """What is known of calls and places; only the first look waits, and not for long."""
@@ -160,7 +168,8 @@ class LiveSurroundings:
         listed = await self._looks.all(wanted)
         objects: dict[model.Ref, Mapping[str, Any]] = {}
         if self._journal is not None:
-            objects.update(self._journal.manifests(namespaces))
+            # They are unpacked one by one, which must not hold up the loop.
+            objects.update(await asyncio.to_thread(self._journal.manifests, namespaces))
         known = {each.kind.name for each in wanted if not each.selector} | journalled
         for each, found in zip(wanted, listed, strict=True):
             if found.complete and each.kind in STATES:

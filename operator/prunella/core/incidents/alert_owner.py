@@ -60,6 +60,12 @@ def namespace_of(labels: Labels) -> str:
     return next((labels[each] for each in _NAMESPACES if labels.get(each)), "")
 
 
+def namespaces_of(labels: Labels) -> set[str]:
+    """All namespaces that an alert names: of a call, that of the caller and of the called."""
+    places = [place for _, place in (_ISTIO, *_CALLED)]
+    return {labels[each] for each in (*_NAMESPACES, *places) if labels.get(each)}
+
+
 def pod_of(labels: Labels) -> pictures.Place | None:
     """The pod that an alert is about, whose owner must be known to map it; None for none."""
     namespace = namespace_of(labels)
