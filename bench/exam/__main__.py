@@ -1,6 +1,6 @@
 """Run every fault of the shop on the real control plane, and judge the incidents.
 
-    python -m bench.exam [--faults DIR] [--only NAME ...] [--at-once 5] [--out FILE] [--no-operator]
+    python -m bench.exam [--faults DIR] [--only NAME ...] [--at-once 7] [--out FILE] [--no-operator]
 
 Several shops stand side by side in one lab, each with namespaces and nodes of its own; each fault
 gets a fresh one. The exit code is 1 when a floor is missed. With --no-operator only the symptoms
@@ -21,8 +21,9 @@ from collections.abc import Iterator, Sequence
 
 from bench import operator_process
 from bench.exam import operating, report, telemetry
-from bench.exam.run import Examiner, Histories, Outcome, Patience
+from bench.exam.run import Examiner, Outcome, Patience
 from bench.exam.shops import Items
+from bench.exam.sightings import Watcher
 from lab import addons, lifecycle
 from lab.binaries import LabError
 from lab.cluster import Lab
@@ -36,13 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         folders = _chosen(options.faults, options.only)
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             lab = stack.enter_context(standing(options.lab))
             items = operating.lists(lab)
             seen = None if options.no_operator else stack.enter_context(watching(lab, items))
             patience = Patience(options.usual, options.settle, options.limit)
             ask = telemetry.prometheus(lab.prometheus_url)
-            outcomes = run(Examiner(lab, items, ask, seen, patience), folders, options.at_once)
+            examiner = Examiner(lab, items, ask, seen, patience, options.keep)
+            outcomes = run(examiner, folders, options.at_once)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -91,13 +95,13 @@ def standing(name: str) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def watching(lab: Lab, items: Items) -> Iterator[Histories]:
-    """The operator at work, and the histories of its incidents."""
+def watching(lab: Lab, items: Items) -> Iterator[Watcher]:
+    """The operator at work, and a watcher of its incidents that looks."""
     with operating.operating(lab, items) as watcher:
         thread = threading.Thread(target=watcher.run, daemon=True)
         thread.start()
         try:
-            yield watcher.of
+            yield watcher
         finally:
             watcher.stop()
             thread.join()
@@ -120,8 +124,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.exam", description=__doc__)
     parser.add_argument("--faults", type=pathlib.Path, default=faults.FOLDER, metavar="DIR")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these faults")
-    parser.add_argument("--at-once", type=int, default=5, help="shops side by side (default: 5)")
+    parser.add_argument("--at-once", type=int, default=7, help="shops side by side (default: 7)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write all as JSON")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep all Incidents there")
     parser.add_argument("--lab", default=LAB, help="the lab's name (default: exam)")
     parser.add_argument("--no-operator", action="store_true", help="show the symptoms only")
     for name, seconds in (

@@ -1,9 +1,9 @@
 """Judge what was seen against a fault's truth. Pure: histories of incidents in, a verdict out.
 
 - *incidents*: those with a symptom after the fault began that were not merged into another.
-- *rank*: where the truth stands among the suspects of the incident that opened first. For several
-  faults at once, where each stands in its best incident, other true causes left out of the count;
-  the worst of them counts.
+- *rank*: where the truth stands among the suspects of the incident with the earliest symptom. For
+  several faults at once, where each stands in its best incident, other true causes left out of the
+  count; the worst of them counts.
 - *falsely*: incidents that name a suspect although nothing is wrong; before a fault is injected
   nothing is.
 - *seconds*: from the first symptom to the moment from which on the truth stood first.
@@ -28,7 +28,7 @@ class Verdict:
     causes: int
     """How many faults there were at once."""
     first: str
-    """The first suspect of the incident that opened first, for people."""
+    """The first suspect that is named, for people."""
     rank: int | None
     """1 is first; None when the truth is not named."""
     field: bool
@@ -63,16 +63,20 @@ def judge(histories: Sequence[History], truth: Truth, began: float, symptom: flo
     )
 
 
-def named(histories: Sequence[History], began: float) -> float | None:
-    """When the first of a shop's incidents named anything, or None."""
-    moments = [
-        sighting.at
-        for history in histories
-        if _counts(history, began)
-        for sighting in history
-        if sighting.suspects
-    ]
-    return min(moments, default=None)
+def settled(histories: Sequence[History], began: float) -> float | None:
+    """Since when the first suspects of a fault's incidents are what they are; None: none yet."""
+    counted = [each for each in histories if _counts(each, began)]
+    if not any(each[-1].suspects for each in counted):
+        return None
+    return max(_last_change(each) for each in counted)
+
+
+def _last_change(history: History) -> float:
+    moment, first = history[0].at, history[0].suspects[:1]
+    for sighting in history:
+        if sighting.suspects[:1] != first:
+            moment, first = sighting.at, sighting.suspects[:1]
+    return moment
 
 
 def _counts(history: History, began: float) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import yaml
 
 from bench.exam import judge, shops, telemetry
-from bench.exam.sightings import Sighting
+from bench.exam.sightings import Watcher
 from lab.binaries import LabError
 from lab.cluster import Lab
 from lab.shop import faults, injection
 
-Histories = Callable[[str], Sequence[Sequence[Sighting]]]
-"""The histories of a shop's incidents, by the shop's name."""
+CHANGES = "/apis/prunella.dev/v1alpha1/changes"
 POLL_SECONDS = 1.0
 
 
@@ -22,10 +24,10 @@ POLL_SECONDS = 1.0
 class Patience:
     """Seconds that the stages of one fault may take."""
 
-    usual: float = 75.0
-    """Usual data after the shop is available."""
-    settle: float = 20.0
-    """From the first named cause to the verdict: what else is opened, what is named at last."""
+    usual: float = 80.0
+    """Usual data after the shop is available: until rules hold its workloads for settled."""
+    settle: float = 45.0
+    """That the first suspects must stay what they are: a node is known to be lost after 40 s."""
     limit: float = 90.0
     """From the end of the injection to the verdict when nothing is named."""
 
@@ -56,9 +58,11 @@ class Examiner:
     lab: Lab
     items: shops.Items
     ask: telemetry.Ask
-    histories: Histories | None
+    watcher: Watcher | None
     """None without an operator: then only the symptoms are looked at."""
     patience: Patience = Patience()
+    keep: pathlib.Path | None = None
+    """A folder for every fault's Incidents and Changes, as they were at the verdict."""
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
 
@@ -92,17 +96,30 @@ class Examiner:
             before=before,
             raised=raised,
         )
-        if self.histories is None:
+        if self.watcher is None:
             return outcome
+        if self.keep is not None:
+            self._keep(self.keep / f"{fault.name}.yaml", self.watcher, shop)
         first = began if seen.first is None else seen.first
-        verdict = judge.judge(self.histories(shop), fault.truth, began, first)
+        verdict = judge.judge(self.watcher.of(shop), fault.truth, began, first)
         return dataclasses.replace(outcome, verdict=verdict)
+
+    def _keep(self, path: pathlib.Path, watcher: Watcher, shop: str) -> None:
+        """Write the shop's Incidents, and the Changes of what was there already."""
+        changes = [each for each in self.items(CHANGES) if _is_of(each, shop)]
+        path.write_text(yaml.safe_dump_all([*watcher.whole(shop), *changes], sort_keys=False))
 
     def _watch(self, shop: str, began: float) -> None:
         """Wait until something was named and has settled, or the limit has passed."""
         end = self.now() + self.patience.limit
         while (now := self.now()) < end:
-            named = judge.named(self.histories(shop), began) if self.histories else None
-            if named is not None and now >= named + self.patience.settle:
+            since = judge.settled(self.watcher.of(shop), began) if self.watcher else None
+            if since is not None and now >= since + self.patience.settle:
                 return
             self.sleep(POLL_SECONDS)
+
+
+def _is_of(change: Mapping[str, Any], shop: str) -> bool:
+    spec = change["spec"]
+    place = spec["object"].get("namespace") or spec["object"]["name"]
+    return place.startswith(f"{shop}-") and spec["verb"] != "Created"

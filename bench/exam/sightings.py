@@ -32,7 +32,8 @@ class Sighting:
     at: float
     key: str
     """Namespace and name of the Incident."""
-    opened: float
+    started: float
+    """When its first symptom began."""
     state: str
     places: frozenset[str]
     """Namespaces and nodes that it is about."""
@@ -56,7 +57,7 @@ def read(found: Object, at: float) -> Sighting | None:
     return Sighting(
         at=at,
         key=f"{metadata['namespace']}/{metadata['name']}",
-        opened=seconds(spec.get("openedAt") or metadata.get("creationTimestamp")) or at,
+        started=seconds(status.get("startedAt") or spec.get("openedAt")) or at,
         state=status.get("state", "Open"),
         places=frozenset(
             {metadata["namespace"], *(status.get("namespaces") or ())}
@@ -85,6 +86,7 @@ class Watcher:
         self._ask = ask
         self._now = now
         self._seen: dict[str, list[Sighting]] = {}
+        self._whole: dict[str, Object] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.errors = 0
@@ -105,16 +107,25 @@ class Watcher:
     def look(self) -> None:
         """Look once."""
         at = self._now()
-        found = [each for each in (read(item, at) for item in self._ask()) if each is not None]
+        read_all = [(item, read(item, at)) for item in self._ask()]
         with self._lock:
-            for each in found:
+            for item, each in read_all:
+                if each is None:
+                    continue
+                self._whole[each.key] = item
                 history = self._seen.setdefault(each.key, [])
                 if not history or dataclasses.replace(history[-1], at=at) != each:
                     history.append(each)
 
     def of(self, shop: str) -> list[list[Sighting]]:
-        """The histories of a shop's incidents, the one that opened first before others."""
+        """The histories of a shop's incidents, the one with the earliest symptom first."""
         with self._lock:
             copies = [list(history) for history in self._seen.values()]
         found = [each for each in copies if any(one.concerns(shop) for one in each)]
-        return sorted(found, key=lambda history: (history[0].opened, history[0].key))
+        return sorted(found, key=lambda history: (history[-1].started, history[0].key))
+
+    def whole(self, shop: str) -> list[Object]:
+        """The Incident objects of a shop as they were seen last."""
+        keys = [history[0].key for history in self.of(shop)]
+        with self._lock:
+            return [self._whole[key] for key in keys]

@@ -16,6 +16,8 @@ from lab.shop.objects import Object, Picture, quantity
 
 BACKOFF = 10.0
 LONGEST_BACKOFF = 300.0
+LONG_AGO = 60.0
+"""For how long a container that is taken over has run at least."""
 FORGET_AFTER = 600.0
 """A container that ran this long starts with no back-off again."""
 
@@ -108,6 +110,25 @@ def advance(container: Container, at: Situation) -> list[Note]:
     if container.reason == "ErrImagePull" and at.now - container.since >= 2:
         return _back_off_pull(container, at)
     return _begin(container, at) if at.now >= container.retry_at else []
+
+
+def resume(container: Container, at: Situation, status: Mapping[str, Any]) -> None:
+    """Take over a container that an earlier program of the lab has left running.
+
+    Its variables are those of now, which is the best guess.
+    """
+    image = profiles.pull(str(at.spec["image"]))
+    if isinstance(image, str):
+        return
+    try:
+        container.variables = environment.resolve(at.picture, at.pod, at.spec)
+    except environment.ConfigError:
+        return
+    container.image = image
+    container.program = commands.plan(image, at.spec, container.variables)
+    container.state, container.reason, container.message = "running", "", ""
+    container.since = container.started_at = at.now - LONG_AGO
+    container.ready, container.started = bool(status.get("ready")), bool(status.get("started"))
 
 
 def _restarts(code: int, policy: str) -> bool:

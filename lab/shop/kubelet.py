@@ -78,8 +78,23 @@ class Kubelet:
         if record is None:
             record = self.records[uid] = pods.adopt(pod, self._now)
             self._used.add(record.address)
+            self._resume(record)
         record.pod = pod
         return record
+
+    def _resume(self, record: PodRecord) -> None:
+        """Containers that ran before this program did go on."""
+        spec, status = record.pod["spec"], record.pod.get("status", {})
+        for known, kind in ((record.inits, "initContainer"), (record.containers, "container")):
+            running = {
+                each["name"]: each
+                for each in status.get(f"{kind}Statuses") or []
+                if "running" in (each.get("state") or {})
+            }
+            for each in spec.get(f"{kind}s") or []:
+                if each["name"] in running and each["name"] in known:
+                    at = self._situation(record, each, restart_policy(record.pod))
+                    containers.resume(known[each["name"]], at, running[each["name"]])
 
     def _sync_pod(self, record: PodRecord, writes: Writes) -> None:
         pod = record.pod

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.binaries import LabError
 from lab.cluster import Lab
-from lab.shop import manifests
+from lab.shop import chaos, manifests
 from lab.shop.objects import SHOP_LABEL, is_ready
 
 _CLUSTER_SCOPED = "nodes,persistentvolumes,priorityclasses,clusterroles,clusterrolebindings"
@@ -47,6 +47,10 @@ def unready(lab: Lab, shop: str) -> list[str]:
 def down(lab: Lab, shops: Sequence[str]) -> None:
     """Delete everything of the shops; the namespaces go in the background."""
     for shop in shops:
+        # A node without power would never say that its pods are gone.
+        lab.kubectl(
+            "annotate", "nodes", "--selector", f"{SHOP_LABEL}={shop}", f"{chaos.PREFIX}node-"
+        )
         chosen = lab.get("namespaces", "--selector", f"{SHOP_LABEL}={shop}")["items"]
         names = [each["metadata"]["name"] for each in chosen]
         if names:

@@ -83,13 +83,15 @@ def share(claims: Sequence[Claim], cores: float) -> float:
             left -= each.demand
         open_claims = [each for each in open_claims if each not in content]
     left = max(0.0, left)
+    weight = sum(max(each.request, LEAST_WEIGHT) for each in claims) or 1.0
     for each in claims:
-        _available(each, left)
+        own = cores * max(each.request, LEAST_WEIGHT) / weight
+        _available(each, max(each.used + left, own))
     return 1 - left / cores if cores else 1.0
 
 
-def _available(claimed: Claim, left: float) -> None:
-    room = claimed.used + left
+def _available(claimed: Claim, room: float) -> None:
+    """What serving requests could have: its part of what is there, within the limit."""
     if claimed.limit is not None:
         room = min(room, claimed.limit)
         over = (claimed.requests + claimed.beside) / claimed.limit if claimed.limit else 2.0

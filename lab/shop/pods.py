@@ -63,7 +63,7 @@ def adopt(pod: Object, now: float) -> PodRecord:
 
 
 def _restore(container: Container, status: Mapping[str, Any], now: float) -> None:
-    """Restart counts go on; what runs is started anew in our memory, with its variables of now."""
+    """Restart counts go on, and what has ended stays ended."""
     container.restarts = int(status.get("restartCount", 0))
     ended = (status.get("state") or {}).get("terminated")
     if ended is not None:

@@ -207,6 +207,113 @@ def journal_options(settings: settings_module.Settings) -> recorder.Options:
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Base:
+    """What everything on a real cluster stands on."""
+
+    access: credentials.Credentials
+    api: client.KubeApi
+    stores: store.Stores
+    clock: clocks.RealClock
+    telemetry: telemetry.PrometheusTelemetry
+    metrics: metrics.PrometheusMetrics
+    cluster: cluster.KubernetesCluster
+    ledger: ledger.KubernetesLedger
+    incidents: incidents.KubernetesIncidents
+
+
+def _base(
+    settings: settings_module.Settings,
+    on_change: store.OnChange,
+    kubeconfig: pathlib.Path | None,
+    context: str | None,
+) -> _Base:
+    access = credentials.Credentials(kubeconfig, context)
+    api = client.KubeApi(access, settings.kubernetes_threads)
+    stores = store.Stores(on_change, settings.system_namespaces)
+    clock, own_metrics = clocks.RealClock(), telemetry.PrometheusTelemetry()
+    return _Base(
+        access=access,
+        api=api,
+        stores=stores,
+        clock=clock,
+        telemetry=own_metrics,
+        metrics=metrics.PrometheusMetrics(
+            settings.sources, clock, threads=settings.metrics_threads, telemetry=own_metrics
+        ),
+        cluster=cluster.KubernetesCluster(api, stores, settings.operator_namespace),
+        ledger=ledger.KubernetesLedger(api, stores),
+        incidents=incidents.KubernetesIncidents(api, stores),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Around:
+    """What is known beyond workloads: who tells, who changed what, who calls whom."""
+
+    recording: recorder.Recorder
+    journal: ports.Journal | None
+    intake: intakes.Wired
+    topology: topologies.KnownTopology
+    surroundings: surroundings_module.LiveSurroundings | None
+
+
+def _around(settings: settings_module.Settings, base: _Base) -> _Around:
+    chosen = journal_options(settings)
+    recording = recorder.Recorder(base.api, base.clock, base.telemetry, chosen)
+    journal = recording.journal if settings.journal.enabled else None
+    listed = scenes.ListedScene(base.api, base.cluster)
+    scene: scenes.Scene = listed
+    if journal is not None:
+        scene = scenes.JournalScene(journal, {each.name for each in chosen.kinds}, listed)
+    graph = functools.partial(base.metrics.query_whole, settings.intake.service_graph_source)
+    topology = topologies.KnownTopology(scene, base.stores.namespaces, graph, base.api)
+    return _Around(
+        recording=recording,
+        journal=journal,
+        intake=intakes.wire(
+            settings,
+            base.clock,
+            base.telemetry,
+            base.api,
+            base.stores,
+            base.cluster,
+            scene,
+            journal,
+        ),
+        topology=topology,
+        surroundings=diagnosing.wire(
+            settings,
+            base.access,
+            journal,
+            lambda: recording.watched,
+            topology.current,
+            base.metrics,
+        ),
+    )
+
+
+def _incidents(
+    settings: settings_module.Settings, base: _Base, around: _Around
+) -> incident_loop.Incidents | None:
+    """The loop of incidents, where it is wanted."""
+    if not settings.incidents.enabled:
+        return None
+    world = incident_world.World(
+        clock=base.clock,
+        incidents=base.incidents,
+        sources=(around.intake.source,),
+        ledger=base.ledger,
+        cluster=base.cluster,
+        telemetry=base.telemetry,
+        topology=around.topology.current,
+        surroundings=around.surroundings,
+        diagnose=diagnose.diagnose if around.surroundings is not None else None,
+        journal=around.journal,
+    )
+    return incident_loop.Incidents(world, incident_options(settings))
+
+
 def live(
     settings: settings_module.Settings,
     on_change: store.OnChange,
@@ -218,79 +325,42 @@ def live(
 
     ``on_change`` is called in any thread with kind, namespace and name of what has changed.
     """
-    access = credentials.Credentials(kubeconfig, context)
-    api = client.KubeApi(access, settings.kubernetes_threads)
-    stores = store.Stores(on_change, settings.system_namespaces)
-    clock = clocks.RealClock()
-    own_metrics = telemetry.PrometheusTelemetry()
-    prometheus = metrics.PrometheusMetrics(
-        settings.sources, clock, threads=settings.metrics_threads, telemetry=own_metrics
-    )
+    base = _base(settings, on_change, kubeconfig, context)
+    around = _around(settings, base)
     alerts = alertmanager.Alertmanager(
-        settings.alertmanager, clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
+        settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
-    own_cluster = cluster.KubernetesCluster(api, stores, settings.operator_namespace)
-    recording = recorder.Recorder(api, clock, own_metrics, journal_options(settings))
-    journal = recording.journal if settings.journal.enabled else None
-    listed = scenes.ListedScene(api, own_cluster)
-    scene: scenes.Scene = listed
-    if journal is not None:
-        journalled = {each.name for each in journal_options(settings).kinds}
-        scene = scenes.JournalScene(journal, journalled, listed)
-    intake = intakes.wire(settings, clock, own_metrics, api, stores, own_cluster, scene, journal)
-    topology = topologies.KnownTopology(
-        scene,
-        stores.namespaces,
-        functools.partial(prometheus.query_whole, settings.intake.service_graph_source),
-        api,
-    )
-    own_ledger = ledger.KubernetesLedger(api, stores)
-    own_incidents = incidents.KubernetesIncidents(api, stores)
-    surroundings = diagnosing.wire(
-        settings, access, journal, lambda: recording.watched, topology.current, prometheus
-    )
-    around = incident_world.World(
-        clock=clock,
-        incidents=own_incidents,
-        sources=(intake.source,),
-        ledger=own_ledger,
-        cluster=own_cluster,
-        telemetry=own_metrics,
-        topology=topology.current,
-        surroundings=surroundings,
-        diagnose=diagnose.diagnose if surroundings is not None else None,
-        journal=journal,
+    people = notifier.KubernetesNotifier(
+        base.api, base.clock, socket.gethostname(), alerts.escalate
     )
     world = worlds.World(
-        clock=clock,
-        metrics=rounds.SharedRound(prometheus, clock),
-        cluster=own_cluster,
-        policies=policies.KubernetesPolicies(api, stores),
-        ledger=own_ledger,
-        notifier=notifier.KubernetesNotifier(api, clock, socket.gethostname(), alerts.escalate),
-        telemetry=own_metrics,
-        incidents=own_incidents,
-        findings=intake.findings,
+        clock=base.clock,
+        metrics=rounds.SharedRound(base.metrics, base.clock),
+        cluster=base.cluster,
+        policies=policies.KubernetesPolicies(base.api, base.stores),
+        ledger=base.ledger,
+        notifier=people,
+        telemetry=base.telemetry,
+        incidents=base.incidents,
+        findings=around.intake.findings,
     )
-    kopf_registry = handlers.registry(stores.apply, access.connection)
+    kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
-        api=api,
+        api=base.api,
         watch=watch.Watch(kopf_registry, handlers.settings(), settings.namespaces),
-        stores=stores,
-        metrics=prometheus,
+        stores=base.stores,
+        metrics=base.metrics,
         alerts=alerts,
-        telemetry=own_metrics,
+        telemetry=base.telemetry,
         namespaces=settings.namespaces,
         home=settings.operator_namespace,
-        intake=intake,
-        topology=topology,
-        incidents=incident_loop.Incidents(around, incident_options(settings))
-        if settings.incidents.enabled
-        else None,
-        surroundings=surroundings,
+        intake=around.intake,
+        topology=around.topology,
+        incidents=_incidents(settings, base, around),
+        surroundings=around.surroundings,
         registry=kopf_registry,
-        journal=recording if settings.journal.enabled else None,
+        journal=around.recording if settings.journal.enabled else None,
     )
 
 

@@ -65,6 +65,29 @@ def test_the_nightly_peak_is_usual_and_the_same_value_at_noon_is_not() -> None:
     assert unhealthy[at(9, 12) : at(9, 13)].all()
 
 
+@pytest.mark.parametrize("begins", [2, 10, 18], ids="from {} h".format)
+@pytest.mark.parametrize("minutes", [30, 120], ids="{} min".format)
+def test_a_square_peak_of_each_day_is_known_at_its_hour_only(begins: int, minutes: int) -> None:
+    """The hour of the day speaks, whenever the peak is; its load at another hour is rare."""
+    row = np.arange(14 * DAY)
+    since = (row % DAY - begins * HOUR) % DAY
+    values = 2.0 + 7.0 * (since < minutes // 5) + 0.2 * (noise(14) - 50.0)
+    away = at(13, (begins + 10) % 24)
+    values[away : away + 3] = 9.0
+    ticks = run(values)
+    assert column(ticks, "spoke")[away] == 1
+    assert column(ticks, "score")[away : away + 3].max() >= 3.0
+    assert not column(ticks, "unhealthy")[at(5) : away].any()
+
+
+def test_a_peak_of_working_days_is_usual_after_the_weekend() -> None:
+    """Neither the quiet weekend nor the Monday after it is an anomaly."""
+    row = np.arange(11 * DAY)
+    busy = (row // DAY % 7 < 5) & (row % DAY // HOUR >= 9) & (row % DAY // HOUR < 18)
+    values = 2.0 + 7.0 * busy + 0.2 * (noise(11) - 50.0)
+    assert not column(run(values), "unhealthy")[at(4) :].any()
+
+
 MOVES = {
     "with the clocks of its zone": ("America/New_York", 4, False),
     "by an hour, no zone given": ("UTC", 4, False),

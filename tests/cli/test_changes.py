@@ -50,8 +50,8 @@ def shop(*more: kube.Object) -> fakes.FakeCluster:
         change(
             "checkout",
             "2026-03-01T12:08:20Z",
-            "Deployment checkout: containers[app].image shop/checkout:1.4.2 -> "
-            "shop/checkout:1.5.0 and 2 more fields, by kubectl-set",
+            "Deployment checkout: containers[app].image checkout:1.4.2 -> "
+            "checkout:1.5.0 and 2 more fields, by kubectl-set",
             fields=FIELDS,
         ),
         change(

@@ -75,7 +75,10 @@ class Alerts:
 class Around:
     """Surroundings and diagnosis in one: it says what the story wants it to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: clocks.VirtualClock) -> None:
+        self._clock = clock
+        self.seconds = 0.0
+        """How long a look takes."""
         self.suspects: tuple[values.Suspect, ...] = ()
         self.ruled_out: tuple[str, ...] = ()
         self.about: Collection[model.Ref] | None = None
@@ -88,6 +91,7 @@ class Around:
         now: Any,
     ) -> diagnosis.View:
         """All objects of the story, with nothing in them."""
+        await self._clock.sleep(self.seconds)
         every = (CART, CHECKOUT, FRONT, DB, MAIL)
         return diagnosis.View(now.timestamp(), {each: {} for each in every})
 
@@ -123,7 +127,7 @@ class Stage:
         self.clock = clocks.VirtualClock(simulated_world.START)
         self.server = simulated.IncidentServer()
         self.alerts = Alerts(self.clock)
-        self.around = Around()
+        self.around = Around(self.clock)
         self.faults = faults_module.Faults()
         self.cluster = clusters.SimulatedCluster(self.clock)
         self.ledger_server = ledgers.LedgerServer(self.clock)

@@ -375,3 +375,17 @@ async def test_what_is_only_guessed_keeps_incidents_apart() -> None:
         stage.alerts.fire(MAIL)
         await stage.run(30)
         assert 2 == len(stage.objects())
+
+
+async def test_a_slow_look_holds_up_no_alert() -> None:
+    """A view takes a minute: the incident is told of, and its cause named when it is there."""
+    async with telling() as stage:
+        stage.around.suspects, stage.around.seconds = (suspect(CART),), 60.0
+        stage.alerts.fire(CART)
+        await stage.run(20)
+        assert (1, []) == (stage.only().status.alerts, stage.only().status.suspects)
+        stage.alerts.fire(CHECKOUT)
+        await stage.run(10)
+        assert 2 == stage.only().status.alerts
+        await stage.run(60)
+        assert "Deployment/cart image" == stage.only().status.suspect

@@ -91,6 +91,14 @@ class Baseline(base.ApiModel):
         pydantic.Field((), description="Days that are not what their weekday says.")
     )
 
+    @property
+    def young(self) -> float:
+        """Seconds for which a series is young: eight times ``learn``, at most two days.
+
+        The operator's own detector claims less of it until then; recording rules say nothing yet.
+        """
+        return min(8.0 * self.learn.total_seconds(), 2 * 86_400.0)
+
     @pydantic.field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

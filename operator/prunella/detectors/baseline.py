@@ -58,6 +58,7 @@ from prunella.detectors._baseline import (
     seen_at,
     shapes,
     tail,
+    weekend,
 )
 
 Floats = NDArray[np.float64]
@@ -88,10 +89,6 @@ _KEPT_OF_FIRST_DAY: Final = 0.4
 """Share of the sizes of the first day that the tail keeps."""
 _AGREED: Final = 1.15
 """Two opinions that agree are rarer than each of them."""
-_WEEKEND: Final = 0.25
-"""Before the week is known, a weekend may be as low as this share of what is expected."""
-_AS_LOW: Final = 4.0
-"""Noises by which a second weekend may be lower than the first."""
 _SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
 
 
@@ -215,14 +212,14 @@ class Baseline:
             self._limits,
         )
         self._level.begin_anew(change.ended, residual)
-        left = self._excused(seen, score, residual)
+        left, habits = self._excused(seen, score, residual)
         self._note(seen, residual, change)
         onset = self._events.report(seen.t, left, seen.sampled, self._limits)
         most = self._tail.sizes_of(self._params.trigger + self._level.density, slice(None))
         tick = self._tick(seen, left, onset, change, residual, most, calm)
         # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
         np.minimum(sizes.classes, tail.place(most).classes, out=sizes.classes)
-        self._learned(now, residual, sizes, situation, change, dt)
+        self._learned(now, residual, sizes, situation, change, habits, dt)
         return tick
 
     def _learned(
@@ -232,6 +229,7 @@ class Baseline:
         sizes: tail.Place,
         situation: shapes.Situation,
         change: events.Change,
+        habits: Bools,
         dt: Floats,
     ) -> None:
         memory, age = self._level.memory, self._level.age
@@ -244,7 +242,9 @@ class Baseline:
         self._shapes.learn(situation, change.situated, memory)
         learned = np.where(change.frozen, 0.0, dt)
         expected, over, limit = residual.season, residual.over, residual.limit
-        self._season.learn(now, expected, over, limit, learned, dt)
+        # A habit is the season's to know, and no outlier.
+        daily = np.where(habits, dt, learned)
+        self._season.learn(now, expected, over, np.where(habits, np.inf, limit), daily, dt)
         self._season.compare(expected, over, limit, age, dt)
         self._level.learn(residual, learned, dt, self._events.active)
         self._level.settle(change.shifted)
@@ -295,7 +295,7 @@ class Baseline:
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, agreed * self._level.experience(self._learn), 0.0)
+        return np.where(ready, agreed * self._level.experience(self._params.young), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -303,45 +303,34 @@ class Baseline:
         above = self._params.direction is detectors_api.Side.ABOVE
         return np.asarray(place > 0.0 if above else place < 0.0)
 
-    def _excused(self, seen: seen_at.Seen, score: Floats, residual: level.Residual) -> Floats:
-        """What is left of the scores after all that makes the rare usual."""
+    def _excused(
+        self, seen: seen_at.Seen, score: Floats, residual: level.Residual
+    ) -> tuple[Floats, Bools]:
+        """What is left of the scores after all that makes the rare usual, and what is a habit."""
+        habits = np.zeros(self._n, np.bool_)
         rare = self._events.active | (score >= self._params.recover)
         rows = np.flatnonzero(seen.sampled & rare)
         if not rows.size:
-            return score
+            return score, habits
         t, rest = seen.moments(rows), residual.rest[rows]
         near, was = residual.within(level.NEAR)[rows], self._events
         # What is as expected again is no news, and nobody's illness.
         excused = (rest * seen.side[rows] > 0.0) | (near & was.far[rows] & ~was.sick[rows])
         if "habits" not in self._without:
-            excused |= self._episodes.habitual(t, rows, rest, near)
+            habits[rows] = self._episodes.habitual(t, rows, rest, near)
+            if "day" not in self._without:
+                within = level.NEAR * residual.hour_noise[rows]
+                habits[rows] |= residual.season.known(residual.over[rows], within, rows)
+            excused |= habits[rows]
         if "weekend" not in self._without:
-            excused |= self._on_a_first_weekend(seen, rows, residual)
+            excused |= weekend.as_low(seen, rows, residual, self._level, self._season)
         left = score[rows]
         if "often" not in self._without:
             age, step = self._level.age[rows], self._level.step[rows]
             left = np.minimum(left, self._episodes.most(t, rows, rest, age, step))
         score = score.copy()
         score[rows] = np.where(excused, 0.0, left)
-        return score
-
-    def _on_a_first_weekend(
-        self, seen: seen_at.Seen, rows: Ints, residual: level.Residual
-    ) -> Bools:
-        """Whether some values are as low as a weekend may be that is not known yet.
-
-        That is a quarter of what is expected on the first one, and on the second what the first
-        one was.
-        """
-        usual, rest = residual.season, residual.rest[rows]
-        expected = (self._level.level + usual.middle)[rows]
-        unknown = (self._level.age[rows] < 14 * level.DAY) & ~usual.by_week[rows]
-        _, week, _ = usual.means
-        _, visits, _ = usual.seen
-        as_before = rest >= week[rows] - _AS_LOW * residual.hour_noise[rows]
-        quarter = (expected > 0.0) & (seen.y[rows] >= _WEEKEND * expected)
-        low = np.where(visits[rows] < 0.5, quarter, as_before)
-        return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
+        return score, habits
 
     def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
         """Remember the anomalies that begin or go on."""
@@ -369,7 +358,9 @@ class Baseline:
         calm: Bools,
     ) -> Tick:
         learning, expected = self._level.age < self._learn, residual.season
-        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._learn)
+        sick = self._events.sick & self._level.lasts(
+            seen.t - self._events.since, self._params.young
+        )
         return Tick(
             np.where(seen.sampled, score, np.nan),
             onset,

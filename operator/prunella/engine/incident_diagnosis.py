@@ -6,10 +6,12 @@ minute otherwise: what is wrong may show only later, and may be repaired meanwhi
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime
 import logging
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from prunella.api import incident as incident_api
 from prunella.core import model
@@ -21,8 +23,12 @@ LOG = logging.getLogger(__name__)
 AGAIN = datetime.timedelta(seconds=5)
 YOUNG = datetime.timedelta(minutes=10)
 YOUNG_AGAIN = datetime.timedelta(seconds=10)
+NAMED_AGAIN = datetime.timedelta(seconds=30)
 OLD_AGAIN = datetime.timedelta(seconds=60)
 MOST_IN_A_ROUND = 50
+MOST_VIEWS = 8
+VIEW_SECONDS = 4.0
+"""How long a round waits for what is looked at: a slow API server must not hold up the alerts."""
 UNSEEN = datetime.timedelta(seconds=10)
 """So long an incident is told to nobody until it was looked at: it may be a part of another."""
 NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -50,6 +56,7 @@ class Diagnoser:
     def __init__(self, world: worlds.World) -> None:
         self._world = world
         self.looked: dict[str, Looked] = {}
+        self._looking: dict[frozenset[str], asyncio.Task[diagnosis.View]] = {}
 
     async def look(
         self,
@@ -69,12 +76,37 @@ class Diagnoser:
             return
         due = [each for each in incidents if self._due(each, now)]
         due.sort(key=lambda each: (self.looked[each.id].at or NEVER, -each.last))
-        views: dict[frozenset[str], diagnosis.View] = {}
-        for incident in due[:MOST_IN_A_ROUND]:
-            wanted = frozenset(spaces[incident.id])
-            if wanted not in views:
-                views[wanted] = await self._world.surroundings.view(wanted, now)
-            self._judge(incident, views[wanted], past, now)
+        due = due[:MOST_IN_A_ROUND]
+        views = await self._views({frozenset(spaces[each.id]) for each in due}, now)
+        for incident in due:
+            view = views.get(frozenset(spaces[incident.id]))
+            if view is not None:
+                self._judge(incident, view, past, now)
+
+    async def _views(
+        self, wanted: Collection[frozenset[str]], now: datetime.datetime
+    ) -> dict[frozenset[str], diagnosis.View]:
+        """The views that are there in time; what takes longer is used in a later round."""
+        around = self._world.surroundings
+        if around is None:
+            return {}
+        for each in sorted(wanted, key=sorted):
+            if each not in self._looking and len(self._looking) < MOST_VIEWS:
+                self._looking[each] = asyncio.create_task(around.view(each, now))
+        late = asyncio.create_task(self._world.clock.sleep(VIEW_SECONDS))
+        looking = asyncio.gather(*self._looking.values(), return_exceptions=True)
+        both: set[asyncio.Future[Any]] = {late, looking}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        late.cancel()
+        done = {key: task for key, task in self._looking.items() if task.done()}
+        self._looking = {key: task for key, task in self._looking.items() if key not in done}
+        return {key: task.result() for key, task in done.items()}
+
+    def close(self) -> None:
+        """Look at nothing any more."""
+        for task in self._looking.values():
+            task.cancel()
+        self._looking = {}
 
     def alike(self, incidents: Sequence[values.Incident]) -> list[list[str]]:
         """Names of incidents with the same first suspect, for the same change or field."""
@@ -104,7 +136,11 @@ class Diagnoser:
             return False
         if _shape(incident) != looked.shape:
             return True
-        return since >= (YOUNG_AGAIN if now - looked.first < YOUNG else OLD_AGAIN)
+        named = looked.found is not None and any(
+            each.confidence is incident_api.Confidence.HIGH for each in looked.found.suspects[:1]
+        )
+        young = now - looked.first < YOUNG
+        return since >= ((NAMED_AGAIN if named else YOUNG_AGAIN) if young else OLD_AGAIN)
 
     def _judge(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from prunella import ports
 from prunella.core.incidents import limits, topology, values
@@ -12,7 +13,7 @@ from prunella.core.incidents.diagnosis import values as diagnosis
 
 Links = tuple[topology.Links, topology.Links]
 """Who calls whom, and what stands on what."""
-Topology = Callable[[datetime.datetime], Awaitable[Links]]
+Topology = Callable[[datetime.datetime], Coroutine[Any, Any, Links]]
 """The topology as it is known at a time; never raises."""
 Diagnose = Callable[[diagnosis.View, values.Incident, Sequence[values.Record]], diagnosis.Diagnosis]
 """The suspects of an incident in a view; the records are incidents that people have judged."""

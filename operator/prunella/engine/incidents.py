@@ -11,6 +11,7 @@ import asyncio
 import datetime
 import logging
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from prunella.api import incident as incident_api
 from prunella.core import model, objects
@@ -22,6 +23,8 @@ from prunella.engine import incident_world as worlds
 
 LOG = logging.getLogger(__name__)
 RETAIN_EVERY = datetime.timedelta(minutes=1)
+WIRING_SECONDS = 3.0
+"""How long a round waits for the topology before it goes on with the last one."""
 NO_LINKS: worlds.Links = ({}, {})
 REMEDIATED_AFTER = datetime.timedelta(minutes=2)
 """What was done so long before the first symptom is no answer to it."""
@@ -35,6 +38,7 @@ class Incidents:
         self._options = options or worlds.Options()
         self._links = NO_LINKS
         self._graph = graphs.Topology(*NO_LINKS)
+        self._wiring: asyncio.Task[worlds.Links] | None = None
         self._wired_at: datetime.datetime | None = None
         self._correlator = correlate.Correlator(self._graph, self._options.correlation)
         self._diagnoser = incident_diagnosis.Diagnoser(world)
@@ -50,6 +54,14 @@ class Incidents:
 
     async def run(self) -> None:
         """Run until `stop`."""
+        try:
+            await self._rounds()
+        finally:
+            self._diagnoser.close()
+            if self._wiring is not None:
+                self._wiring.cancel()
+
+    async def _rounds(self) -> None:
         while not self._stopping.is_set():
             began = self._world.clock.now()
             try:
@@ -108,8 +120,15 @@ class Incidents:
         every = datetime.timedelta(seconds=self._options.topology_seconds)
         if self._wired_at is not None and now - self._wired_at < every:
             return
-        self._wired_at = now
-        links = await self._world.topology(now)
+        if self._wiring is None:
+            self._wiring = asyncio.create_task(self._world.topology(now))
+        late = asyncio.create_task(self._world.clock.sleep(WIRING_SECONDS))
+        both: set[asyncio.Future[Any]] = {late, self._wiring}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        late.cancel()
+        if not self._wiring.done():
+            return
+        links, self._wiring, self._wired_at = self._wiring.result(), None, now
         if links != self._links:
             self._links = links
             self._graph = graphs.Topology(*links)

@@ -97,7 +97,7 @@ async def test_a_deployment_is_written_once() -> None:
     assert (200, 409) == (first.status, again.status)
     assert again.message.startswith("replayed: ")
     (change,) = stage.journal.written.values()
-    assert ("shop", "ci: deployed cart 1.5.0") == (change.namespace, change.spec.summary)
+    assert ("shop", "ci: deployed cart 1.5.0, by ada") == (change.namespace, change.spec.summary)
     assert first.message == change.name
 
 

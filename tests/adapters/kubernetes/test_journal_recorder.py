@@ -110,6 +110,25 @@ async def test_a_change_is_written_and_then_kept(
     assert {"data": {"colour": "red"}} == kept.content
 
 
+async def test_what_was_created_is_kept_at_once(
+    server_rules: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """After a crash nothing else would tell what a new object was like."""
+    found = made(api)
+    await found.begin()
+    other = objects.config_map(colour="blue")
+    other["metadata"] |= {"name": "other", "uid": "u-3", "resourceVersion": "11"}
+    found.apply(CONFIG, {"type": "ADDED", "object": other})
+    await found.write()
+    kept = [
+        seen.name
+        for request in server_rules.requests
+        if request.path.endswith("journalsnapshots") and request.method == "POST"
+        for seen in snapshots.unpack(request.body["spec"]["sights"])
+    ]
+    assert {"flags", "other"} == set(kept)
+
+
 async def test_a_known_name_is_no_error(
     server_rules: fake_server.FakeServer, api: client.KubeApi
 ) -> None:
@@ -145,14 +164,33 @@ async def test_a_failed_write_is_tried_again(
 async def test_a_refused_write_holds_nothing_up(
     server_rules: fake_server.FakeServer, api: client.KubeApi
 ) -> None:
-    """A namespace that ends takes no Change: it is dropped, and the snapshot goes on."""
-    server_rules.rules[f"POST {CHANGES}"] = Answer(403, {"message": "is being terminated"})
+    """What the API server will never take is dropped, and the snapshot goes on."""
+    server_rules.rules[f"POST {CHANGES}"] = Answer(403, {"message": "exceeded quota"})
     found = made(api)
     await found.begin()
     changed(found)
     await found.write()
     await found.keep()
     assert 2 == server_rules.count("POST")
+
+
+async def test_a_namespace_that_ends_is_asked_once(
+    server_rules: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """All objects of a deleted namespace go: the first refusal is enough, until the next sweep."""
+    refused = Answer(403, {"message": "namespace shop is being terminated"})
+    server_rules.rules[f"POST {CHANGES}"] = refused
+    found = made(api)
+    await found.begin()
+    for version, colour in enumerate(("red", "green", "blue"), 11):
+        changed(found, colour, version)
+        await found.write()
+    asked = server_rules.count("POST")
+    server_rules.rules[f"POST {CHANGES}"] = stored
+    await found.sweep()
+    changed(found, "pink", 20)
+    await found.write()
+    assert (1, 2) == (asked, server_rules.count("POST"))
 
 
 async def test_a_list_finds_what_the_watch_lost(

@@ -210,7 +210,7 @@ async def test_relist(
 
     assert [KEY] == [policy.key for policy in stores.policies.all()]
     assert ["web"] == [w.ref.name for w in stores.workloads["Deployment"].all()]
-    assert 5 * len(namespaces or (None,)) == len(server.requests)
+    assert len(kinds.WATCHED) * len(namespaces or (None,)) == len(server.requests)
 
 
 async def test_list_that_took_too_long_is_begun_again(

@@ -129,9 +129,20 @@ def test_field_is_named_with_the_cause(field: str, expected: bool) -> None:
     assert expected == judge.judge([[answer]], ONE, BEGAN, SYMPTOM).field
 
 
-def test_first_naming_is_when_waiting_for_the_verdict_begins() -> None:
-    """The earliest suspect of any incident of the fault; none before it."""
-    histories = [[seen(90, OTHER)], [seen(115), seen(119, OTHER)], [seen(117, OTHER)]]
+SETTLED = {
+    "nobody-is-named": ([[seen(115)]], None),
+    "named-before-the-fault-only": ([[seen(90, OTHER)]], None),
+    "named-once": ([[seen(115), seen(119, OTHER)]], 119.0),
+    "others-behind-the-first-change": ([[seen(115, OTHER), seen(130, OTHER, POLICY)]], 115.0),
+    "the-first-changes": ([[seen(115, OTHER), seen(130, POLICY, OTHER)]], 130.0),
+    "another-incident-opens": ([[seen(115, OTHER)], [seen(140)]], 140.0),
+    "no-longer-named": ([[seen(115, OTHER), seen(130)]], None),
+}
 
-    assert 117.0 == judge.named(histories, BEGAN)
-    assert judge.named(histories[:1], BEGAN) is None
+
+@pytest.mark.parametrize(("histories", "expected"), SETTLED.values(), ids=SETTLED)
+def test_answer_is_settled_since_its_last_change(
+    histories: list[list[Sighting]], expected: float | None
+) -> None:
+    """The verdict waits until the first suspects have stayed the same for a while."""
+    assert expected == judge.settled(histories, BEGAN)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import yaml
 
 from bench.exam import __main__ as program
 from bench.exam import report, run, shops
 from bench.exam.judge import Verdict
 from bench.exam.run import Examiner, Outcome, Patience
-from bench.exam.sightings import Sighting, Suspect
+from bench.exam.sightings import Sighting, Suspect, Watcher
 from lab.binaries import LabError
 from lab.cluster import Lab
 from lab.shop.faults import Ref
@@ -35,12 +36,16 @@ class Stage:
         """Let time pass."""
         self.time += seconds
 
-    def histories(self, shop: str) -> Sequence[Sequence[Sighting]]:
+    def of(self, shop: str) -> Sequence[Sequence[Sighting]]:
         """One incident as soon as the Service is named."""
         if self.time < self.named_at:
             return []
         places = frozenset({f"{shop}-core"})
         return [[Sighting(self.named_at, "k", self.named_at, "Open", places, (Suspect(SERVICE),))]]
+
+    def whole(self, _shop: str) -> list[dict[str, Any]]:
+        """The incident's object."""
+        return [{"kind": "Incident"}]
 
     def ask(self, expression: str, _start: float, _end: float) -> list[dict[str, Any]]:
         """An alert ten seconds after the injection, which is at 1075."""
@@ -92,9 +97,9 @@ def nothing(_path: str) -> list[dict[str, Any]]:
 
 def examiner(lab: Lab, stage: Stage, *, operator: bool = True) -> Examiner:
     """An examiner on the stage."""
-    histories = stage.histories if operator else None
+    watcher = cast(Watcher, stage) if operator else None
     now = lambda: stage.time  # noqa: E731 - a clock is a function here
-    return Examiner(lab, nothing, stage.ask, histories, PATIENCE, stage.sleep, now)
+    return Examiner(lab, nothing, stage.ask, watcher, PATIENCE, None, stage.sleep, now)
 
 
 def test_fault_is_injected_after_usual_data_and_judged_after_it_settled(
@@ -123,6 +128,27 @@ def test_nothing_is_waited_for_longer_than_the_limit(
 
     assert outcome.verdict is not None
     assert (None, 1165.0) == (outcome.verdict.rank, stage.time)
+
+
+def test_incidents_and_changes_are_kept_for_people(
+    lab: Lab, stage: Stage, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """What the shop's Incidents were at the verdict, and what was changed; nothing of others."""
+    stage.named_at = 1091.0
+    places = [("x01-core", "Deleted"), ("x01-core", "Created"), ("x02-core", "Deleted")]
+
+    def items(_path: str) -> list[dict[str, Any]]:
+        return [
+            {"spec": {"object": {"namespace": place, "name": "cart"}, "verb": verb}}
+            for place, verb in places
+        ]
+
+    whole = dataclasses.replace(examiner(lab, stage), items=items, keep=tmp_path)
+    whole.examine(folder, "x01")
+
+    kept = list(yaml.safe_load_all((tmp_path / "no-service.yaml").read_text()))
+    deleted = {"object": {"namespace": "x01-core", "name": "cart"}, "verb": "Deleted"}
+    assert [{"kind": "Incident"}, {"spec": deleted}] == kept
 
 
 def test_without_an_operator_only_the_symptoms_are_told(

@@ -89,10 +89,9 @@ def test_incident_concerns_the_shop_whose_objects_are_in_it(
     assert expected == found.concerns("x01")
 
 
-def test_watcher_keeps_changes_only_and_sorts_by_opening() -> None:
+def test_watcher_keeps_changes_only_and_sorts_by_the_first_symptom() -> None:
     """A second look at the same thing adds nothing."""
-    early = {**incident("b"), "spec": {"openedAt": "1970-01-01T00:00:50Z"}}
-    early["status"] = {"namespaces": ["x01-web"]}
+    early = incident("b", namespaces=["x01-web"], startedAt="1970-01-01T00:00:50Z")
     plain = incident("a", namespaces=["x01-core"])
     named = incident("a", namespaces=["x01-core"], suspects=[SUSPECT])
     answers = iter([[plain, early], [plain, early], [named, early], [incident("c")]])

@@ -22,8 +22,10 @@ Prepare = Callable[[Lab], None]
 
 
 @contextlib.contextmanager
-def leased(name: str, prepare: Prepare = lambda _: None) -> Iterator[Lab]:
+def leased(name: str, prepare: Prepare = lambda _: None, *, shop: bool = False) -> Iterator[Lab]:
     """The lab of that name, started if it was not up; ``prepare`` is run by the first one in.
+
+    With ``shop`` it is made fit for shops.
 
     A lab that ran before is left running, as is every lab with ``PRUNELLA_LAB_KEEP=1``.
     """
@@ -35,7 +37,7 @@ def leased(name: str, prepare: Prepare = lambda _: None) -> Iterator[Lab]:
                 started_here.unlink(missing_ok=True)
                 if not lifecycle.status(name).is_up:
                     started_here.touch()
-                prepare(lifecycle.up(name))
+                prepare(lifecycle.up(name, shop=shop))
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield Lab.load(name)

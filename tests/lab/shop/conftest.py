@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from tests.lab.shop.cluster import Shop
 
 
-@pytest.fixture
-def shop() -> Shop:
-    """A shop in virtual time, open and warmed up."""
+@pytest.fixture(scope="session")
+def opened() -> Shop:
+    """A shop in virtual time, open and warmed up: only to be copied."""
     made = Shop()
     made.run(30)
     return made
+
+
+@pytest.fixture
+def shop(opened: Shop) -> Shop:
+    """A shop of the test's own."""
+    return copy.deepcopy(opened)

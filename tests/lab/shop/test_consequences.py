@@ -5,6 +5,7 @@ Each case starts from a shop that sells; what it changes is what a person could 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -84,6 +85,20 @@ def _credentials(shop: Shop) -> None:
     shop.change_container("core", "product-catalog")
 
 
+def _egress_without_dns(shop: Shop) -> None:
+    spec = {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [{"namespaceSelector": {}}], "ports": [{"port": 8080}]}],
+    }
+    shop.picture.put("NetworkPolicy", policy(spec, "shop-web", "egress"))
+
+
+def _lossy_rack(shop: Shop) -> None:
+    name = shop.pods("data", "valkey")[0]["spec"]["nodeName"]
+    _annotate("Node", "", name, loss="0.4")(shop)
+
+
 def test_a_shop_that_nobody_broke_sells(shop: Shop) -> None:
     """No call fails but the few that are late, and every pod is ready."""
     second = shop.run(5)
@@ -155,6 +170,38 @@ FAILS = [
         id="a DNS policy without the cluster's names",
     ),
     pytest.param(_credentials, ("product-catalog", "postgres"), id="credentials of yesterday"),
+    pytest.param(
+        _merge("Ingress", "web", "shop", "spec", "rules", value=[{"host": "other.example"}]),
+        ("load-generator", "frontend"),
+        id="an Ingress for another host",
+    ),
+    pytest.param(
+        lambda shop: shop.delete("Ingress", "web", "shop"),
+        ("load-generator", "frontend"),
+        id="an Ingress that was deleted",
+    ),
+    pytest.param(
+        _egress_without_dns, ("frontend", "cart"), id="an egress policy that forgets the names"
+    ),
+    pytest.param(
+        _container("core", "cart", ports=[{"name": "rpc", "containerPort": 8080}]),
+        ("frontend", "cart"),
+        id="a container port under another name than the Service's",
+    ),
+    pytest.param(
+        _variable("core", "cart", "PORT", "9090"), ("frontend", "cart"), id="another port"
+    ),
+    pytest.param(
+        _variable("web", "frontend", "CALL_TIMEOUT_MS", "5"),
+        ("frontend", "checkout"),
+        id="a timeout that is too short",
+    ),
+    pytest.param(
+        _variable("data", "valkey", "VALKEY_MAX_CLIENTS", "8"),
+        ("cart", "valkey"),
+        id="too few connections taken",
+    ),
+    pytest.param(_lossy_rack, ("cart", "valkey"), id="a rack that loses packets"),
     pytest.param(_flag("cartFailure", "on"), ("frontend", "cart"), id="a flag that fails it"),
     pytest.param(_tag("payment", "1.5.0-errors"), ("checkout", "payment"), id="a bad release"),
     pytest.param(
@@ -187,6 +234,16 @@ def test_a_consumer_that_fails_is_nobody_elses_trouble(shop: Shop) -> None:
 
     assert shop.success("accounting", "postgres") == 0
     assert shop.success("load-generator", "frontend") > SELLS
+
+
+def test_the_first_failure_ends_a_request(shop: Shop) -> None:
+    """Checkout asks the cart first: nobody is charged when there is none."""
+    before = sum(each.rate for each in shop.edges("checkout", "payment"))
+    shop.delete("Service", "core", "cart")
+    shop.run(30)
+
+    assert before > 1
+    assert sum(each.rate for each in shop.edges("checkout", "payment")) < 0.1 * before
 
 
 def test_calls_that_are_not_needed_cost_no_user_anything(shop: Shop) -> None:
@@ -253,6 +310,19 @@ def test_a_slow_release_loads_what_others_use_too(shop: Shop) -> None:
     assert shop.latency("accounting", "postgres") > 3 * before
 
 
+def test_an_overloaded_store_does_not_swing_each_second(shop: Shop) -> None:
+    """Queues and callers follow over seconds, so good and bad times last some."""
+    _tag("product-catalog", "1.5.0-slow")(shop)
+    shop.run(20)
+    good = []
+    for _ in range(30):
+        shop.run(1)
+        good.append(shop.success("load-generator", "frontend") > 0.6)
+
+    assert not all(good)
+    assert sum(a != b for a, b in itertools.pairwise(good)) < 10
+
+
 def test_a_change_of_configuration_waits_for_a_restart(shop: Shop) -> None:
     """Variables are read when a container starts, so an edited ConfigMap does nothing yet."""
     limit = {"max-connections": "12"}
@@ -285,6 +355,28 @@ def test_too_few_replicas_for_the_load(shop: Shop) -> None:
     shop.run(20)
 
     assert shop.success("load-generator", "frontend") < 0.9
+
+
+def test_a_program_without_limits_slows_its_neighbours(shop: Shop) -> None:
+    """Who shares its node waits longer for the CPU; most requests still succeed."""
+    before = shop.latency("load-generator", "frontend")
+    shop.change_container("web", "recommendation", resources={"requests": {"cpu": "100m"}})
+    shop.run(20)
+
+    assert shop.latency("load-generator", "frontend") > 1.5 * before
+    assert shop.success("load-generator", "frontend") > 0.5
+
+
+def test_a_file_of_flags_that_is_no_json_switches_all_off(shop: Shop) -> None:
+    """Even those that were on."""
+    _flag("paymentFailure", "100%")(shop)
+    shop.run(5)
+    before = shop.success("checkout", "payment")
+    _merge("ConfigMap", "data", "flags", "data", "flags.json", value="{")(shop)
+    shop.run(5)
+
+    assert before == 0
+    assert shop.success("checkout", "payment") > SELLS
 
 
 def test_flags_of_a_service_that_does_not_reach_flagd_are_off(shop: Shop) -> None:

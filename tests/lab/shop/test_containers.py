@@ -98,6 +98,22 @@ WAITING = [
         "Error",
         id="a release that crashes",
     ),
+    pytest.param(
+        _container(
+            "core",
+            "cart",
+            startupProbe={"grpc": {"port": 9999}, "periodSeconds": 1, "failureThreshold": 2},
+        ),
+        "CrashLoopBackOff",
+        "Error",
+        id="a startup probe that can't succeed",
+    ),
+    pytest.param(
+        _container("core", "cart", lifecycle={"postStart": {"exec": {"command": ["warm-up"]}}}),
+        "CrashLoopBackOff",
+        "Error",
+        id="a hook that does not exist",
+    ),
     pytest.param(_no_memory, "CrashLoopBackOff", "OOMKilled", id="a memory limit below need"),
     pytest.param(
         _container(
@@ -182,6 +198,19 @@ def test_a_wrong_readiness_probe(shop: Shop, probe: dict[str, Any], message: str
     assert shop.success("checkout", "shipping") == 0
 
 
+def test_a_probe_waits_only_so_long(shop: Shop) -> None:
+    """A program that is too slow for the probe's timeout gets unready."""
+    notes = {"chaos.lab.prunella.dev/delay": "3s"}
+    workload = shop.get("Deployment", "core", "shipping")
+    workload["metadata"]["annotations"] = notes
+    shop.picture.put("Deployment", workload)
+    shop.run(20)
+
+    assert not shop.container_of("core", "shipping")["ready"]
+    said = [text for _, reason, text in shop.notes if reason == "Unhealthy"]
+    assert "context deadline exceeded" in said[-1]
+
+
 def test_an_init_container_that_crashes_keeps_the_pod_pending(shop: Shop) -> None:
     """Its state is CrashLoopBackOff; the container behind it is PodInitializing."""
     init = [{"name": "init", "image": "busybox:1.37", "command": ["sh", "-c", "exit 1"]}]
@@ -224,6 +253,27 @@ def test_a_volume_of_a_missing_config_map_is_not_mounted(shop: Shop) -> None:
     found = shop.container_of("core", "currency")
     assert found["state"]["waiting"]["reason"] == "ContainerCreating"
     assert any(reason == "FailedMount" and "no-rates" in text for _, reason, text in shop.notes)
+
+
+def test_a_mount_elsewhere_is_a_file_that_is_missing(shop: Shop) -> None:
+    """The program says which before it exits."""
+    shop.change_container(
+        "data", "flagd", volumeMounts=[{"name": "flags", "mountPath": "/etc/flags"}]
+    )
+    shop.run(10)
+
+    last = shop.container_of("data", "flagd")["lastState"]["terminated"]
+    assert "/etc/flagd/flags.json: no such file" in last["message"]
+
+
+def test_a_readiness_gate_that_nobody_opens(shop: Shop) -> None:
+    """All containers are ready, the pod is not."""
+    shop.change_pod("core", "quote", readinessGates=[{"conditionType": "example.com/warm"}])
+    shop.run(10)
+    conditions = shop.pods("core", "quote")[0]["status"]["conditions"]
+    states = {each["type"]: each["status"] for each in conditions}
+
+    assert (states["ContainersReady"], states["Ready"]) == ("True", "False")
 
 
 def test_a_node_short_of_memory_evicts_who_takes_too_much(shop: Shop) -> None:

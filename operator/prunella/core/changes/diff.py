@@ -60,19 +60,23 @@ class Difference:
     new: Any
 
 
-def diff(old: Any, new: Any) -> list[Difference]:
-    """All differences, in the order of the fields' names."""
-    return list(_diff((), old, new))
+def diff(old: Any, new: Any, *, keyed: bool = True) -> list[Difference]:
+    """All differences, in the order of the fields' names.
+
+    Without ``keyed`` elements of lists are told apart by their place alone: a merge key is a value.
+    """
+    return list(_diff((), old, new, keyed=keyed))
 
 
-def _diff(path: Path, old: Any, new: Any) -> Iterator[Difference]:
+def _diff(path: Path, old: Any, new: Any, *, keyed: bool) -> Iterator[Difference]:
     if path and path[-1] in _MAPS:
         old, new = _opened(old, new), _opened(new, old)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted(old.keys() | new.keys()):
-            yield from _diff((*path, name), old.get(name, ABSENT), new.get(name, ABSENT))
+            was, now = old.get(name, ABSENT), new.get(name, ABSENT)
+            yield from _diff((*path, name), was, now, keyed=keyed)
     elif _elements(old) and _elements(new):
-        yield from _lists(path, old, new)
+        yield from _lists(path, old, new, keyed=keyed)
     elif value_json(old) != value_json(new):
         yield Difference(path, old, new)
 
@@ -86,11 +90,13 @@ def _elements(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
 
 
-def _lists(path: Path, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Difference]:
-    key = _merge_key(path, old, new)
+def _lists(
+    path: Path, old: Sequence[Any], new: Sequence[Any], *, keyed: bool
+) -> Iterator[Difference]:
+    key = _merge_key(path, old, new) if keyed else None
     if key is None:
         for index in range(max(len(old), len(new))):
-            yield from _diff((*path, index), _at(old, index), _at(new, index))
+            yield from _diff((*path, index), _at(old, index), _at(new, index), keyed=keyed)
         return
     was = {each[key]: each for each in old}
     now = {each[key]: each for each in new}
@@ -98,7 +104,10 @@ def _lists(path: Path, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Diffe
         difference
         for value in [*was, *(value for value in now if value not in was)]
         for difference in _diff(
-            (*path, Element(key, value)), was.get(value, ABSENT), now.get(value, ABSENT)
+            (*path, Element(key, value)),
+            was.get(value, ABSENT),
+            now.get(value, ABSENT),
+            keyed=keyed,
         )
     ]
     if not found and list(was) != list(now):

@@ -193,10 +193,10 @@ def modified(
 
     ``told`` are the fields of Changes since ``was`` that are in the journal already.
     """
-    found = diff.diff(was.content, is_now.content) if was.packed else []
+    values = rules.keeps_values(kind)
+    found = diff.diff(was.content, is_now.content, keyed=values) if was.packed else []
     if kind is kinds.NODE:
         found = [each for each in found if not noise.sets_up(each, occasion.age)]
-    values = rules.keeps_values(kind)
     fields = [_field(each, values=values) for each in found]
     fields = catch_up.untold(fields, told) if told else fields
     if was.packed and not fields:

@@ -41,6 +41,7 @@ _REFERENCES: Final = {
     "secret",
 }
 """Fields of Kubernetes that name Secrets and hold none."""
+# Bounded everywhere: an object's author may not choose how long its reading takes.
 _SHAPES: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\."
@@ -50,7 +51,7 @@ _SHAPES: Final = re.compile(
     r"|\b(hvs|hvb)\.[\w-]{20,}|\bdop_v1_[0-9a-f]{60,}"
 )
 _USERINFO: Final = re.compile(
-    r"(?P<before>\w[\w+.-]*://[^\s:/@]*:)(?P<secret>[^\s@/]+)(?P<after>@)"
+    r"(?P<before>\w[\w+.-]{0,30}://[^\s:/@]{0,256}:)(?P<secret>[^\s@/]{1,1024})(?P<after>@)"
 )
 _ASSIGNED: Final = re.compile(r"(?P<name>[\w.-]{2,64})[\"']?[ \t]*[:=][ \t]*[\"']?")
 _ASSIGNED_VALUE: Final = re.compile(r"[^\s\"',;&}{]+")
@@ -58,7 +59,7 @@ _OPTION: Final = re.compile(r"(?P<before>--?(?P<name>[\w.-]{2,64})[ =])(?P<secre
 _WORD: Final = re.compile(r"(?<![\w+/=@:.-])[A-Za-z0-9+/_=-]{24,}(?![\w+/=-])")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SAFE_FIELDS: Final = {"image", "name", "uid", "apiVersion", "kind", "host", "mountPath"}
-MOST_SEARCHED: Final = 262_144
+MOST_SEARCHED: Final = 131_072
 """Characters of one value that are looked through; a longer one is hashed as a whole."""
 _LEAST_ENTROPY: Final = 4.0
 """Bits for each character; words and host names have about 3.5, random base64 5 and more."""

@@ -9,6 +9,7 @@ from typing import Final
 from prunella.api import change as change_api
 
 MOST_VALUE: Final = 48
+_CONTEXT: Final = 12
 _TEMPLATE: Final = ("spec.jobTemplate.spec.template.spec.", "spec.template.spec.")
 _TELLING: Final = ("image", "spec", "data", "status", "metadata")
 """What is told first when several fields have changed."""
@@ -47,7 +48,8 @@ def field(change: change_api.FieldChange) -> str:
         return f"{path} added: {_value(change.new)}"
     if change.new is None:
         return f"{path} removed, was {_value(change.old)}"
-    return f"{path} {_value(change.old)} -> {_value(change.new)}"
+    old, new = _pair(_text(change.old), _text(change.new))
+    return f"{path} {_cut(old)} -> {_cut(new)}"
 
 
 def _rank(change: change_api.FieldChange) -> tuple[int, str]:
@@ -59,13 +61,34 @@ def _rank(change: change_api.FieldChange) -> tuple[int, str]:
 
 def _value(text: str | None) -> str:
     """A value without the quotes of JSON, its end cut off."""
+    return _cut(_text(text))
+
+
+def _text(text: str | None) -> str:
+    """A value on one line, without the quotes of JSON."""
     try:
         value = json.loads(text or "null")
     except ValueError:
         value = text
     shown = value if isinstance(value, str) else text or ""
-    shown = " ".join(shown.split()) or '""'
-    return shown if len(shown) <= MOST_VALUE else f"{shown[: MOST_VALUE - 3]}..."
+    return " ".join(shown.split()) or '""'
+
+
+def _pair(old: str, new: str) -> tuple[str, str]:
+    """Two values with what differs in sight: long ones begin shortly before it."""
+    folder, same, _ = old.rpartition("/")
+    if same and new.rpartition("/")[0] == folder and ":" in old.removeprefix(folder):
+        return old.removeprefix(folder + "/"), new.removeprefix(folder + "/")
+    if max(len(old), len(new)) <= MOST_VALUE:
+        return old, new
+    pairs = zip(old, new, strict=False)
+    common = next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
+    start = max(0, common - _CONTEXT)
+    return (f"...{old[start:]}", f"...{new[start:]}") if start else (old, new)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_VALUE else f"{text[: MOST_VALUE - 3]}..."
 
 
 def _short(image: str) -> str:

@@ -53,14 +53,6 @@ _FAR: Final = 8
 _LASTS: Final = 4 * HOUR
 
 
-def learning_seconds(params: detectors_api.Baseline) -> float:
-    """Seconds until the rules have a verdict: eight times ``learn``, at most two days.
-
-    The operator's own detector claims less of a series that is so young; rules say nothing yet.
-    """
-    return min(8 * params.learn.total_seconds(), 2 * 86_400.0)
-
-
 def check(signal: compiled.Signal, params: detectors_api.Baseline) -> None:
     """Make sure that the rules can do what the signal asks for; raises UnsupportedError."""
     where = f"signal {signal.name}: baseline"
@@ -260,7 +252,7 @@ class _Chain:
         # What was seen k times in N is no rarer than that.
         seen = f"clamp_max({rarity}, {params.trigger - 0.001:.6g})"
         rarest = f"({rarity} and {size} > {self.slowly('common')}) or {seen}"
-        samples = round(learning_seconds(params) / self.every)
+        samples = round(params.young / self.every)
         learned = f"{self.slowly('samples')} >= {samples}"
         adapt = rules.span(params.adapt.total_seconds())
         last, calm = (f"last_over_time({self.at(each)}[{adapt}])" for each in ("trigger", "calm"))

@@ -67,7 +67,7 @@ class _Drawn:
     @property
     def samples(self) -> int:
         """How many values are history enough."""
-        return round(baseline.learning_seconds(self.params)) // self.every
+        return round(self.params.young) // self.every
 
     def cases(self, pause: int) -> list[dict[str, Any]]:
         """Learning, usual, unusual, still unusual, usual again: one for each round."""

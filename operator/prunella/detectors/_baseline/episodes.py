@@ -3,8 +3,8 @@
 Of each of the last 24 anomalies are kept: when it began and ended, and how far it went up and
 down.  They answer two questions:
 
-- *Is it a habit?*  What came at this hour, or up to an hour beside it, on each of the last two
-  days or in each of the last two weeks, and went as far, is what the series does.
+- *Is it a habit?*  What came at this hour, or up to an hour beside it, on two days running of the
+  last four or in each of the last two weeks, and went as far, is what the series does.
 - *How often?*  What begins more than once a day is no anomaly, however far it goes: the score is
   at most ``3 - log10(times a day)``.  In a series that nearly always stands still each
   counts as one of its samples.
@@ -26,6 +26,8 @@ Ints = NDArray[np.intp]
 KEPT = 24
 DAY, WEEK = 86400.0, 7 * 86400.0
 _BESIDE = 3600.0
+_DAYS_BACK = 4
+"""So long ago may two days running be: a weekend lies between Friday and Monday."""
 _FURTHER = 1.5
 """A habit may go so many times as far as it went."""
 _AS_FAR = 0.25
@@ -67,7 +69,7 @@ class Episodes(rows.Rows):
         self.low[head, series] = np.minimum(low, rest)
 
     def habitual(self, t: Floats, series: Ints, rest: Floats, near: Bools) -> Bools:
-        """Whether some series do now what they did on the last two days, or weeks, or less.
+        """Whether some series do now what they did on two days running, or on the last two weeks.
 
         ``near`` are those that are as expected.
         """
@@ -76,12 +78,14 @@ class Episodes(rows.Rows):
         as_far &= rest >= _FURTHER * self.low[:, series]
         as_far |= near
         found = np.zeros(len(series), np.bool_)
-        for period in (DAY, WEEK):
-            both = np.ones(len(series), np.bool_)
-            for back in (period, 2 * period):
-                then = (begin <= t - back + _BESIDE) & (end >= t - back - _BESIDE)
-                both &= (then & as_far).any(axis=0)
-            found |= both
+        for period, times in ((DAY, _DAYS_BACK), (WEEK, 2)):
+            before: Bools = np.zeros(len(series), np.bool_)
+            for back in range(1, times + 1):
+                moment = t - back * period
+                then = (begin <= moment + _BESIDE) & (end >= moment - _BESIDE)
+                came: Bools = np.asarray((then & as_far).any(axis=0))
+                found |= came & before
+                before = came
         return found
 
     def most(self, t: Floats, series: Ints, rest: Floats, age: Floats, step: Floats) -> Floats:

@@ -30,9 +30,8 @@ _CALM = 2.0
 _TRIAL = 3 * DAY
 """Seconds for which the level before is remembered."""
 _TINY = 1e-300
-_EXPERIENCED, _YOUNG_WAIT = 8.0, 1 / 12
-"""By `learn`: until when a series is young, and how long its anomalies must last."""
-_MOST_YOUNG, _MOST_WAIT = 2 * DAY, 1800.0
+_YOUNG_WAIT = 1 / 96
+"""How long the anomalies of a young series must last, as a share of the time it is young."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -164,19 +163,17 @@ class Level(rows.Rows):
         self.trial = np.where(back, 0.0, self.trial)
         return np.where(back, before, over)
 
-    def experience(self, learn: float) -> Floats:
+    def experience(self, young: float) -> Floats:
         """How much of a score counts: shape (n,).
 
-        It begins with a half and is one after eight times ``learn`` (s), or two days: who has seen
-        some hours can't know what is rare, nor what the other hours bring.
+        It begins with a half and is one after ``young`` seconds: who has seen some hours can't
+        know what is rare, nor what the other hours bring.
         """
-        young = min(_EXPERIENCED * learn, _MOST_YOUNG)
         return np.asarray(0.5 + 0.5 * np.minimum(self.age / max(young, 1.0), 1.0))
 
-    def lasts(self, seconds: Floats, learn: float) -> Bools:
+    def lasts(self, seconds: Floats, young: float) -> Bools:
         """Whether an anomaly that is so old is one: a young series' first job does not last."""
-        old = self.age >= min(_EXPERIENCED * learn, _MOST_YOUNG)
-        return np.asarray(old | (seconds >= min(_YOUNG_WAIT * learn, _MOST_WAIT)))
+        return np.asarray((self.age >= young) | (seconds >= _YOUNG_WAIT * young))
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""

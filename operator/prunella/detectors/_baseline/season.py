@@ -46,8 +46,8 @@ _WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[-1], [0], [1]])) % WEEK
 _HOUR_SLOTS = np.concatenate((_WEEK_SLOTS, QUARTERS + WEEK + np.arange(WEEK)[None] % 24))
 _LEARNED = [_OWN, _OWN_WEEK, _NOISE]
 _WEEK_SHRINK = 0.5
-_DAYS_BEFORE, _WEEKS_BEFORE = 0.95, 1.95
-"""Visits before the day and the week may speak."""
+_DAYS_BEFORE, _WEEKS_BEFORE, _TWICE = 0.95, 1.95, 1.95
+"""Visits before the day and the week may speak, and before what the day holds is a habit."""
 _LEAST_SHRINK, _MOST_SHRINK = 0.1, 5.0
 _ERRORS = 7 * DAY
 """Seconds over which forecasts are compared."""
@@ -96,6 +96,16 @@ class Expected:
     """Their visits."""
     by_day: Bools
     by_week: Bools
+    least: Floats
+    """The band that the day alone says, whether it speaks or not."""
+    most: Floats
+
+    def known(self, over: Floats, within: Floats, rows: Ints) -> Bools:
+        """Whether the day, which does not speak yet, has seen some series so at this hour twice."""
+        away = over - np.minimum(np.maximum(over, self.least[rows]), self.most[rows])
+        visits, _, _ = self.seen
+        twice = (visits[rows] >= _TWICE) & ~self.by_day[rows]
+        return np.asarray(twice & (np.abs(away) < within))
 
 
 class Season(rows.Rows):
@@ -128,7 +138,8 @@ class Season(rows.Rows):
         by_week &= "week" not in self._without
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
         day = own + np.where(now.past < 0.0, own - before, after - own) * now.past
-        lower, upper = days.min(axis=0) * by_day, days.max(axis=0) * by_day
+        least, most = days.min(axis=0), days.max(axis=0)
+        lower, upper = least * by_day, most * by_day
         low, high = weeks.min(axis=0) * by_week, weeks.max(axis=0) * by_week
         middle = np.where(by_day, day, 0.0) + np.where(by_week, weeks[1], 0.0)
         here = (means[_NOISE] * seen[_NOISE] + spread) / (seen[_NOISE] + 1.0)
@@ -145,6 +156,8 @@ class Season(rows.Rows):
             seen[_LEARNED],
             by_day,
             by_week,
+            least,
+            most,
         )
 
     def learn(
@@ -182,11 +195,17 @@ class Season(rows.Rows):
     ) -> None:
         """Note how far off each forecast was, an anomaly no more than is clipped."""
         found = np.empty((3, len(over)))
-        found[0], found[1] = over, over - expected.day
+        # Without what lies between two quarters: where a peak begins at once, it would cost the
+        # day as much there as the peak brings it.
+        found[0], found[1] = over, over - expected.own
         found[2] = found[1] - expected.week
         np.abs(found, out=found)
         np.minimum(found, limit, out=found)
         self.errors += passed / np.maximum(np.minimum(age, _ERRORS), 1.0) * (found - self.errors)
+
+    def lowest(self, series: Ints) -> Floats:
+        """What some series are at the quietest time of their day, against the level."""
+        return np.asarray(self.means[:QUARTERS, series].min(axis=0), np.float64)
 
     def _names(self) -> tuple[str, ...]:
         return ("errors", "means", "power", "seen")

@@ -35,8 +35,8 @@ def test_a_release_is_told_whole() -> None:
     assert found is not None
     spec = found.spec
     assert spec.summary == (
-        "Deployment checkout: containers[app].image registry.example/shop/checkout:1.4.2 -> "
-        "registry.example/shop/checkout:1.5.0, by kubectl-set"
+        "Deployment checkout: containers[app].image checkout:1.4.2 -> checkout:1.5.0, "
+        "by kubectl-set"
     )
     assert (change_api.Verb.MODIFIED, change_api.Class.CHANGE) == (spec.verb, spec.class_)
     assert datetime.datetime(2026, 3, 1, 11, 59, 58, tzinfo=datetime.UTC) == spec.at
@@ -137,6 +137,16 @@ def test_what_view_may_not_read_has_no_values() -> None:
     )
     assert ("", entry.BEYOND_VIEW) == (found.spec.before, found.spec.before_omitted)
     assert "list" not in found.spec.model_dump_json()
+
+
+def test_a_path_names_nobody_where_values_are_not_kept() -> None:
+    """Whom a RoleBinding binds is not told by a merge key, nor by its hash."""
+    binding = {"metadata": objects.metadata("b"), "subjects": [{"kind": "User", "name": "alice"}]}
+    new = objects.later({**binding, "subjects": [{"kind": "User", "name": "bob"}]})
+    found = objects.change(binding, new, "RoleBinding")
+    assert found is not None
+    assert ["subjects[0].name"] == [field.path for field in found.spec.fields]
+    assert "sha256" not in found.spec.model_dump_json()
 
 
 def test_values_of_a_kind_can_be_asked_for() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from prunella.core.changes import redact
 
@@ -95,3 +97,46 @@ def test_without_values_only_the_shape_is_left() -> None:
     assert set(found["subjects"][0]) == {"name"}
     assert "alice" not in str(found)
     assert found == redact.without_values({"subjects": [{"name": "alice"}], "n": 1}, "u-1")
+
+
+TEXTS = strategies.text(max_size=60) | strategies.sampled_from(
+    ["password: x", "--token", "a://b:c@d", RANDOM, JWT, "$(X)", "key=", "=", "sha256:"]
+)
+JSON = strategies.recursive(
+    strategies.none() | strategies.booleans() | strategies.integers() | TEXTS,
+    lambda inner: (
+        strategies.lists(inner) | strategies.dictionaries(strategies.text(max_size=4), inner)
+    ),
+)
+
+
+@hypothesis.given(content=JSON)
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_any_content_can_be_redacted(content: Any) -> None:
+    """Whatever an object holds, its shape stays and a password in an address goes."""
+    once = redact.redact(content, "u-1")
+    assert type(once) is type(content)
+    assert str(once).count("://b:c@") == 0
+
+
+ADVERSARIAL = [
+    "a",
+    "eyJ",
+    "sk-",
+    "a.",
+    "a:",
+    "a=",
+    "--a ",
+    "a://",
+    "://:",
+    "A1b+",
+    "/a",
+    "password",
+]
+
+
+@pytest.mark.parametrize("text", ADVERSARIAL)
+def test_a_long_text_is_read_in_time_that_grows_with_it(text: str) -> None:
+    """No text of the allowed length makes a pattern try again and again (64,000 steps each)."""
+    whole = text * (redact.MOST_SEARCHED // len(text))
+    assert redact.redact({"data": {"x": whole}}, "u-1")["data"]["x"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import datetime
 import functools
@@ -14,6 +15,7 @@ from prunella import ports
 from prunella.adapters.kubernetes import client
 from prunella.adapters.kubernetes import kinds as paths
 from prunella.adapters.kubernetes.journal import changes, sights, snapshots
+from prunella.api import change as change_api
 from prunella.core.changes import entry, kinds, retention
 
 TICK_SECONDS: Final = 0.25
@@ -25,6 +27,7 @@ PAGE: Final = 100
 """Objects of a list at a time: their raw JSON is what takes memory."""
 _AT_ONCE: Final = 4
 _BATCH: Final = 64
+_MOST_ENDING: Final = 256
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +63,7 @@ class Recorder:
         )
         self._snapshots = snapshots.Snapshots(kube, options.journalling.home)
         self._absent: dict[str, int] = {}
+        self._ending: collections.deque[str] = collections.deque(maxlen=_MOST_ENDING)
         self.watched: frozenset[str] = frozenset()
         """Names of the kinds whose objects have all been seen."""
 
@@ -109,8 +113,13 @@ class Recorder:
             await self._list(kind)
 
     async def write(self) -> None:
-        """Write the Changes that wait. Raises ClusterError when the API server does not answer."""
+        """Write the Changes that wait. Raises ClusterError when the API server does not answer.
+
+        What was created is kept at once: after a crash nothing else would tell what it was like.
+        """
+        created = False
         while batch := self._sights.take(_BATCH):
+            created |= any(each.change.spec.verb is change_api.Verb.CREATED for each in batch)
             slots = asyncio.Semaphore(_AT_ONCE)
             left = await asyncio.gather(*(self._write(each, slots) for each in batch))
             errors = [error for error in left if error is not None]
@@ -118,24 +127,37 @@ class Recorder:
                 again = zip(batch, left, strict=True)
                 self._sights.again([each for each, error in again if error is not None])
                 raise errors[0]
+        if created:
+            await self.keep()
 
     async def _write(
         self, waiting: sights.Waiting, slots: asyncio.Semaphore
     ) -> ports.ClusterError | None:
         """Write one; the error when it is to be tried again."""
-        late = waiting.change.spec.late
+        late, place = waiting.change.spec.late, waiting.change.namespace
         async with slots:
             try:
+                if place in self._ending:
+                    raise _ending(place)
                 new = await self.journal.record(waiting.change)
                 outcome = ("Late" if late else "Written") if new else "Known"
             except ports.ClusterError as error:
                 if snapshots.retryable(error):
                     return error
-                _log.warning("a Change can't be written: %s", error)
+                if "terminat" in str(error):
+                    self._end(place)
+                else:
+                    _log.warning("a Change can't be written: %s", error)
                 outcome = "Refused"
         self._sights.done(waiting)
         self._telemetry.count("prunella_changes_total", {"outcome": outcome})
         return None
+
+    def _end(self, namespace: str) -> None:
+        """Ask no more of a namespace that is being deleted, and say so once."""
+        if namespace not in self._ending:
+            _log.info("namespace %s is being deleted: its Changes end with it", namespace)
+            self._ending.append(namespace)
 
     async def keep(self) -> None:
         """Keep over a restart what was seen. Raises ClusterError."""
@@ -158,6 +180,8 @@ class Recorder:
         now: datetime.datetime,
         slots: asyncio.Semaphore,
     ) -> ports.ClusterError | None:
+        if shard.namespace in self._ending:
+            return None
         async with slots:
             try:
                 await self._snapshots.keep(shard, seen, now)
@@ -170,6 +194,7 @@ class Recorder:
 
     async def sweep(self) -> None:
         """Delete what is beyond retention. Raises ClusterError."""
+        self._ending.clear()
         now = self._clock.now()
         for each in retention.expired(self.journal.kept(), now, self._options.retention):
             await self.journal.delete(each)
@@ -231,3 +256,7 @@ class Recorder:
                 seen.add(raw["metadata"]["uid"])
                 put(raw, self._clock.now())
         self._sights.retain(kind, seen, version, namespace, self._clock.now())
+
+
+def _ending(namespace: str) -> ports.ClusterError:
+    return ports.ClusterError(f"namespace {namespace} is being terminated", status=403)

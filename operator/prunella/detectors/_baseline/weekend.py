@@ -1,0 +1,45 @@
+"""The first weekends of a series, before the week is known: how low they may be."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunella.detectors._baseline import level, season, seen_at
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+_SHARE = 0.25
+"""The first weekend may be as low as this share of what is expected."""
+_AS_LOW = 4.0
+"""Noises by which a weekend may be lower than the nights, or the second than the first."""
+_MUCH = 0.6
+"""Share of what learning clips at by which a first weekend was lower, if it was clipped."""
+
+
+def as_low(
+    seen: seen_at.Seen,
+    rows: Ints,
+    residual: level.Residual,
+    levels: level.Level,
+    seasons: season.Season,
+) -> Bools:
+    """Whether some values are as low as a weekend may be that is not known yet.
+
+    That is a quarter of what is expected on the first one, or what the nights are, and on the
+    second what the first one was.
+    """
+    usual, rest = residual.season, residual.rest[rows]
+    expected = (levels.level + usual.middle)[rows]
+    unknown = (levels.age[rows] < 14 * level.DAY) & ~usual.by_week[rows]
+    _, week, _ = usual.means
+    _, visits, _ = usual.seen
+    lower = _AS_LOW * residual.hour_noise[rows]
+    quarter = (expected > 0.0) & (seen.y[rows] >= _SHARE * expected)
+    night = residual.over[rows] >= seasons.lowest(rows) - lower
+    as_before = rest >= week[rows] - lower
+    # What the first one was is known up to where learning clips.
+    clipped = week[rows] <= -_MUCH * residual.limit[rows]
+    low = np.where(visits[rows] < 0.5, quarter | night, as_before | (night & clipped))
+    return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
