@@ -278,3 +278,26 @@ async def test_a_slow_topology_holds_up_the_first_view_at_most(
     await asyncio.sleep(0)
     second = await found.view(["web"], NOW)
     assert ({}, {FRONT: [CART]}) == (first.calls, second.calls)
+
+
+async def test_a_topology_that_fails_once_is_asked_again(
+    server: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """Until then views go on with what is known."""
+    serve_all(server, "web", "shop")
+    clock, answers = Clock(), [None, {FRONT: [CART]}, None]
+
+    async def topology(_now: datetime.datetime) -> surroundings.Links:
+        answer = answers.pop(0)
+        if answer is None:
+            raise RuntimeError("changed while it was read")
+        return (answer, {})
+
+    found = surroundings.LiveSurroundings(api, None, topology, clock=clock)
+    seen = []
+    for _ in range(3):
+        await found.view(["web"], NOW)
+        await asyncio.sleep(0)
+        seen.append((await found.view(["web"], NOW)).calls)
+        clock.at += surroundings.TOPOLOGY_SECONDS
+    assert [{}, {FRONT: [CART]}, {FRONT: [CART]}] == seen

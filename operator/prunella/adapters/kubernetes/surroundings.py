@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -26,6 +27,7 @@ from prunella.core.incidents.diagnosis.values import Usage, View
 Links = tuple[topology.Links, topology.Links]
 Topology = Callable[[datetime.datetime], Awaitable[Links]]
 Told = TypeVar("Told")
+_log = logging.getLogger(__name__)
 
 _NETWORK = "networking.k8s.io"
 SERVICE = kinds.Kind("Service", "services")
@@ -139,15 +141,24 @@ class LiveSurroundings:
 
     async def _topology(self, now: datetime.datetime) -> Links:
         """What is known of calls and places; only the first look waits, and not for long."""
-        if self._wiring is not None and self._wiring.done():
-            self._links, self._wiring = (self._clock(), self._wiring.result()), None
         stale = self._links is None or self._clock() - self._links[0] >= TOPOLOGY_SECONDS
         if stale and self._wiring is None:
             self._wiring = asyncio.ensure_future(self._topology_of(now))
         if self._links is None and self._wiring is not None:
-            done, _ = await asyncio.wait({self._wiring}, timeout=FIRST_SECONDS)
-            return self._wiring.result() if done else ({}, {})
+            await asyncio.wait({self._wiring}, timeout=FIRST_SECONDS)
+        if self._wiring is not None and self._wiring.done():
+            self._rewire(self._wiring)
         return self._links[1] if self._links is not None else ({}, {})
+
+    def _rewire(self, asked: asyncio.Task[Links]) -> None:
+        """Take what was answered; a failure leaves what is known, and is asked again later."""
+        self._wiring = None
+        error = None if asked.cancelled() else asked.exception()
+        if error is not None:
+            _log.warning("diagnosis goes on with the calls that it knows: %r", error)
+        known = self._links[1] if self._links is not None else ({}, {})
+        found = known if error is not None or asked.cancelled() else asked.result()
+        self._links = (self._clock(), found)
 
     async def _measurements(
         self, namespaces: Collection[str], now: datetime.datetime
