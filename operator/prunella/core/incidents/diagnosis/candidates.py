@@ -115,7 +115,7 @@ def blame(fault: Fault, touches: Iterable[Touch], latest: float) -> Blamed:
     best: Blamed | None = None
     for side in fault.all_sides:
         for touch in touches:
-            if touch.at > until + changes.SKEW or _is_its_birth(touch, fault):
+            if touch.at > until + changes.SKEW or _is_mere_birth(touch, fault):
                 continue
             if changes.matches(touch, side.target, side.fields) and (
                 best is None or best.touch is None or touch.at > best.touch.at
@@ -124,6 +124,12 @@ def blame(fault: Fault, touches: Iterable[Touch], latest: float) -> Blamed:
     return best or Blamed(fault, fault.all_sides[0], None)
 
 
-def _is_its_birth(touch: Touch, fault: Fault) -> bool:
-    """Whether a change only made the object that is sick: nobody broke it, it never worked."""
-    return changes.is_created(touch) and touch.target in fault.hurts
+def _is_mere_birth(touch: Touch, fault: Fault) -> bool:
+    """Whether a change only made an object, which took nothing from anybody by it.
+
+    What is sick was not broken by being made, nor does who is on the other side of a mismatch
+    break it by coming; a policy or a quota does.
+    """
+    if not changes.is_created(touch) or changes.takes(touch.target.kind):
+        return False
+    return touch.target in fault.hurts or touch.target != fault.target

@@ -17,7 +17,7 @@ LOOK_BACK = 3600.0
 """Seconds before the first symptom from which a change alone may be suspected."""
 SKEW = 5.0
 """Seconds by which clocks may differ: a change is not after a symptom within them."""
-SET_UP = 300.0
+SET_UP = 60.0
 """Seconds within which what is created belongs to one set-up."""
 TOGETHER = "it was created together with what it touches"
 NOBODY = "no workload is touched by it"
@@ -102,6 +102,11 @@ _CREATED = {
     "ScaledObject": fields.PLAUSIBLE,
 }
 """Kinds that take something away by being there."""
+
+
+def takes(kind: str) -> bool:
+    """Whether an object of a kind takes something away from others by being there."""
+    return kind in _CREATED
 
 
 def _whole(change: Change) -> float:

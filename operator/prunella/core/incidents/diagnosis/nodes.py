@@ -66,7 +66,9 @@ def _silence(scene: Scene, node: model.Ref) -> float | None:
 
     When most nodes are silent it is a clock, or the API server.
     """
-    ages = {ref.name: _age(scene, raw) for ref, raw in scene.of("Lease", LEASES).items()}
+    there = {each.name for each in scene.of("Node")}  # leases outlive their nodes for a while
+    leases = scene.of("Lease", LEASES).items()
+    ages = {ref.name: _age(scene, raw) for ref, raw in leases if ref.name in there}
     silent = [name for name, age in ages.items() if age > SILENT]
     if node.name not in silent or len(silent) * 2 > len(ages):
         return None

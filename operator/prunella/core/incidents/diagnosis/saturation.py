@@ -42,7 +42,7 @@ def _throttled(workload: model.Ref, used: list[values.Usage]) -> Iterator[Fault]
         yield Fault(
             workload, f"{faults.CONTAINERS}.resources.limits.cpu", CauseKind.SATURATION,
             "saturation", f"held at its CPU limit in {most:.0%} of periods",
-            faults.POSSIBLE, frozenset({workload}), general=True, fields=(faults.CONTAINERS,),
+            faults.FAINT, frozenset({workload}), general=True, fields=(faults.CONTAINERS,),
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ HOPS = 5
 """How far up the callers a fault is followed."""
 PASSED = 0.8
 """How much of a fault's explanation is left with each call up."""
-CALLED = 0.3
+CALLED = 0.4
 """How well a fault explains trouble of those that the faulty object calls: load, refused logins."""
 PLACE = 0.9
 """How surely a workload with pods on a sick node is sick."""

@@ -231,3 +231,23 @@ def test_the_object_whose_field_is_wrong_comes_first(
     first = diagnose.diagnose(shop.view(), world.incident(*sick)).suspects[0]
     assert (cause, field, CauseKind(kind)) == (str(first.target), first.field, first.cause_kind)
     assert first.confidence is Confidence.HIGH
+
+
+@pytest.mark.parametrize(
+    ("service", "deployment", "cause"),
+    [
+        pytest.param(20, 90, "Service/cart", id="the Service last"),
+        pytest.param(90, 20, "Deployment/cart", id="the workload last"),
+    ],
+)
+def test_of_two_sides_that_changed_the_later_is_blamed(
+    service: float, deployment: float, cause: str
+) -> None:
+    """Until then the selector and the labels agreed."""
+    shop = World()
+    shop.get("Service", "cart")["spec"]["selector"] = {"app": "basket"}
+    labels = "spec.template.metadata.labels.app"
+    shop.change("Service", "cart", "spec.selector.app", "cart", "basket", before=service)
+    shop.change("Deployment", "cart", labels, "basket", "cart", before=deployment)
+    first = diagnose.diagnose(shop.view(), world.incident("front")).suspects[0]
+    assert cause == str(first.target)

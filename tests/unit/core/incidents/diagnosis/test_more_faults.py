@@ -196,7 +196,7 @@ def _lease(shop: World, name: str, age: float) -> None:
 
 
 def _silent(shop: World) -> None:
-    for name, age in (("node-1", 30), ("node-2", 5), ("node-3", 5)):
+    for name, age in (("node-1", 30), ("node-2", 5), ("gone-1", 900), ("gone-2", 900)):
         _lease(shop, name, age)
 
 

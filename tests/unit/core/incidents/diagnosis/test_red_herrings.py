@@ -173,6 +173,32 @@ def test_a_callers_crash_is_explained_by_what_it_calls() -> None:
     assert {Confidence.LOW} == {each.confidence for each in found[1:]}
 
 
+def test_a_policy_on_a_young_shop_is_blamed_and_not_the_callers_birth() -> None:
+    """All was made two minutes ago, the policy just now."""
+    shop = World()
+    for name in ("front", "cart", "store"):
+        shop.change("Deployment", name, verb=Verb.CREATED, before=120)
+    meta = {"name": "deny", "namespace": "shop"}
+    selector = {"matchLabels": {"app": "cart"}}
+    shop.add({"kind": "NetworkPolicy", "metadata": meta, "spec": {"podSelector": selector}})
+    shop.change("NetworkPolicy", "deny", verb=Verb.CREATED, before=10)
+    first = diagnose.diagnose(shop.view(), world.incident("front")).suspects[0]
+    assert ("NetworkPolicy/deny", "chg-3") == (str(first.target), first.change)
+
+
+def test_a_new_node_is_not_blamed_for_pods_that_wait() -> None:
+    """The cordoned node is; the other one has only just come."""
+    shop = World()
+    shop.get("Node", "node-1")["spec"]["unschedulable"] = True
+    shop.get("Node", "node-2")["spec"]["taints"] = [{"key": "node.kubernetes.io/not-ready"}]
+    shop.change("Node", "node-1", "spec.unschedulable", None, True)
+    shop.change("Node", "node-2", verb=Verb.CREATED, before=5)
+    shop.pending("cart", "0/2 nodes are available: 1 node(s) had untolerated taint, "
+                 "1 node(s) were unschedulable.")  # fmt: skip
+    found = diagnose.diagnose(shop.view(), world.incident("cart")).suspects
+    assert "Node/node-1" == str(found[0].target)
+
+
 def test_two_independent_faults_are_two_suspects() -> None:
     """What explains other symptoms is not explained away."""
     shop = World()

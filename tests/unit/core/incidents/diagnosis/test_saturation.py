@@ -113,3 +113,12 @@ def test_throttling_of_a_callee_explains_its_callers() -> None:
         view(World(), store=Usage(throttled=0.9)), world.incident("store", "cart")
     ).suspects[0]
     assert ("Deployment/store", "Saturation") == (str(first.target), first.cause_kind.value)
+
+
+def test_a_release_of_a_caller_comes_before_its_databases_throttling() -> None:
+    """Six times as many queries throttle the database; nobody changed that."""
+    shop = World()
+    shop.change("Deployment", "cart", f"{APP}.image", "cart:1", "cart:2")
+    usage = view(shop, store=Usage(throttled=0.4))
+    first = diagnose.diagnose(usage, world.incident("store")).suspects[0]
+    assert "Deployment/cart" == str(first.target)
