@@ -124,7 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.exam", description=__doc__)
     parser.add_argument("--faults", type=pathlib.Path, default=faults.FOLDER, metavar="DIR")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these faults")
-    shops = "shops side by side (default: 7, at most 12)"
+    shops = "shops side by side (default: 7)"
     parser.add_argument("--at-once", type=int, default=7, help=shops)
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write all as JSON")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep all Incidents there")
