@@ -93,7 +93,7 @@ _MANY_SERVICES = {
     "extraArgs": [{"key": "service-cluster-ip-range", "value": "10.96.0.0/16"}],
 }
 """The 254 addresses of the default are used up by 14 shops."""
-_NO_ELECTION = {"extraArgs": [{"key": "leader-elect", "value": "false", "override": True}]}
+_NO_ELECTION = {"extraArgs": [{"key": "leader-elect", "value": "false"}]}
 """There is one of each; it would end itself when a busy API server does not renew its lease."""
 _FOR_SHOPS = [
     _OWN_NODES_ONLY,
