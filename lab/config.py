@@ -67,7 +67,7 @@ def kwokctl(
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokctlConfiguration",
         "options": {**options, **(_NODE_MONITOR if shop else {})},
-        "componentsPatches": [_OWN_NODES_ONLY] if shop else [],
+        "componentsPatches": _FOR_SHOPS if shop else [],
     }
 
 
@@ -88,6 +88,19 @@ _OWN_NODES_ONLY = {
     ],
 }
 """Nodes that kwokctl made; the shop's program is the kubelet of all others."""
+_MANY_SERVICES = {
+    "name": "kube-apiserver",
+    "extraArgs": [{"key": "service-cluster-ip-range", "value": "10.96.0.0/16"}],
+}
+"""The 254 addresses of the default are used up by 14 shops."""
+_NO_ELECTION = {"extraArgs": [{"key": "leader-elect", "value": "false"}]}
+"""There is one of each; it would end itself when a busy API server does not renew its lease."""
+_FOR_SHOPS = [
+    _OWN_NODES_ONLY,
+    _MANY_SERVICES,
+    {"name": "kube-controller-manager", **_NO_ELECTION},
+    {"name": "kube-scheduler", **_NO_ELECTION},
+]
 
 
 def audit_policy() -> Document:

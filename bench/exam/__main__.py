@@ -124,7 +124,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.exam", description=__doc__)
     parser.add_argument("--faults", type=pathlib.Path, default=faults.FOLDER, metavar="DIR")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these faults")
-    parser.add_argument("--at-once", type=int, default=7, help="shops side by side (default: 7)")
+    shops = "shops side by side (default: 7)"
+    parser.add_argument("--at-once", type=int, default=7, help=shops)
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write all as JSON")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep all Incidents there")
     parser.add_argument("--lab", default=LAB, help="the lab's name (default: exam)")

@@ -63,7 +63,7 @@ def test_stage_kind_stays_off() -> None:
 
 def test_kwok_leaves_a_shops_nodes_to_the_shop() -> None:
     """Only nodes that kwokctl made are kwok's; without a shop all are."""
-    (patch,) = config.kwokctl(WHERE, PORTS, _program, shop=True)["componentsPatches"]
+    patch = config.kwokctl(WHERE, PORTS, _program, shop=True)["componentsPatches"][0]
     arguments = {each["key"]: each["value"] for each in patch["extraArgs"]}
 
     assert "kwok-controller" == patch["name"]

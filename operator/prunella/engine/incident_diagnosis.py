@@ -77,7 +77,8 @@ class Diagnoser:
         due = [each for each in incidents if self._due(each, now)]
         due.sort(key=lambda each: (self.looked[each.id].at or NEVER, -each.last))
         due = due[:MOST_IN_A_ROUND]
-        views = await self._views({frozenset(spaces[each.id]) for each in due}, now)
+        wanted = dict.fromkeys(frozenset(spaces[each.id]) for each in due)
+        views = await self._views(wanted, now)
         for incident in due:
             view = views.get(frozenset(spaces[incident.id]))
             if view is not None:
@@ -86,11 +87,15 @@ class Diagnoser:
     async def _views(
         self, wanted: Collection[frozenset[str]], now: datetime.datetime
     ) -> dict[frozenset[str], diagnosis.View]:
-        """The views that are there in time; what takes longer is used in a later round."""
+        """The views that are there in time; what takes longer is used in a later round.
+
+        They are begun in the order of ``wanted``: only so many are made at once, and who was never
+        looked at must not wait behind those whose names come first.
+        """
         around = self._world.surroundings
         if around is None:
             return {}
-        for each in sorted(wanted, key=sorted):
+        for each in wanted:
             if each not in self._looking and len(self._looking) < MOST_VIEWS:
                 self._looking[each] = asyncio.create_task(around.view(each, now))
         late = asyncio.create_task(self._world.clock.sleep(VIEW_SECONDS))
@@ -100,7 +105,13 @@ class Diagnoser:
         late.cancel()
         done = {key: task for key, task in self._looking.items() if task.done()}
         self._looking = {key: task for key, task in self._looking.items() if key not in done}
-        return {key: task.result() for key, task in done.items()}
+        found = {key: task.exception() for key, task in done.items()}
+        for key, error in found.items():
+            if error is not None:
+                # One look that fails must not cost the others theirs; it is tried again.
+                LOG.error("looking at %s failed", ", ".join(sorted(key)), exc_info=error)
+                self._world.telemetry.count("prunella_incident_errors_total", {})
+        return {key: task.result() for key, task in done.items() if found[key] is None}
 
     def close(self) -> None:
         """Look at nothing any more."""

@@ -1,0 +1,91 @@
+"""Which incidents are looked at when there are more than can be looked at in one round."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Collection, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+from prunella.core.incidents import values
+from prunella.core.incidents.diagnosis.values import Diagnosis, View
+from prunella.engine import incident_diagnosis, incident_world
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
+
+
+class Surroundings:
+    """Views of namespaces that are there at once; a look at ``broken`` fails."""
+
+    def __init__(self, broken: str = "") -> None:
+        self.looks: list[str] = []
+        self._broken = broken
+
+    async def view(self, namespaces: Collection[str], now: datetime.datetime) -> View:
+        """Look, and remember where."""
+        (namespace,) = namespaces
+        self.looks.append(namespace)
+        if namespace == self._broken:
+            raise RuntimeError("the view broke")
+        return View(now.timestamp())
+
+
+def _incident(name: str, last: float = 0.0) -> values.Incident:
+    return values.Incident(name, values.State.OPEN, 0.0, last, (), ())
+
+
+def _diagnoser(surroundings: Surroundings) -> incident_diagnosis.Diagnoser:
+    world = SimpleNamespace(
+        surroundings=surroundings,
+        diagnose=lambda *_: Diagnosis(),
+        clock=SimpleNamespace(sleep=asyncio.sleep),
+        telemetry=SimpleNamespace(count=lambda *_: None),
+    )
+    return incident_diagnosis.Diagnoser(cast(incident_world.World, cast(Any, world)))
+
+
+async def _look(
+    diagnoser: incident_diagnosis.Diagnoser,
+    incidents: Sequence[values.Incident],
+    now: datetime.datetime,
+) -> None:
+    spaces: dict[str, Collection[str]] = {each.id: (each.id,) for each in incidents}
+    await diagnoser.look(incidents, (), spaces, now)
+
+
+async def test_new_incident_does_not_wait_behind_those_whose_names_come_first() -> None:
+    """With many old incidents due again, the one that was never looked at is looked at now."""
+    surroundings = Surroundings()
+    diagnoser = _diagnoser(surroundings)
+    old = [_incident(f"a{number}") for number in range(incident_diagnosis.MOST_VIEWS)]
+    await _look(diagnoser, old, NOW)
+    surroundings.looks.clear()
+
+    await _look(diagnoser, [*old, _incident("z")], NOW + 2 * MINUTE)
+
+    assert "z" in surroundings.looks
+    assert len(surroundings.looks) == incident_diagnosis.MOST_VIEWS
+
+
+async def test_every_incident_has_its_turn() -> None:
+    """Those that had to wait come first in the next round."""
+    surroundings = Surroundings()
+    diagnoser = _diagnoser(surroundings)
+    many = [_incident(f"n{number:02d}") for number in range(3 * incident_diagnosis.MOST_VIEWS)]
+
+    for round_ in range(3):
+        await _look(diagnoser, many, NOW + round_ * MINUTE / 10)
+
+    assert {each.id for each in many} == set(surroundings.looks)
+
+
+async def test_look_that_fails_does_not_cost_the_others_theirs() -> None:
+    """One view raises; the other incident is judged in the same round."""
+    diagnoser = _diagnoser(Surroundings(broken="bad"))
+
+    await _look(diagnoser, [_incident("bad"), _incident("good")], NOW)
+
+    assert diagnoser.looked["good"].found == Diagnosis()
+    assert diagnoser.looked["bad"].at is None
