@@ -6,21 +6,18 @@ from collections.abc import Collection
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse, parse_incident
+from prunella.adapters.kubernetes import client, kinds, own_objects, parse, parse_incident
 from prunella.adapters.kubernetes import store as store_module
 from prunella.api import incident as incident_api
-from prunella.core import objects
 from prunella.core.incidents import values
-
-FIELD_MANAGER = {"fieldManager": objects.FIELD_MANAGER}
 
 
 class KubernetesIncidents:
     """Incidents (`ports.Incidents`). Own writes are in the store when a call returns."""
 
     def __init__(self, api: client.KubeApi, stores: store_module.Stores) -> None:
-        self._api = api
         self._stores = stores
+        self._objects = own_objects.OwnObjects(api, kinds.INCIDENT)
 
     def all(self) -> Collection[values.Record]:
         """All incidents, own writes included; costs no request."""
@@ -30,16 +27,8 @@ class KubernetesIncidents:
         self, namespace: str, name: str, spec: incident_api.IncidentSpec
     ) -> values.Record:
         """Open one. Raises Conflict when the name is taken, OutcomeUnknown, ClusterError."""
-        body = {
-            "apiVersion": kinds.INCIDENT.api_version,
-            "kind": kinds.INCIDENT.name,
-            "metadata": {"namespace": namespace, "name": name},
-            "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        _, raw = await self._api.request(
-            "POST", kinds.INCIDENT.path(namespace), FIELD_MANAGER, body, mutating=True
-        )
-        return self._keep(raw)
+        written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return self._keep(await self._objects.create(namespace, name, written))
 
     async def update(
         self, record: values.Record, status: incident_api.IncidentStatus
@@ -48,32 +37,16 @@ class KubernetesIncidents:
 
         Raises Conflict when the incident has changed, OutcomeUnknown, ClusterError.
         """
-        body = {
-            "apiVersion": kinds.INCIDENT.api_version,
-            "kind": kinds.INCIDENT.name,
-            "metadata": {
-                "namespace": record.namespace,
-                "name": record.name,
-                "uid": record.uid,
-                "resourceVersion": record.resource_version,
-            },
-            "spec": record.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        path = kinds.INCIDENT.path(record.namespace, record.name, "status")
-        _, raw = await self._api.request("PUT", path, FIELD_MANAGER, body, mutating=True)
-        return self._keep(raw)
+        spec = record.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return self._keep(await self._objects.write_status(record, spec, written))
 
     async def delete(self, record: values.Record) -> None:
         """Delete one under its UID; one that is gone already is no error.
 
         Raises ClusterError.
         """
-        path = kinds.INCIDENT.path(record.namespace, record.name)
-        body = {"preconditions": {"uid": record.uid}}
-        reply = await self._api.exchange("DELETE", path, body=body, mutating=True)
-        if not reply.ok and reply.status != 404:
-            raise client.refusal(reply, mutating=True)
+        await self._objects.delete(record)
         self._stores.incidents.remove(record.namespace, record.name, record.uid)
 
     def _keep(self, raw: dict[str, Any]) -> values.Record:

@@ -6,13 +6,11 @@ from collections.abc import Collection
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse, relist
+from prunella.adapters.kubernetes import client, kinds, own_objects, parse, relist
 from prunella.adapters.kubernetes import store as store_module
 from prunella.api import remediation as remediation_api
 from prunella.core import objects
 from prunella.core.outcomes import records
-
-FIELD_MANAGER = {"fieldManager": objects.FIELD_MANAGER}
 
 
 class KubernetesLedger:
@@ -21,6 +19,7 @@ class KubernetesLedger:
     def __init__(self, api: client.KubeApi, stores: store_module.Stores) -> None:
         self._api = api
         self._stores = stores
+        self._objects = own_objects.OwnObjects(api, kinds.RECORD)
 
     def records(self) -> Collection[objects.Record]:
         """All records, own writes included; costs no request."""
@@ -38,16 +37,8 @@ class KubernetesLedger:
         Raises Conflict when it is taken, OutcomeUnknown, ClusterError.
         """
         labels = records.labels(spec, records.first_phase(spec.mode))
-        body = {
-            "apiVersion": kinds.RECORD.api_version,
-            "kind": kinds.RECORD.name,
-            "metadata": {"namespace": namespace, "name": name, "labels": labels},
-            "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        _, raw = await self._api.request(
-            "POST", kinds.RECORD.path(namespace), FIELD_MANAGER, body, mutating=True
-        )
-        return self._keep(raw)
+        written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return self._keep(await self._objects.create(namespace, name, written, labels))
 
     async def update(
         self, record: objects.Record, status: remediation_api.RemediationStatus
@@ -56,21 +47,9 @@ class KubernetesLedger:
 
         Raises Conflict when the record has changed, OutcomeUnknown, ClusterError.
         """
-        body = {
-            "apiVersion": kinds.RECORD.api_version,
-            "kind": kinds.RECORD.name,
-            "metadata": {
-                "namespace": record.namespace,
-                "name": record.name,
-                "uid": record.uid,
-                "resourceVersion": record.resource_version,
-            },
-            "spec": record.spec.model_dump(mode="json", by_alias=True, exclude_none=True),
-            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        path = kinds.RECORD.path(record.namespace, record.name, "status")
-        _, raw = await self._api.request("PUT", path, FIELD_MANAGER, body, mutating=True)
-        return self._keep(raw)
+        spec = record.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return self._keep(await self._objects.write_status(record, spec, written))
 
     async def label(self, record: objects.Record) -> objects.Record:
         """Write the labels of the record's phase; other labels stay as they are.
@@ -84,7 +63,12 @@ class KubernetesLedger:
         }
         path = kinds.RECORD.path(record.namespace, record.name)
         _, raw = await self._api.request(
-            "PATCH", path, FIELD_MANAGER, {"metadata": metadata}, client.MERGE_PATCH, mutating=True
+            "PATCH",
+            path,
+            own_objects.AS_OPERATOR,
+            {"metadata": metadata},
+            client.MERGE_PATCH,
+            mutating=True,
         )
         return self._keep(raw)
 
@@ -93,11 +77,7 @@ class KubernetesLedger:
 
         Raises ClusterError.
         """
-        path = kinds.RECORD.path(record.namespace, record.name)
-        body = {"preconditions": {"uid": record.uid}}
-        reply = await self._api.exchange("DELETE", path, body=body, mutating=True)
-        if not reply.ok and reply.status != 404:
-            raise client.refusal(reply, mutating=True)
+        await self._objects.delete(record)
         self._stores.records.remove(record.namespace, record.name, record.uid)
 
     def _keep(self, raw: dict[str, Any]) -> objects.Record:

@@ -19,14 +19,13 @@ import orjson
 import pydantic
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds
+from prunella.adapters.kubernetes import client, kinds, own_objects
 from prunella.api import change as change_api
-from prunella.core import model, objects
+from prunella.core import model
 from prunella.core.changes.values import Change
 
 Raw = Mapping[str, Any]
 Manifests = Callable[[Collection[str]], Mapping[model.Ref, Mapping[str, object]]]
-_QUERY: Final = {"fieldManager": objects.FIELD_MANAGER}
 _PARSED: Final = 512
 _Key = tuple[str, str]
 
@@ -98,6 +97,7 @@ class KubernetesJournal:
     def __init__(self, kube: client.KubeApi, manifests: Manifests = lambda _: {}) -> None:
         """``manifests`` gives the watched objects of namespaces."""
         self._api = kube
+        self._objects = own_objects.OwnObjects(kube, kinds.CHANGE)
         self._manifests = manifests
         self._lock = threading.Lock()
         self._kept: dict[_Key, Kept] = {}
@@ -150,15 +150,9 @@ class KubernetesJournal:
 
         Raises OutcomeUnknown, ClusterError; either may be tried again.
         """
-        body = {
-            "apiVersion": kinds.CHANGE.api_version,
-            "kind": kinds.CHANGE.name,
-            "metadata": {"namespace": change.namespace, "name": change.name},
-            "spec": change.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        }
-        path = kinds.CHANGE.path(change.namespace)
+        spec = change.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         try:
-            _, raw = await self._api.request("POST", path, _QUERY, body, mutating=True)
+            raw = await self._objects.create(change.namespace, change.name, spec)
         except ports.Conflict:
             return False
         self._add([raw])
@@ -181,32 +175,16 @@ class KubernetesJournal:
             self._drop(change.namespace, change.name)
             return
         status = change_api.ChangeStatus(incidents=list(incidents)[-32:])
-        body = {
-            "apiVersion": kinds.CHANGE.api_version,
-            "kind": kinds.CHANGE.name,
-            "metadata": {
-                "namespace": found.namespace,
-                "name": found.name,
-                "uid": found.uid,
-                "resourceVersion": found.resource_version,
-            },
-            "spec": found.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-            "status": status.model_dump(mode="json", by_alias=True),
-        }
-        path = kinds.CHANGE.path(found.namespace, found.name, "status")
-        _, raw = await self._api.request("PUT", path, _QUERY, body, mutating=True)
-        self._add([raw])
+        spec = found.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        written = status.model_dump(mode="json", by_alias=True)
+        self._add([await self._objects.write_status(found, spec, written)])
 
     async def delete(self, change: Change | Kept) -> None:
         """Delete an old one, under its UID; one that is gone is no error.
 
         Raises Conflict, ClusterError.
         """
-        path = kinds.CHANGE.path(change.namespace, change.name)
-        body = {"preconditions": {"uid": change.uid}}
-        reply = await self._api.exchange("DELETE", path, body=body, mutating=True)
-        if not reply.ok and reply.status != 404:
-            raise client.refusal(reply, mutating=True)
+        await self._objects.delete(change)
         self._drop(change.namespace, change.name)
 
     def _parse(self, kept: Kept) -> Change:

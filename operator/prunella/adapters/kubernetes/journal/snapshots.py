@@ -17,10 +17,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds
+from prunella.adapters.kubernetes import client, kinds, own_objects
 from prunella.adapters.kubernetes.journal.sights import Shard
 from prunella.api import journal_snapshot as api
-from prunella.core import objects
 from prunella.core.changes import entry, packing
 
 _CLUSTER: Final = "cluster"
@@ -82,7 +81,7 @@ class Snapshots:
         reply = await self._api.exchange(
             "PATCH",
             kinds.JOURNAL_SNAPSHOT.path(namespace, name),
-            {"fieldManager": objects.FIELD_MANAGER},
+            own_objects.AS_OPERATOR,
             body,
             client.MERGE_PATCH,
             mutating=True,
@@ -102,8 +101,9 @@ class Snapshots:
             **body,
         }
         path = kinds.JOURNAL_SNAPSHOT.path(namespace)
-        query = {"fieldManager": objects.FIELD_MANAGER}
-        reply = await self._api.exchange("POST", path, query, whole, mutating=True)
+        reply = await self._api.exchange(
+            "POST", path, own_objects.AS_OPERATOR, whole, mutating=True
+        )
         if reply.ok or reply.status == 409:
             self._there.add((namespace, name))
         if reply.status == 409:
