@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydantic
 
 from prunella.api import (
+    base,
     change,
     crdgen,
     incident,
@@ -23,24 +24,19 @@ def _ready(field: str) -> str:
     return f'.status.conditions[?(@.type=="Ready")].{field}'
 
 
+_FROZEN = pydantic.ConfigDict(json_schema_extra=base.rules(("self == oldSelf", "spec is frozen")))
+
+
 class _FrozenSpec(remediation.RemediationSpec):
     """What was seen, what was decided, which effects follow. It can't be changed."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "spec is frozen"}]
-        }
-    )
+    model_config = _FROZEN
 
 
 class _FrozenChange(change.ChangeSpec):
     """Which object changed, when, by whom, and how. It can't be changed."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "spec is frozen"}]
-        }
-    )
+    model_config = _FROZEN
 
 
 REMEDIATION_POLICY = crdgen.CustomResource(
