@@ -68,7 +68,7 @@ def serve_all(server: fake_server.FakeServer, *namespaces: str) -> None:
     """Answer every list of some namespaces and of the cluster with nothing."""
     for kind in surroundings.CLUSTER_WIDE:
         server.rules[f"GET {kind.path(None)}"] = listed()
-    server.rules[f"GET {surroundings.LEASE.path('kube-node-lease')}"] = listed()
+    server.rules[f"GET {surroundings.kinds.LEASE.path('kube-node-lease')}"] = listed()
     for namespace in namespaces:
         for kind in (*surroundings.STATES, *surroundings.WISHES, surroundings.kinds.EVENT):
             server.rules[f"GET {kind.path(namespace)}"] = listed()

@@ -20,7 +20,6 @@ from prunella.core.incidents import picture as pictures
 from prunella.core.incidents import symptoms
 
 NAME = "Kubernetes"
-EVENT = kinds.Kind("Event", "events")
 LINGER_SECONDS = 60.0
 """A workload is still looked at so long after it was whole again: pods crash and come back."""
 MOST_WORKLOADS = 64
@@ -145,7 +144,7 @@ class KubernetesState:
         """The newest Warning Events; the API server lists them by name."""
         found: list[Any] = []
         query = {"fieldSelector": "type=Warning"}
-        async for page in self._api.pages(EVENT.path(namespace), query):
+        async for page in self._api.pages(kinds.CORE_EVENT.path(namespace), query):
             found += page["items"]
             if len(found) >= MOST_EVENTS:
                 break

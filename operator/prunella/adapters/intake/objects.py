@@ -12,10 +12,7 @@ from prunella.adapters.kubernetes import client, kinds
 from prunella.core import model
 from prunella.core.incidents import picture as pictures
 
-SERVICE = kinds.Kind("Service", "services")
-ENDPOINT_SLICE = kinds.Kind("EndpointSlice", "endpointslices", group="discovery.k8s.io")
-NODE = kinds.Kind("Node", "nodes")
-_LISTED = (SERVICE, ENDPOINT_SLICE, kinds.AUTOSCALER)
+_LISTED = (kinds.SERVICE, kinds.ENDPOINT_SLICE, kinds.AUTOSCALER)
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +37,7 @@ class ListedScene:
             found |= _workloads(self._cluster.workloads(namespace))
             for kind in _LISTED:
                 found |= await self.list(kind, namespace)
-        return found | await self.list(NODE, None)
+        return found | await self.list(kinds.NODE, None)
 
     async def list(self, kind: kinds.Kind, namespace: str | None) -> dict[model.Ref, Any]:
         """The objects of one kind, of a namespace or of none; never raises."""
@@ -65,9 +62,9 @@ class JournalScene:
         self._journal = journal
         self._listed = listed
         self._missing = tuple(
-            each for each in (SERVICE, kinds.AUTOSCALER) if each.name not in journalled
+            each for each in (kinds.SERVICE, kinds.AUTOSCALER) if each.name not in journalled
         )
-        self._lists_nodes = NODE.name not in journalled
+        self._lists_nodes = kinds.NODE.name not in journalled
 
     async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
         """The watched objects as last seen: they are unpacked in a thread, by the thousand."""
@@ -76,15 +73,15 @@ class JournalScene:
             for kind in self._missing:
                 found |= await self._listed.list(kind, namespace)
         for namespace in sorted(_without_selector(found)):
-            found |= await self._listed.list(ENDPOINT_SLICE, namespace)
-        return found | (await self._listed.list(NODE, None) if self._lists_nodes else {})
+            found |= await self._listed.list(kinds.ENDPOINT_SLICE, namespace)
+        return found | (await self._listed.list(kinds.NODE, None) if self._lists_nodes else {})
 
 
 def _without_selector(manifests: pictures.Manifests) -> set[str]:
     """Namespaces with a Service that only its EndpointSlices tell of."""
     return {
         ref.namespace
-        for ref, raw in pictures.of_kind(manifests, SERVICE.name)
+        for ref, raw in pictures.of_kind(manifests, kinds.SERVICE.name)
         if not (raw.get("spec") or {}).get("selector")
     }
 

@@ -7,7 +7,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kind:
-    """A namespaced kind; ``group`` is empty for the core API."""
+    """A kind; ``group`` is empty for the core API."""
 
     name: str
     plural: str
@@ -43,6 +43,22 @@ BUDGET = Kind("PodDisruptionBudget", "poddisruptionbudgets", group="policy")
 AUTOSCALER = Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers", "v2", "autoscaling")
 SCALED_OBJECT = Kind("ScaledObject", "scaledobjects", "v1alpha1", "keda.sh")
 EVENT = Kind("Event", "events", group="events.k8s.io")
+CORE_EVENT = Kind("Event", "events")
+"""The same Events in the older form, with how often and when they came."""
+SERVICE = Kind("Service", "services")
+ENDPOINT_SLICE = Kind("EndpointSlice", "endpointslices", group="discovery.k8s.io")
+INGRESS = Kind("Ingress", "ingresses", group="networking.k8s.io")
+HTTP_ROUTE = Kind("HTTPRoute", "httproutes", group="gateway.networking.k8s.io")
+NETWORK_POLICY = Kind("NetworkPolicy", "networkpolicies", group="networking.k8s.io")
+QUOTA = Kind("ResourceQuota", "resourcequotas")
+LIMIT_RANGE = Kind("LimitRange", "limitranges")
+CLAIM = Kind("PersistentVolumeClaim", "persistentvolumeclaims")
+ACCOUNT = Kind("ServiceAccount", "serviceaccounts")
+NODE = Kind("Node", "nodes")
+NAMESPACE = Kind("Namespace", "namespaces")
+STORAGE_CLASS = Kind("StorageClass", "storageclasses", group="storage.k8s.io")
+PRIORITY_CLASS = Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.io")
+LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 WATCHED = (POLICY, RECORD, INCIDENT, *WORKLOADS.values())

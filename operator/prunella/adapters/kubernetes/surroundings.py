@@ -29,28 +29,21 @@ Topology = Callable[[datetime.datetime], Awaitable[Links]]
 Told = TypeVar("Told")
 _log = logging.getLogger(__name__)
 
-_NETWORK = "networking.k8s.io"
-SERVICE = kinds.Kind("Service", "services")
-NETWORK_POLICY = kinds.Kind("NetworkPolicy", "networkpolicies", group=_NETWORK)
-QUOTA = kinds.Kind("ResourceQuota", "resourcequotas")
-LIMIT_RANGE = kinds.Kind("LimitRange", "limitranges")
-CLAIM = kinds.Kind("PersistentVolumeClaim", "persistentvolumeclaims")
-ACCOUNT = kinds.Kind("ServiceAccount", "serviceaccounts")
-NODE = kinds.Kind("Node", "nodes")
-NAMESPACE = kinds.Kind("Namespace", "namespaces")
-STORAGE_CLASS = kinds.Kind("StorageClass", "storageclasses", group="storage.k8s.io")
-PRIORITY_CLASS = kinds.Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.io")
-
-LEASE = kinds.Kind("Lease", "leases", group="coordination.k8s.io")
-
-STATES = (kinds.POD, kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.AUTOSCALER, CLAIM)
+STATES = (kinds.POD, kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.AUTOSCALER, kinds.CLAIM)
 """Kinds whose status is looked at: always listed."""
-WISHES = (SERVICE, NETWORK_POLICY, QUOTA, LIMIT_RANGE, ACCOUNT, kinds.DAEMON_SET)
+WISHES = (
+    kinds.SERVICE,
+    kinds.NETWORK_POLICY,
+    kinds.QUOTA,
+    kinds.LIMIT_RANGE,
+    kinds.ACCOUNT,
+    kinds.DAEMON_SET,
+)
 """Kinds of which the journal knows enough: listed only where it does not watch them.
 
 ConfigMaps are not among them: without the journal the operator reads none but its own.
 """
-CLUSTER_WIDE = (NODE, NAMESPACE, STORAGE_CLASS, PRIORITY_CLASS)
+CLUSTER_WIDE = (kinds.NODE, kinds.NAMESPACE, kinds.STORAGE_CLASS, kinds.PRIORITY_CLASS)
 EVENTS = ("type=Warning", "reason=Preempted")
 """Events that tell of something wrong; a preemption is Normal to the scheduler."""
 HISTORY = datetime.timedelta(hours=6)
@@ -204,10 +197,10 @@ async def _soon(asked: Awaitable[Told], otherwise: Told) -> Told:
 
 def _wanted(namespaces: Collection[str], journalled: Collection[str]) -> list[Wanted]:
     found = [
-        Wanted(kind, None, seconds=SLOW_SECONDS if kind is not NODE else 4.0)
+        Wanted(kind, None, seconds=SLOW_SECONDS if kind is not kinds.NODE else 4.0)
         for kind in CLUSTER_WIDE
     ]
-    found.append(Wanted(LEASE, nodes.LEASES))
+    found.append(Wanted(kinds.LEASE, nodes.LEASES))
     for namespace in namespaces:
         found += [Wanted(kind, namespace) for kind in STATES]
         found += [Wanted(kind, namespace) for kind in WISHES if kind.name not in journalled]

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from prunella.adapters.intake import kubernetes_state, objects
 from prunella.adapters.kubernetes import kinds
 from prunella.cli import kube
 from prunella.cli.doctor.found import Found, problem, warning
@@ -25,11 +24,11 @@ _RIGHTS: Sequence[tuple[kinds.Kind, tuple[str, ...], str]] = (
     (kinds.CHANGE, ("create", *_WATCH), "no change can be journalled"),
     *((each, _WATCH, "its targets are not seen") for each in kinds.WORKLOADS.values()),
     (kinds.POD, ("list",), "alerts of pods can't be led to their workloads"),
-    (objects.SERVICE, ("list",), "alerts of Services can't be led to their workloads"),
-    (objects.ENDPOINT_SLICE, ("list",), "Services without a selector are led nowhere"),
-    (kubernetes_state.EVENT, ("list",), "Warning Events are not seen"),
+    (kinds.SERVICE, ("list",), "alerts of Services can't be led to their workloads"),
+    (kinds.ENDPOINT_SLICE, ("list",), "Services without a selector are led nowhere"),
+    (kinds.CORE_EVENT, ("list",), "Warning Events are not seen"),
 )
-_OF_CLUSTER = ((objects.NODE, ("list",), "nodes, racks and zones are not known"),)
+_OF_CLUSTER = ((kinds.NODE, ("list",), "nodes, racks and zones are not known"),)
 
 
 def crds(cluster: kube.Cluster) -> Iterator[Found]:

@@ -10,7 +10,6 @@ from typing import Any
 from prunella import settings as settings_module
 from prunella.adapters import clock as clocks
 from prunella.adapters import topology as asked
-from prunella.adapters.intake import objects
 from prunella.adapters.kubernetes import kinds
 from prunella.adapters.prometheus import metrics
 from prunella.cli import kube
@@ -21,12 +20,12 @@ from prunella.core.incidents import picture as pictures
 
 KINDS = (
     *kinds.WORKLOADS.values(),
-    objects.SERVICE,
-    objects.ENDPOINT_SLICE,
+    kinds.SERVICE,
+    kinds.ENDPOINT_SLICE,
     kinds.POD,
     kinds.CONFIG_MAP,
-    kinds.Kind("Ingress", "ingresses", group="networking.k8s.io"),
-    kinds.Kind("HTTPRoute", "httproutes", group="gateway.networking.k8s.io"),
+    kinds.INGRESS,
+    kinds.HTTP_ROUTE,
 )
 _OPTIONAL = frozenset({"HTTPRoute"})
 
@@ -53,7 +52,7 @@ def manifests(
     notes: list[str] = []
     for kind in KINDS:
         found |= _listed(kind, _list(cluster, kind, namespace, notes))
-    found |= _listed(objects.NODE, _list(cluster, objects.NODE, None, notes))
+    found |= _listed(kinds.NODE, _list(cluster, kinds.NODE, None, notes))
     return found, notes
 
 
