@@ -9,22 +9,18 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic
-import requests
-import urllib3
 
 from prunella import ports, settings
 from prunella.adapters.intake import polling, told
+from prunella.adapters.prometheus import alertmanager as connection
 from prunella.adapters.prometheus import session
 
 NAME = "Alertmanager"
 _QUERY = {"active": "true", "silenced": "false", "inhibited": "true", "unprocessed": "true"}
-_CONNECT_SECONDS = 3.0
-_READ_SECONDS = 10.0
 _MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -54,15 +50,9 @@ class AlertmanagerAlerts:
         clock: ports.Clock,
         executor: concurrent.futures.Executor,
     ) -> None:
-        self._url = (alertmanager.url or "").rstrip("/")
         self._clock = clock
         self._executor = executor
-        access = session.Access(
-            url=self._url,
-            tls=alertmanager.tls,
-            bearer_token_file=alertmanager.bearer_token_file,
-        )
-        self._sessions = session.PerThread(access, lambda: session.open_session(access))
+        self._connection = connection.Connection(alertmanager)
 
     async def ask(self) -> Sequence[told.Told]:
         """The active alerts. Raises polling.PollError."""
@@ -86,24 +76,10 @@ class AlertmanagerAlerts:
 
     def close(self) -> None:
         """Close all connections."""
-        self._sessions.close()
+        self._connection.close()
 
     def _get(self, endpoint: str, params: Mapping[str, str]) -> bytes:
-        deadline = time.monotonic() + _CONNECT_SECONDS + _READ_SECONDS
-        try:
-            with self._sessions.get().get(
-                f"{self._url}/api/v2/{endpoint}",
-                params=params,
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = session.read_body(response, _MOST_BYTES, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise session.translate(error, self._url) from error
-        if response.status_code != 200:
-            raise session.refused(response.status_code, body)
-        return body
+        return self._connection.ask("GET", endpoint, _MOST_BYTES, params=params)
 
 
 def read(body: bytes, received: float) -> list[told.Told]:

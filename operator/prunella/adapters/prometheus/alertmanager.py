@@ -10,6 +10,8 @@ import concurrent.futures
 import datetime
 import logging
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 import requests
@@ -28,6 +30,42 @@ _MOST_BYTES = 64 * 1024
 _log = logging.getLogger(__name__)
 
 
+class Connection:
+    """Requests to one Alertmanager's API, version 2; a session for each thread."""
+
+    def __init__(self, alertmanager: settings.Alertmanager) -> None:
+        self._url = (alertmanager.url or "").rstrip("/")
+        access = session.Access(
+            url=self._url,
+            tls=alertmanager.tls,
+            bearer_token_file=alertmanager.bearer_token_file,
+        )
+        self._sessions = session.PerThread(access, lambda: session.open_session(access))
+
+    def ask(self, method: str, endpoint: str, most_bytes: int, **sent: Any) -> bytes:
+        """The body of an answer of 200 and at most ``most_bytes``. Raises session.AskError."""
+        deadline = time.monotonic() + _CONNECT_SECONDS + _READ_SECONDS
+        try:
+            with self._sessions.get().request(
+                method,
+                f"{self._url}/api/v2/{endpoint}",
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+                **sent,
+            ) as response:
+                body = session.read_body(response, most_bytes, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise session.translate(error, self._url) from error
+        if response.status_code != 200:
+            raise session.refused(response.status_code, body)
+        return body
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._sessions.close()
+
+
 class Alertmanager:
     """One Alertmanager; without a URL there is nothing to post to, and all is well."""
 
@@ -40,12 +78,7 @@ class Alertmanager:
         self._settings = alertmanager
         self._clock = clock
         self._executor = executor
-        access = session.Access(
-            url=alertmanager.url or "",
-            tls=alertmanager.tls,
-            bearer_token_file=alertmanager.bearer_token_file,
-        )
-        self._sessions = session.PerThread(access, lambda: session.open_session(access))
+        self._connection = Connection(alertmanager)
 
     async def escalate(self, escalation: ports.Escalation) -> bool:
         """Post an alert in a thread; False when it did not arrive. Never raises."""
@@ -60,7 +93,7 @@ class Alertmanager:
         if self._settings.url is None:
             return True
         try:
-            self._post(self._settings.url, self.alert(escalation))
+            self._post(self.alert(escalation))
         except session.AskError as error:
             _log.warning("escalation of %s was not posted: %s", escalation.policy, error)
             return False
@@ -69,7 +102,7 @@ class Alertmanager:
     def close(self) -> None:
         """Wait for what is under way, then end the executor and close all connections."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._sessions.close()
+        self._connection.close()
 
     def alert(self, escalation: ports.Escalation) -> dict[str, object]:
         """The alert as Alertmanager wants it; labels that name the target can't be overridden."""
@@ -93,19 +126,11 @@ class Alertmanager:
             "endsAt": (now + LASTS).isoformat(),
         }
 
-    def _post(self, url: str, alert: dict[str, object]) -> None:
-        deadline = time.monotonic() + _CONNECT_SECONDS + _READ_SECONDS
-        try:
-            with self._sessions.get().post(
-                f"{url.rstrip('/')}/api/v2/alerts",
-                data=orjson.dumps([alert]),
-                headers={"Content-Type": "application/json"},
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                body = session.read_body(response, _MOST_BYTES, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise session.translate(error, url) from error
-        if response.status_code != 200:
-            raise session.refused(response.status_code, body)
+    def _post(self, alert: Mapping[str, object]) -> None:
+        self._connection.ask(
+            "POST",
+            "alerts",
+            _MOST_BYTES,
+            data=orjson.dumps([alert]),
+            headers={"Content-Type": "application/json"},
+        )
