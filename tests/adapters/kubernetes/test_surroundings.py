@@ -114,6 +114,37 @@ async def test_secrets_are_never_asked_for(
     assert NAMESPACED + len(surroundings.CLUSTER_WIDE) + 1 == len(paths)
 
 
+async def test_views_made_side_by_side_share_their_lists(
+    server: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """A list that is on its way is waited for, not asked for again."""
+    serve_all(server, "shop")
+    found = live(api)
+    one, other = await asyncio.gather(found.view(["shop"], NOW), found.view(["shop"], NOW))
+    assert one == other
+    assert NAMESPACED + len(surroundings.CLUSTER_WIDE) + 1 == len(server.requests)
+
+
+async def test_who_waits_no_longer_takes_no_list_from_others(
+    server: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """A view that is given up does not end the lists that another view waits for."""
+    arrived = asyncio.Event()
+
+    def pods(_: Request) -> Answer:
+        arrived.set()
+        return listed("cart-1")
+
+    serve_all(server, "shop")
+    server.rules[f"GET {SHOP}/pods"] = pods
+    found = live(api)
+    given_up = asyncio.create_task(found.view(["shop"], NOW))
+    kept = asyncio.create_task(found.view(["shop"], NOW))
+    await arrived.wait()
+    given_up.cancel()
+    assert model.Ref("Pod", "shop", "cart-1") in (await kept).objects
+
+
 async def test_what_is_journalled_is_not_listed(
     server: fake_server.FakeServer, api: client.KubeApi
 ) -> None:

@@ -17,6 +17,7 @@ from prunella.adapters.kubernetes import client, kinds
 from prunella.core import model
 
 Objects = Mapping[model.Ref, Mapping[str, Any]]
+_Key = tuple[str, str | None, str]
 MOST_PAGES = 8
 """Pages of 500 objects that one list may have; beyond it the list counts as incomplete."""
 KEPT = 256
@@ -54,7 +55,9 @@ class Looks:
         """``clock`` gives seconds that only grow."""
         self._api = api
         self._clock = clock
-        self._kept: dict[tuple[str, str | None, str], tuple[float, Listed]] = {}
+        self._kept: dict[_Key, tuple[float, Listed]] = {}
+        self._asked: dict[_Key, asyncio.Task[Listed]] = {}
+        """Lists that are on their way: views that are made side by side wait for the same."""
         self._told: set[str] = set()
 
     async def all(self, wanted: list[Wanted]) -> list[Listed]:
@@ -68,7 +71,12 @@ class Looks:
         known = self._kept.get(key)
         if known is not None and now - known[0] < wanted.seconds:
             return known[1]
-        found = await self._ask(wanted)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = asyncio.create_task(self._ask(wanted))
+            asked.add_done_callback(lambda _: self._asked.pop(key))
+        # One who waits no longer must not take the list from the others.
+        found = await asyncio.shield(asked)
         self._kept[key] = (now, found)
         if len(self._kept) > KEPT:
             del self._kept[min(self._kept, key=lambda each: self._kept[each][0])]
