@@ -11,15 +11,16 @@ import dataclasses
 import datetime
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from prunella.api import incident as incident_api
 from prunella.core import model
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis import values as diagnosis
+from prunella.engine import guard, waiting
 from prunella.engine import incident_world as worlds
 
 LOG = logging.getLogger(__name__)
+ERRORS = "prunella_incident_errors_total"
 AGAIN = datetime.timedelta(seconds=5)
 YOUNG = datetime.timedelta(minutes=10)
 YOUNG_AGAIN = datetime.timedelta(seconds=10)
@@ -98,11 +99,8 @@ class Diagnoser:
         for each in wanted:
             if each not in self._looking and len(self._looking) < MOST_VIEWS:
                 self._looking[each] = asyncio.create_task(around.view(each, now))
-        late = asyncio.create_task(self._world.clock.sleep(VIEW_SECONDS))
         looking = asyncio.gather(*self._looking.values(), return_exceptions=True)
-        both: set[asyncio.Future[Any]] = {late, looking}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        late.cancel()
+        await waiting.at_most(self._world.clock, VIEW_SECONDS, looking)
         done = {key: task for key, task in self._looking.items() if task.done()}
         self._looking = {key: task for key, task in self._looking.items() if key not in done}
         found = {key: task.exception() for key, task in done.items()}
@@ -110,7 +108,7 @@ class Diagnoser:
             if error is not None:
                 # One look that fails must not cost the others theirs; it is tried again.
                 LOG.error("looking at %s failed", ", ".join(sorted(key)), exc_info=error)
-                self._world.telemetry.count("prunella_incident_errors_total", {})
+                self._world.telemetry.count(ERRORS, {})
         return {key: task.result() for key, task in done.items() if found[key] is None}
 
     def close(self) -> None:
@@ -164,12 +162,10 @@ class Diagnoser:
         looked.at, looked.shape = now, _shape(incident)
         if self._world.diagnose is None:
             return
-        try:
+        # One incident that can't be judged must not end the round; it is still told of.
+        failed = f"{incident.id}: the diagnosis failed"
+        with guard.guarded(failed, LOG, self._world.telemetry, ERRORS):
             looked.found = self._world.diagnose(view, incident, past)
-        except Exception:
-            # One incident that can't be judged must not end the loop; it is still told of.
-            LOG.exception("%s: the diagnosis failed", incident.id)
-            self._world.telemetry.count("prunella_incident_errors_total", {})
         looked.view = view
         looked.refs = frozenset(view.objects) | {change.object for change in view.changes}
 

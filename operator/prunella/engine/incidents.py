@@ -11,14 +11,19 @@ import asyncio
 import datetime
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from prunella.api import incident as incident_api
 from prunella.core import model, objects
 from prunella.core.incidents import correlate, values
 from prunella.core.incidents import status as statuses
 from prunella.core.incidents import topology as graphs
-from prunella.engine import incident_diagnosis, incident_references, incident_writer
+from prunella.engine import (
+    guard,
+    incident_diagnosis,
+    incident_references,
+    incident_writer,
+    waiting,
+)
 from prunella.engine import incident_world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -64,23 +69,18 @@ class Incidents:
     async def _rounds(self) -> None:
         while not self._stopping.is_set():
             began = self._world.clock.now()
-            try:
+            # After an error incidents are told of again in the next round.
+            with guard.guarded(
+                "a round of incidents failed",
+                LOG,
+                self._world.telemetry,
+                incident_diagnosis.ERRORS,
+            ):
                 await self.round()
-            except Exception:
-                # The loop's one guard: incidents are told of again in the next round.
-                LOG.exception("a round of incidents failed")
-                self._world.telemetry.count("prunella_incident_errors_total", {})
             took = (self._world.clock.now() - began).total_seconds()
             self._world.telemetry.observe("prunella_incident_round_seconds", {}, took)
-            await self._wait(max(0.0, self._options.interval - took))
-
-    async def _wait(self, seconds: float) -> None:
-        sleeping = asyncio.create_task(self._world.clock.sleep(seconds))
-        stopping = asyncio.create_task(self._stopping.wait())
-        _, pending = await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+            wait = max(0.0, self._options.interval - took)
+            await waiting.until_set(self._world.clock, wait, self._stopping)
 
     async def round(self) -> None:
         """Drain, correlate, diagnose, write."""
@@ -122,10 +122,7 @@ class Incidents:
             return
         if self._wiring is None:
             self._wiring = asyncio.create_task(self._world.topology(now))
-        late = asyncio.create_task(self._world.clock.sleep(WIRING_SECONDS))
-        both: set[asyncio.Future[Any]] = {late, self._wiring}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        late.cancel()
+        await waiting.at_most(self._world.clock, WIRING_SECONDS, self._wiring)
         if not self._wiring.done():
             return
         links, self._wiring, self._wired_at = self._wiring.result(), None, now

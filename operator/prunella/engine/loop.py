@@ -18,7 +18,7 @@ from prunella import ports
 from prunella.core import objects
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import records as record_rules
-from prunella.engine import attempt, orphans, policy_pass
+from prunella.engine import attempt, guard, orphans, policy_pass, waiting
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -111,12 +111,7 @@ class Engine:
         wait = SWEEP_EVERY.total_seconds()
         if self._heap:
             wait = max(0.0, (self._heap[0][0] - now).total_seconds())
-        sleeping = asyncio.create_task(self._world.clock.sleep(wait))
-        waking = asyncio.create_task(self._woken.wait())
-        _, pending = await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await waiting.until_set(self._world.clock, wait, self._woken)
 
     async def _pass(self, key: objects.Key, due: datetime.datetime) -> None:
         try:
@@ -139,15 +134,19 @@ class Engine:
         now = began if began - due > NOTICEABLY_LATE else due
         again: datetime.datetime | None = now + RETRY_AFTER_ERROR
         labels = {"namespace": key.namespace, "policy": key.name}
-        try:
-            again = await self._passes.run(policy, now)
-        except ports.ClusterError as error:
-            LOG.warning("%s: the API server did not answer: %s", key, error)
-            self._world.telemetry.count("prunella_pass_errors_total", labels)
-        except Exception:
-            # The engine's one guard: a fault in one policy's pass must not end the others.
-            LOG.exception("%s: a pass failed", key, extra={"policy": str(key)})
-            self._world.telemetry.count("prunella_pass_errors_total", labels)
+        with guard.guarded(
+            f"{key}: a pass failed",
+            LOG,
+            self._world.telemetry,
+            "prunella_pass_errors_total",
+            labels,
+            extra={"policy": str(key)},
+        ):
+            try:
+                again = await self._passes.run(policy, now)
+            except ports.ClusterError as error:
+                LOG.warning("%s: the API server did not answer: %s", key, error)
+                self._world.telemetry.count("prunella_pass_errors_total", labels)
         took = (self._world.clock.now() - began).total_seconds()
         self._world.telemetry.observe("prunella_pass_seconds", {}, took)
         if self._due.get(key) == due:
