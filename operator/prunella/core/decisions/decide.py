@@ -176,17 +176,7 @@ def _plan(
     live_state = scene.live_states[ref]
     if live_state is None:
         raise ValueError(f"{ref} is planned without a look")
-    request = action.Request(
-        live_state=live_state,
-        params=None if attempt.revert else scene.spec.steps[attempt.step].params,
-        findings=sick.findings,
-        verdicts_at={at: v for (target, at), v in scene.verdicts_at.items() if target == ref},
-        decided_at=decided_at,
-        now=scene.now,
-        follows=attempt.follows,
-        condemned=_condemned(scene, live_state.workload),
-    )
-    planned = case.action.plan(request)
+    planned = case.action.plan(_request(scene, sick, attempt, decided_at, live_state))
     if isinstance(planned, model.Refusal):
         return Decision(refusal=planned)
     if not isinstance(planned, action.Plan):
@@ -214,6 +204,26 @@ def _plan(
             leaves=planned.leaves,
             lost=sum(pod.stranded is model.Stranded.LOST for pod in live_state.pods),
         )
+    )
+
+
+def _request(
+    scene: Scene,
+    sick: UnhealthyTarget,
+    attempt: episode.Next,
+    decided_at: datetime.datetime,
+    live_state: model.LiveState,
+) -> action.Request:
+    ref = sick.workload.ref
+    return action.Request(
+        live_state=live_state,
+        params=None if attempt.revert else scene.spec.steps[attempt.step].params,
+        findings=sick.findings,
+        verdicts_at={at: v for (target, at), v in scene.verdicts_at.items() if target == ref},
+        decided_at=decided_at,
+        now=scene.now,
+        follows=attempt.follows,
+        condemned=_condemned(scene, live_state.workload),
     )
 
 
