@@ -48,9 +48,9 @@ def changes(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 
     wanted = journal.wanted(around, since, workload, terminal.now(), scaling=scaling)
     cluster = options.connect(kubeconfig, context, namespace)
-    found = journal.read(cluster, None if everywhere else cluster.namespace, wanted)
+    scope = None if everywhere else cluster.namespace
+    found = journal.read(cluster, scope, wanted)
     if output is Output.JSON:
         journal.as_json(found, terminal.out())
     else:
-        scope = None if everywhere else cluster.namespace
         journal.as_text(found, wanted, scope, terminal.now(), terminal.out())
