@@ -251,27 +251,11 @@ class Retention(Model):
     total: Annotated[int, pydantic.Field(ge=100, le=100_000)] = _RETENTION.total
 
 
-class ExternalTexts(Model):
-    """What a Change is made of: texts with ``{path}`` of the body in them."""
-
-    summary: str = ""
-    id: str = ""
-    url: str = ""
-    at: str = ""
-    kind: str = ""
-    namespace: str = ""
-    name: str = ""
-    author: str = ""
-    commit: str = ""
-    version: str = ""
-    image: str = ""
-
-
 class ExternalSystem(Model):
     """A system that tells of its changes by webhook, on the path ``/changes/NAME``."""
 
     format: outside.Format = outside.Format.JSON
-    texts: ExternalTexts = ExternalTexts()
+    texts: outside.Texts = outside.Texts()
     namespaces: tuple[str, ...] = ("*",)
     """Namespaces that it may tell about; ``*`` stands for any characters."""
 
@@ -309,8 +293,7 @@ class Journal(Model):
         system = self.external.get(name)
         if system is None:
             return None
-        texts = outside.Texts(**system.texts.model_dump())
-        return outside.Mapped(name, system.format, texts, system.namespaces)
+        return outside.Mapped(name, system.format, system.texts, system.namespaces)
 
     @pydantic.field_validator("kinds")
     @classmethod

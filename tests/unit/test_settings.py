@@ -128,6 +128,10 @@ JOURNALS = {
     ),
     "values of an unknown kind": ({"valuesOf": ["Pod"]}, "Pod can't be journalled"),
     "a system without words": ({"external": {"ci": {}}}, "texts.summary must say what"),
+    "a word that is not known": (
+        {"external": {"ci": {"texts": {"summary": "{message}", "sumary": "{message}"}}}},
+        r"external\.ci\.texts\.sumary",
+    ),
     "a system without a name": ({"external": {"C I": {}}}, "should match pattern"),
 }
 

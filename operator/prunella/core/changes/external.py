@@ -12,7 +12,9 @@ import datetime
 import enum
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+import pydantic
 
 from prunella.api import change as change_api
 from prunella.core.changes import naming, noise, packing, redact
@@ -40,7 +42,12 @@ class Format(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Texts:
-    """What a Change is made of; each is a text with ``{path}`` of the body in it."""
+    """What a Change is made of; each is a text with ``{path}`` of the body in it.
+
+    It stands in the operator's settings as it is: a word that it does not know is refused there.
+    """
+
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(extra="forbid")
 
     summary: str = ""
     id: str = ""
