@@ -5,7 +5,7 @@ After a `410 Gone` Kopf lists anew, but tells nobody about objects that vanished
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds
@@ -28,12 +28,17 @@ async def relist_kind(
     api: client.KubeApi, stores: store_module.Stores, kind: kinds.Kind, namespace: str | None
 ) -> None:
     """List one kind in one namespace, or in all (None). Raises ClusterError."""
+    await again_if_too_old(lambda: _once(api, stores, kind, namespace))
+
+
+async def again_if_too_old(list_once: Callable[[], Awaitable[None]]) -> None:
+    """List; once more when the list had become too old between two pages. Raises ClusterError."""
     try:
-        await _once(api, stores, kind, namespace)
+        await list_once()
     except ports.ClusterError as error:
         if error.status != 410:
             raise
-        await _once(api, stores, kind, namespace)
+        await list_once()
 
 
 async def _once(

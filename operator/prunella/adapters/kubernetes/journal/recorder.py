@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prunella import ports
-from prunella.adapters.kubernetes import client
+from prunella.adapters.kubernetes import client, relist
 from prunella.adapters.kubernetes import kinds as paths
 from prunella.adapters.kubernetes.journal import changes, sights, snapshots
 from prunella.api import change as change_api
@@ -216,7 +216,8 @@ class Recorder:
         namespaced = self._options.namespaces if kind.namespaced else ()
         try:
             for namespace in namespaced or (None,):
-                await self._list_twice(kind, namespace)
+                list_once = functools.partial(self._list_once, kind, namespace)
+                await relist.again_if_too_old(list_once)
         except ports.ClusterError as error:
             if error.status not in (403, 404):
                 raise
@@ -235,15 +236,6 @@ class Recorder:
         usual = status == 404 and not kind.built_in
         level = logging.DEBUG if usual else logging.WARNING
         _log.log(level, "changes of %s are not journalled: %s", kind.plural, error)
-
-    async def _list_twice(self, kind: kinds.Kind, namespace: str | None) -> None:
-        """List a kind in a namespace; once more when the list had become too old."""
-        try:
-            await self._list_once(kind, namespace)
-        except ports.ClusterError as error:
-            if error.status != 410:
-                raise
-            await self._list_once(kind, namespace)
 
     async def _list_once(self, kind: kinds.Kind, namespace: str | None) -> None:
         seen: set[str] = set()
