@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -9,6 +12,13 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 ONE_LAB = ("tests/contract/", "tests/e2e/")
 """Tests that share one lab and change it as a whole keep to one worker."""
 STORIES = "tests/e2e/stories/"
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """Commands that tell people themselves what happens switch all logs off, for good."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 class Sharing(LoadScopeScheduling):  # type: ignore[misc]
