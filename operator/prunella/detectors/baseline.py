@@ -320,7 +320,8 @@ class Baseline:
             habits[rows] = self._episodes.habitual(t, rows, rest, near)
             if "day" not in self._without:
                 within = level.NEAR * residual.hour_noise[rows]
-                habits[rows] |= residual.season.known(residual.over[rows], within, rows)
+                # What is as expected says nothing of a habit: it would end an anomaly too soon.
+                habits[rows] |= ~near & residual.season.known(residual.over[rows], within, rows)
             excused |= habits[rows]
         if "weekend" not in self._without:
             excused |= weekend.as_low(seen, rows, residual, self._level, self._season)
