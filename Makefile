@@ -87,7 +87,7 @@ contract: dev lab-tools ## Run the same cases on the simulator and on the lab
 	$(BIN)/pytest -q tests/contract
 .PHONY: e2e
 e2e: dev lab-tools ## Run the end-to-end tests on the lab
-	$(BIN)/pytest -q -n $(STORIES) tests/e2e --ignore=tests/e2e/test_exam.py
+	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 .PHONY: lint
 lint: dev ## Check style, format and imports
 	$(BIN)/ruff check .

@@ -178,6 +178,8 @@ async def telling(
                 f"--storage.tsdb.path={folder}/samples",
                 f"--web.listen-address=127.0.0.1:{ports.prometheus}",
                 "--web.enable-lifecycle",
+                # An alert that fires before Alertmanager was discovered is sent again, not lost.
+                "--rules.alert.resend-delay=1s",
             ],
             f"{prometheus}/-/ready",
         ),
