@@ -213,6 +213,22 @@ async def test_one_that_turns_out_to_be_a_part_is_merged() -> None:
         ]
 
 
+async def test_what_another_operator_keeps_beside_ours_is_left_alone() -> None:
+    """Two operators for different namespaces share one of their own: each has its incidents."""
+    ours = incident_world.Options(namespaces=frozenset({"core", "web"}))
+    async with telling(ours) as stage:
+        spec = incident_api.IncidentSpec(opened_at=stage.clock.now())
+        made = stage.server.create(HOME, "inc-theirs", spec)
+        theirs = incident_api.IncidentStatus(
+            title="theirs", started_at=stage.clock.now(), namespaces=["billing"]
+        )
+        kept = stage.server.update(made, theirs)
+        stage.alerts.fire(CART)
+        await stage.run(QUIET + 2 * REVIEW)
+        assert kept == stage.server.records[HOME, "inc-theirs"]
+        assert 2 == len(stage.objects())
+
+
 async def test_mirrors_show_nothing_of_other_namespaces() -> None:
     """Sick in two namespaces: kept in the operator's, a copy in each without the other's names."""
     async with telling() as stage:

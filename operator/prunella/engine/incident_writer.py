@@ -40,9 +40,16 @@ class Writer:
         found: dict[str, values.Record] = {}
         own = self._options.operator_namespace
         for record in self._world.incidents.all():
-            if not record.spec.mirror and (record.namespace == own or record.name not in found):
+            if record.spec.mirror or self._is_of_another_operator(record):
+                continue
+            if record.namespace == own or record.name not in found:
                 found[record.name] = record
         return found
+
+    def _is_of_another_operator(self, record: values.Record) -> bool:
+        """Whether it is about namespaces of an operator that has the same one of its own."""
+        watched, about = self._options.namespaces, record.status.namespaces
+        return bool(watched) and bool(about) and watched.isdisjoint(about)
 
     def word(self, name: str) -> words.Word:
         """What people have said, on the object and on its mirrors."""

@@ -46,7 +46,9 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
         policy["metadata"]["name"]: policy["status"].get("typeChecking", {})
         for policy in toolbox.policies(release)
     }
-    names = {f"{toolbox.ACCOUNT}-{part}" for part in ("records", "authors", "operator")}
+    names = {
+        f"{toolbox.ACCOUNT}-{part}" for part in ("records", "incidents", "authors", "operator")
+    }
     assert {name: {} for name in names} == checks
 
 

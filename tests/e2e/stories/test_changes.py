@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import time
 import zlib
@@ -29,7 +30,7 @@ def changes(story: Story, kind: str = "", verb: str = "") -> list[Document]:
         for each in found
         if kind in ("", each["object"]["kind"]) and verb in ("", each["verb"])
     )
-    return sorted(chosen, key=lambda each: str(each["at"]))
+    return sorted(chosen, key=lambda each: datetime.datetime.fromisoformat(each["at"]))
 
 
 def summaries(story: Story, kind: str = "", verb: str = "") -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from lab.cluster import Lab
+from prunella.api import resources
 from prunella.cli import kube
 from tests.e2e.harness import lease, manifests, release
 from tests.e2e.harness.running import PROGRAM
@@ -23,7 +24,7 @@ from tests.e2e.harness.story import Story
 pytestmark = pytest.mark.timeout(300)
 
 Document = dict[str, Any]
-KINDS = ("RemediationPolicy", "Remediation")
+KINDS = tuple(each.kind for each in resources.ALL)
 
 
 def _published(lab: Lab) -> dict[str, Document]:
@@ -138,11 +139,14 @@ def _drop(schema: Document, path: Sequence[str]) -> None:
 
 @pytest.fixture
 def old_chart(tmp_path: pathlib.Path) -> pathlib.Path:
-    """The chart with the CRDs of an earlier version."""
+    """The chart with the CRDs of an earlier version, which had fewer of them."""
     chart = tmp_path / "prunella"
     shutil.copytree(release.ROOT / "charts" / "prunella", chart)
     for path in (chart / "crds").iterdir():
-        path.write_text(_older(path.read_text()))
+        if path.name.partition(".")[0] in DROPPED_FIELDS:
+            path.write_text(_older(path.read_text()))
+        else:
+            path.unlink()
     return chart
 
 

@@ -113,7 +113,9 @@ def test_an_operator_killed_in_a_storm(story: Story) -> None:
     story.apply(service("hub"), manifests.workload("hub", "v1", replicas=1))
     story.apply(*(calling(each, "hub", story.namespace) for each in names))
     story.rolled_out("hub")
-    operator = story.start_operator(incidents=SETTINGS, journal={"enabled": True})
+    operator = story.start_operator(
+        operatorNamespace=story.namespace, incidents=SETTINGS, journal={"enabled": True}
+    )
     story.wait(lambda: story.lab.alerts() is not None, "Alertmanager answers", 10)
     fired = [alert(story, "HighErrorRate", "hub", pod=f"h{n}") for n in range(30)]
     post(story, fired)

@@ -78,7 +78,7 @@ def status(story: Story, **wanted: Any) -> Document:
 def test_alerts_are_one_incident(story: Story) -> None:
     """Given two workloads, when alerts about them fire, then there is one object that says so."""
     story.run(manifests.workload("cart", "v1"), manifests.workload("checkout", "v1"))
-    story.start_operator(incidents={"quietSeconds": 10})
+    story.start_operator(operatorNamespace=story.namespace, incidents={"quietSeconds": 10})
     fired = [alert(story, "HighErrorRate", "cart", pod=f"p{number}") for number in range(5)]
     post(story, fired)
 
