@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -27,8 +28,11 @@ def spawn() -> Iterator[Spawn]:
 
     def start(program: pathlib.Path) -> subprocess.Popen[bytes]:
         command = [str(program), "-S", "-c", "import signal; signal.pause()"]
-        started.append(subprocess.Popen(command, executable=sys.executable))  # noqa: S603
-        return started[-1]
+        process = subprocess.Popen(command, executable=sys.executable)  # noqa: S603
+        started.append(process)
+        while (process.pid, tuple(command)) not in processes.running():
+            time.sleep(0.01)  # a program that has just been started has no command line yet
+        return process
 
     yield start
     for process in started:
