@@ -150,7 +150,7 @@ class Baseline:
         if not self._without <= set(PARTS):
             unknown = ", ".join(sorted(self._without - set(PARTS)))
             raise ValueError(f"no part of the score: {unknown}; there are {', '.join(PARTS)}")
-        self._learn = params.learn.total_seconds()
+        self._learn, self._young = params.learn.total_seconds(), params.young
         self._limits = events.Limits(params.trigger, params.recover, params.adapt.total_seconds())
         self._calendar = calendar.Calendar(params.time_zone, params.exceptions)
         self._given = given.Given(n)
@@ -206,7 +206,7 @@ class Baseline:
             seen.t,
             score,
             seen.sampled,
-            residual.within(level.NEAR),
+            residual.near,
             calm,
             residual.within(level.FAR),
             self._limits,
@@ -215,18 +215,18 @@ class Baseline:
         left, habits = self._excused(seen, score, residual)
         self._note(seen, residual, change)
         onset = self._events.report(seen.t, left, seen.sampled, self._limits)
-        most = self._tail.sizes_of(self._params.trigger + self._level.density, slice(None))
+        most = self._params.trigger + self._level.density
         tick = self._tick(seen, left, onset, change, residual, most, calm)
         # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
-        np.minimum(sizes.classes, tail.place(most).classes, out=sizes.classes)
-        self._learned(now, residual, sizes, situation, change, habits, dt)
+        classes = self._tail.limited(sizes, most)
+        self._learned(now, residual, classes, situation, change, habits, dt)
         return tick
 
     def _learned(
         self,
         now: season.Now,
         residual: level.Residual,
-        sizes: tail.Place,
+        classes: Ints,
         situation: shapes.Situation,
         change: events.Change,
         habits: Bools,
@@ -238,7 +238,7 @@ class Baseline:
         if first.any():
             memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total, memory)
         counted = change.counted & (self._level.seen > level.FEWEST)
-        self._tail.count(sizes, counted, memory)
+        self._tail.count(classes, counted, memory)
         self._shapes.learn(situation, change.situated, memory)
         learned = np.where(change.frozen, 0.0, dt)
         expected, over, limit = residual.season, residual.over, residual.limit
@@ -291,15 +291,15 @@ class Baseline:
         if {"situation", "recent"} <= self._without:
             agreed = three[0]
         else:
-            agreed = 0.5 * _AGREED * (three.sum(axis=0) - three.min(axis=0))
+            agreed = 0.5 * _AGREED * (np.add.reduce(three) - np.minimum.reduce(three))
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, agreed * self._level.experience(self._params.young), 0.0)
+        return np.where(ready, agreed * self._level.experience(self._young), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
-        place = np.where(residual.within(level.NEAR), self._level.short, residual.rest)
+        place = np.where(residual.near, self._level.short, residual.rest)
         above = self._params.direction is detectors_api.Side.ABOVE
         return np.asarray(place > 0.0 if above else place < 0.0)
 
@@ -313,7 +313,7 @@ class Baseline:
         if not rows.size:
             return score, habits
         t, rest = seen.moments(rows), residual.rest[rows]
-        near, was = residual.within(level.NEAR)[rows], self._events
+        near, was = residual.near[rows], self._events
         # What is as expected again is no news, and nobody's illness.
         excused = (rest * seen.side[rows] > 0.0) | (near & was.far[rows] & ~was.sick[rows])
         if "habits" not in self._without:
@@ -345,7 +345,7 @@ class Baseline:
         """Expected value, and the two beyond which a sample by itself is as rare as asked."""
         expected = residual.season
         base = self._level.level + seen.explained
-        above, below = most[_SAMPLE] * residual.hour_noise
+        above, below = self._tail.sizes_of(most, _SAMPLE) * residual.hour_noise
         return base + expected.middle, base + expected.lower - below, base + expected.upper + above
 
     def _tick(
@@ -359,9 +359,7 @@ class Baseline:
         calm: Bools,
     ) -> Tick:
         learning, expected = self._level.age < self._learn, residual.season
-        sick = self._events.sick & self._level.lasts(
-            seen.t - self._events.since, self._params.young
-        )
+        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._young)
         return Tick(
             np.where(seen.sampled, score, np.nan),
             onset,

@@ -26,8 +26,10 @@ Ints = NDArray[np.intp]
 KEPT = 24
 DAY, WEEK = 86400.0, 7 * 86400.0
 _BESIDE = 3600.0
-_DAYS_BACK = 4
-"""So long ago may two days running be: a weekend lies between Friday and Monday."""
+_BACK = np.array([DAY, 2 * DAY, 3 * DAY, 4 * DAY, WEEK, 2 * WEEK])[:, None, None]
+"""When a habit may have been: a weekend lies between Friday and Monday."""
+_ONE, _NEXT = np.array([0, 1, 2, 4]), np.array([1, 2, 3, 5])
+"""Days and weeks running among these."""
 _FURTHER = 1.5
 """A habit may go so many times as far as it went."""
 _AS_FAR = 0.25
@@ -73,30 +75,27 @@ class Episodes(rows.Rows):
 
         ``near`` are those that are as expected.
         """
-        begin, end = self.begin[:, series], self.end[:, series]
-        as_far = rest <= _FURTHER * self.high[:, series]
-        as_far &= rest >= _FURTHER * self.low[:, series]
+        as_far = rest <= _FURTHER * self.high.take(series, axis=1)
+        as_far &= rest >= _FURTHER * self.low.take(series, axis=1)
         as_far |= near
-        found = np.zeros(len(series), np.bool_)
-        for period, times in ((DAY, _DAYS_BACK), (WEEK, 2)):
-            before: Bools = np.zeros(len(series), np.bool_)
-            for back in range(1, times + 1):
-                moment = t - back * period
-                then = (begin <= moment + _BESIDE) & (end >= moment - _BESIDE)
-                came: Bools = np.asarray((then & as_far).any(axis=0))
-                found |= came & before
-                before = came
-        return found
+        moments = t - _BACK
+        then = self.begin.take(series, axis=1) <= moments + _BESIDE
+        then &= self.end.take(series, axis=1) >= moments - _BESIDE
+        then &= as_far
+        came = np.logical_or.reduce(then, axis=1)
+        return np.asarray(np.logical_or.reduce(came.take(_ONE, axis=0) & came.take(_NEXT, axis=0)))
 
     def most(self, t: Floats, series: Ints, rest: Floats, age: Floats, step: Floats) -> Floats:
         """The highest score that some series may have, for how often they went as far."""
-        begin = self.begin[:, series]
+        begin, far = self.begin.take(series, axis=1), _AS_FAR * rest
         recent = begin > t - _LONGEST
-        above = self.high[:, series] >= _AS_FAR * rest
-        below = self.low[:, series] <= _AS_FAR * rest
-        count = (np.where(rest > 0.0, above, below) & recent).sum(axis=0)
-        oldest = np.where(recent, begin, t).min(axis=0)
-        span = np.where(recent.all(axis=0), t - oldest, np.minimum(age, _LONGEST))
+        above = self.high.take(series, axis=1) >= far
+        below = self.low.take(series, axis=1) <= far
+        count = np.add.reduce(np.where(rest > 0.0, above, below) & recent)
+        span = np.minimum(age, _LONGEST)
+        full = np.logical_and.reduce(recent)
+        if full.any():
+            span = np.where(full, t - np.minimum.reduce(begin), span)
         rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
         # As -log10 of its share of the samples, or of those that are 5 minutes apart.
         stands = np.log10(DAY / np.maximum(step, 300.0))

@@ -84,6 +84,8 @@ class Events(rows.Rows):
         """
         triggers = sampled & (score >= limits.trigger)
         triggers &= ~(echo & (t - self.eased < _EASED))
+        if not (triggers | self.active).any():
+            return self._nothing(sampled)
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
         self.far = (~near & (triggers | self.active)) | (self.far & self.active)
@@ -102,9 +104,17 @@ class Events(rows.Rows):
         self.since = np.where(shifted, t, self.since)
         return Change(begun, ended, shifted, frozen, counted, situated)
 
+    def _nothing(self, sampled: Bools) -> Change:
+        """Where no series has an anomaly, or begins one: each sample is learned."""
+        none = np.zeros(sampled.shape, np.bool_)
+        self.far = none
+        self.samples = np.where(sampled, 0.0, self.samples)
+        return Change(none, none, none, ~sampled, sampled, sampled)
+
     def report(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
         """Note who is sick by what is left of the score; the score where it is news, else 0."""
-        triggers = sampled & self.active & (score >= limits.trigger)
+        rare = score >= limits.trigger
+        triggers = sampled & self.active & rare
         held = self.sick & self.active
         recovers = sampled & (score < limits.recover)
         self.sick = triggers | (held & ~recovers)
@@ -112,6 +122,7 @@ class Events(rows.Rows):
         self.peak = np.where(quiet, 0.0, self.peak)
         news = sampled & (quiet | (score > self.peak + RARER))
         told = news & triggers
-        self.peak = np.where(told, score, self.peak)
-        self.reported = np.where(told, t, self.reported)
-        return np.where(news & (triggers | (score < limits.trigger)), score, 0.0)
+        if told.any():
+            self.peak = np.where(told, score, self.peak)
+            self.reported = np.where(told, t, self.reported)
+        return np.where(news & (triggers | ~rare), score, 0.0)

@@ -49,6 +49,8 @@ class Residual:
     noise: Floats
     limit: Floats
     """Learning clips here."""
+    near: Bools
+    """Whether a sample is as expected."""
 
     def within(self, noises: float) -> Bools:
         """Whether a sample is that near to what is expected."""
@@ -107,7 +109,7 @@ class Level(rows.Rows):
         dt = np.minimum(np.maximum(since, 1.0), 2.0 * self.step)
         if not regular:
             self._fade(np.where(sampled, np.maximum(since - dt, 0.0), 0.0))
-        np.fmax(self.last, t, out=self.last, where=sampled)
+        self.last = np.where(sampled, np.fmax(self.last, t), self.last)
         return np.where(sampled, dt, 0.0)
 
     def _fade(self, gap: Floats) -> None:
@@ -146,7 +148,8 @@ class Level(rows.Rows):
         limit = np.where(self.seen > FEWEST, CLIP * self.noise, np.inf)
         hour_noise = np.maximum(expected.noise, least)
         noise = np.maximum(self.noise, least)
-        return Residual(expected, over, over - expected.middle, rest, hour_noise, noise, limit)
+        raw, near = over - expected.middle, np.abs(rest) < NEAR * hour_noise
+        return Residual(expected, over, raw, rest, hour_noise, noise, limit, near)
 
     def _at_home(self, x: Floats, over: Floats, expected: season.Expected) -> Floats:
         """Go back to the level before, where a value is as it was usual there."""
@@ -177,13 +180,14 @@ class Level(rows.Rows):
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
-        self.calm = np.where(
-            sampled, np.where(residual.within(NEAR), self.calm + 1.0, 0.0), self.calm
-        )
+        self.calm = np.where(sampled, (self.calm + 1.0) * residual.near, self.calm)
         return self.calm >= _CALM
 
     def sizes(self, residual: Residual) -> Floats:
-        """Sample, jump and shift, upward then downward, in units of noise: shape (6, n)."""
+        """Sample, jump and shift, upward then downward, in units of noise: shape (6, n).
+
+        One of two opposite ones is negative: it has no size.
+        """
         rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
         sizes[0] = rest
         # A return to what is expected is no anomaly, nor is its echo in the longer mean.
@@ -191,7 +195,7 @@ class Level(rows.Rows):
         sizes[:2] /= residual.hour_noise
         sizes[2] = _away(self.short - self.long, self.short) / residual.noise
         np.negative(sizes[:3], out=sizes[3:])
-        return np.maximum(sizes, 0.0, out=sizes)
+        return sizes
 
     def learn(self, residual: Residual, dt: Floats, passed: Floats, active: Bools) -> None:
         """Move by ``dt`` seconds, which an anomaly holds at 0.
@@ -219,15 +223,18 @@ class Level(rows.Rows):
 
     def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
         """By how much the short, the long mean and the level move: shape (3, n)."""
-        rates = np.empty((3, len(dt)))
-        returns = active & (np.abs(rest) < np.abs(self.short))
-        twice = 2.0 * self.step
-        rates[0] = passed / np.maximum(np.where(returns, _RETURN, _SHORT), twice)
-        # An incident too common to trigger was learned: its end must not look like a shift down.
-        fades = active & (np.abs(rest) < np.abs(self.long))
-        slow = dt / np.maximum(_LONG, 2.0 * twice)
-        rates[1] = np.where(fades, passed / np.maximum(_SHORT, twice), slow)
+        rates, twice = np.empty((3, len(dt))), 2.0 * self.step
+        rates[0] = passed / np.maximum(_SHORT, twice)
+        rates[1] = dt / np.maximum(_LONG, 2.0 * twice)
         rates[2] = dt / np.minimum(np.maximum(self.age, self.step), _LEVEL)
+        if active.any():
+            away = np.abs(rest)
+            # An incident too common to trigger was learned: its end must not look like a shift
+            # down.
+            fades = active & (away < np.abs(self.long))
+            rates[1] = np.where(fades, rates[0], rates[1])
+            returns = active & (away < np.abs(self.short))
+            rates[0] = np.where(returns, passed / np.maximum(_RETURN, twice), rates[0])
         np.negative(rates, out=rates)
         np.expm1(rates, out=rates)
         return np.negative(rates, out=rates)
@@ -257,5 +264,5 @@ def _beyond(over: Floats, expected: season.Expected) -> Floats:
 
 def _away(move: Floats, place: Floats) -> Floats:
     """The part of a move that leads away from what is expected."""
-    part = np.copysign(np.minimum(np.abs(move), np.abs(place)), move)
-    return np.asarray(np.where(np.sign(move) == np.sign(place), part, 0.0))
+    most = np.minimum(np.maximum(move, np.minimum(place, 0.0)), np.maximum(place, 0.0))
+    return np.asarray(most)

@@ -27,16 +27,21 @@ class Recent(rows.Rows):
     __slots__ = ("mean", "variance")
 
     def __init__(self, n: int) -> None:
-        self.mean = np.full(n, np.nan)
+        self.mean = np.zeros(n)
         self.variance = np.zeros(n)
 
     def judge(self, x: Floats, age: Floats, dt: Floats) -> Floats:
-        """The score of each sample, negative below the mean; then learn from it."""
+        """The score of each sample, negative below the mean; then learn from it.
+
+        ``age`` are the seconds before it that were learned, 0 before the first sample.
+        """
         sampled = dt > 0.0
-        self.mean = np.where(sampled & np.isnan(self.mean), x, self.mean)
+        fresh = sampled & (age == 0.0)
+        if fresh.any():
+            self.mean = np.where(fresh, x, self.mean)
         away = np.where(sampled, x - self.mean, 0.0)
         # Rounding of the mean itself is no deviation.
-        least = 1e-12 * np.where(np.isnan(self.mean), 0.0, self.mean) ** 2 + _TINY
+        least = 1e-12 * (self.mean * self.mean) + _TINY
         score = away / np.sqrt(self.variance + least) * (_AS_RARE / SURE)
         rate = -np.expm1(-dt / np.maximum(np.minimum(age + dt, _SPAN), 1.0))
         self.mean = self.mean + rate * away

@@ -44,7 +44,7 @@ _OWN_WEEK, _NOISE = _DAY_ROWS + 1, _DAY_ROWS + 3
 _QUARTER_SLOTS = (np.arange(QUARTERS) + np.arange(-_AROUND, _AROUND + 1)[:, None]) % QUARTERS
 _WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[-1], [0], [1]])) % WEEK
 _HOUR_SLOTS = np.concatenate((_WEEK_SLOTS, QUARTERS + WEEK + np.arange(WEEK)[None] % 24))
-_LEARNED = [_OWN, _OWN_WEEK, _NOISE]
+_LEARNED = np.array([_OWN, _OWN_WEEK, _NOISE])
 _WEEK_SHRINK = 0.5
 _DAYS_BEFORE, _WEEKS_BEFORE, _TWICE = 0.95, 1.95, 1.95
 """Visits before the day and the week may speak, and before what the day holds is a habit."""
@@ -128,20 +128,22 @@ class Season(rows.Rows):
     def expect(self, now: Now, spread: Floats) -> Expected:
         """The deviation that is expected, with the band of what is near in time."""
         means, seen = _read(self.means, now.slots), _read(self.seen, now.slots)
-        days = means[:_DAY_ROWS] * (seen[:_DAY_ROWS] / (seen[:_DAY_ROWS] + self._shrink(spread)))
+        days = _drawn(means[:_DAY_ROWS], seen[:_DAY_ROWS], self._shrink(spread))
         some = seen[_DAY_ROWS:_NOISE]
-        weeks = means[_DAY_ROWS:_NOISE] * (some / (some + _WEEK_SHRINK))
+        weeks = _drawn(means[_DAY_ROWS:_NOISE], some, _WEEK_SHRINK)
         level_off, day_off, week_off = self.errors
         by_day = (seen[_OWN] >= _DAYS_BEFORE) & (day_off <= level_off)
         by_week = (some[1] >= _WEEKS_BEFORE) & (week_off <= day_off)
-        by_day &= "day" not in self._without
-        by_week &= "week" not in self._without
+        if self._without:
+            by_day &= "day" not in self._without
+            by_week &= "week" not in self._without
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
         day = own + np.where(now.past < 0.0, own - before, after - own) * now.past
-        least, most = days.min(axis=0), days.max(axis=0)
+        least, most = np.minimum.reduce(days), np.maximum.reduce(days)
         lower, upper = least * by_day, most * by_day
-        low, high = weeks.min(axis=0) * by_week, weeks.max(axis=0) * by_week
-        middle = np.where(by_day, day, 0.0) + np.where(by_week, weeks[1], 0.0)
+        low, high = np.minimum.reduce(weeks) * by_week, np.maximum.reduce(weeks) * by_week
+        middle = np.where(by_day, day, 0.0)
+        middle += np.where(by_week, weeks[1], 0.0)
         here = (means[_NOISE] * seen[_NOISE] + spread) / (seen[_NOISE] + 1.0)
         noise = 0.5 * (here + spread)
         return Expected(
@@ -152,8 +154,8 @@ class Season(rows.Rows):
             day,
             weeks[1],
             noise,
-            means[_LEARNED],
-            seen[_LEARNED],
+            means.take(_LEARNED, axis=0),
+            seen.take(_LEARNED, axis=0),
             by_day,
             by_week,
             least,
@@ -169,13 +171,14 @@ class Season(rows.Rows):
         is one at first.  What is learned is clipped.
         """
         targets, share = np.empty((3, len(dt))), np.empty((3, len(dt)))
-        left = over - expected.day
         by_week = np.where(expected.by_week, expected.week, 0.0)
-        beyond = _clip(over - by_week - expected.own, limit)
-        clipped = _clip(left - expected.week, limit)
-        targets[0] = beyond + expected.own
-        targets[1] = clipped + expected.week
-        targets[2] = np.abs(_clip(over - expected.middle, limit))
+        targets[0] = over - by_week - expected.own
+        targets[1] = over - expected.day - expected.week
+        targets[2] = over - expected.middle
+        np.minimum(np.maximum(targets, -limit, out=targets), limit, out=targets)
+        targets[0] += expected.own
+        targets[1] += expected.week
+        np.abs(targets[2], out=targets[2])
         share[0] = dt * (QUARTERS / DAY)
         share[1] = passed / HOUR
         share[2] = dt / HOUR
@@ -184,7 +187,7 @@ class Season(rows.Rows):
         # A slot without a visit keeps what it holds.
         rate = share / np.where(seen > 0.0, seen, 1.0)
         new = expected.means + rate * (targets - expected.means)
-        slots = now.slots[_LEARNED]
+        slots = now.slots.take(_LEARNED, axis=0)
         _write(self.seen, slots, seen)
         _write(self.means, slots, new)
         explained = (new[0] * new[0] - expected.means[0] * expected.means[0]) / QUARTERS
@@ -218,8 +221,12 @@ class Season(rows.Rows):
         return np.where(explains, ratio, _MOST_SHRINK)
 
 
-def _clip(values: Floats, limit: Floats) -> Floats:
-    return np.asarray(np.minimum(np.maximum(values, -limit), limit))
+def _drawn(means: Floats, seen: Floats, shrink: Floats | float) -> Floats:
+    """Means drawn to zero as long as few visits were seen."""
+    drawn = seen + shrink
+    np.divide(seen, drawn, out=drawn)
+    drawn *= means
+    return drawn
 
 
 def _read(table: NDArray[np.float32], slots: Ints) -> Floats:

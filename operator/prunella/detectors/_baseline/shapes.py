@@ -37,21 +37,28 @@ from prunella.detectors._baseline import rows, tail
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+Singles = NDArray[np.float32]
 
 HOUR, DAY = 3600.0, 86400.0
 BINS, PER_OCTAVE = 15, 2.0
 PAIRS = 4
 _MIDDLE = BINS // 2
 _WIDTH = BINS + 1
-"""A row and a column that stay empty lie between the first bins and the last ones."""
+"""A row and a column that stay empty lie between the first bins and the last ones, and before the
+first ones of the next table: the cells beside those of the first bins are empty ones."""
 _CELLS = _WIDTH * _WIDTH
 _NEIGHBOURS = np.array([0, -1, 1, -_WIDTH, _WIDTH])[:, None, None]
 _WEIGHTS = np.array([1.0, 0.25, 0.25, 0.25, 0.25])
-_SMOOTHEST, _USUAL_ROUGHNESS = 2.0**-6, 10.0
-"""The least roughness that is told from none, in spreads, and the bin of one spread."""
-_SMOOTH, _SPREAD = HOUR / 4, 7 * DAY
-_MEANS = np.array([HOUR, 4 * HOUR])
-_FEWEST_STEPS = np.array([3.0, 12.0])
+_SMOOTHEST = 2.0**-6
+"""The least roughness that is told from none, in spreads."""
+_USUAL = np.array([[_MIDDLE], [_MIDDLE], [_MIDDLE], [10.0]])
+"""The bin of the middle, and that of a roughness of one spread."""
+_ONE, _OTHER = [0, 0, 1, 3], [1, 2, 2, 1]
+"""The pairs, of sample, hour before, four hours before and roughness."""
+_SPREAD = 7 * DAY
+_SPANS = np.array([[HOUR], [4 * HOUR], [HOUR / 4]])
+"""Of the two means, and of the surprise that is smoothed."""
+_FEWEST_STEPS = np.array([[3.0], [12.0], [0.0]])
 """Where samples are coarse, the means are over so many of them."""
 _CLIP, _FEWEST = 8.0, 20
 _DENSE, _REMEMBERED = 300.0, 4032.0
@@ -68,6 +75,8 @@ class Situation:
     """``-log10 p``, shape (n,); 0 where nothing is sampled or too little is known."""
     cells: Ints
     """The place of each pair in all tables: shape (pairs, n)."""
+    counts: Singles
+    """What the tables hold there."""
     place: tail.Place
     weight: Floats
     """What the tables count for it."""
@@ -95,7 +104,7 @@ class Shapes(rows.Rows):
     def __init__(self, n: int) -> None:
         self.counts = np.zeros((PAIRS, n, _CELLS), np.float32)
         self.total = np.zeros(n)
-        self.middle = np.full(n, np.nan)
+        self.middle = np.zeros(n)
         self.spread = np.zeros(n)
         self.value = np.zeros(n)
         """The last sample."""
@@ -112,21 +121,21 @@ class Shapes(rows.Rows):
         ``step`` is the usual time between samples.  Middle, spread and means follow each sample,
         as they are units and no memory; what is counted is left to `learn`.
         """
-        sampled = dt > 0.0
+        sampled, known = dt > 0.0, self.seen > _FEWEST
         x = self._filled(values, sampled)
-        rates = -np.expm1(-dt / np.maximum(_MEANS[:, None], _FEWEST_STEPS[:, None] * step))
-        self.rough += rates[0] * (np.abs(x - self.value) - self.rough)
+        stays = np.expm1(-dt / np.maximum(_SPANS, _FEWEST_STEPS * step))
+        self.rough -= stays[0] * (np.abs(x - self.value) - self.rough)
         cells = self._cells(x)
-        surprise = self._surprise(cells)
-        self.surprise -= np.expm1(-dt / _SMOOTH) * (surprise - self.surprise)
+        near = self.counts.reshape(-1).take(cells + _NEIGHBOURS)
+        self.surprise -= stays[2] * (self._surprise(near) - self.surprise)
         at = self.surprise[None] * _CLASSES_PER_TEN
-        place = tail.Place(at, np.minimum(at, tail.CLASSES - 1.0).astype(np.intp))
+        place = tail.Place(at, tail.classes_of(at))
         rarity = self.rank.rarity(place, slice(0, 1))
-        ready = sampled & (self.seen > _FEWEST)
-        self.means += rates * (x - self.means)
-        self._follow(x, dt, step)
+        ready = sampled & known
+        self.means -= stays[:2] * (x - self.means)
+        self._follow(x, dt, step, known)
         weight = np.minimum(dt / _DENSE, 1.0)
-        return Situation(np.where(ready, rarity, 0.0), cells, place, weight, ready)
+        return Situation(np.where(ready, rarity, 0.0), cells, near[0], place, weight, ready)
 
     def learn(self, situation: Situation, counted: Bools, memory: Floats) -> None:
         """Count the situation of some series; older counts fade.
@@ -135,9 +144,9 @@ class Shapes(rows.Rows):
         longer.
         """
         counted = counted & situation.ready
-        self.rank.count(situation.place, counted, memory)
+        self.rank.count(situation.place.classes, counted, memory)
         weight = np.where(counted, situation.weight, 0.0)
-        self.counts.reshape(-1)[situation.cells] += weight.astype(np.float32)
+        self.counts.reshape(-1)[situation.cells] = situation.counts + weight.astype(np.float32)
         self.total += weight
         full = np.flatnonzero(self.total > 1.1 * _REMEMBERED)
         if full.size:
@@ -160,7 +169,7 @@ class Shapes(rows.Rows):
 
     def _filled(self, values: Floats, sampled: Bools) -> Floats:
         """The last sample where there is none; a first sample is where all begins."""
-        fresh = sampled & np.isnan(self.middle)
+        fresh = sampled & (self.seen == 0.0)
         if fresh.any():
             self.middle = np.where(fresh, values, self.middle)
             self.value = np.where(fresh, values, self.value)
@@ -169,42 +178,44 @@ class Shapes(rows.Rows):
 
     def _cells(self, x: Floats) -> Ints:
         """The bins of each pair, as one index into all tables."""
-        middle = np.where(np.isnan(self.middle), 0.0, self.middle)
         # Rounding of the middle itself is no spread.
-        spread = np.maximum(self.spread, 1e-9 * np.abs(middle) + _TINY)
-        away = np.concatenate((x[None], self.means)) - middle
+        spread = np.maximum(self.spread, 1e-9 * np.abs(self.middle) + _TINY)
+        away = np.empty((4, len(x)))
+        away[0], away[1:3], away[3] = x, self.means, self.rough
+        away[:3] -= self.middle
         away /= spread
-        octaves = np.copysign(np.log2(1.0 + np.abs(away)), away)
-        sample, hour, long = _bins(octaves * PER_OCTAVE + _MIDDLE)
-        size = np.log2(self.rough / spread + _SMOOTHEST) * PER_OCTAVE + _USUAL_ROUGHNESS
-        cells = np.stack((sample, sample, hour, _bins(size)))
-        cells += np.stack((hour, long, long, hour)) * _WIDTH
+        octaves = np.abs(away)
+        octaves[:3] += 1.0
+        octaves[3] += _SMOOTHEST
+        np.log2(octaves, out=octaves)
+        np.copysign(octaves[:3], away[:3], out=octaves[:3])
+        octaves *= PER_OCTAVE
+        octaves += _USUAL
+        bins = np.minimum(np.maximum(np.rint(octaves), 0.0), BINS - 1.0).astype(np.intp)
+        cells = bins.take(_ONE, axis=0)
+        bins *= _WIDTH
+        cells += bins.take(_OTHER, axis=0)
         cells += _first_cells(len(x))
         return cells
 
-    def _surprise(self, cells: Ints) -> Floats:
-        """The mean over the pairs, in powers of ten."""
-        at = cells % _CELLS
-        near = (at + _NEIGHBOURS) % _CELLS + (cells - at)
-        counts = np.tensordot(_WEIGHTS, self.counts.reshape(-1).take(near), 1)
-        share = (counts + 0.5) / (self.total + 1.0)
-        return np.asarray(-np.log10(np.minimum(share, 1.0)).mean(axis=0))
+    def _surprise(self, near: Singles) -> Floats:
+        """The mean over the pairs, in powers of ten; of the counts of each cell and beside it."""
+        share = (_WEIGHTS @ near.reshape(len(_WEIGHTS), -1)).reshape(PAIRS, -1)
+        share += 0.5
+        share /= self.total + 1.0
+        np.log10(np.minimum(share, 1.0, out=share), out=share)
+        return np.asarray(np.add.reduce(share) / -PAIRS)
 
-    def _follow(self, x: Floats, dt: Floats, step: Floats) -> None:
-        """Move middle and spread."""
-        limit = np.where(self.seen > _FEWEST, _CLIP * self.spread, np.inf)
+    def _follow(self, x: Floats, dt: Floats, step: Floats, known: Bools) -> None:
+        """Move middle and spread; ``dt`` 0 moves nothing."""
+        limit = np.where(known, _CLIP * self.spread, np.inf)
         rate = dt / np.minimum(np.maximum(self.age + dt, step), _SPREAD)
         away = np.minimum(np.maximum(x - self.middle, -limit), limit)
-        moved = dt > 0.0
-        self.spread += np.where(moved, rate * (np.abs(away) - self.spread), 0.0)
-        self.middle += np.where(moved, rate * away, 0.0)
+        self.middle += rate * away
+        self.spread += rate * (np.abs(away) - self.spread)
         self.value = x
         self.age += dt
-        self.seen += moved
-
-
-def _bins(places: Floats) -> Ints:
-    return np.minimum(np.maximum(np.rint(places), 0.0), BINS - 1.0).astype(np.intp)
+        self.seen += dt > 0.0
 
 
 @functools.lru_cache(maxsize=64)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from prunella.detectors._baseline import rows
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+Bytes = NDArray[np.uint8]
 
 CLASSES = 64
 PER_OCTAVE = 4.0
@@ -40,8 +40,7 @@ MAX_RARITY = 12.0
 _LOG2_E, _LN_10 = np.log2(np.e), np.log(10.0)
 _WIDTH = CLASSES + 1
 """One more than classes: none are of a higher class than the highest."""
-_ADDED = np.tril(np.ones((_WIDTH, _WIDTH), np.float32), -1)
-"""Row c + 1 is what a size of class c adds to the survival counts; row 0 adds nothing."""
+_CLASS = np.arange(_WIDTH, dtype=np.uint8)[:, None, None]
 _FADED = 1e-6
 """Before single precision suffers, the counts are written anew."""
 
@@ -52,25 +51,26 @@ class Place:
 
     at: Floats
     """The class with its fraction; not limited above."""
-    classes: Ints
+    classes: Bytes
 
 
 class Tail(rows.Rows):
-    """Survival counts of ``kinds`` sizes of each of ``n`` series: 292 bytes per size.
+    """Survival counts of ``kinds`` sizes of each of ``n`` series: 285 bytes per size.
 
     Where the tail begins is kept beside the counts and moved on with them.
     """
 
-    __slots__ = ("above", "counts", "edge", "excess", "fade", "reached", "total")
-    AXES = MappingProxyType({"counts": 1})
+    __slots__ = ("above", "counts", "edge", "excess", "fade", "reached", "total", "weight")
 
     def __init__(self, n: int, kinds: int) -> None:
-        self.counts = np.zeros((kinds, n, _WIDTH), np.float32)
-        """By kind, series and class; true counts are ``fade`` times these."""
+        self.counts = np.zeros((_WIDTH, kinds, n), np.float32)
+        """By class, kind and series; true counts are ``fade`` times these."""
         self.fade = np.ones(n)
+        self.weight = np.ones(n, np.float32)
+        """What a size adds to the counts: 1, or more where they faded."""
         self.total = np.zeros(n)
-        self.edge = np.full((kinds, n), CLASSES - 1.0)
-        """The class u that Q reach, as a number."""
+        self.edge = np.full((kinds, n), CLASSES - 1, np.uint8)
+        """The class u that Q reach."""
         self.reached = np.zeros((kinds, n))
         """How many are of class u or higher."""
         self.above = np.full((kinds, n), -1.0)
@@ -80,43 +80,59 @@ class Tail(rows.Rows):
 
     def share(self, place: Place, kinds: slice) -> Floats:
         """The probability of each size among some kinds: shape (kinds, n)."""
-        total = self.total + 1.0
-        over = (place.at[kinds] - self.edge[kinds]).reshape(-1)
-        seen = self._at_least(place.classes[kinds], kinds)
-        p = (seen + 0.5) / total
-        far = np.flatnonzero(over > 0.0)
+        classes, edge, total = place.classes[kinds], self.edge[kinds], self.total + 1.0
+        seen = self._at_least(classes, kinds)
+        p = seen + 0.5
+        p /= total
+        far = np.flatnonzero(classes >= edge)
         if far.size:
+            over = place.at[kinds].reshape(-1)[far] - edge.reshape(-1)[far]
+            beyond = over > 0.0
+            far, over = far[beyond], over[beyond]
             reached = self.reached[kinds].reshape(-1)[far]
             index = _index(reached, self.excess[kinds].reshape(-1)[far])
             total = total[far % len(total)]
-            beyond = np.exp2(over[far] / PER_OCTAVE / index * -_LOG2_E)
-            beyond *= (reached + 0.5) / total
-            p.reshape(-1)[far] = np.maximum(beyond, seen.reshape(-1)[far] / total)
-        return np.asarray(np.minimum(np.maximum(p, 10.0**-MAX_RARITY), 1.0))
+            tail = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
+            tail *= (reached + 0.5) / total
+            p.reshape(-1)[far] = np.maximum(tail, seen.reshape(-1)[far] / total)
+        return np.minimum(np.maximum(p, 10.0**-MAX_RARITY, out=p), 1.0, out=p)
 
     def rarity(self, place: Place, kinds: slice) -> Floats:
         """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
-        return np.asarray(-np.log10(self.share(place, kinds).min(axis=0)))
+        return np.asarray(-np.log10(np.minimum.reduce(self.share(place, kinds))))
 
-    def sizes_of(self, rarity: Floats, kinds: slice, series: Ints | slice = slice(None)) -> Floats:
+    def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        reached = self.reached[kinds][:, series]
-        share = (reached + 0.5) / (self.total[series] + 1.0)
-        index = _index(reached, self.excess[kinds][:, series])
-        octaves = index * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
-        return np.asarray(np.exp2(LOWEST + self.edge[kinds][:, series] / PER_OCTAVE + octaves))
+        known = (self.reached[kinds], self.excess[kinds], self.edge[kinds])
+        return _sizes(rarity, self.total, *known)
 
-    def count(self, place: Place, counted: Bools, memory: Floats) -> None:
+    def limited(self, sizes: Place, rarity: Floats) -> Bytes:
+        """The classes of sizes, none higher than that of the size whose rarity that is."""
+        classes = sizes.classes
+        # That size is of the tail, so that nothing below it is limited.
+        high = np.flatnonzero((classes >= self.edge) & (classes > 0))
+        if not high.size:
+            return classes
+        series = high % len(self.total)
+        known = [each.reshape(-1)[high] for each in (self.reached, self.excess, self.edge)]
+        most = place(_sizes(rarity[series], self.total[series], *known))
+        limited = classes.copy()
+        limited.reshape(-1)[high] = np.minimum(classes.reshape(-1)[high], most.classes)
+        return limited
+
+    def count(self, classes: Bytes, counted: Bools, memory: Floats) -> None:
         """Count the sizes of some series; beyond ``memory`` in all, older ones fade."""
-        added = _ADDED.take(np.where(counted, place.classes + 1, 0), axis=0)
-        if (self.fade < 1.0).any():
-            added *= (1.0 / self.fade).astype(np.float32)[:, None]
-        self.counts += added
-        far = np.where(counted, place.classes - self.edge, -1.0)
+        added = (classes + np.uint8(1)) * counted
+        top = int(np.maximum.reduce(added, axis=None, initial=0))
+        more = (added > _CLASS[:top]).astype(np.float32)
+        more *= self.weight
+        self.counts[:top] += more
         self.total += counted
-        self.reached += far >= 0.0
-        self.above += far > 0.0
-        self.excess += np.maximum(far, 0.0)
+        high = np.flatnonzero((classes >= self.edge) & counted)
+        far = classes.reshape(-1)[high] - self.edge.reshape(-1)[high]
+        self.reached.reshape(-1)[high] += 1.0
+        self.above.reshape(-1)[high] += far > 0
+        self.excess.reshape(-1)[high] += far
         if (self.total > memory).any():
             self._forget(memory)
         enough = Q * self.total
@@ -130,13 +146,15 @@ class Tail(rows.Rows):
             np.multiply(some, factor, out=some)
         faded = np.flatnonzero(self.fade < _FADED)
         if faded.size:
-            self.counts[:, faded] *= self.fade[faded, None].astype(np.float32)
+            self.counts[..., faded] *= self.fade[faded].astype(np.float32)
             self.fade[faded] = 1.0
+        self.weight = (1.0 / self.fade).astype(np.float32)
 
     def _find(self, cells: Ints) -> None:
         """Look up anew where the tail begins, for some kinds of some series."""
         series = cells % len(self.total)
-        counts = self.counts.reshape(-1, _WIDTH)[cells] * self.fade[series, None]
+        counts = np.ascontiguousarray(self.counts.reshape(_WIDTH, -1).take(cells, axis=1).T)
+        counts = counts * self.fade[series, None]
         rarer = counts < (Q * self.total[series])[:, None]
         rarer[:, CLASSES] = True
         edge = rarer.argmax(axis=1) - 1
@@ -147,17 +165,36 @@ class Tail(rows.Rows):
         # The sum of survival counts above a class is the sum of the excesses over it.
         self.excess.reshape(-1)[cells] = np.einsum("ij,ij->i", counts, rarer)
 
-    def _at_least(self, classes: Ints, kinds: slice) -> Floats:
+    def _at_least(self, classes: Bytes, kinds: slice) -> Floats:
         """How many were as large: those of higher classes and half of its own."""
-        cells = classes + _first_cells(len(self.counts), len(self.total))[kinds]
-        counts = self.counts.reshape(-1)
-        return (counts.take(cells) + counts.take(cells + 1)) * (0.5 * self.fade)
+        counts, row = self.counts.reshape(-1), self.edge.size
+        cells = classes.astype(np.intp)
+        cells *= row
+        cells += _cells(*self.edge.shape)[kinds]
+        seen = counts.take(cells)
+        cells += row
+        seen += counts.take(cells)
+        return seen * (0.5 * self.fade)
 
 
 def place(sizes: Floats) -> Place:
-    """The classes of sizes, which are not negative: shape (kinds, n)."""
-    at = (np.log2(np.maximum(sizes, 2.0**LOWEST)) - LOWEST) * PER_OCTAVE
-    return Place(at, np.minimum(at, CLASSES - 1.0).astype(np.intp))
+    """The classes of sizes: shape (kinds, n). None is lower than the lowest."""
+    at = np.maximum(sizes, 2.0**LOWEST)
+    np.log2(at, out=at)
+    at -= LOWEST
+    at *= PER_OCTAVE
+    return Place(at, classes_of(at))
+
+
+def classes_of(at: Floats) -> Bytes:
+    """The whole classes of places."""
+    return np.minimum(at, CLASSES - 1.0).astype(np.uint8)
+
+
+def _sizes(rarity: Floats, total: Floats, reached: Floats, excess: Floats, edge: Bytes) -> Floats:
+    share = (reached + 0.5) / (total + 1.0)
+    octaves = _index(reached, excess) * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
+    return np.asarray(np.exp2(LOWEST + edge / PER_OCTAVE + octaves))
 
 
 def _index(reached: Floats, excess: Floats) -> Floats:
@@ -167,8 +204,8 @@ def _index(reached: Floats, excess: Floats) -> Floats:
 
 
 @functools.lru_cache(maxsize=64)
-def _first_cells(kinds: int, n: int) -> Ints:
-    """Where the classes of each kind of each series begin in the table."""
-    cells = np.arange(0, kinds * n * _WIDTH, _WIDTH).reshape(kinds, n)
+def _cells(kinds: int, n: int) -> Ints:
+    """The place of each kind of each series within a class of the table."""
+    cells = np.arange(kinds * n).reshape(kinds, n)
     cells.flags.writeable = False
     return cells

@@ -31,8 +31,13 @@ def as_low(
     second what the first one was.
     """
     usual, rest = residual.season, residual.rest[rows]
+    unknown = (levels.age[rows] < 14 * level.DAY) & ~usual.by_week[rows] & (rest < 0.0)
+    unknown &= seen.weekend(rows)
+    places = np.flatnonzero(unknown)
+    if not places.size:
+        return unknown
+    rows, rest = rows[places], rest[places]
     expected = (levels.level + usual.middle)[rows]
-    unknown = (levels.age[rows] < 14 * level.DAY) & ~usual.by_week[rows]
     _, week, _ = usual.means
     _, visits, _ = usual.seen
     lower = _AS_LOW * residual.hour_noise[rows]
@@ -42,4 +47,5 @@ def as_low(
     # What the first one was is known up to where learning clips.
     clipped = week[rows] <= -_MUCH * residual.limit[rows]
     low = np.where(visits[rows] < 0.5, quarter | night, as_before | (night & clipped))
-    return np.asarray(unknown & (rest < 0.0) & low & seen.weekend(rows))
+    unknown[places] = low
+    return unknown
