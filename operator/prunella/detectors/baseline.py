@@ -53,6 +53,7 @@ from prunella.detectors._baseline import (
     events,
     given,
     level,
+    masks,
     recent,
     season,
     seen_at,
@@ -235,7 +236,7 @@ class Baseline:
         memory, age = self._level.memory, self._level.age
         # Sizes of the first day were taken when nobody knew the day.
         first = (age < level.DAY) & (age + dt >= level.DAY)
-        if first.any():
+        if masks.any_of(first):
             memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total, memory)
         counted = change.counted & (self._level.seen > level.FEWEST)
         self._tail.count(classes, counted, memory)
@@ -309,7 +310,7 @@ class Baseline:
         """What is left of the scores after all that makes the rare usual, and what is a habit."""
         habits = np.zeros(self._n, np.bool_)
         rare = self._events.active | (score >= self._params.recover)
-        rows = np.flatnonzero(seen.sampled & rare)
+        rows = masks.places(seen.sampled & rare)
         if not rows.size:
             return score, habits
         t, rest = seen.moments(rows), residual.rest[rows]
@@ -335,7 +336,7 @@ class Baseline:
 
     def _note(self, seen: seen_at.Seen, residual: level.Residual, change: events.Change) -> None:
         """Remember the anomalies that begin or go on."""
-        rows = np.flatnonzero(seen.sampled & self._events.active)
+        rows = masks.places(seen.sampled & self._events.active)
         if rows.size:
             self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -94,7 +94,7 @@ class Episodes(rows.Rows):
         count = np.add.reduce(np.where(rest > 0.0, above, below) & recent)
         span = np.minimum(age, _LONGEST)
         full = np.logical_and.reduce(recent)
-        if full.any():
+        if masks.any_of(full):
             span = np.where(full, t - np.minimum.reduce(begin), span)
         rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
         # As -log10 of its share of the samples, or of those that are 5 minutes apart.

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -84,7 +84,7 @@ class Events(rows.Rows):
         """
         triggers = sampled & (score >= limits.trigger)
         triggers &= ~(echo & (t - self.eased < _EASED))
-        if not (triggers | self.active).any():
+        if not masks.any_of(triggers | self.active):
             return self._nothing(sampled)
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
@@ -122,7 +122,7 @@ class Events(rows.Rows):
         self.peak = np.where(quiet, 0.0, self.peak)
         news = sampled & (quiet | (score > self.peak + RARER))
         told = news & triggers
-        if told.any():
+        if masks.any_of(told):
             self.peak = np.where(told, score, self.peak)
             self.reported = np.where(told, t, self.reported)
         return np.where(news & (triggers | ~rare), score, 0.0)

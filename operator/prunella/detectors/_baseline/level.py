@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows, season
+from prunella.detectors._baseline import masks, rows, season
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -101,7 +101,7 @@ class Level(rows.Rows):
     def advance(self, t: Floats, sampled: Bools) -> Floats:
         """Weight of this sample in seconds, 0 where there is none: at most two steps."""
         since = t - self.last
-        regular = not (since != self.step).any()
+        regular = not masks.any_of(since != self.step)
         if not regular:
             fresh = np.isnan(since)
             since = np.where(fresh, self.step, since)
@@ -134,13 +134,13 @@ class Level(rows.Rows):
         Without a sample the level stands in for it.
         """
         x, level = np.where(sampled, x, self.level), self.level
-        if np.isnan(level).any():
+        if masks.any_of(np.isnan(level)):
             level = self.level = np.where(sampled & np.isnan(level), x, level)
             x, level = np.where(np.isnan(level), 0.0, x), np.where(np.isnan(level), 0.0, level)
         self.noise = np.maximum(self.noise, _FLOOR * self.unclipped)
         expected = season.expect(now, self.noise)
         over = x - level
-        if self.trial.any():
+        if masks.any_of(self.trial > 0.0):
             over = self._at_home(x, over, expected)
         rest = _beyond(over, expected)
         # Rounding of the level itself is no deviation.
@@ -158,7 +158,7 @@ class Level(rows.Rows):
         then = np.abs(_beyond(before, expected))
         nearer = 2.0 * then < np.abs(_beyond(over, expected))
         back = (then < _AT_HOME * self.noise) & nearer
-        if not back.any():
+        if not masks.any_of(back):
             return over
         self.level = np.where(back, home, self.level)
         self.short = np.where(back, 0.0, self.short)
@@ -189,11 +189,13 @@ class Level(rows.Rows):
         One of two opposite ones is negative: it has no size.
         """
         rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
-        sizes[0] = rest
+        sizes[0], sizes[1], sizes[2] = rest, rest - self.short, self.short - self.long
         # A return to what is expected is no anomaly, nor is its echo in the longer mean.
-        sizes[1] = _away(rest - self.short, rest)
+        place = np.stack((rest, self.short))
+        least, most = np.minimum(place, 0.0), np.maximum(place, 0.0)
+        np.minimum(np.maximum(sizes[1:3], least, out=sizes[1:3]), most, out=sizes[1:3])
         sizes[:2] /= residual.hour_noise
-        sizes[2] = _away(self.short - self.long, self.short) / residual.noise
+        sizes[2] /= residual.noise
         np.negative(sizes[:3], out=sizes[3:])
         return sizes
 
@@ -227,7 +229,7 @@ class Level(rows.Rows):
         rates[0] = passed / np.maximum(_SHORT, twice)
         rates[1] = dt / np.maximum(_LONG, 2.0 * twice)
         rates[2] = dt / np.minimum(np.maximum(self.age, self.step), _LEVEL)
-        if active.any():
+        if masks.any_of(active):
             away = np.abs(rest)
             # An incident too common to trigger was learned: its end must not look like a shift
             # down.
@@ -241,13 +243,13 @@ class Level(rows.Rows):
 
     def begin_anew(self, ended: Bools, residual: Residual) -> None:
         """After an anomaly the means begin with what is as expected."""
-        if ended.any():
+        if masks.any_of(ended):
             self.short = np.where(ended, residual.rest, self.short)
             self.long = np.where(ended, residual.rest, self.long)
 
     def settle(self, shifted: Bools) -> None:
         """Take what lasted for the new level; the one before is remembered for a while."""
-        if shifted.any():
+        if masks.any_of(shifted):
             first = shifted & ~(self.trial > 0.0)
             self.home = np.where(first, self.level, self.home)
             self.trial = np.where(shifted, _TRIAL, self.trial)
@@ -260,9 +262,3 @@ def _beyond(over: Floats, expected: season.Expected) -> Floats:
     """What the band leaves."""
     inside = np.minimum(np.maximum(over, expected.lower), expected.upper)
     return np.asarray(over - inside)
-
-
-def _away(move: Floats, place: Floats) -> Floats:
-    """The part of a move that leads away from what is expected."""
-    most = np.minimum(np.maximum(move, np.minimum(place, 0.0)), np.maximum(place, 0.0))
-    return np.asarray(most)

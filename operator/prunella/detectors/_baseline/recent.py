@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Recent(rows.Rows):
         """
         sampled = dt > 0.0
         fresh = sampled & (age == 0.0)
-        if fresh.any():
+        if masks.any_of(fresh):
             self.mean = np.where(fresh, x, self.mean)
         away = np.where(sampled, x - self.mean, 0.0)
         # Rounding of the mean itself is no deviation.
@@ -46,4 +46,4 @@ class Recent(rows.Rows):
         rate = -np.expm1(-dt / np.maximum(np.minimum(age + dt, _SPAN), 1.0))
         self.mean = self.mean + rate * away
         self.variance += rate * (away * away - self.variance)
-        return np.asarray(np.minimum(np.maximum(score, -_MOST), _MOST))
+        return score.clip(-_MOST, _MOST)

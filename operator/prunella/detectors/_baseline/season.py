@@ -217,7 +217,7 @@ class Season(rows.Rows):
         """The James-Stein ratio; the most while the table explains nothing."""
         explains = self.power > 0.0
         ratio = spread * (spread / np.where(explains, self.power, 1.0))
-        ratio = np.minimum(np.maximum(ratio, _LEAST_SHRINK), _MOST_SHRINK)
+        ratio = ratio.clip(_LEAST_SHRINK, _MOST_SHRINK)
         return np.where(explains, ratio, _MOST_SHRINK)
 
 

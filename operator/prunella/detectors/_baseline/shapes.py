@@ -27,12 +27,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows, tail
+from prunella.detectors._baseline import masks, rows, tail
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -44,16 +43,16 @@ BINS, PER_OCTAVE = 15, 2.0
 PAIRS = 4
 _MIDDLE = BINS // 2
 _WIDTH = BINS + 1
-"""A row and a column that stay empty lie between the first bins and the last ones, and before the
-first ones of the next table: the cells beside those of the first bins are empty ones."""
+"""A row and a column that stay empty lie between the first bins and the last ones, also where what
+is beside a cell lies before the first one: such an index counts from the end."""
 _CELLS = _WIDTH * _WIDTH
-_NEIGHBOURS = np.array([0, -1, 1, -_WIDTH, _WIDTH])[:, None, None]
+_BESIDE = np.array([0, -1, 1, -_WIDTH, _WIDTH])[:, None, None] * PAIRS
 _WEIGHTS = np.array([1.0, 0.25, 0.25, 0.25, 0.25])
 _SMOOTHEST = 2.0**-6
 """The least roughness that is told from none, in spreads."""
 _USUAL = np.array([[_MIDDLE], [_MIDDLE], [_MIDDLE], [10.0]])
 """The bin of the middle, and that of a roughness of one spread."""
-_ONE, _OTHER = [0, 0, 1, 3], [1, 2, 2, 1]
+_ONE, _OTHER = np.array([0, 0, 1, 3]), np.array([1, 2, 2, 1])
 """The pairs, of sample, hour before, four hours before and roughness."""
 _SPREAD = 7 * DAY
 _SPANS = np.array([[HOUR], [4 * HOUR], [HOUR / 4]])
@@ -99,10 +98,10 @@ class Shapes(rows.Rows):
         "total",
         "value",
     )
-    AXES = MappingProxyType({"counts": 1})
 
     def __init__(self, n: int) -> None:
-        self.counts = np.zeros((PAIRS, n, _CELLS), np.float32)
+        self.counts = np.zeros((_CELLS, PAIRS, n), np.float32)
+        """Cells first: the few that are usual share their places in a processor's cache."""
         self.total = np.zeros(n)
         self.middle = np.zeros(n)
         self.spread = np.zeros(n)
@@ -126,7 +125,7 @@ class Shapes(rows.Rows):
         stays = np.expm1(-dt / np.maximum(_SPANS, _FEWEST_STEPS * step))
         self.rough -= stays[0] * (np.abs(x - self.value) - self.rough)
         cells = self._cells(x)
-        near = self.counts.reshape(-1).take(cells + _NEIGHBOURS)
+        near = self.counts.reshape(-1).take(cells + _BESIDE * len(x))
         self.surprise -= stays[2] * (self._surprise(near) - self.surprise)
         at = self.surprise[None] * _CLASSES_PER_TEN
         place = tail.Place(at, tail.classes_of(at))
@@ -148,10 +147,10 @@ class Shapes(rows.Rows):
         weight = np.where(counted, situation.weight, 0.0)
         self.counts.reshape(-1)[situation.cells] = situation.counts + weight.astype(np.float32)
         self.total += weight
-        full = np.flatnonzero(self.total > 1.1 * _REMEMBERED)
+        full = masks.places(self.total > 1.1 * _REMEMBERED)
         if full.size:
             share = _REMEMBERED / self.total[full]
-            self.counts[:, full] *= share[:, None].astype(np.float32)
+            self.counts[..., full] *= share.astype(np.float32)
             self.total[full] *= share
 
     def absorb(self, other: Shapes) -> None:
@@ -170,7 +169,7 @@ class Shapes(rows.Rows):
     def _filled(self, values: Floats, sampled: Bools) -> Floats:
         """The last sample where there is none; a first sample is where all begins."""
         fresh = sampled & (self.seen == 0.0)
-        if fresh.any():
+        if masks.any_of(fresh):
             self.middle = np.where(fresh, values, self.middle)
             self.value = np.where(fresh, values, self.value)
             self.means = np.where(fresh, values, self.means)
@@ -191,11 +190,12 @@ class Shapes(rows.Rows):
         np.copysign(octaves[:3], away[:3], out=octaves[:3])
         octaves *= PER_OCTAVE
         octaves += _USUAL
-        bins = np.minimum(np.maximum(np.rint(octaves), 0.0), BINS - 1.0).astype(np.intp)
+        bins = np.rint(octaves).clip(0.0, BINS - 1.0).astype(np.intp)
         cells = bins.take(_ONE, axis=0)
         bins *= _WIDTH
         cells += bins.take(_OTHER, axis=0)
-        cells += _first_cells(len(x))
+        cells *= PAIRS * len(x)
+        cells += _places(len(x))
         return cells
 
     def _surprise(self, near: Singles) -> Floats:
@@ -219,8 +219,8 @@ class Shapes(rows.Rows):
 
 
 @functools.lru_cache(maxsize=64)
-def _first_cells(n: int) -> Ints:
-    """Where the table of each pair of each series begins: shape (pairs, n)."""
-    cells = np.arange(0, PAIRS * n * _CELLS, _CELLS).reshape(PAIRS, n)
-    cells.flags.writeable = False
-    return cells
+def _places(n: int) -> Ints:
+    """The place of each pair of each series within a cell: shape (pairs, n)."""
+    places = np.arange(PAIRS * n).reshape(PAIRS, n)
+    places.flags.writeable = False
+    return places

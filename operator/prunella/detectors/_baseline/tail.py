@@ -18,17 +18,17 @@ Sources: B. Hill, "A simple general approach to inference about the tail of a di
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 Bytes = NDArray[np.uint8]
+Singles = NDArray[np.float32]
 
 CLASSES = 64
 PER_OCTAVE = 4.0
@@ -78,28 +78,32 @@ class Tail(rows.Rows):
         self.excess = np.zeros((kinds, n))
         """The sum of the classes by which they are higher."""
 
-    def share(self, place: Place, kinds: slice) -> Floats:
-        """The probability of each size among some kinds: shape (kinds, n)."""
-        classes, edge, total = place.classes[kinds], self.edge[kinds], self.total + 1.0
-        seen = self._at_least(classes, kinds)
-        p = seen + 0.5
-        p /= total
-        far = np.flatnonzero(classes >= edge)
-        if far.size:
-            over = place.at[kinds].reshape(-1)[far] - edge.reshape(-1)[far]
-            beyond = over > 0.0
-            far, over = far[beyond], over[beyond]
-            reached = self.reached[kinds].reshape(-1)[far]
-            index = _index(reached, self.excess[kinds].reshape(-1)[far])
-            total = total[far % len(total)]
-            tail = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
-            tail *= (reached + 0.5) / total
-            p.reshape(-1)[far] = np.maximum(tail, seen.reshape(-1)[far] / total)
-        return np.minimum(np.maximum(p, 10.0**-MAX_RARITY, out=p), 1.0, out=p)
-
     def rarity(self, place: Place, kinds: slice) -> Floats:
         """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
-        return np.asarray(-np.log10(np.minimum.reduce(self.share(place, kinds))))
+        total, half = self.total + 1.0, 0.5 * self.fade
+        seen = self._at_least(place.classes[kinds], kinds)
+        far, beyond = self._beyond(place, kinds, seen, total, half)
+        seen.reshape(-1)[far] = np.inf
+        # The fewest are the rarest, so that the others need no probability.
+        p = (np.minimum.reduce(seen) * half + 0.5) / total
+        np.minimum.at(p, far % len(p), beyond)
+        return np.asarray(-np.log10(p.clip(10.0**-MAX_RARITY, 1.0)))
+
+    def _beyond(
+        self, place: Place, kinds: slice, seen: Singles, total: Floats, half: Floats
+    ) -> tuple[Ints, Floats]:
+        """Which sizes are beyond the tail's edge, as flat places, and their probabilities."""
+        classes, edge = place.classes[kinds].reshape(-1), self.edge[kinds].reshape(-1)
+        far = masks.places(classes >= edge)
+        over = place.at[kinds].reshape(-1)[far] - edge[far]
+        more = over > 0.0
+        far, over = far[more], over[more]
+        series = far % len(total)
+        reached, total = self.reached[kinds].reshape(-1)[far], total[series]
+        index = _index(reached, self.excess[kinds].reshape(-1)[far])
+        p = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
+        p *= (reached + 0.5) / total
+        return far, np.maximum(p, seen.reshape(-1)[far] * half[series] / total)
 
     def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
@@ -110,7 +114,7 @@ class Tail(rows.Rows):
         """The classes of sizes, none higher than that of the size whose rarity that is."""
         classes = sizes.classes
         # That size is of the tail, so that nothing below it is limited.
-        high = np.flatnonzero((classes >= self.edge) & (classes > 0))
+        high = masks.places((classes >= self.edge) & (classes > 0))
         if not high.size:
             return classes
         series = high % len(self.total)
@@ -128,15 +132,15 @@ class Tail(rows.Rows):
         more *= self.weight
         self.counts[:top] += more
         self.total += counted
-        high = np.flatnonzero((classes >= self.edge) & counted)
+        high = masks.places((classes >= self.edge) & counted)
         far = classes.reshape(-1)[high] - self.edge.reshape(-1)[high]
         self.reached.reshape(-1)[high] += 1.0
         self.above.reshape(-1)[high] += far > 0
         self.excess.reshape(-1)[high] += far
-        if (self.total > memory).any():
+        if masks.any_of(self.total > memory):
             self._forget(memory)
         enough = Q * self.total
-        moved = np.flatnonzero((self.reached < enough) | (self.above >= enough))
+        moved = masks.places((self.reached < enough) | (self.above >= enough))
         if moved.size:
             self._find(moved)
 
@@ -144,7 +148,7 @@ class Tail(rows.Rows):
         factor = np.minimum(memory / np.maximum(self.total, 1.0), 1.0)
         for some in (self.fade, self.total, self.reached, self.above, self.excess):
             np.multiply(some, factor, out=some)
-        faded = np.flatnonzero(self.fade < _FADED)
+        faded = masks.places(self.fade < _FADED)
         if faded.size:
             self.counts[..., faded] *= self.fade[faded].astype(np.float32)
             self.fade[faded] = 1.0
@@ -165,16 +169,21 @@ class Tail(rows.Rows):
         # The sum of survival counts above a class is the sum of the excesses over it.
         self.excess.reshape(-1)[cells] = np.einsum("ij,ij->i", counts, rarer)
 
-    def _at_least(self, classes: Bytes, kinds: slice) -> Floats:
-        """How many were as large: those of higher classes and half of its own."""
-        counts, row = self.counts.reshape(-1), self.edge.size
-        cells = classes.astype(np.intp)
-        cells *= row
-        cells += _cells(*self.edge.shape)[kinds]
-        seen = counts.take(cells)
-        cells += row
-        seen += counts.take(cells)
-        return seen * (0.5 * self.fade)
+    def _at_least(self, classes: Bytes, kinds: slice) -> Singles:
+        """Twice how many were as large, not faded: those of higher classes and half of its own."""
+        counts = self.counts[:, kinds]
+        seen = counts[0] + counts[1]
+        # Of two opposite sizes one is none, of the lowest class: most need not be looked up.
+        higher = masks.places(classes > 0)
+        if higher.size:
+            table, row = self.counts.reshape(-1), self.edge.size
+            cells = classes.reshape(-1)[higher].astype(np.intp) * row
+            cells += higher + (kinds.start or 0) * len(self.total)
+            above = table.take(cells)
+            cells += row
+            above += table.take(cells)
+            seen.reshape(-1)[higher] = above
+        return seen
 
 
 def place(sizes: Floats) -> Place:
@@ -201,11 +210,3 @@ def _index(reached: Floats, excess: Floats) -> Floats:
     """Hill's h, in octaves."""
     sums = excess + 0.5 * reached
     return (sums / PER_OCTAVE + PRIOR * PRIOR_WEIGHT) / (reached + PRIOR_WEIGHT)
-
-
-@functools.lru_cache(maxsize=64)
-def _cells(kinds: int, n: int) -> Ints:
-    """The place of each kind of each series within a class of the table."""
-    cells = np.arange(kinds * n).reshape(kinds, n)
-    cells.flags.writeable = False
-    return cells

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import level, season, seen_at
+from prunella.detectors._baseline import level, masks, season, seen_at
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
@@ -33,7 +33,7 @@ def as_low(
     usual, rest = residual.season, residual.rest[rows]
     unknown = (levels.age[rows] < 14 * level.DAY) & ~usual.by_week[rows] & (rest < 0.0)
     unknown &= seen.weekend(rows)
-    places = np.flatnonzero(unknown)
+    places = masks.places(unknown)
     if not places.size:
         return unknown
     rows, rest = rows[places], rest[places]

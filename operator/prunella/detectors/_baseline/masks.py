@@ -1,0 +1,19 @@
+"""What is true of many series: numpy's own ways take several times as long for so few of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+
+def places(found: Bools) -> Ints:
+    """The flat places of what is true."""
+    return found.reshape(-1).nonzero()[0]
+
+
+def any_of(found: Bools) -> bool:
+    """Whether any is true."""
+    return int(np.count_nonzero(found)) > 0
