@@ -66,7 +66,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 Params = detectors_api.Baseline
-_SAMPLE = slice(0, None, 3)
+_SIZE_KINDS = 6
+_SAMPLE, _SITUATION = slice(0, _SIZE_KINDS, 3), slice(_SIZE_KINDS, _SIZE_KINDS + 1)
 _KINDS = {
     detectors_api.Side.ABOVE: slice(0, 3),
     detectors_api.Side.BELOW: slice(3, 6),
@@ -157,7 +158,7 @@ class Baseline:
         self._given = given.Given(n)
         self._level = level.Level(n)
         self._season = season.Season(n, self._without)
-        self._tail = tail.Tail(n, 6)
+        self._tail = tail.Tail(n, _SIZE_KINDS + 1)
         self._shapes = shapes.Shapes(n)
         self._recent = recent.Recent(n)
         self._episodes = episodes.Episodes(n)
@@ -199,9 +200,9 @@ class Baseline:
         now = season.place(seen.local)
         self._episodes.follow(seen.x, self._level.age, dt)
         residual = self._level.residual(self._season, now, seen.y, seen.sampled)
-        sizes = tail.place(self._sizes(residual))
         situation = self._shapes.judge(seen.y, dt, self._level.step)
-        score = self._score(seen, residual, sizes, situation, dt)
+        place = self._place(residual, situation)
+        score = self._score(seen, residual, place, situation.ready, dt)
         calm = self._level.ease(residual, seen.sampled)
         change = self._events.follow(
             seen.t,
@@ -219,7 +220,7 @@ class Baseline:
         most = self._params.trigger + self._level.density
         tick = self._tick(seen, left, onset, change, residual, most, calm)
         # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
-        classes = self._tail.limited(sizes, most)
+        classes = self._tail.limited(place, most, _SIZE_KINDS)
         self._learned(now, residual, classes, situation, change, habits, dt)
         return tick
 
@@ -237,10 +238,12 @@ class Baseline:
         # Sizes of the first day were taken when nobody knew the day.
         first = (age < level.DAY) & (age + dt >= level.DAY)
         if masks.any_of(first):
-            memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total, memory)
-        counted = change.counted & (self._level.seen > level.FEWEST)
+            memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total[0], memory)
+        counted = np.empty(classes.shape, np.bool_)
+        counted[:_SIZE_KINDS] = change.counted & (self._level.seen > level.FEWEST)
+        counted[_SIZE_KINDS] = situated = change.situated & situation.ready
         self._tail.count(classes, counted, memory)
-        self._shapes.learn(situation, change.situated, memory)
+        self._shapes.learn(situation, situated)
         learned = np.where(change.frozen, 0.0, dt)
         expected, over, limit = residual.season, residual.over, residual.limit
         # A habit is the season's to know, and no outlier.
@@ -264,30 +267,33 @@ class Baseline:
             getattr(self, name).keep(rows)
         self._n = len(rows)
 
-    def _sizes(self, residual: level.Residual) -> Floats:
+    def _place(self, residual: level.Residual, situation: shapes.Situation) -> tail.Place:
+        """The sizes, and the situation, among the classes of the tail."""
         sizes = self._level.sizes(residual)
         for name, kind in _SIZES.items():
             if name in self._without:
                 sizes[kind::3] = 0.0
-        return sizes
+        places = np.empty((_SIZE_KINDS + 1, self._n))
+        places[:_SIZE_KINDS], places[_SIZE_KINDS] = tail.at(sizes), situation.at
+        return tail.Place(places, tail.classes_of(places))
 
     def _score(
         self,
         seen: seen_at.Seen,
         residual: level.Residual,
-        sizes: tail.Place,
-        situation: shapes.Situation,
+        place: tail.Place,
+        situated: Bools,
         dt: Floats,
     ) -> Floats:
         """The two largest opinions; 0 while there is nothing to compare, and on the good side."""
         three = np.empty((3, self._n))
-        three[0] = self._tail.rarity(sizes, _KINDS[self._params.direction])
-        three[1] = situation.rarity
+        three[:2] = self._tail.rarity(place, _KINDS[self._params.direction], _SITUATION)
+        three[1] *= situated
         three[:2] -= self._level.density
         three[2] = np.abs(self._recent.judge(seen.y, self._level.age, dt))
-        for name, place in (("situation", 1), ("recent", 2)):
+        for name, opinion in (("situation", 1), ("recent", 2)):
             if name in self._without:
-                three[place] = 0.0
+                three[opinion] = 0.0
         np.maximum(three, 0.0, out=three)
         if {"situation", "recent"} <= self._without:
             agreed = three[0]

@@ -5,24 +5,45 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prunella.detectors._baseline import shapes
+from prunella.detectors._baseline import shapes, tail
 
 STEP, MEMORY = 300.0, 8064.0
 DAYS = 288
 
 
+class Ranked:
+    """Situations, ranked and counted as the baseline does: all of them, unless told."""
+
+    def __init__(self, n: int) -> None:
+        self.shapes, self.rank = shapes.Shapes(n), tail.Tail(n, 1)
+
+    def rarity(self, values: np.ndarray, dt: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """How rare the situation after a sample of each series is; then count it."""
+        return self.move(values, dt, step, np.ones(len(values), np.bool_))
+
+    def move(
+        self, values: np.ndarray, dt: np.ndarray, step: np.ndarray, counted: np.ndarray
+    ) -> np.ndarray:
+        """The same; only some are counted."""
+        situation = self.shapes.judge(values, dt, step)
+        at = situation.at[None]
+        place = tail.Place(at, tail.classes_of(at))
+        rarity = self.rank.rarity(place, slice(0, 1))[0] * situation.ready
+        counted = counted & situation.ready
+        self.rank.count(place.classes, counted[None], np.full(len(values), MEMORY))
+        self.shapes.learn(situation, counted)
+        return rarity
+
+
 def run(values: np.ndarray, step: float = STEP, counted: np.ndarray | None = None) -> np.ndarray:
     """Rarities of series given as columns; all that is counted is counted unless told."""
     rows, n = values.shape
-    state = shapes.Shapes(n)
-    memory, each = np.full(n, MEMORY), np.full(n, step)
+    state, each = Ranked(n), np.full(n, step)
     out = np.zeros((rows, n))
     for row in range(rows):
         dt = np.where(np.isfinite(values[row]), step, 0.0)
-        situation = state.judge(values[row], dt, each)
         count = np.ones(n, np.bool_) if counted is None else np.full(n, counted[row])
-        state.learn(situation, count, memory)
-        out[row] = situation.rarity
+        out[row] = state.move(values[row], dt, each, count)
     return out
 
 
@@ -134,17 +155,18 @@ def test_a_series_that_begins_later_is_judged_as_if_alone() -> None:
 def test_series_come_and_go_with_what_they_learned() -> None:
     """Absorbed and kept series go on as if nothing had happened."""
     values = np.concatenate([noise(500, seed) for seed in range(3)], axis=1)
-    each, memory, all_ = np.full(3, STEP), np.full(3, MEMORY), np.ones(3, np.bool_)
-    whole, first, rest = shapes.Shapes(3), shapes.Shapes(1), shapes.Shapes(2)
+    each = np.full(3, STEP)
+    whole, first, rest = Ranked(3), Ranked(1), Ranked(2)
     for row in values[:400]:
-        whole.learn(whole.judge(row, each, each), all_, memory)
-        first.learn(first.judge(row[:1], each[:1], each[:1]), all_[:1], memory[:1])
-        rest.learn(rest.judge(row[1:], each[1:], each[1:]), all_[1:], memory[1:])
-    first.absorb(rest)
+        whole.rarity(row, each, each)
+        first.rarity(row[:1], each[:1], each[:1])
+        rest.rarity(row[1:], each[1:], each[1:])
     order = np.array([2, 0])
-    first.keep(order)
-    expected = np.array([whole.judge(row, each, each).rarity[order] for row in values[400:]])
-    got = np.array([first.judge(row[order], each[:2], each[:2]).rarity for row in values[400:]])
+    for ours, others in ((first.shapes, rest.shapes), (first.rank, rest.rank)):
+        ours.absorb(others)
+        ours.keep(order)
+    expected = np.array([whole.rarity(row, each, each)[order] for row in values[400:]])
+    got = np.array([first.rarity(row[order], each[:2], each[:2]) for row in values[400:]])
     np.testing.assert_allclose(expected, got)
 
 
@@ -156,7 +178,8 @@ def test_dense_samples_count_by_time(step: float, expected: float) -> None:
     """A sample is one of 5 minutes, or as much of it as it covers; the first 21 are not counted."""
     state, each = shapes.Shapes(1), np.full(1, step)
     for row in noise(121):
-        state.learn(state.judge(row, each, each), np.ones(1, np.bool_), np.full(1, MEMORY))
+        situation = state.judge(row, each, each)
+        state.learn(situation, situation.ready)
     assert 100 * expected == pytest.approx(state.total[0])
 
 
@@ -164,8 +187,8 @@ def test_memory_is_bounded_and_old_counts_fade() -> None:
     """The tables hold 4032 samples and a tenth, however long the history; 4.5 KiB a series."""
     state, each = shapes.Shapes(1), np.full(1, STEP)
     for row in noise(5000):
-        state.learn(state.judge(row, each, each), np.ones(1, np.bool_), np.full(1, MEMORY))
+        situation = state.judge(row, each, each)
+        state.learn(situation, situation.ready)
     assert 4032.0 <= state.total[0] <= 4436.0
     assert state.counts.sum(axis=(0, 2)) == pytest.approx(np.repeat(state.total, shapes.PAIRS))
-    own = sum(getattr(state, name).nbytes for name in state._names())
-    assert own + state.rank.counts.nbytes <= 4608
+    assert sum(getattr(state, name).nbytes for name in state._names()) <= 4608

@@ -191,7 +191,8 @@ class Level(rows.Rows):
         rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
         sizes[0], sizes[1], sizes[2] = rest, rest - self.short, self.short - self.long
         # A return to what is expected is no anomaly, nor is its echo in the longer mean.
-        place = np.stack((rest, self.short))
+        place = np.empty((2, len(rest)))
+        place[0], place[1] = rest, self.short
         least, most = np.minimum(place, 0.0), np.maximum(place, 0.0)
         np.minimum(np.maximum(sizes[1:3], least, out=sizes[1:3]), most, out=sizes[1:3])
         sizes[:2] /= residual.hour_noise

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +15,17 @@ class Rows:
     """
 
     __slots__ = ()
-    AXES: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    """The slots whose series are on another axis than the last."""
 
     def absorb(self, other: Self) -> None:
         """Append the other's series."""
         for name in self._names():
             both = (getattr(self, name), getattr(other, name))
-            setattr(self, name, np.concatenate(both, axis=self.AXES.get(name, -1)))
+            setattr(self, name, np.concatenate(both, axis=-1))
 
     def keep(self, rows: NDArray[np.intp]) -> None:
         """Keep the series at these places only, in this order."""
         for name in self._names():
-            setattr(self, name, np.take(getattr(self, name), rows, axis=self.AXES.get(name, -1)))
+            setattr(self, name, np.take(getattr(self, name), rows, axis=-1))
 
     def _names(self) -> tuple[str, ...]:
         return self.__slots__

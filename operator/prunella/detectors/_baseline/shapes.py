@@ -31,7 +31,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import masks, rows, tail
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -70,16 +70,16 @@ _TINY = 1e-150
 class Situation:
     """What a tick shows, to be counted or not."""
 
-    rarity: Floats
-    """``-log10 p``, shape (n,); 0 where nothing is sampled or too little is known."""
+    at: Floats
+    """The smoothed surprise, as a place among the classes of the tail: shape (n,)."""
     cells: Ints
     """The place of each pair in all tables: shape (pairs, n)."""
     counts: Singles
     """What the tables hold there."""
-    place: tail.Place
     weight: Floats
     """What the tables count for it."""
     ready: Bools
+    """Where something is sampled and enough is known."""
 
 
 class Shapes(rows.Rows):
@@ -90,7 +90,6 @@ class Shapes(rows.Rows):
         "counts",
         "means",
         "middle",
-        "rank",
         "rough",
         "seen",
         "spread",
@@ -112,7 +111,6 @@ class Shapes(rows.Rows):
         self.surprise = np.zeros(n)
         self.age = np.zeros(n)
         self.seen = np.zeros(n)
-        self.rank = tail.Tail(n, 1)
 
     def judge(self, values: Floats, dt: Floats, step: Floats) -> Situation:
         """Move on by a sample of each series; ``dt`` is its weight in seconds, 0 for none.
@@ -127,23 +125,17 @@ class Shapes(rows.Rows):
         cells = self._cells(x)
         near = self.counts.reshape(-1).take(cells + _BESIDE * len(x))
         self.surprise -= stays[2] * (self._surprise(near) - self.surprise)
-        at = self.surprise[None] * _CLASSES_PER_TEN
-        place = tail.Place(at, tail.classes_of(at))
-        rarity = self.rank.rarity(place, slice(0, 1))
-        ready = sampled & known
         self.means -= stays[:2] * (x - self.means)
         self._follow(x, dt, step, known)
         weight = np.minimum(dt / _DENSE, 1.0)
-        return Situation(np.where(ready, rarity, 0.0), cells, near[0], place, weight, ready)
+        at = self.surprise * _CLASSES_PER_TEN
+        return Situation(at, cells, near[0], weight, sampled & known)
 
-    def learn(self, situation: Situation, counted: Bools, memory: Floats) -> None:
-        """Count the situation of some series; older counts fade.
+    def learn(self, situation: Situation, counted: Bools) -> None:
+        """Count the situation of some series, of those that are ready; older counts fade.
 
-        The tail remembers ``memory`` samples, the tables two weeks, or 4032 samples if those last
-        longer.
+        The tables remember two weeks, or 4032 samples if those last longer.
         """
-        counted = counted & situation.ready
-        self.rank.count(situation.place.classes, counted, memory)
         weight = np.where(counted, situation.weight, 0.0)
         self.counts.reshape(-1)[situation.cells] = situation.counts + weight.astype(np.float32)
         self.total += weight
@@ -152,19 +144,6 @@ class Shapes(rows.Rows):
             share = _REMEMBERED / self.total[full]
             self.counts[..., full] *= share.astype(np.float32)
             self.total[full] *= share
-
-    def absorb(self, other: Shapes) -> None:
-        """Append the other's series."""
-        self.rank.absorb(other.rank)
-        super().absorb(other)
-
-    def keep(self, rows: Ints) -> None:
-        """Keep the series at these places only, in this order."""
-        self.rank.keep(rows)
-        super().keep(rows)
-
-    def _names(self) -> tuple[str, ...]:
-        return tuple(name for name in self.__slots__ if name != "rank")
 
     def _filled(self, values: Floats, sampled: Bools) -> Floats:
         """The last sample where there is none; a first sample is where all begins."""

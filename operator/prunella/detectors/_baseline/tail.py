@@ -55,7 +55,7 @@ class Place:
 
 
 class Tail(rows.Rows):
-    """Survival counts of ``kinds`` sizes of each of ``n`` series: 285 bytes per size.
+    """Survival counts of ``kinds`` sizes of each of ``n`` series: 305 bytes per size.
 
     Where the tail begins is kept beside the counts and moved on with them.
     """
@@ -65,10 +65,10 @@ class Tail(rows.Rows):
     def __init__(self, n: int, kinds: int) -> None:
         self.counts = np.zeros((_WIDTH, kinds, n), np.float32)
         """By class, kind and series; true counts are ``fade`` times these."""
-        self.fade = np.ones(n)
-        self.weight = np.ones(n, np.float32)
+        self.fade = np.ones((kinds, n))
+        self.weight = np.ones((kinds, n), np.float32)
         """What a size adds to the counts: 1, or more where they faded."""
-        self.total = np.zeros(n)
+        self.total = np.zeros((kinds, n))
         self.edge = np.full((kinds, n), CLASSES - 1, np.uint8)
         """The class u that Q reach."""
         self.reached = np.zeros((kinds, n))
@@ -78,54 +78,45 @@ class Tail(rows.Rows):
         self.excess = np.zeros((kinds, n))
         """The sum of the classes by which they are higher."""
 
-    def rarity(self, place: Place, kinds: slice) -> Floats:
-        """``-log10 p`` of the rarest size among some kinds: shape (n,)."""
-        total, half = self.total + 1.0, 0.5 * self.fade
-        seen = self._at_least(place.classes[kinds], kinds)
-        far, beyond = self._beyond(place, kinds, seen, total, half)
-        seen.reshape(-1)[far] = np.inf
-        # The fewest are the rarest, so that the others need no probability.
-        p = (np.minimum.reduce(seen) * half + 0.5) / total
-        np.minimum.at(p, far % len(p), beyond)
-        return np.asarray(-np.log10(p.clip(10.0**-MAX_RARITY, 1.0)))
+    def rarity(self, place: Place, *groups: slice) -> Floats:
+        """``-log10 p`` of the rarest size of each group of kinds: shape (groups, n).
 
-    def _beyond(
-        self, place: Place, kinds: slice, seen: Singles, total: Floats, half: Floats
-    ) -> tuple[Ints, Floats]:
-        """Which sizes are beyond the tail's edge, as flat places, and their probabilities."""
-        classes, edge = place.classes[kinds].reshape(-1), self.edge[kinds].reshape(-1)
-        far = masks.places(classes >= edge)
-        over = place.at[kinds].reshape(-1)[far] - edge[far]
-        more = over > 0.0
-        far, over = far[more], over[more]
-        series = far % len(total)
-        reached, total = self.reached[kinds].reshape(-1)[far], total[series]
-        index = _index(reached, self.excess[kinds].reshape(-1)[far])
-        p = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
-        p *= (reached + 0.5) / total
-        return far, np.maximum(p, seen.reshape(-1)[far] * half[series] / total)
+        All kinds of a group were counted together.
+        """
+        seen = self._at_least(place.classes)
+        far, beyond = self._beyond(place, seen)
+        seen.reshape(-1)[far] = np.inf
+        n = seen.shape[1]
+        p = np.empty((len(groups), n))
+        for group, kinds in enumerate(groups):
+            # The fewest are the rarest, so that the others need no probability.
+            true = np.minimum.reduce(seen[kinds]) * (0.5 * self.fade[kinds.start])
+            p[group] = (true + 0.5) / (self.total[kinds.start] + 1.0)
+            some = slice(*far.searchsorted((kinds.start * n, kinds.stop * n)))
+            np.minimum.at(p[group], far[some] % n, beyond[some])
+        np.log10(p.clip(10.0**-MAX_RARITY, 1.0), out=p)
+        return np.negative(p, out=p)
 
     def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        known = (self.reached[kinds], self.excess[kinds], self.edge[kinds])
-        return _sizes(rarity, self.total, *known)
+        known = (self.total, self.reached, self.excess, self.edge)
+        return _sizes(rarity, *(each[kinds] for each in known))
 
-    def limited(self, sizes: Place, rarity: Floats) -> Bytes:
-        """The classes of sizes, none higher than that of the size whose rarity that is."""
-        classes = sizes.classes
+    def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
+        """The classes, those of the first kinds no higher than that of the size so rare."""
+        limited = place.classes.copy()
+        classes = limited[:kinds]
         # That size is of the tail, so that nothing below it is limited.
-        high = masks.places((classes >= self.edge) & (classes > 0))
-        if not high.size:
-            return classes
-        series = high % len(self.total)
-        known = [each.reshape(-1)[high] for each in (self.reached, self.excess, self.edge)]
-        most = place(_sizes(rarity[series], self.total[series], *known))
-        limited = classes.copy()
-        limited.reshape(-1)[high] = np.minimum(classes.reshape(-1)[high], most.classes)
+        high = masks.places((classes >= self.edge[:kinds]) & (classes > 0))
+        if high.size:
+            known = (self.total, self.reached, self.excess, self.edge)
+            most = _sizes(rarity[high % len(rarity)], *(each.reshape(-1)[high] for each in known))
+            flat = limited.reshape(-1)
+            flat[high] = np.minimum(flat[high], classes_of(at(most)))
         return limited
 
     def count(self, classes: Bytes, counted: Bools, memory: Floats) -> None:
-        """Count the sizes of some series; beyond ``memory`` in all, older ones fade."""
+        """Count some sizes, ``counted`` of shape (kinds, n); beyond ``memory`` older ones fade."""
         added = (classes + np.uint8(1)) * counted
         top = int(np.maximum.reduce(added, axis=None, initial=0))
         more = (added > _CLASS[:top]).astype(np.float32)
@@ -142,7 +133,7 @@ class Tail(rows.Rows):
         enough = Q * self.total
         moved = masks.places((self.reached < enough) | (self.above >= enough))
         if moved.size:
-            self._find(moved)
+            self._find(moved, enough.reshape(-1)[moved])
 
     def _forget(self, memory: Floats) -> None:
         factor = np.minimum(memory / np.maximum(self.total, 1.0), 1.0)
@@ -150,16 +141,16 @@ class Tail(rows.Rows):
             np.multiply(some, factor, out=some)
         faded = masks.places(self.fade < _FADED)
         if faded.size:
-            self.counts[..., faded] *= self.fade[faded].astype(np.float32)
-            self.fade[faded] = 1.0
+            fade = self.fade.reshape(-1)
+            self.counts.reshape(_WIDTH, -1)[:, faded] *= fade[faded].astype(np.float32)
+            fade[faded] = 1.0
         self.weight = (1.0 / self.fade).astype(np.float32)
 
-    def _find(self, cells: Ints) -> None:
+    def _find(self, cells: Ints, enough: Floats) -> None:
         """Look up anew where the tail begins, for some kinds of some series."""
-        series = cells % len(self.total)
         counts = np.ascontiguousarray(self.counts.reshape(_WIDTH, -1).take(cells, axis=1).T)
-        counts = counts * self.fade[series, None]
-        rarer = counts < (Q * self.total[series])[:, None]
+        counts = counts * self.fade.reshape(-1)[cells, None]
+        rarer = counts < enough[:, None]
         rarer[:, CLASSES] = True
         edge = rarer.argmax(axis=1) - 1
         row = np.arange(len(cells))
@@ -169,35 +160,46 @@ class Tail(rows.Rows):
         # The sum of survival counts above a class is the sum of the excesses over it.
         self.excess.reshape(-1)[cells] = np.einsum("ij,ij->i", counts, rarer)
 
-    def _at_least(self, classes: Bytes, kinds: slice) -> Singles:
+    def _at_least(self, classes: Bytes) -> Singles:
         """Twice how many were as large, not faded: those of higher classes and half of its own."""
-        counts = self.counts[:, kinds]
-        seen = counts[0] + counts[1]
+        seen = self.counts[0] + self.counts[1]
         # Of two opposite sizes one is none, of the lowest class: most need not be looked up.
         higher = masks.places(classes > 0)
-        if higher.size:
-            table, row = self.counts.reshape(-1), self.edge.size
-            cells = classes.reshape(-1)[higher].astype(np.intp) * row
-            cells += higher + (kinds.start or 0) * len(self.total)
-            above = table.take(cells)
-            cells += row
-            above += table.take(cells)
-            seen.reshape(-1)[higher] = above
+        table, row = self.counts.reshape(-1), classes.size
+        cells = classes.reshape(-1)[higher] * np.intp(row)
+        cells += higher
+        above = table.take(cells)
+        cells += row
+        above += table.take(cells)
+        seen.reshape(-1)[higher] = above
         return seen
 
+    def _beyond(self, place: Place, seen: Singles) -> tuple[Ints, Floats]:
+        """Which sizes are beyond the tail's edge, as flat places, and their probabilities."""
+        far = masks.places(place.classes >= self.edge)
+        over = place.at.reshape(-1)[far] - self.edge.reshape(-1)[far]
+        more = over > 0.0
+        far, over = far[more], over[more]
+        reached, total = self.reached.reshape(-1)[far], self.total.reshape(-1)[far] + 1.0
+        index = _index(reached, self.excess.reshape(-1)[far])
+        p = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
+        p *= (reached + 0.5) / total
+        half = 0.5 * self.fade.reshape(-1)[far]
+        return far, np.maximum(p, seen.reshape(-1)[far] * half / total)
 
-def place(sizes: Floats) -> Place:
-    """The classes of sizes: shape (kinds, n). None is lower than the lowest."""
-    at = np.maximum(sizes, 2.0**LOWEST)
-    np.log2(at, out=at)
-    at -= LOWEST
-    at *= PER_OCTAVE
-    return Place(at, classes_of(at))
+
+def at(sizes: Floats) -> Floats:
+    """The places of sizes among the classes; none is lower than the lowest."""
+    found = np.maximum(sizes, 2.0**LOWEST)
+    np.log2(found, out=found)
+    found -= LOWEST
+    found *= PER_OCTAVE
+    return found
 
 
-def classes_of(at: Floats) -> Bytes:
+def classes_of(places: Floats) -> Bytes:
     """The whole classes of places."""
-    return np.minimum(at, CLASSES - 1.0).astype(np.uint8)
+    return np.minimum(places, CLASSES - 1.0).astype(np.uint8)
 
 
 def _sizes(rarity: Floats, total: Floats, reached: Floats, excess: Floats, edge: Bytes) -> Floats:
