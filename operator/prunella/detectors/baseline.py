@@ -172,7 +172,7 @@ class Baseline:
         shape (n,).  NaN and infinities are gaps, in the given series too.
         """
         t = np.array(times, np.float64, ndmin=1)
-        x = np.asarray(values, np.float64)
+        x = np.array(values, np.float64)
         if x.shape != (self._n,):
             raise ValueError(f"{self._n} series need as many values, not an array of {x.shape}")
         beside = None if given is None else np.asarray(given, np.float64)
@@ -244,11 +244,13 @@ class Baseline:
         counted[_SIZE_KINDS] = situated = change.situated & situation.ready
         self._tail.count(classes, counted, memory)
         self._shapes.learn(situation, situated)
-        learned = np.where(change.frozen, 0.0, dt)
+        learned = masks.pick(~change.frozen, dt, 0.0)
         expected, over, limit = residual.season, residual.over, residual.limit
-        # A habit is the season's to know, and no outlier.
-        daily = np.where(habits, dt, learned)
-        self._season.learn(now, expected, over, np.where(habits, np.inf, limit), daily, dt)
+        daily, most = learned, limit
+        if masks.any_of(habits):
+            # A habit is the season's to know, and no outlier.
+            daily, most = np.where(habits, dt, learned), np.where(habits, np.inf, limit)
+        self._season.learn(now, expected, over, most, daily, dt)
         self._season.compare(expected, over, limit, age, dt)
         self._level.learn(residual, learned, dt, self._events.active)
         self._level.settle(change.shifted)
@@ -302,7 +304,7 @@ class Baseline:
         ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return np.where(ready, agreed * self._level.experience(self._young), 0.0)
+        return masks.pick(ready, agreed * self._level.experience(self._young), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -368,7 +370,7 @@ class Baseline:
         learning, expected = self._level.age < self._learn, residual.season
         sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._young)
         return Tick(
-            np.where(seen.sampled, score, np.nan),
+            masks.pick(seen.sampled, score, np.nan),
             onset,
             sick & ~calm & seen.sampled & ~learning,
             ~seen.sampled | learning,

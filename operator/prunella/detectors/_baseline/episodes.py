@@ -58,7 +58,7 @@ class Episodes(rows.Rows):
         """Note whether the series stands still; ``dt`` 0 is no sample."""
         rate = dt / np.maximum(np.minimum(age + dt, 14 * DAY), 1.0)
         self.still += rate * ((x == self.newest) - self.still)
-        self.newest = np.where(dt > 0.0, x, self.newest)
+        self.newest = masks.pick(dt > 0.0, x, self.newest)
 
     def note(self, t: Floats, series: Ints, begun: Bools, rest: Floats) -> None:
         """Go on with the newest anomaly of some series, or begin another."""

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import masks, rows, season
+from prunella.detectors._baseline import fading, masks, rows, season
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -61,6 +61,8 @@ class Level(rows.Rows):
     """Scalars of ``n`` series: 14 numbers, 112 bytes each."""
 
     __slots__ = (
+        "_paced",
+        "_rates_of_means",
         "age",
         "calm",
         "density",
@@ -78,6 +80,8 @@ class Level(rows.Rows):
     )
 
     def __init__(self, n: int) -> None:
+        self._rates_of_means = fading.Rates([_SHORT, _LONG], [2.0, 4.0])
+        self._paced: tuple[Floats, Floats] | None = None
         self.level = np.full(n, np.nan)
         self.home = np.full(n, np.nan)
         """The level before what lasted became the new one."""
@@ -101,16 +105,29 @@ class Level(rows.Rows):
     def advance(self, t: Floats, sampled: Bools) -> Floats:
         """Weight of this sample in seconds, 0 where there is none: at most two steps."""
         since = t - self.last
+        whole = int(np.count_nonzero(sampled)) == sampled.size
         regular = not masks.any_of(since != self.step)
         if not regular:
             fresh = np.isnan(since)
             since = np.where(fresh, self.step, since)
             self._pace(since, sampled & ~fresh & (since > 0.0))
+        if regular and whole:
+            self.last = np.empty_like(self.last)
+            self.last[:] = t
+            return self._usual()
         dt = np.minimum(np.maximum(since, 1.0), 2.0 * self.step)
         if not regular:
             self._fade(np.where(sampled, np.maximum(since - dt, 0.0), 0.0))
         self.last = np.where(sampled, np.fmax(self.last, t), self.last)
         return np.where(sampled, dt, 0.0)
+
+    def _usual(self) -> Floats:
+        """The weight of samples that come at their pace: the same array while that is the same."""
+        if self._paced is None or self._paced[0] is not self.step:
+            dt = np.minimum(np.maximum(self.step, 1.0), 2.0 * self.step)
+            dt.flags.writeable = False
+            self._paced = self.step, dt
+        return self._paced[1]
 
     def _fade(self, gap: Floats) -> None:
         """Let the short means fade: what was unusual before a gap is no news after it."""
@@ -133,7 +150,7 @@ class Level(rows.Rows):
 
         Without a sample the level stands in for it.
         """
-        x, level = np.where(sampled, x, self.level), self.level
+        x, level = masks.pick(sampled, x, self.level), self.level
         if masks.any_of(np.isnan(level)):
             level = self.level = np.where(sampled & np.isnan(level), x, level)
             x, level = np.where(np.isnan(level), 0.0, x), np.where(np.isnan(level), 0.0, level)
@@ -145,7 +162,7 @@ class Level(rows.Rows):
         rest = _beyond(over, expected)
         # Rounding of the level itself is no deviation.
         least = 1e-9 * np.abs(level) + _TINY
-        limit = np.where(self.seen > FEWEST, CLIP * self.noise, np.inf)
+        limit = masks.pick(self.seen > FEWEST, CLIP * self.noise, np.inf)
         hour_noise = np.maximum(expected.noise, least)
         noise = np.maximum(self.noise, least)
         raw, near = over - expected.middle, np.abs(rest) < NEAR * hour_noise
@@ -180,7 +197,7 @@ class Level(rows.Rows):
 
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
-        self.calm = np.where(sampled, (self.calm + 1.0) * residual.near, self.calm)
+        self.calm = masks.pick(sampled, (self.calm + 1.0) * residual.near, self.calm)
         return self.calm >= _CALM
 
     def sizes(self, residual: Residual) -> Floats:
@@ -206,7 +223,8 @@ class Level(rows.Rows):
         The shortest mean goes on by the seconds that passed, and sees an anomaly's end sooner.
         """
         raw, rest, limit = residual.raw, residual.rest, residual.limit
-        short, long, level = self._rates(rest, dt, passed, active)
+        short, long = self._rates(rest, dt, passed, active)
+        level = _rate(dt / np.minimum(np.maximum(self.age, self.step), _LEVEL))
         self.short += short * (rest - self.short)
         far = 4.0 * limit
         self.long += long * (np.minimum(np.maximum(rest, -far), far) - self.long)
@@ -224,23 +242,20 @@ class Level(rows.Rows):
         size = np.abs(raw)
         self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
 
-    def _rates(self, rest: Floats, dt: Floats, passed: Floats, active: Bools) -> Floats:
-        """By how much the short, the long mean and the level move: shape (3, n)."""
-        rates, twice = np.empty((3, len(dt))), 2.0 * self.step
-        rates[0] = passed / np.maximum(_SHORT, twice)
-        rates[1] = dt / np.maximum(_LONG, 2.0 * twice)
-        rates[2] = dt / np.minimum(np.maximum(self.age, self.step), _LEVEL)
-        if masks.any_of(active):
-            away = np.abs(rest)
-            # An incident too common to trigger was learned: its end must not look like a shift
-            # down.
-            fades = active & (away < np.abs(self.long))
-            rates[1] = np.where(fades, rates[0], rates[1])
-            returns = active & (away < np.abs(self.short))
-            rates[0] = np.where(returns, passed / np.maximum(_RETURN, twice), rates[0])
-        np.negative(rates, out=rates)
-        np.expm1(rates, out=rates)
-        return np.negative(rates, out=rates)
+    def _rates(
+        self, rest: Floats, dt: Floats, passed: Floats, active: Bools
+    ) -> tuple[Floats, Floats]:
+        """By how much the short and the long mean move; ``dt`` is ``passed``, or 0 in anomalies."""
+        short, long = self._rates_of_means.of(passed, self.step)
+        if not masks.any_of(active):
+            return short, long
+        twice, away = 2.0 * self.step, np.abs(rest)
+        returns = active & (away < np.abs(self.short))
+        # An incident too common to trigger was learned: its end must not look like a shift down.
+        fades = active & (away < np.abs(self.long))
+        slow = _rate(dt / np.maximum(_LONG, 2.0 * twice))
+        fast = _rate(passed / np.maximum(_RETURN, twice))
+        return np.where(returns, fast, short), np.where(fades, short, slow)
 
     def begin_anew(self, ended: Bools, residual: Residual) -> None:
         """After an anomaly the means begin with what is as expected."""
@@ -257,6 +272,11 @@ class Level(rows.Rows):
             self.level = np.where(shifted, self.level + self.short, self.level)
             self.short = np.where(shifted, 0.0, self.short)
             self.long = np.where(shifted, 0.0, self.long)
+
+
+def _rate(times: Floats) -> Floats:
+    """By how much a mean moves in so many times its span."""
+    return np.asarray(-np.expm1(-times))
 
 
 def _beyond(over: Floats, expected: season.Expected) -> Floats:

@@ -39,7 +39,7 @@ class Recent(rows.Rows):
         fresh = sampled & (age == 0.0)
         if masks.any_of(fresh):
             self.mean = np.where(fresh, x, self.mean)
-        away = np.where(sampled, x - self.mean, 0.0)
+        away = masks.pick(sampled, x - self.mean, 0.0)
         # Rounding of the mean itself is no deviation.
         least = 1e-12 * (self.mean * self.mean) + _TINY
         score = away / np.sqrt(self.variance + least) * (_AS_RARE / SURE)

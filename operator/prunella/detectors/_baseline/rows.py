@@ -28,4 +28,4 @@ class Rows:
             setattr(self, name, np.take(getattr(self, name), rows, axis=-1))
 
     def _names(self) -> tuple[str, ...]:
-        return self.__slots__
+        return tuple(name for name in self.__slots__ if not name.startswith("_"))

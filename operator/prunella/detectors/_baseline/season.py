@@ -25,7 +25,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import rows
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -62,6 +62,12 @@ class Now:
     one, the hour of the day."""
     past: Floats
     """Place within the quarter, -0.5 to 0.5."""
+
+    def towards(self, before: Floats, after: Floats) -> Floats:
+        """What lies between here and the quarter that is nearer, before this one or after."""
+        if len(self.past) == 1:
+            return before if self.past[0] < 0.0 else after
+        return np.where(self.past < 0.0, before, after)
 
 
 def place(local: Floats) -> Now:
@@ -138,7 +144,7 @@ class Season(rows.Rows):
             by_day &= "day" not in self._without
             by_week &= "week" not in self._without
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
-        day = own + np.where(now.past < 0.0, own - before, after - own) * now.past
+        day = own + now.towards(own - before, after - own) * now.past
         least, most = np.minimum.reduce(days), np.maximum.reduce(days)
         lower, upper = least * by_day, most * by_day
         low, high = np.minimum.reduce(weeks) * by_week, np.maximum.reduce(weeks) * by_week
@@ -185,7 +191,7 @@ class Season(rows.Rows):
         np.minimum(share, 1.0, out=share)
         seen = np.minimum(expected.seen + share, _KEPT)
         # A slot without a visit keeps what it holds.
-        rate = share / np.where(seen > 0.0, seen, 1.0)
+        rate = share / masks.pick(seen > 0.0, seen, 1.0)
         new = expected.means + rate * (targets - expected.means)
         slots = now.slots.take(_LEARNED, axis=0)
         _write(self.seen, slots, seen)
@@ -210,15 +216,12 @@ class Season(rows.Rows):
         """What some series are at the quietest time of their day, against the level."""
         return np.asarray(self.means[:QUARTERS, series].min(axis=0), np.float64)
 
-    def _names(self) -> tuple[str, ...]:
-        return ("errors", "means", "power", "seen")
-
     def _shrink(self, spread: Floats) -> Floats:
         """The James-Stein ratio; the most while the table explains nothing."""
         explains = self.power > 0.0
-        ratio = spread * (spread / np.where(explains, self.power, 1.0))
+        ratio = spread * (spread / masks.pick(explains, self.power, 1.0))
         ratio = ratio.clip(_LEAST_SHRINK, _MOST_SHRINK)
-        return np.where(explains, ratio, _MOST_SHRINK)
+        return masks.pick(explains, ratio, _MOST_SHRINK)
 
 
 def _drawn(means: Floats, seen: Floats, shrink: Floats | float) -> Floats:

@@ -31,7 +31,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import masks, rows
+from prunella.detectors._baseline import fading, masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -55,9 +55,9 @@ _USUAL = np.array([[_MIDDLE], [_MIDDLE], [_MIDDLE], [10.0]])
 _ONE, _OTHER = np.array([0, 0, 1, 3]), np.array([1, 2, 2, 1])
 """The pairs, of sample, hour before, four hours before and roughness."""
 _SPREAD = 7 * DAY
-_SPANS = np.array([[HOUR], [4 * HOUR], [HOUR / 4]])
+_SPANS = [HOUR, 4 * HOUR, HOUR / 4]
 """Of the two means, and of the surprise that is smoothed."""
-_FEWEST_STEPS = np.array([[3.0], [12.0], [0.0]])
+_FEWEST_STEPS = [3.0, 12.0, 0.0]
 """Where samples are coarse, the means are over so many of them."""
 _CLIP, _FEWEST = 8.0, 20
 _DENSE, _REMEMBERED = 300.0, 4032.0
@@ -86,6 +86,7 @@ class Shapes(rows.Rows):
     """The tables and scalars of ``n`` series."""
 
     __slots__ = (
+        "_rates",
         "age",
         "counts",
         "means",
@@ -99,6 +100,7 @@ class Shapes(rows.Rows):
     )
 
     def __init__(self, n: int) -> None:
+        self._rates = fading.Rates(_SPANS, _FEWEST_STEPS)
         self.counts = np.zeros((_CELLS, PAIRS, n), np.float32)
         """Cells first: the few that are usual share their places in a processor's cache."""
         self.total = np.zeros(n)
@@ -120,12 +122,12 @@ class Shapes(rows.Rows):
         """
         sampled, known = dt > 0.0, self.seen > _FEWEST
         x = self._filled(values, sampled)
-        stays = np.expm1(-dt / np.maximum(_SPANS, _FEWEST_STEPS * step))
-        self.rough -= stays[0] * (np.abs(x - self.value) - self.rough)
+        rates = self._rates.of(dt, step)
+        self.rough += rates[0] * (np.abs(x - self.value) - self.rough)
         cells = self._cells(x)
         near = self.counts.reshape(-1).take(cells + _BESIDE * len(x))
-        self.surprise -= stays[2] * (self._surprise(near) - self.surprise)
-        self.means -= stays[:2] * (x - self.means)
+        self.surprise += rates[2] * (self._surprise(near) - self.surprise)
+        self.means += rates[:2] * (x - self.means)
         self._follow(x, dt, step, known)
         weight = np.minimum(dt / _DENSE, 1.0)
         at = self.surprise * _CLASSES_PER_TEN
@@ -152,7 +154,7 @@ class Shapes(rows.Rows):
             self.middle = np.where(fresh, values, self.middle)
             self.value = np.where(fresh, values, self.value)
             self.means = np.where(fresh, values, self.means)
-        return np.where(sampled, values, self.value)
+        return masks.pick(sampled, values, self.value)
 
     def _cells(self, x: Floats) -> Ints:
         """The bins of each pair, as one index into all tables."""
@@ -187,7 +189,7 @@ class Shapes(rows.Rows):
 
     def _follow(self, x: Floats, dt: Floats, step: Floats, known: Bools) -> None:
         """Move middle and spread; ``dt`` 0 moves nothing."""
-        limit = np.where(known, _CLIP * self.spread, np.inf)
+        limit = masks.pick(known, _CLIP * self.spread, np.inf)
         rate = dt / np.minimum(np.maximum(self.age + dt, step), _SPREAD)
         away = np.minimum(np.maximum(x - self.middle, -limit), limit)
         self.middle += rate * away
