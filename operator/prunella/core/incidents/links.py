@@ -161,7 +161,7 @@ def _places(manifests: Manifests) -> Links:
     places: Links = {}
     for ref, raw in pictures.of_kind(manifests, "Pod"):
         node = (raw.get("spec") or {}).get("nodeName")
-        owner = pictures.owner_of_pod(ref.namespace, raw)
+        owner = pictures.owner_of_pod(ref.namespace, raw, manifests)
         phase = (raw.get("status") or {}).get("phase")
         if node and owner is not None and phase not in {"Succeeded", "Failed"}:
             places.setdefault(owner, set()).add(model.Ref("Node", "", node))
