@@ -73,7 +73,7 @@ class Live:
     namespaces: tuple[str, ...]
     home: str
     intake: intakes.Wired
-    topology: topologies.KnownTopology
+    topology: topologies.SharedTopology
     incidents: incident_loop.Incidents | None
     surroundings: surroundings_module.LiveSurroundings | None
     registry: handlers.Registry
@@ -254,7 +254,7 @@ class _Around:
     recording: recorder.Recorder
     journal: ports.Journal | None
     intake: intakes.Wired
-    topology: topologies.KnownTopology
+    topology: topologies.SharedTopology
     surroundings: surroundings_module.LiveSurroundings | None
 
 
@@ -267,7 +267,9 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
     if journal is not None:
         scene = scenes.JournalScene(journal, {each.name for each in chosen.kinds}, listed)
     graph = functools.partial(base.metrics.query_whole, settings.intake.service_graph_source)
-    topology = topologies.KnownTopology(scene, base.stores.namespaces, graph, base.api)
+    topology = topologies.SharedTopology(
+        topologies.KnownTopology(scene, base.stores.namespaces, graph, base.api)
+    )
     return _Around(
         recording=recording,
         journal=journal,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime
 from collections.abc import Collection
 
 import pytest
@@ -85,3 +87,44 @@ async def test_a_source_that_is_down_does_not_undo_the_calls(
     source.down = True
     assert (CALLS, PLACES) == await known.current(bodies.START)
     assert "no connection" in caplog.text
+
+
+async def test_the_same_topology_serves_all_who_ask() -> None:
+    """The loop of incidents and a look ask at once, and again a moment later: one request each."""
+    source = Source()
+    shared = topology.SharedTopology(topology.KnownTopology(Scene(), lambda: {"shop"}, source.ask))
+    first, second = await asyncio.gather(*(shared.current(bodies.START) for _ in range(2)))
+    third = await shared.current(bodies.START + datetime.timedelta(seconds=14))
+    assert first is second is third
+    assert 3 == len(source.queries)
+    await shared.current(bodies.START + topology.FRESH)
+    assert 6 == len(source.queries)
+
+
+async def test_one_who_waits_no_longer_leaves_it_to_the_others() -> None:
+    """A cancelled question is still answered to whoever else has asked."""
+    source = Source()
+    shared = topology.SharedTopology(topology.KnownTopology(Scene(), lambda: {"shop"}, source.ask))
+    gone, waits = (asyncio.create_task(shared.current(bodies.START)) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (CALLS, PLACES) == await waits
+
+
+async def test_a_failure_is_asked_again() -> None:
+    """What can't be worked out is not kept."""
+
+    class Broken(Scene):
+        fails = True
+
+        async def manifests(self, namespaces: Collection[str]) -> pictures.Manifests:
+            if self.fails:
+                raise RuntimeError("the journal broke")
+            return await super().manifests(namespaces)
+
+    scene = Broken()
+    shared = topology.SharedTopology(topology.KnownTopology(scene, lambda: {"shop"}, Source().ask))
+    with pytest.raises(RuntimeError):
+        await shared.current(bodies.START)
+    scene.fails = False
+    assert (CALLS, PLACES) == await shared.current(bodies.START)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+from prunella.core import model
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis.values import Diagnosis, View
 from prunella.engine import incident_diagnosis, incident_world
@@ -36,10 +38,16 @@ def _incident(name: str, last: float = 0.0) -> values.Incident:
     return values.Incident(name, values.State.OPEN, 0.0, last, (), ())
 
 
-def _diagnoser(surroundings: Surroundings) -> incident_diagnosis.Diagnoser:
+def _nothing(*_: Any) -> Diagnosis:
+    return Diagnosis()
+
+
+def _diagnoser(
+    surroundings: Surroundings, diagnose: Callable[..., Diagnosis] = _nothing
+) -> incident_diagnosis.Diagnoser:
     world = SimpleNamespace(
         surroundings=surroundings,
-        diagnose=lambda *_: Diagnosis(),
+        diagnose=diagnose,
         clock=SimpleNamespace(sleep=asyncio.sleep),
         telemetry=SimpleNamespace(count=lambda *_: None),
     )
@@ -89,3 +97,22 @@ async def test_look_that_fails_does_not_cost_the_others_theirs() -> None:
 
     assert diagnoser.looked["good"].found == Diagnosis()
     assert diagnoser.looked["bad"].at is None
+
+
+async def test_an_incident_is_diagnosed_with_what_the_others_say_is_sick() -> None:
+    """A rack is told by shares of all that is sick, and alerts of it may be several incidents."""
+    seen: list[View] = []
+
+    def diagnose(view: View, *_: Any) -> Diagnosis:
+        seen.append(view)
+        return Diagnosis()
+
+    diagnoser = _diagnoser(Surroundings(), diagnose)
+    cart, store = (model.Ref("Deployment", "shop", name) for name in ("cart", "store"))
+    members = [values.Member(ref, "Sick", at, 1, 1) for ref, at in ((cart, 7.0), (store, 9.0))]
+    found = [
+        dataclasses.replace(_incident(name), members=(member,))
+        for name, member in zip("ab", members, strict=True)
+    ]
+    await _look(diagnoser, found, NOW)
+    assert [{cart: 7.0, store: 9.0}] * 2 == [view.sick for view in seen]

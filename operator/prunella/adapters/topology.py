@@ -6,6 +6,7 @@ pods themselves where it is not there.  What can't be asked is as it was last kn
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -48,8 +49,11 @@ CALLS: Final = tuple(
     for metric, by in ((SERVICE_GRAPH, _CLIENT_AND_SERVER), (MESH, _OF_MESH))
 )
 """The queries whose samples are calls."""
+FRESH: Final = datetime.timedelta(seconds=15)
+"""How long one answer serves all who ask: each of them does so twice a minute."""
 _log = logging.getLogger(__name__)
 
+Links = tuple[topology.Links, topology.Links]
 Ask = Callable[[str], Awaitable[model.Answer]]
 """Asks a metrics source an instant query of the operator's own."""
 
@@ -74,7 +78,7 @@ class KnownTopology:
         self._api = api
         self._last: dict[str, model.Vector] = {}
 
-    async def current(self, now: datetime.datetime) -> tuple[topology.Links, topology.Links]:
+    async def current(self, now: datetime.datetime) -> Links:
         """The calls and the places; never raises."""
         found = await self.pair(now)
         return found.calls, found.places
@@ -116,3 +120,27 @@ class KnownTopology:
             except ports.ClusterError as error:
                 _log.warning("topology: pods of %s: %s", namespace, error)
         return found
+
+
+class SharedTopology:
+    """One topology for all who ask: it is worked out once, however many do, and is the same."""
+
+    def __init__(self, known: KnownTopology) -> None:
+        self._known = known
+        self._asked: tuple[datetime.datetime, asyncio.Task[Links]] | None = None
+
+    async def current(self, now: datetime.datetime) -> Links:
+        """The calls and the places, at most `FRESH` old."""
+        if self._asked is None or self._is_old(*self._asked, now):
+            self._asked = (now, asyncio.create_task(self._known.current(now)))
+        # One who waits no longer must not take it from the others.
+        return await asyncio.shield(self._asked[1])
+
+    @staticmethod
+    def _is_old(
+        since: datetime.datetime, task: asyncio.Task[Links], now: datetime.datetime
+    ) -> bool:
+        """Whether it must be worked out anew; what is being worked out is waited for."""
+        if not task.done():
+            return False
+        return now - since >= FRESH or task.cancelled() or task.exception() is not None

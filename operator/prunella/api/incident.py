@@ -190,10 +190,11 @@ class IncidentStatus(base.ApiModel):
     members: Annotated[list[MemberItem], pydantic.Field(max_length=MOST_MEMBERS)] = pydantic.Field(
         default_factory=list, description="Symptoms; a sample when there are many."
     )
-    unlisted: Annotated[str, pydantic.Field(max_length=16_384)] = pydantic.Field(
+    unlisted: Annotated[str, pydantic.Field(max_length=20_480)] = pydantic.Field(
         "",
         description=(
-            "Hashes of the symptoms that are not listed: a restarted operator knows them by these."
+            "Hashes of the symptoms that are not listed, of object and name: a restarted operator "
+            "knows them by these, and policies that wait for the cause."
         ),
     )
     timeline: Annotated[list[TimelineItem], pydantic.Field(max_length=MOST_TIMELINE)] = (

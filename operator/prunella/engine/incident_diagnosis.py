@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 from prunella.api import incident as incident_api
 from prunella.core import model
-from prunella.core.incidents import values
+from prunella.core.incidents import places, topology, values
 from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.engine import guard, waiting
 from prunella.engine import incident_world as worlds
@@ -58,6 +58,7 @@ class Diagnoser:
         self._world = world
         self.looked: dict[str, Looked] = {}
         self._looking: dict[frozenset[str], asyncio.Task[diagnosis.View]] = {}
+        self._index: tuple[topology.Links, topology.Links, places.Places] | None = None
 
     async def look(
         self,
@@ -80,10 +81,12 @@ class Diagnoser:
         due = due[:MOST_IN_A_ROUND]
         wanted = dict.fromkeys(frozenset(spaces[each.id]) for each in due)
         views = await self._views(wanted, now)
+        sick = values.sick(incidents)
         for incident in due:
             view = views.get(frozenset(spaces[incident.id]))
             if view is not None:
-                self._judge(incident, view, past, now)
+                whole = dataclasses.replace(view, sick=sick, standing=self._standing(view))
+                self._judge(incident, whole, past, now)
 
     async def _views(
         self, wanted: Collection[frozenset[str]], now: datetime.datetime
@@ -110,6 +113,13 @@ class Diagnoser:
                 LOG.error("looking at %s failed", ", ".join(sorted(key)), exc_info=error)
                 self._world.telemetry.count(ERRORS, {})
         return {key: task.result() for key, task in done.items() if found[key] is None}
+
+    def _standing(self, view: diagnosis.View) -> places.Places:
+        """The view's topology as an index: views have the same one until it is worked out anew."""
+        links = (view.calls, view.places)
+        if self._index is None or self._index[0] is not links[0] or self._index[1] is not links[1]:
+            self._index = (*links, places.Places(*links))
+        return self._index[2]
 
     def close(self) -> None:
         """Look at nothing any more."""

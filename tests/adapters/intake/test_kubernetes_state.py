@@ -160,6 +160,34 @@ async def test_events(stage: Stage) -> None:
     assert "type=Warning" == asked.query["fieldSelector"]
 
 
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        pytest.param(
+            "", [("FailedScheduling", "Deployment/web", -20.0)], id="still without a node"
+        ),
+        pytest.param("n1", [], id="placed since"),
+    ],
+)
+async def test_events_of_a_pod_that_waits(
+    stage: Stage, node: str, expected: list[tuple[str, str, float]]
+) -> None:
+    """Set up in a hurry, a pod may wait for a node for a moment: its Event outlives that."""
+    stage.watched[:] = [workload(0)]
+    ref, raw = _pod(phase="Pending")
+    raw["spec"] = {"nodeName": node} if node else {}
+    event = {
+        "type": "Warning",
+        "reason": "FailedScheduling",
+        "message": "0/3 nodes are available",
+        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": ref.name},
+        "firstTimestamp": bodies.time(-20)[:19] + "Z",
+        "lastTimestamp": bodies.time(-20)[:19] + "Z",
+    }
+    stage.server.rules = {PODS: page((ref, raw)), EVENTS: page((WEB, event))}
+    assert expected == await stage.told()
+
+
 async def test_nodes(stage: Stage) -> None:
     """A node that is not ready is told, whatever workloads say."""
     stage.nodes.conditions = [{"type": "Ready", "status": "Unknown"}]

@@ -116,16 +116,22 @@ class KubernetesState:
         """The symptoms of workloads of one namespace, by their pods and by Events."""
         found: list[symptoms.Symptom] = []
         pods: dict[pictures.Place, model.Ref | None] = {}
+        listed: dict[str, Any] = {}
         for workload in workloads:
             for raw in await self._pods(workload):
                 owner = pictures.owner_of_pod(namespace, raw)
                 pods[namespace, raw["metadata"]["name"]] = owner
+                listed[raw["metadata"]["name"]] = raw
                 if owner == workload.ref:
                     found += symptoms.of_pod(owner, raw, now)
         known = dataclasses.replace(picture, pods=pods)
         for raw in await self._events(namespace):
             target = symptoms.involved(raw, known)
-            event = symptoms.of_event(target, raw, now) if target is not None else None
+            if target is None:
+                continue
+            about = raw.get("involvedObject") or {}
+            pod = listed.get(about.get("name", "")) if about.get("kind") == "Pod" else None
+            event = symptoms.of_event(target, raw, now, pod)
             if event is not None:
                 found.append(event)
         return found

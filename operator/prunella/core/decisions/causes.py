@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from prunella.api import incident as incident_api
 from prunella.api import trigger as trigger_api
 from prunella.core import model, objects
-from prunella.core.incidents import values, words
+from prunella.core.incidents import naming, values, words
 
 SIGNAL = "incident"
 """What stands as the signal in the evidence of a decision that an incident led to."""
@@ -40,6 +40,15 @@ class OpenIncident:
     named_at: datetime.datetime
     changed_at: datetime.datetime | None = None
     members: frozenset[model.Ref] = frozenset()
+    """What is sick, as far as the incident's object names it."""
+    unlisted: frozenset[str] = frozenset()
+    """Hashes of the rest, see `naming.object_hash`."""
+
+    def has(self, target: model.Ref) -> bool:
+        """Whether a target is sick in it, named or not."""
+        if target in self.members:
+            return True
+        return bool(self.unlisted) and naming.object_hash(target) in self.unlisted
 
 
 def open_incidents(records: Iterable[values.Record]) -> tuple[OpenIncident, ...]:
@@ -65,6 +74,7 @@ def open_incidents(records: Iterable[values.Record]) -> tuple[OpenIncident, ...]
                 named_at=status.named_at or opened,
                 changed_at=first.changed_at,
                 members=frozenset(words.ref_of(each.object) for each in status.members),
+                unlisted=naming.objects_of(status.unlisted),
             )
         )
     return tuple(sorted(found, key=lambda each: (each.named_at, each.name)))
@@ -147,7 +157,7 @@ def symptom_of(target: model.Ref, incidents: Sequence[OpenIncident]) -> OpenInci
     for each in incidents:
         if each.confidence is incident_api.Confidence.LOW or each.suspect == target:
             continue
-        if target in each.members:
+        if each.has(target):
             return each
     return None
 
@@ -177,5 +187,8 @@ def without_symptoms(
     """Verdicts without those that an incident explains by the target that is decided about."""
     if found is None:
         return verdicts
-    explained = found.members - {found.suspect}
-    return {ref: verdict for ref, verdict in verdicts.items() if ref not in explained}
+    return {
+        ref: verdict
+        for ref, verdict in verdicts.items()
+        if ref == found.suspect or not found.has(ref)
+    }

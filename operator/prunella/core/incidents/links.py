@@ -7,13 +7,12 @@ that pods run on, and from the racks and zones that nodes are labelled with.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from prunella.core import model
+from prunella.core.incidents import environment, topology
 from prunella.core.incidents import picture as pictures
-from prunella.core.incidents import topology
 
 Manifest = pictures.Manifest
 Manifests = pictures.Manifests
@@ -21,15 +20,6 @@ Manifests = pictures.Manifests
 ZONE_LABELS: Final = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 RACK: Final = "rack"
 """The last part of a label's key that holds a rack: ``topology.kubernetes.io/rack``, ``rack``."""
-_TOKEN: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*://)?(?:[^@/\s,;\"']*@)?"
-    r"(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:[0-9]{1,5})?"
-)
-_ADDRESS_NAME: Final = re.compile(
-    r"(ADDR|ADDRESS|HOST|HOSTNAME|URL|URI|ENDPOINT|SERVER|SERVERS|SERVICE|BROKERS?|DSN)$"
-)
-_LONGEST: Final = 4096
-"""Characters of one value that are looked at; an address is not longer."""
 
 _CLIENT: Final = (
     ("client_k8s_deployment_name", "client_k8s_namespace_name", "Deployment"),
@@ -138,47 +128,20 @@ def _link_service(
 def _named_services(
     ref: model.Ref, raw: Manifest, manifests: Manifests, known: pictures.Picture
 ) -> Iterator[pictures.Place]:
-    for name, value in _texts(ref.namespace, pictures.template(raw).get("spec") or {}, manifests):
-        yield from services_in(name, value, ref.namespace, known)
+    """The known Services that containers are told of, by variables and arguments."""
+    for each in _texts(ref.namespace, pictures.template(raw).get("spec") or {}, manifests):
+        for found in environment.named(each.text, ref.namespace):
+            place = found.service[1:]
+            if place in known.services and found.is_address(each.name, known=True):
+                yield place
 
 
-def services_in(
-    name: str, value: str, namespace: str, known: pictures.Picture
-) -> Iterator[pictures.Place]:
-    """The known Services that a value names; ``name`` is that of its environment variable.
-
-    A bare word is only believed with a scheme or a port, or where the variable's name says that
-    it holds an address: ``MODE=cart`` is no call.
-    """
-    is_address = bool(_ADDRESS_NAME.search(name.upper()))
-    for token in _TOKEN.finditer(value[:_LONGEST].lower()):
-        parts = token["host"].split(".")
-        place = (parts[1], parts[0]) if len(parts) > 1 else (namespace, parts[0])
-        if place not in known.services or (len(parts) > 2 and parts[2] != "svc"):
-            continue
-        if token["scheme"] or token["port"] or len(parts) > 2 or is_address:
-            yield place
-
-
-def _texts(namespace: str, spec: Manifest, manifests: Manifests) -> Iterator[tuple[str, str]]:
-    """Names and values of environment variables, arguments, and ConfigMaps that fill them."""
+def _texts(namespace: str, spec: Manifest, manifests: Manifests) -> Iterator[environment.Variable]:
+    """The variables of all containers, and commands and arguments, which have no name."""
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         for text in (*(container.get("command") or ()), *(container.get("args") or ())):
-            yield "", str(text)
-        for each in container.get("env") or ():
-            name, source = str(each.get("name", "")), each.get("valueFrom") or {}
-            key = source.get("configMapKeyRef") or {}
-            data = _data(manifests, namespace, key.get("name"))
-            yield name, str(each.get("value") or data.get(key.get("key"), ""))
-        for each in container.get("envFrom") or ():
-            data = _data(manifests, namespace, (each.get("configMapRef") or {}).get("name"))
-            yield from ((str(key), str(value)) for key, value in data.items())
-
-
-def _data(manifests: Manifests, namespace: str, name: str | None) -> Mapping[Any, Any]:
-    raw = manifests.get(model.Ref("ConfigMap", namespace, name or ""), {})
-    found: Mapping[Any, Any] = raw.get("data") or {}
-    return found
+            yield environment.Variable("", str(text))
+        yield from environment.variables(namespace, container, manifests)
 
 
 def _backends(ref: model.Ref, raw: Manifest) -> Iterator[pictures.Place]:
@@ -198,7 +161,7 @@ def _places(manifests: Manifests) -> Links:
     places: Links = {}
     for ref, raw in pictures.of_kind(manifests, "Pod"):
         node = (raw.get("spec") or {}).get("nodeName")
-        owner = pictures.owner_of_pod(ref.namespace, raw)
+        owner = pictures.owner_of_pod(ref.namespace, raw, manifests)
         phase = (raw.get("status") or {}).get("phase")
         if node and owner is not None and phase not in {"Succeeded", "Failed"}:
             places.setdefault(owner, set()).add(model.Ref("Node", "", node))

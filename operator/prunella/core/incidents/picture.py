@@ -7,6 +7,7 @@ at the top of the chain, so every name is led to it here, and only here.
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ Place = tuple[str, str]
 
 WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 BATCH: Final = ("Job", "CronJob")
-TEMPLATE_HASH: Final = "pod-template-hash"
+_HASHES: Final = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": "Rollout"}
+"""Labels that Deployments and Argo Rollouts give to pods, with the end of the ReplicaSet's name."""
+NO_MANIFESTS: Final[Manifests] = types.MappingProxyType({})
 _ADDRESSES: Final = frozenset({"InternalIP", "ExternalIP", "Hostname", "InternalDNS"})
 
 
@@ -76,20 +79,38 @@ def template(raw: Manifest) -> Manifest:
     return found
 
 
-def owner_of_pod(namespace: str, raw: Manifest) -> model.Ref | None:
-    """The workload that a pod's metadata names, Jobs included; None for a pod on its own.
-
-    A ReplicaSet's name is its Deployment's, a dash and the hash that its pods carry as a label.
-    """
-    meta = raw.get("metadata") or {}
-    for each in meta.get("ownerReferences") or ():
-        kind, name = str(each.get("kind", "")), str(each.get("name", ""))
-        suffix = f"-{(meta.get('labels') or {}).get(TEMPLATE_HASH, '')}"
-        if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
-            return model.Ref("Deployment", namespace, name.removesuffix(suffix))
-        if kind in WORKLOADS or kind in BATCH:
-            return model.Ref(kind, namespace, name)
+def controller(namespace: str, raw: Manifest) -> model.Ref | None:
+    """The object that an object's metadata names as its controller; None for one on its own."""
+    for each in (raw.get("metadata") or {}).get("ownerReferences") or ():
+        if each.get("controller", True):
+            return model.Ref(str(each.get("kind", "")), namespace, str(each.get("name", "")))
     return None
+
+
+def owner_of_pod(
+    namespace: str, raw: Manifest, manifests: Manifests = NO_MANIFESTS
+) -> model.Ref | None:
+    """The workload at the top of a pod's owner chain; None for a pod on its own or of its node.
+
+    ReplicaSets are mostly not there to be asked: their name is that of what made them, a dash
+    and the hash that their pods carry as a label.
+    """
+    owner = controller(namespace, raw)
+    if owner is None or owner.kind == "Node":
+        return None
+    if owner.kind in {"ReplicaSet", "Job"}:
+        above = controller(namespace, manifests.get(owner) or {})
+        return above or _by_hash(owner, (raw.get("metadata") or {}).get("labels") or {}, manifests)
+    return owner
+
+
+def _by_hash(owner: model.Ref, labels: Mapping[str, str], manifests: Manifests) -> model.Ref:
+    for label, kind in _HASHES.items():
+        name = owner.name.removesuffix(f"-{labels.get(label, '')}")
+        if owner.kind == "ReplicaSet" and labels.get(label) and name != owner.name:
+            rollout = model.Ref("Rollout", owner.namespace, name)
+            return rollout if rollout in manifests else rollout._replace(kind=kind)
+    return owner
 
 
 def _workloads(manifests: Manifests) -> dict[Place, model.Ref]:
@@ -141,7 +162,7 @@ def _endpoints(
 
 def _pods(manifests: Manifests) -> dict[Place, model.Ref | None]:
     return {
-        (ref.namespace, ref.name): owner_of_pod(ref.namespace, raw)
+        (ref.namespace, ref.name): owner_of_pod(ref.namespace, raw, manifests)
         for ref, raw in of_kind(manifests, "Pod")
     }
 

@@ -47,10 +47,26 @@ EVENTS: Final = frozenset(
     }
 )
 """Reasons of Warning Events that are symptoms; of ``Unhealthy`` there are some in any rollout."""
+HINDRANCES: Final = frozenset(
+    {
+        "FailedAttachVolume",
+        "FailedCreatePodSandBox",
+        "FailedMount",
+        "FailedScheduling",
+        "NetworkNotReady",
+    }
+)
+"""Of these, those that keep a pod from starting.
+
+Each may come once while things are set up, in no order: a claim is bound, a ConfigMap made, a node
+added.  They count while the pod's own state bears them out.
+"""
 PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 RECENT: Final = 300.0
 """Seconds for which an end of a container, or an Event, is of now."""
+HINDERED: Final = 5.0
+"""Seconds that a pod may be kept from starting before an Event of it is a symptom."""
 UNSCHEDULED: Final = 15.0
 """Seconds that a pod may wait for a node before it is a symptom."""
 UNREADY: Final = 60.0
@@ -95,16 +111,30 @@ def of_node(raw: Manifest, now: float) -> Iterator[Symptom]:
             yield Symptom(node, f"Node{kind}", since, message)
 
 
-def of_event(target: model.Ref, raw: Manifest, now: float) -> Symptom | None:
-    """A Warning Event about the target, as long as it is of now; the form is that of ``v1``."""
+def of_event(
+    target: model.Ref, raw: Manifest, now: float, pod: Manifest | None = None
+) -> Symptom | None:
+    """A Warning Event about the target, as long as it is of now; the form is that of ``v1``.
+
+    ``pod`` is the pod that it is about, as it is now; None when it is gone, or it is about none.
+    """
     reason = str(raw.get("reason", ""))
     series = raw.get("series") or {}
     first = _seconds(raw.get("firstTimestamp") or raw.get("eventTime"), now)
     last = _seconds(raw.get("lastTimestamp") or series.get("lastObservedTime"), first)
     if raw.get("type") != "Warning" or reason not in EVENTS or now - last > RECENT:
         return None
+    if reason in HINDRANCES and (now - first <= HINDERED or not _is_hindered(reason, pod)):
+        return None
     name = (raw.get("involvedObject") or {}).get("name", "")
     return Symptom(target, reason, max(first, last - RECENT), _text(name, raw.get("message")))
+
+
+def _is_hindered(reason: str, pod: Manifest | None) -> bool:
+    """Whether a pod has not started yet, or not even found a node."""
+    if pod is None or (pod.get("status") or {}).get("phase") != "Pending":
+        return False
+    return reason != "FailedScheduling" or not (pod.get("spec") or {}).get("nodeName")
 
 
 def involved(raw: Manifest, picture: pictures.Picture) -> model.Ref | None:

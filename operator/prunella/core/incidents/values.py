@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from prunella.api import incident as incident_api
@@ -149,6 +149,16 @@ class Incident:
     def firing(self) -> int:
         """Alerts of the named members that have not ended."""
         return sum(each.firing for each in self.members)
+
+
+def sick(incidents: Iterable[Incident]) -> dict[model.Ref, float]:
+    """All that is, or was, sick in some incidents, and since when."""
+    found: dict[model.Ref, float] = {}
+    for each in incidents:
+        for member in each.members:
+            known = found.get(member.target, member.first)
+            found[member.target] = min(known, member.first)
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from prunella.api import reasons, trigger
 from prunella.core import model, objects
 from prunella.core.decisions import causes
 from prunella.core.decisions.guards import incidents as guards
-from prunella.core.incidents import values
+from prunella.core.incidents import naming, values, words
+from prunella.core.incidents import status as statuses
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW, minutes, ref, seconds
 
@@ -113,7 +114,18 @@ def test_an_incident_lets_a_policy_act_on_its_cause(
 
 WAITS = [
     pytest.param(about(suspect=DATABASE, members=(CHECKOUT,)), (), True, id="a symptom waits"),
-    pytest.param(about(suspect=DATABASE), (), False, id="what is not in the incident does not"),
+    pytest.param(
+        about(suspect=DATABASE, unlisted=frozenset({naming.object_hash(CHECKOUT)})),
+        (),
+        True,
+        id="a symptom that the incident's object has no room to name",
+    ),
+    pytest.param(
+        about(suspect=DATABASE, unlisted=frozenset({naming.object_hash(DATABASE)})),
+        (),
+        False,
+        id="what is not in the incident does not",
+    ),
     pytest.param(about(members=(CHECKOUT,)), (), False, id="the cause itself does not"),
     pytest.param(
         about(suspect=DATABASE, members=(CHECKOUT,), confidence=Confidence.LOW),
@@ -195,3 +207,31 @@ def test_open_incidents_are_read_from_their_objects(
     """Open ones with a suspect; what people said counts."""
     read = causes.open_incidents([found])
     assert expected == [(each.suspect.name, each.confidence) for each in read]
+
+
+def test_every_symptom_of_a_storm_is_known_as_one() -> None:
+    """An object names 64 of 400 symptoms; the others are known by their hashes."""
+    refs = [ref(f"svc-{number:03}") for number in range(400)]
+    members = [values.Member(each, "HighErrorRate", 0.0, 1, 1) for each in refs]
+    listed = statuses.sample(members)
+    names = [words.object_name(each.target) for each in listed]
+    items = [
+        incident_api.MemberItem(object=each, name="HighErrorRate", first=NOW) for each in names
+    ]
+    told = record(item("database"), members=items, unlisted=statuses.unlisted(members, listed))
+    (read,) = causes.open_incidents([told])
+    assert (64, 336) == (len(read.members), len(read.unlisted))
+    assert [] == [each for each in refs if not read.has(each)]
+    assert not read.has(ref("svc-400"))
+
+
+def test_symptoms_are_no_unhealthy_peers_of_their_cause() -> None:
+    """One cause makes much sick: what it explains, named or not, stops no remediation of it."""
+    other = ref("other")
+    found = about(
+        suspect=DATABASE,
+        members=(DATABASE, CHECKOUT),
+        unlisted=frozenset({naming.object_hash(ref("cart"))}),
+    )
+    sick = dict.fromkeys((DATABASE, CHECKOUT, ref("cart"), other), model.Verdict.UNHEALTHY)
+    assert {DATABASE, other} == causes.without_symptoms(sick, found).keys()

@@ -198,6 +198,33 @@ def test_event(raw: Raw, expected: float | None) -> None:
     assert expected == (None if found is None else NOW.timestamp() - found.since)
 
 
+def _pending(**spec: Any) -> Raw:
+    return {**_pod(phase="Pending"), "spec": spec}
+
+
+HINDERED = [
+    pytest.param("FailedScheduling", 6, _pending(), True, id="no node takes it"),
+    pytest.param("FailedScheduling", 5, _pending(), False, id="no node takes it, a moment long"),
+    pytest.param("FailedScheduling", 60, _pending(nodeName="n1"), False, id="it has a node by now"),
+    pytest.param("FailedScheduling", 60, _pod(), False, id="it runs by now"),
+    pytest.param("FailedScheduling", 60, None, False, id="it is gone"),
+    pytest.param("FailedMount", 6, _pending(nodeName="n1"), True, id="a volume is not there"),
+    pytest.param("FailedMount", 60, _pod(), False, id="a volume was not there at first"),
+    pytest.param("NetworkNotReady", 4, _pending(nodeName="n1"), False, id="a node that is new"),
+    pytest.param("BackOff", 1, None, True, id="what does not hinder a start counts at once"),
+]
+
+
+@pytest.mark.parametrize(("reason", "seconds_ago", "pod", "expected"), HINDERED)
+def test_an_event_of_a_start_counts_while_the_pod_bears_it_out(
+    reason: str, seconds_ago: float, pod: Raw | None, expected: bool
+) -> None:
+    """While things are set up each may come once: what the pod is now decides."""
+    about = {"kind": "Pod", "namespace": "shop", "name": "web-1"}
+    raw = _event(reason, seconds_ago, involvedObject=about)
+    assert expected == (symptoms.of_event(WEB, raw, NOW.timestamp(), pod) is not None)
+
+
 KNOWN = picture.of(
     dict(
         [

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from prunella.core import model
+from prunella.core.incidents import picture as pictures
 from prunella.core.incidents.diagnosis import addresses, read, values
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout", "Job", "CronJob")
@@ -66,7 +67,11 @@ class Scene:
     @functools.cached_property
     def owners(self) -> Mapping[model.Ref, model.Ref]:
         """The workload of each pod that has one."""
-        found = {ref: self._owner(ref, raw) for ref, raw in self._by_kind["Pod"].items()}
+        objects = self.view.objects
+        found = {
+            ref: pictures.owner_of_pod(ref.namespace, raw, objects)
+            for ref, raw in self._by_kind["Pod"].items()
+        }
         return {ref: owner for ref, owner in found.items() if owner is not None}
 
     @functools.cached_property
@@ -99,20 +104,6 @@ class Scene:
     def on_node(self, node: model.Ref) -> frozenset[model.Ref]:
         """The workloads with pods on a node."""
         return frozenset(each for each, nodes in self.nodes_of.items() if node in nodes)
-
-    def _owner(self, pod: model.Ref, raw: read.Raw) -> model.Ref | None:
-        """The workload at the top of a pod's owner chain, by what the view has of it."""
-        owner = _controller(raw, pod.namespace)
-        if owner is not None and owner.kind == "ReplicaSet":
-            above = _controller(self.get(owner), pod.namespace)
-            digest = read.text(raw, "metadata", "labels", "pod-template-hash")
-            name = owner.name.removesuffix(f"-{digest}") if digest else owner.name
-            rollout = model.Ref("Rollout", pod.namespace, name)
-            guess = rollout if rollout in self.workloads else rollout._replace(kind="Deployment")
-            return above or guess
-        if owner is not None and owner.kind == "Job":
-            return _controller(self.get(owner), pod.namespace) or owner
-        return owner
 
     @functools.cached_property
     def selected(self) -> Refs:
@@ -217,17 +208,10 @@ class Scene:
         if ref.kind == "Pod":
             return frozenset({self.owners[ref]}) if ref in self.owners else frozenset()
         if ref.kind == "ReplicaSet":
-            owner = _controller(self.get(ref), ref.namespace)
+            owner = pictures.controller(ref.namespace, self.get(ref))
             return frozenset({owner}) if owner is not None else frozenset()
         return frozenset()
 
 
 def _covers(selector: Mapping[str, str], found: Mapping[str, str]) -> bool:
     return bool(selector) and all(found.get(key) == each for key, each in selector.items())
-
-
-def _controller(raw: read.Raw, namespace: str) -> model.Ref | None:
-    for each in read.items(raw, "metadata", "ownerReferences"):
-        if each.get("controller"):
-            return model.Ref(read.text(each, "kind"), namespace, read.text(each, "name"))
-    return None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from prunella.core import model
 from prunella.core.changes.values import Change
 from prunella.core.incidents import anomalies, topology, values
+from prunella.core.incidents import places as shares
 
 Manifest = Mapping[str, object]
 """An object as the API server shows it, as JSON; never a Secret."""
@@ -46,6 +47,10 @@ class View:
     measurements: tuple[anomalies.Measurement, ...] = ()
     usage: Mapping[model.Ref, Usage] = dataclasses.field(default_factory=dict)
     """By pod."""
+    sick: Mapping[model.Ref, float] = dataclasses.field(default_factory=dict)
+    """What all open incidents say is sick, anywhere, and since when."""
+    standing: shares.Places | None = None
+    """`calls` and `places` as an index, where one was made for many incidents."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

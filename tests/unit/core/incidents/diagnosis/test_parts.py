@@ -13,7 +13,6 @@ from prunella.api import incident as incident_api
 from prunella.core import model
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis import (
-    addresses,
     changes,
     diagnose,
     extent,
@@ -141,33 +140,6 @@ def test_fields_are_judged_by_what_they_can_do(
     """A table for kinds of fields; numbers have a direction."""
     found = fields.effect(kind, change_api.FieldChange(path=path, old=old, new=new))
     assert (cause, danger) == (found.cause_kind.value, found.danger)
-
-
-@pytest.mark.parametrize(
-    ("variable", "text", "found"),
-    [
-        pytest.param("A", "cart.shop.svc:80", ("shop", "cart", 80, False), id="svc"),
-        pytest.param("A", "http://cart.shop.svc.cluster.local/x", ("shop", "cart", 80, False),
-                     id="a URL"),
-        pytest.param("CART_ADDR", "cart:8080", ("web", "cart", 8080, True), id="a bare name"),
-        pytest.param("CART_ADDR", "cart.shop:8080", ("shop", "cart", 8080, True),
-                     id="a name and a namespace"),
-        pytest.param("DB", "postgres://u:p@db.shop.svc:5432/x", ("shop", "db", 5432, False),
-                     id="a URL with a user"),
-        pytest.param("MODE", "cart:8080", None, id="a variable that is no address"),
-        pytest.param("CART_ADDR", "cart", None, id="a word"),
-        pytest.param("CART_ADDR", "10.0.0.1:80", None, id="an IP address"),
-        pytest.param("CART_ADDR", "localhost:80", None, id="the pod itself"),
-        pytest.param("CART_ADDR", "api.example.com:443", None, id="a host outside"),
-    ],
-)  # fmt: skip
-def test_addresses_name_services(
-    variable: str, text: str, found: tuple[str, str, int, bool] | None
-) -> None:
-    """Names of the cluster's DNS are addresses; what may be anything else is not taken for one."""
-    parsed = addresses.parse(variable, text, "web")
-    told = None if parsed is None else (*parsed[0][1:], *parsed[1:])
-    assert found == told
 
 
 @pytest.mark.parametrize(
