@@ -31,7 +31,7 @@ class Sighting:
 
     at: float
     key: str
-    """Namespace and name of the Incident."""
+    """Name of the Incident: it keeps it where it moves, out of the first namespace that is sick."""
     started: float
     """When its first symptom began."""
     state: str
@@ -56,7 +56,7 @@ def read(found: Object, at: float) -> Sighting | None:
     objects = [each["object"] for each in status.get("members") or ()]
     return Sighting(
         at=at,
-        key=f"{metadata['namespace']}/{metadata['name']}",
+        key=metadata["name"],
         started=seconds(status.get("startedAt") or spec.get("openedAt")) or at,
         state=status.get("state", "Open"),
         places=frozenset(

@@ -43,7 +43,7 @@ def test_incident_is_read_as_the_operator_writes_it() -> None:
     suspects = (Suspect(Ref("Service", "x01-core", "cart"), "spec.selector"),)
     places = frozenset({"prunella-system", "x01-core", "x01-web"})
     expected = Sighting(
-        105.0, "prunella-system/inc-1", 100.0, "Open", places, suspects, last_symptom=120.0
+        105.0, "inc-1", 100.0, "Open", places, suspects, last_symptom=120.0
     )
     assert expected == found
 
@@ -103,5 +103,21 @@ def test_watcher_keeps_changes_only_and_sorts_by_the_first_symptom() -> None:
 
     histories = watcher.of("x01")
     assert [[100.0], [100.0, 102.0]] == [[each.at for each in one] for one in histories]
-    assert ["prunella-system/b", "prunella-system/a"] == [one[0].key for one in histories]
+    assert ["b", "a"] == [one[0].key for one in histories]
     assert watcher.of("x02") == []
+
+
+def test_an_incident_that_moves_is_one() -> None:
+    """It begins where one namespace is sick, and moves with its name when several are."""
+    first, mirror = incident("a", namespaces=["x01-core"]), incident("a")
+    for each in (first, mirror):
+        each["metadata"] = {"namespace": "x01-core", "name": "a"}
+    mirror["spec"] = {**mirror["spec"], "mirror": True}
+    moved = incident("a", namespaces=["x01-core", "x01-web"])
+    answers = iter([[first], [mirror, moved]])
+    watcher = Watcher(lambda: next(answers), lambda: 100.0)
+
+    for _ in range(2):
+        watcher.look()
+
+    assert [2] == [len(one) for one in watcher.of("x01")]

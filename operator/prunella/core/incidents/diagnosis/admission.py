@@ -19,7 +19,13 @@ _QUOTA = re.compile(r"exceeded quota: ([^,\s]+), requested: (\S+), used: (\S+), 
 _MUST = re.compile(r"failed quota: ([^:\s]+): must specify ([a-z.,]+)")
 _RANGE = re.compile(r"(maximum|minimum) (\S+) usage per (Container|Pod)|limit to request ratio")
 _ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
-_WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied')
+_SECURITY = re.compile("violates PodSecurity")
+_DENIED = re.compile(r'admission webhook "([^"]+)" denied')
+_UNANSWERED = re.compile(r'failed calling webhook "([^"]+)"')
+_POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'")
+_WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+_RAN = 60.0
+"""Seconds between a workload's birth and a refusal from which its pods were accepted before."""
 _PRIORITY = re.compile(r"no PriorityClass with name (\S+)")
 _RESOURCES = ("spec.template.spec.containers", "spec.replicas", "spec.template.spec.initContainers")
 
@@ -80,10 +86,12 @@ def _fault(scene: Scene, workload: model.Ref, message: str, since: float | None)
             first, "spec.limits", CauseKind.QUOTA, "reference", told, faults.SURE, hurts, since,
             (own, *ranges),
         )  # fmt: skip
-    return _other(workload, message, told, since)
+    return _other(scene, workload, message, told, since)
 
 
-def _other(workload: model.Ref, message: str, told: str, since: float | None) -> Fault | None:
+def _other(
+    scene: Scene, workload: model.Ref, message: str, told: str, since: float | None
+) -> Fault | None:
     hurts = frozenset({workload})
     if found := _ACCOUNT.search(message):
         account = model.Ref("ServiceAccount", workload.namespace, found[1])
@@ -98,23 +106,58 @@ def _other(workload: model.Ref, message: str, told: str, since: float | None) ->
             workload, "spec.template.spec.priorityClassName", CauseKind.SCHEDULING, "reference",
             told, faults.SURE, hurts, since, (Side(wanted, ("",), CauseKind.SCHEDULING),),
         )  # fmt: skip
-    if "violates PodSecurity" in message:
-        space = model.Ref("Namespace", "", workload.namespace)
-        return Fault(
-            workload, "spec.template.spec.securityContext", CauseKind.ACCESS, "reference",
-            told, faults.SURE, hurts, since, (Side(space, ("metadata.labels",), CauseKind.ACCESS),),
-            fields=("spec.template.spec",),
-        )  # fmt: skip
-    if found := _WEBHOOK.search(message):
-        return Fault(
-            workload, "spec.template", CauseKind.ACCESS, "reference", told, faults.LIKELY, hurts,
-            since,
-        )  # fmt: skip
+    if guard := _guard(scene, workload, message):
+        return _by_guard(scene, workload, guard, told, since)
     if not message:
         return None
     return Fault(
         workload, "spec.template", CauseKind.UNKNOWN, "reference", told, faults.LIKELY, hurts,
         since,
+    )  # fmt: skip
+
+
+def _guard(scene: Scene, workload: model.Ref, message: str) -> tuple[Side, ...]:
+    """Who refuses pods by a rule: a namespace's labels, a policy, or a webhook and its Service."""
+    if _SECURITY.search(message):
+        space = model.Ref("Namespace", "", workload.namespace)
+        return (Side(space, ("metadata.labels",), CauseKind.ACCESS),)
+    if found := _POLICY.search(message):
+        policy = model.Ref("ValidatingAdmissionPolicy", "", found[1])
+        return (Side(policy, ("spec",), CauseKind.ACCESS),)
+    found = _DENIED.search(message) or _UNANSWERED.search(message)
+    return tuple(_webhook(scene, found[1])) if found else ()
+
+
+def _webhook(scene: Scene, name: str) -> Iterator[Side]:
+    """The configuration that has a webhook of this name, and the Service that it asks."""
+    for kind in _WEBHOOKS:
+        for ref, raw in scene.of(kind).items():
+            for each in read.items(raw, "webhooks"):
+                if each.get("name") == name:
+                    yield Side(ref, ("webhooks",), CauseKind.ACCESS)
+                    asked = read.mapping(each, "clientConfig", "service")
+                    place = read.text(asked, "namespace"), read.text(asked, "name")
+                    yield Side(model.Ref("Service", *place), ("",), CauseKind.NETWORKING)
+
+
+def _by_guard(
+    scene: Scene,
+    workload: model.Ref,
+    guard: tuple[Side, ...],
+    told: str,
+    since: float | None,
+) -> Fault:
+    """Pods that were accepted before, and are refused unchanged, were changed by nobody.
+
+    So the guard is blamed, also where nobody tells of its changes; the workload when it is new.
+    """
+    own = Side(workload, ("spec.template",), CauseKind.ACCESS)
+    made = read.time(read.value(scene.workloads.get(workload), "metadata", "creationTimestamp"))
+    new = made is not None and since is not None and since - made < _RAN
+    first, *rest = (own, *guard) if new else (*guard, own)
+    return Fault(
+        first.target, first.fields[0], first.cause_kind, "reference", told, faults.SURE,
+        frozenset({workload}), since, tuple(rest), fields=first.fields,
     )  # fmt: skip
 
 

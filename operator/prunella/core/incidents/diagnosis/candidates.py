@@ -18,6 +18,7 @@ from prunella.core.incidents.diagnosis import (
     probes,
     references,
     resources,
+    routes,
     saturation,
     scaling,
     scheduling,
@@ -34,6 +35,7 @@ Finder = Callable[[Scene], Iterator[Fault]]
 FINDERS: tuple[Finder, ...] = (
     # Make sure that what leads to a workload leads to it.
     services.find,
+    routes.find,
     policies.find,
     dns.find,
     # Make sure that what a workload refers to is there.

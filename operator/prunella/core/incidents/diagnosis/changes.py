@@ -80,7 +80,8 @@ def _touch(scene: Scene, change: Change) -> Touch:
         return Touch(change, at, "", CauseKind.UNKNOWN, fields.HARMLESS, NOBODY, hurts)
     if spec.verb is not change_api.Verb.MODIFIED:
         kind = fields.effect(change.object.kind, change_api.FieldChange(path="spec")).cause_kind
-        return Touch(change, at, "", kind, _whole(change), "", hurts)
+        joins = bool(relations.joined(scene, change))
+        return Touch(change, at, "", kind, fields.DANGEROUS if joins else _whole(change), "", hurts)
     effects = [fields.effect(change.object.kind, each) for each in spec.fields]
     if not effects:
         return Touch(change, at, "", CauseKind.UNKNOWN, fields.UNLIKELY, "", hurts)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from prunella.api import change as change_api
 from prunella.core import model
 from prunella.core.changes.values import Change
-from prunella.core.incidents.diagnosis import placement, pods, read, scaling
+from prunella.core.incidents.diagnosis import formerly, placement, pods, read, scaling
 from prunella.core.incidents.diagnosis.scene import WORKLOADS, Scene
 
 Refs = frozenset[model.Ref]
@@ -19,9 +19,9 @@ def touched(scene: Scene, change: Change) -> Refs:
     ref = change.object
     if ref.kind == "Node":
         return _by_node(scene, change)
-    found = related(scene, ref)
+    found = related(scene, ref) | _before(scene, change)
     if ref in scene.workloads:
-        found |= _crowded_out(scene, change)
+        found |= _crowded_out(scene, change) | joined(scene, change)
     if not found and ref.kind == "NetworkPolicy" and change.spec.verb is change_api.Verb.DELETED:
         return _all_of(scene, ref.namespace)
     return found
@@ -40,6 +40,29 @@ def _by_node(scene: Scene, change: Change) -> Refs:
     if whole or any("status" in each or "NoExecute" in each for each in texts):
         return _on_node(scene, node) | placement.waiting(scene, node)
     return placement.waiting(scene, node)
+
+
+def _before(scene: Scene, change: Change) -> Refs:
+    """Whom a route or a policy touched as it was: they lose what it did for them."""
+    ref = change.object
+    if ref.kind in _ROUTES:
+        return _led_to(scene, ref, formerly.manifest(change))
+    if ref.kind in _SELECTING:
+        return _chosen(scene, ref, formerly.manifest(change))
+    return NONE
+
+
+def joined(scene: Scene, change: Change) -> Refs:
+    """The workloads whose requests a new one takes a part of: it stands behind their Service."""
+    if change.spec.verb is not change_api.Verb.CREATED:
+        return NONE
+    ref = change.object
+    return frozenset(
+        each
+        for service in scene.services.get(ref, ())
+        for each in scene.selected[service]
+        if ref in scene.selected[service]
+    ) - {ref}
 
 
 def related(scene: Scene, ref: model.Ref) -> Refs:
@@ -115,7 +138,10 @@ def _secret_names(template: read.Raw) -> Iterable[str]:
 
 def _selected(scene: Scene, ref: model.Ref) -> Refs:
     """By a pod selector: NetworkPolicies, budgets, mesh policies."""
-    raw = scene.get(ref)
+    return _chosen(scene, ref, scene.get(ref))
+
+
+def _chosen(scene: Scene, ref: model.Ref, raw: read.Raw) -> Refs:
     exact = read.labels(raw, "spec", "selector", "matchLabels")
     selector = read.value(raw, "spec", "podSelector")
     if selector is None:
@@ -189,7 +215,11 @@ def _role(scene: Scene, ref: model.Ref) -> Refs:
 
 def _routed(scene: Scene, ref: model.Ref) -> Refs:
     """By an Ingress or a route: the workloads behind the Services that it names."""
-    names = set(_named_services(scene.get(ref).get("spec")))
+    return _led_to(scene, ref, scene.get(ref))
+
+
+def _led_to(scene: Scene, ref: model.Ref, raw: read.Raw) -> Refs:
+    names = set(_named_services(raw.get("spec")))
     services = (model.Ref("Service", ref.namespace, name.partition(".")[0]) for name in names)
     return frozenset(each for service in services for each in scene.workloads_of(service))
 
@@ -218,6 +248,8 @@ def _of_priority(scene: Scene, ref: model.Ref) -> Refs:
     )
 
 
+_ROUTES = ("Ingress", "HTTPRoute", "VirtualService", "DestinationRule")
+_SELECTING = ("NetworkPolicy", "AuthorizationPolicy", "PeerAuthentication")
 _RULES: Mapping[str, Callable[[Scene, model.Ref], Refs]] = {
     "Service": _service,
     "ConfigMap": _config,

@@ -11,6 +11,7 @@ import orjson
 
 from prunella.api import change as change_api
 from prunella.core import model
+from prunella.core.changes import packing
 from prunella.core.changes.values import Change
 from prunella.core.incidents import anomalies, values
 from prunella.core.incidents.diagnosis.values import View
@@ -199,8 +200,9 @@ class World:
         *,
         before: float = 40,
         verb: change_api.Verb = change_api.Verb.MODIFIED,
+        was: Raw | None = None,
     ) -> None:
-        """Journal a change some seconds before the first symptom."""
+        """Journal a change some seconds before the first symptom; ``was`` is the object before."""
         namespace = "" if kind == "Node" else "shop"
         fields = [change_api.FieldChange(path=path, old=_json(old), new=_json(new))] if path else []
         spec = change_api.ChangeSpec(
@@ -210,6 +212,7 @@ class World:
             by=change_api.Author(manager="kubectl-edit"),
             summary=f"{kind} {name} changed",
             fields=fields,
+            before=packing.to_text(packing.pack(packing.dump(was))) if was else "",
         )
         self.changes.append(Change(f"chg-{len(self.changes)}", namespace or "ops", spec))
 
