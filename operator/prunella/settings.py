@@ -267,6 +267,14 @@ class ExternalSystem(Model):
         return self
 
 
+class Audit(Model):
+    """The API server's audit webhook on the intake's port: which user made a change."""
+
+    enabled: bool = False
+    bearer_token_file: pathlib.Path | None = None
+    """A token of its own, for who has it says who did what; by default that of the webhook."""
+
+
 class Journal(Model):
     """The change journal: which kinds, what is noise, how long."""
 
@@ -287,6 +295,12 @@ class Journal(Model):
         ExternalSystem,
     ] = {}
     """Systems outside the cluster, by name."""
+    audit: Audit = Audit()
+
+    @property
+    def wanted_kinds(self) -> tuple[journalled.Kind, ...]:
+        """The kinds that are journalled."""
+        return tuple(kind for kind in journalled.ALL if self.kinds.get(kind.name, True))
 
     def mapped(self, name: str) -> outside.Mapped | None:
         """How the bodies of a system are read; None for one that is not known."""
@@ -363,6 +377,17 @@ class Settings(Model):
     metrics_threads: Annotated[int, pydantic.Field(ge=1, le=64)] = 8
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @pydantic.model_validator(mode="after")
+    def _audit_is_listened_to(self) -> Self:
+        """Make sure that who wants to hear of users has a port, and a journal to write them to."""
+        possible = self.journal.enabled and self.intake.webhook.enabled
+        if self.journal.audit.enabled and not possible:
+            raise ValueError(
+                "journal.audit.enabled needs journal.enabled and intake.webhook.enabled: "
+                "the API server posts to the intake's port"
+            )
+        return self
 
 
 def load(path: pathlib.Path) -> Settings:

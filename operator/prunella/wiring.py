@@ -43,7 +43,6 @@ from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import objects
 from prunella.core.changes import entry, noise, retention
-from prunella.core.changes import kinds as journalled
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
 from prunella.core.incidents import limits
@@ -186,7 +185,7 @@ def journal_options(settings: settings_module.Settings) -> recorder.Options:
     """What the journal is told once."""
     chosen = settings.journal
     return recorder.Options(
-        kinds=tuple(kind for kind in journalled.ALL if chosen.kinds.get(kind.name, True)),
+        kinds=chosen.wanted_kinds,
         namespaces=settings.namespaces,
         closed_namespaces=settings.system_namespaces,
         journalling=entry.Journalling(
@@ -204,6 +203,7 @@ def journal_options(settings: settings_module.Settings) -> recorder.Options:
             total=chosen.retention.total,
         ),
         relist_seconds=chosen.relist_seconds,
+        audit=chosen.audit.enabled,
     )
 
 
@@ -280,6 +280,7 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
             base.cluster,
             scene,
             journal,
+            recording.told,
         ),
         topology=topology,
         surroundings=diagnosing.wire(

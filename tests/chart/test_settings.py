@@ -110,6 +110,9 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "ignore": ["Watchdog"],
         "serviceGraphSource": "long-term",
     }
+    journal = {
+        "audit": {"enabled": True, "bearerTokenFile": "/etc/prunella/credentials/audit/token"}
+    }
     limits = {
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
@@ -133,6 +136,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         sources=sources,
         alertmanager=alertmanager,
         intake=intake,
+        journal=journal,
         limits=limits,
         operator=operator,
         fullnameOverride="healer",
@@ -145,6 +149,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "sources": sources,
             "alertmanager": alertmanager,
             "intake": intake,
+            "journal": journal,
             "limits": limits,
             **operator,
         }
@@ -173,6 +178,8 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
     "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),
+    "journal": (SCHEMA["properties"]["journal"], settings.Journal),
+    "journal.audit": (SCHEMA["properties"]["journal"]["properties"]["audit"], settings.Audit),
     "serverTls": (SCHEMA["definitions"]["serverTls"], settings.ServerTls),
 }
 

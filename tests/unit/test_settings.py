@@ -121,6 +121,15 @@ def test_the_patience_with_rollouts_reaches_the_rules(tmp_path: pathlib.Path) ->
     assert wiring.rules_of(settings.Settings()).rollout_seconds == 600
 
 
+def test_users_need_a_port_and_a_journal(tmp_path: pathlib.Path) -> None:
+    """Nobody waits for users that can't arrive."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"journal": {"audit": {"enabled": True}}}))
+    words = "journal.audit.enabled needs journal.enabled and intake.webhook.enabled"
+    with pytest.raises(settings.SettingsError, match=words):
+        settings.load(path)
+
+
 JOURNALS = {
     "an unknown kind": (
         {"kinds": {"Secret": True}},
