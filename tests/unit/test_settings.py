@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from prunella import settings, wiring
+from prunella.adapters.kubernetes.journal import wired
 from prunella.core.changes import external, kinds
 
 ONE_OF = "give at most one of bearerTokenFile, basicAuth, sigV4, entra, google"
@@ -167,7 +168,7 @@ def test_the_journal_is_told_what_was_set(tmp_path: pathlib.Path) -> None:
     }
     path.write_text(yaml.safe_dump({"journal": journal, "operatorNamespace": "healer"}))
     loaded = settings.load(path)
-    options = wiring.journal_options(loaded)
+    options = wired.options_of(loaded)
     named = {kind.name for kind in options.kinds}
     assert {"ConfigMap"} == {kind.name for kind in kinds.ALL} - named
     assert ("healer", {"Role"}) == (options.journalling.home, options.journalling.values_of)

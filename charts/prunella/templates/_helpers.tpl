@@ -122,6 +122,12 @@ alertmanager:
   {{ $field }}: {{ toJson $value }}
   {{- end }}
   {{- end }}
+tracing:
+  {{- range $field, $value := .Values.tracing }}
+  {{- if not (kindIs "string" $value | and (eq (toString $value) "")) }}
+  {{ $field }}: {{ toJson $value }}
+  {{- end }}
+  {{- end }}
 intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:

@@ -24,6 +24,7 @@ from prunella.adapters.intake import (
     webhook,
 )
 from prunella.adapters.kubernetes import client, store
+from prunella.core.changes import kinds
 
 _THREADS = 4
 _Asking = alertmanager_poll.AlertmanagerAlerts | prometheus_poll.PrometheusAlerts
@@ -124,7 +125,9 @@ def _audit(
     if (token := chosen.audit.bearer_token_file) is not None:
         own = wanted.intake.webhook.model_copy(update={"bearer_token_file": token})
         door = webhook.Doorkeeper(own)
-    scope = audit_payload.Scope(chosen.wanted_kinds, wanted.namespaces, wanted.system_namespaces)
+    scope = audit_payload.Scope(
+        kinds.wanted(chosen.kinds), wanted.namespaces, wanted.system_namespaces
+    )
     return audit_webhook.AuditWebhook(door, scope, users_told, clock, telemetry)
 
 
