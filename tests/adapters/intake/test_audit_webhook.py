@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from prunella import settings
-from prunella.adapters.intake import audit_payload, audit_webhook, server, webhook
+from prunella.adapters.intake import audit_payload, audit_webhook, server, webhook, wired
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import telemetry
 from prunella.api.change import Verb
@@ -247,31 +247,80 @@ def test_any_body_is_taken_or_leaves_no_trace(body: bytes) -> None:
     assert len(stage.memory) <= (answer.status == 200)
 
 
-async def test_a_door_of_its_own(token_file: pathlib.Path) -> None:
+async def statuses(
+    endpoint: audit_webhook.AuditWebhook,
+    wanted: settings.Webhook,
+    posts: Sequence[tuple[bytes, dict[str, str]]],
+) -> list[int]:
+    """What bodies with headers are answered with on a real port."""
+    clock, counted = clocks.VirtualClock(bodies.START), telemetry.RecordingTelemetry()
+    listener = server.Server(wanted, {audit_webhook.PATH: endpoint.handle}, clock, counted)
+    await listener.start()
+    try:
+        found = []
+        async with aiohttp.ClientSession() as session:
+            for body, headers in posts:
+                url = f"http://127.0.0.1:{listener.port}/audit"
+                async with session.post(url, data=body, headers=headers) as answer:
+                    found.append(answer.status)
+        return found
+    finally:
+        await listener.stop()
+
+
+def bearer(token: str = conftest.TOKEN, kind: str = "application/json") -> dict[str, str]:
+    """Headers with a token."""
+    return {"Authorization": f"Bearer {token}", "Content-Type": kind}
+
+
+async def test_the_same_door(token_file: pathlib.Path) -> None:
     """Token, size and content type are looked at as everywhere; the metric alone remembers."""
     wanted = settings.Webhook(
         enabled=True, host="127.0.0.1", port=0, bearer_token_file=token_file, max_body_bytes=2048
     )
     stage = Stage(wanted)
-    routes = {audit_webhook.PATH: stage.endpoint.handle}
-    listener = server.Server(wanted, routes, stage.clock, stage.telemetry)
-    await listener.start()
-    url = f"http://127.0.0.1:{listener.port}/audit"
-    bearer = {"Authorization": f"Bearer {conftest.TOKEN}", "Content-Type": "application/json"}
-    other = {**bearer, "Content-Type": "text/plain"}
     good, large = audits.body(event()), audits.body(event(requestURI="/" + "x" * 3000))
-    try:
-        async with aiohttp.ClientSession() as session:
-            statuses = []
-            for body, headers in ((good, {}), (large, bearer), (good, other), (good, bearer)):
-                async with session.post(url, data=body, headers=headers) as answer:
-                    statuses.append(answer.status)
-                    assert answer.status == 200 or len(stage.memory) == 0
-        assert [401, 413, 415, 200] == statuses
-        counted = {
-            outcome: stage.telemetry.value(webhook.COUNTER, path="audit", outcome=outcome)
-            for outcome in ("unauthorized", "oversized", "malformed", "accepted")
-        }
-        assert dict.fromkeys(counted, 1) == counted
-    finally:
-        await listener.stop()
+    refused = [(good, {}), (large, bearer()), (good, bearer(kind="text/plain"))]
+    assert [401, 413, 415] == await statuses(stage.endpoint, wanted, refused)
+    assert 0 == len(stage.memory)
+    assert [200] == await statuses(stage.endpoint, wanted, [(good, bearer())])
+    assert 1 == len(stage.memory)
+    counted = {
+        outcome: stage.telemetry.value(webhook.COUNTER, path="audit", outcome=outcome)
+        for outcome in ("unauthorized", "oversized", "malformed", "accepted")
+    }
+    assert dict.fromkeys(counted, 1) == counted
+
+
+OWN = "another-open-sesame"
+TOKENS = [
+    pytest.param(False, [200, 401], id="that of the webhook"),
+    pytest.param(True, [401, 200], id="one of its own"),
+]
+
+
+@pytest.mark.parametrize(("own", "expected"), TOKENS)
+async def test_a_token_of_its_own(
+    token_file: pathlib.Path, *, own: bool, expected: list[int]
+) -> None:
+    """Who tells of alerts can't say who did what, where the API server has another token."""
+    other = token_file.with_name("other")
+    other.write_text(OWN)
+    hook = {"enabled": True, "host": "127.0.0.1", "port": 0, "bearer_token_file": token_file}
+    audit_too = {"enabled": True, "bearer_token_file": other if own else None}
+    wanted = settings.Settings.model_validate(
+        {"intake": {"webhook": hook}, "journal": {"audit": audit_too}}
+    )
+    clock, counted = clocks.VirtualClock(bodies.START), telemetry.RecordingTelemetry()
+    told: list[audit.Write] = []
+
+    def take(writes: Sequence[audit.Write]) -> int:
+        told.extend(writes)
+        return len(writes)
+
+    door = webhook.Doorkeeper(wanted.intake.webhook)
+    endpoint = wired.audit_of(wanted, door, take, clock, counted)
+    body = audits.body(event(), event(objectRef=ref(namespace="kube-system")))
+    posts = [(body, bearer()), (body, bearer(OWN))]
+    assert expected == await statuses(endpoint, wanted.intake.webhook, posts)
+    assert ["shop"] == [each.namespace for each in told]

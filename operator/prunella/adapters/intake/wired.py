@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import dataclasses
+import logging
 
 from prunella import ports, settings
 from prunella.adapters.intake import (
@@ -27,6 +28,8 @@ from prunella.adapters.kubernetes import client, store
 from prunella.core.changes import kinds
 
 _THREADS = 4
+_PLAIN = "an API server sends no token over plain HTTP, and is refused"
+_log = logging.getLogger(__name__)
 _Asking = alertmanager_poll.AlertmanagerAlerts | prometheus_poll.PrometheusAlerts
 
 
@@ -105,7 +108,7 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
             )
             routes[external_changes.PATH] = told_of.handle
         if users_told is not None and wanted.journal.audit.enabled:
-            auditing = _audit(wanted, door, users_told, clock, telemetry)
+            auditing = audit_of(wanted, door, users_told, clock, telemetry)
             routes[audit_webhook.PATH] = auditing.handle
         listening = server.Server(wanted.intake.webhook, routes, clock, telemetry)
     owners = attribution.Attribution(scene, cluster, clock)
@@ -113,7 +116,7 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
     return Wired(source, found, executor, asking, listening)
 
 
-def _audit(
+def audit_of(
     wanted: settings.Settings,
     door: webhook.Doorkeeper,
     users_told: audit_webhook.Told,
@@ -122,6 +125,8 @@ def _audit(
 ) -> audit_webhook.AuditWebhook:
     """The audit webhook, with a door of its own where it has a token of its own."""
     chosen = wanted.journal
+    if wanted.intake.webhook.tls is None:
+        _log.warning("journal.audit without intake.webhook.tls: %s", _PLAIN)
     if (token := chosen.audit.bearer_token_file) is not None:
         own = wanted.intake.webhook.model_copy(update={"bearer_token_file": token})
         door = webhook.Doorkeeper(own)
