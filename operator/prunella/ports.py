@@ -18,6 +18,7 @@ from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
 from prunella.core.changes import values as change_values
+from prunella.core.incidents import trace
 from prunella.core.incidents import values as incident_values
 from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.core.signals import alerts, history
@@ -319,6 +320,19 @@ class Incidents(Protocol):
 
     async def delete(self, record: incident_values.Record) -> None:
         """Delete an old one, under its uid. Raises ClusterError."""
+
+
+class Traces(Protocol):
+    """Where spans are sent to."""
+
+    async def send(self, spans: Sequence[trace.Span]) -> str:
+        """Send spans; returns why they did not arrive, or nothing. Never raises.
+
+        Sending a span again is safe: its id is the same.
+        """
+
+    def close(self) -> None:
+        """Give connections back; what waits is dropped."""
 
 
 class Telemetry(Protocol):

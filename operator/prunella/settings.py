@@ -240,6 +240,19 @@ class Incidents(Model):
     """Resolved incidents that are kept in one namespace, judged ones not counted."""
 
 
+class Tracing(Model):
+    """Where incidents are sent to as traces, by OTLP over HTTP; the extra ``otel``."""
+
+    endpoint: Annotated[str, pydantic.Field(pattern=r"^https?://[^/]+/.+")] | None = None
+    """The whole address, such as http://collector:4318/v1/traces; without one nothing is sent."""
+    bearer_token_file: pathlib.Path | None = None
+    headers: dict[str, str] = {}
+    tls: Tls = Tls()
+    timeout_seconds: Annotated[float, pydantic.Field(ge=1, le=60)] = 10.0
+    attributes: dict[Annotated[str, pydantic.Field(min_length=1)], str] = {}
+    """What the traces say of the operator, such as k8s.cluster.name."""
+
+
 _RETENTION = retention.Retention()
 
 
@@ -267,6 +280,17 @@ class ExternalSystem(Model):
         return self
 
 
+class Audit(Model):
+    """The API server's audit webhook on the intake's port: which user made a change."""
+
+    enabled: bool = False
+    bearer_token_file: pathlib.Path | None = None
+    """A token of its own, for who has it says who did what; by default that of the webhook."""
+
+
+Names = TypeVar("Names", dict[str, bool], tuple[str, ...])
+
+
 class Journal(Model):
     """The change journal: which kinds, what is noise, how long."""
 
@@ -287,6 +311,7 @@ class Journal(Model):
         ExternalSystem,
     ] = {}
     """Systems outside the cluster, by name."""
+    audit: Audit = Audit()
 
     def mapped(self, name: str) -> outside.Mapped | None:
         """How the bodies of a system are read; None for one that is not known."""
@@ -295,28 +320,11 @@ class Journal(Model):
             return None
         return outside.Mapped(name, system.format, system.texts, system.namespaces)
 
-    @pydantic.field_validator("kinds")
+    @pydantic.field_validator("kinds", "values_of")
     @classmethod
-    def _kinds_are_known(cls, value: dict[str, bool]) -> dict[str, bool]:
-        return _known(value)
-
-    @pydantic.field_validator("values_of")
-    @classmethod
-    def _values_are_of_known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _known(value)
-
-
-Names = TypeVar("Names", dict[str, bool], tuple[str, ...])
-
-
-def _known(names: Names) -> Names:
-    """Make sure that kinds are those that can be journalled."""
-    unknown = [name for name in names if name not in journalled.BY_NAME]
-    if unknown:
-        raise ValueError(
-            f"{', '.join(unknown)} can't be journalled; known are {', '.join(journalled.BY_NAME)}"
-        )
-    return names
+    def _kinds_are_known(cls, value: Names) -> Names:
+        journalled.check(value)
+        return value
 
 
 class Diagnosis(Model):
@@ -348,6 +356,7 @@ class Settings(Model):
     diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
     incidents: Incidents = Incidents()
+    tracing: Tracing = Tracing()
     journal: Journal = Journal()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
@@ -363,6 +372,15 @@ class Settings(Model):
     metrics_threads: Annotated[int, pydantic.Field(ge=1, le=64)] = 8
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @pydantic.model_validator(mode="after")
+    def _audit_is_listened_to(self) -> Self:
+        """Make sure that who wants to hear of users has a port, and a journal to write them to."""
+        possible = self.journal.enabled and self.intake.webhook.enabled
+        if self.journal.audit.enabled and not possible:
+            needs = "journal.enabled and intake.webhook.enabled"
+            raise ValueError(f"journal.audit.enabled needs {needs}: it is posted to that port")
+        return self
 
 
 def load(path: pathlib.Path) -> Settings:

@@ -19,7 +19,7 @@ from prunella import handlers, ports
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import diagnosing, heap, sources, telemetry
+from prunella.adapters import diagnosing, heap, sources, telemetry, tracing
 from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
@@ -38,19 +38,18 @@ from prunella.adapters.kubernetes import (
 )
 from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
+from prunella.adapters.kubernetes.journal import wired as journal_wiring
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import objects
-from prunella.core.changes import entry, noise, retention
-from prunella.core.changes import kinds as journalled
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
 from prunella.core.incidents import limits
 from prunella.core.incidents.diagnosis import diagnose
 from prunella.core.signals import detect
 from prunella.detectors import absent, burn_rate, learning, threshold
-from prunella.engine import incident_world, loop
+from prunella.engine import incident_traces, incident_world, loop
 from prunella.engine import incidents as incident_loop
 from prunella.engine import world as worlds
 
@@ -78,6 +77,7 @@ class Live:
     surroundings: surroundings_module.LiveSurroundings | None
     registry: handlers.Registry
     journal: recorder.Recorder | None
+    traces: incident_traces.IncidentTraces | None
 
     async def correlate(self) -> None:
         """Run the loop of incidents until cancelled; without one, wait."""
@@ -86,6 +86,8 @@ class Live:
             return
         async with asyncio.TaskGroup() as group:
             group.create_task(self.incidents.run())
+            if self.traces is not None:
+                group.create_task(self.traces.run())
             if self._home_is_unwatched:
                 group.create_task(self._keep_home())
 
@@ -182,31 +184,6 @@ def incident_options(settings: settings_module.Settings) -> incident_world.Optio
     )
 
 
-def journal_options(settings: settings_module.Settings) -> recorder.Options:
-    """What the journal is told once."""
-    chosen = settings.journal
-    return recorder.Options(
-        kinds=tuple(kind for kind in journalled.ALL if chosen.kinds.get(kind.name, True)),
-        namespaces=settings.namespaces,
-        closed_namespaces=settings.system_namespaces,
-        journalling=entry.Journalling(
-            noise=noise.Noise(
-                annotations=chosen.ignored_annotations,
-                autoscalers=chosen.autoscalers,
-                objects=chosen.ignored_objects,
-            ),
-            values_of=frozenset(chosen.values_of),
-            home=settings.operator_namespace,
-        ),
-        retention=retention.Retention(
-            age=datetime.timedelta(seconds=chosen.retention.age_seconds),
-            per_object=chosen.retention.per_object,
-            total=chosen.retention.total,
-        ),
-        relist_seconds=chosen.relist_seconds,
-    )
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Base:
     """What everything on a real cluster stands on."""
@@ -259,7 +236,7 @@ class _Around:
 
 
 def _around(settings: settings_module.Settings, base: _Base) -> _Around:
-    chosen = journal_options(settings)
+    chosen = journal_wiring.options_of(settings)
     recording = recorder.Recorder(base.api, base.clock, base.telemetry, chosen)
     journal = recording.journal if settings.journal.enabled else None
     listed = scenes.ListedScene(base.api, base.cluster)
@@ -282,6 +259,7 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
             base.cluster,
             scene,
             journal,
+            recording.told,
         ),
         topology=topology,
         surroundings=diagnosing.wire(
@@ -316,6 +294,17 @@ def _incidents(
     return incident_loop.Incidents(world, incident_options(settings))
 
 
+def _traces(
+    settings: settings_module.Settings, base: _Base, correlating: incident_loop.Incidents | None
+) -> incident_traces.IncidentTraces | None:
+    """What sends incidents as traces, where that is wanted."""
+    if correlating is None or (sending := tracing.open_traces(settings)) is None:
+        return None
+    return incident_traces.IncidentTraces(
+        correlating.mains, base.ledger, sending, base.clock, base.telemetry
+    )
+
+
 def live(
     settings: settings_module.Settings,
     on_change: store.OnChange,
@@ -323,12 +312,15 @@ def live(
     context: str | None = None,
     guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
 ) -> Live:
-    """An engine on a real cluster; nothing is started yet. Raises ClusterError without access.
+    """An engine on a real cluster; nothing is started yet.
+
+    Raises ClusterError without access, SettingsError without an extra that the settings want.
 
     ``on_change`` is called in any thread with kind, namespace and name of what has changed.
     """
     base = _base(settings, on_change, kubeconfig, context)
     around = _around(settings, base)
+    correlating = _incidents(settings, base, around)
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
@@ -359,7 +351,8 @@ def live(
         home=settings.operator_namespace,
         intake=around.intake,
         topology=around.topology,
-        incidents=_incidents(settings, base, around),
+        incidents=correlating,
+        traces=_traces(settings, base, correlating),
         surroundings=around.surroundings,
         registry=kopf_registry,
         journal=around.recording if settings.journal.enabled else None,

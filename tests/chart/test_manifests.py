@@ -173,6 +173,13 @@ def test_network_is_closed_but_for_what_is_needed(render: Render) -> None:
     assert [_ports(rule) for rule in policy["egress"]] == [[53], [443, 6443], [9090], [9093]]
 
 
+def test_the_way_of_traces_is_open_only_where_they_are_sent(render: Render) -> None:
+    """An endpoint opens one more destination."""
+    tracing = {"endpoint": "http://otel-collector.monitoring.svc:4318/v1/traces"}
+    policy = _only(render(tracing=tracing), "NetworkPolicy")["spec"]
+    assert [_ports(rule) for rule in policy["egress"]] == [[53], [443, 6443], [9090], [4318]]
+
+
 CLOUDS: dict[str, Document] = {
     "amazon": {"sigV4": {"region": "eu-central-1"}},
     "azure": {"entra": {}},

@@ -110,6 +110,17 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "ignore": ["Watchdog"],
         "serviceGraphSource": "long-term",
     }
+    journal = {
+        "audit": {"enabled": True, "bearerTokenFile": "/etc/prunella/credentials/audit/token"}
+    }
+    tracing = {
+        "endpoint": "https://collector.example:4318/v1/traces",
+        "bearerTokenFile": "/etc/prunella/credentials/otlp/token",
+        "headers": {"X-Scope-OrgID": "shop"},
+        "tls": {"caFile": "/ca.crt"},
+        "timeoutSeconds": 5,
+        "attributes": {"k8s.cluster.name": "eu-1"},
+    }
     limits = {
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
@@ -133,6 +144,8 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         sources=sources,
         alertmanager=alertmanager,
         intake=intake,
+        journal=journal,
+        tracing=tracing,
         limits=limits,
         operator=operator,
         fullnameOverride="healer",
@@ -145,6 +158,8 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "sources": sources,
             "alertmanager": alertmanager,
             "intake": intake,
+            "journal": journal,
+            "tracing": tracing,
             "limits": limits,
             **operator,
         }
@@ -173,6 +188,9 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
     "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),
+    "tracing": (SCHEMA["properties"]["tracing"], settings.Tracing),
+    "journal": (SCHEMA["properties"]["journal"], settings.Journal),
+    "journal.audit": (SCHEMA["properties"]["journal"]["properties"]["audit"], settings.Audit),
     "serverTls": (SCHEMA["definitions"]["serverTls"], settings.ServerTls),
 }
 

@@ -134,6 +134,13 @@ def test_an_open_webhook_is_refused(helm: Helm) -> None:
     assert "enabled without bearerTokenFile or tls.clientCaFile: give one" in done.stderr
 
 
+def test_users_without_a_port_are_refused(helm: Helm) -> None:
+    """Helm says what the audit webhook needs, before anything is installed."""
+    done = helm("template", "prunella", values={"journal": {"audit": {"enabled": True}}})
+    assert done.returncode != 0
+    assert "journal.audit.enabled needs journal.enabled and intake.webhook.enabled" in done.stderr
+
+
 def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:
     """Helm says which source, what was found and what is wanted, before anything is installed."""
     source = {"url": "http://p", "entra": {}, "bearerTokenFile": "/token"}

@@ -146,6 +146,31 @@ def test_unusable_options(run: conftest.Run, arguments: tuple[str, ...], words: 
     assert 1 == len(result.err.splitlines())
 
 
+BY = [
+    pytest.param(
+        {"by": {"manager": "helm", "user": "ada"}}, {}, "by helm", id="written with the Change"
+    ),
+    pytest.param(
+        {"by": {"manager": "helm"}}, {"by": {"user": "ada"}}, "by ada (helm)", id="told later"
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "status", "words"), BY)
+def test_the_user_is_shown(
+    run: conftest.Run, spec: kube.Object, status: kube.Object, words: str
+) -> None:
+    """Whether it came with the Change, whose sentence is as it was written, or after it."""
+    found = change("cart", "2026-03-01T12:09:30Z", "Deployment cart: released, by helm", **spec)
+    cluster = shop({**found, "status": status})
+    text = run("changes", "--workload", "deployment/cart", cluster=cluster).out
+    [shown] = json.loads(
+        run("changes", "--workload", "deployment/cart", "-o", "json", cluster=cluster).out
+    )
+    assert f"Deployment cart: released, {words}\n" in text
+    assert ("helm", "ada") == (shown["by"]["manager"], shown["by"]["user"])
+
+
 def test_a_change_of_another_version_is_skipped(run: conftest.Run) -> None:
     """What can't be read does not keep the rest from being shown."""
     strange = change("x", "2026-03-01T12:09:30Z", "?", strange=True)

@@ -102,6 +102,16 @@ def test_every_field_of_a_source_is_in_the_docs() -> None:
     assert [] == [alias for alias in aliases if f"`{alias}`" not in text]
 
 
+def test_every_path_of_the_intake_is_in_the_docs() -> None:
+    """Who has something to tell finds where to post it, and which setting opens the door."""
+    text = (ROOT / "docs" / "intake.md").read_text()
+    modules = (PACKAGE / "adapters" / "intake").glob("*.py")
+    lines = [line for each in modules for line in each.read_text().splitlines()]
+    paths = [found[1] for line in lines if (found := re.fullmatch(r'PATH = "(.+)"', line))]
+    assert {"/alertmanager", "/audit", "/changes/{name}"} == set(paths)
+    assert [] == [path for path in paths if path.replace("{name}", "NAME") not in text]
+
+
 def test_every_file_that_the_architecture_names_is_there() -> None:
     """Nobody is sent to a file that has moved."""
     named = re.findall(

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from prunella import settings, wiring
+from prunella.adapters.kubernetes.journal import wired
 from prunella.core.changes import external, kinds
 
 ONE_OF = "give at most one of bearerTokenFile, basicAuth, sigV4, entra, google"
@@ -121,6 +122,15 @@ def test_the_patience_with_rollouts_reaches_the_rules(tmp_path: pathlib.Path) ->
     assert wiring.rules_of(settings.Settings()).rollout_seconds == 600
 
 
+def test_users_need_a_port_and_a_journal(tmp_path: pathlib.Path) -> None:
+    """Nobody waits for users that can't arrive."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"journal": {"audit": {"enabled": True}}}))
+    words = "journal.audit.enabled needs journal.enabled and intake.webhook.enabled"
+    with pytest.raises(settings.SettingsError, match=words):
+        settings.load(path)
+
+
 JOURNALS = {
     "an unknown kind": (
         {"kinds": {"Secret": True}},
@@ -158,7 +168,7 @@ def test_the_journal_is_told_what_was_set(tmp_path: pathlib.Path) -> None:
     }
     path.write_text(yaml.safe_dump({"journal": journal, "operatorNamespace": "healer"}))
     loaded = settings.load(path)
-    options = wiring.journal_options(loaded)
+    options = wired.options_of(loaded)
     named = {kind.name for kind in options.kinds}
     assert {"ConfigMap"} == {kind.name for kind in kinds.ALL} - named
     assert ("healer", {"Role"}) == (options.journalling.home, options.journalling.values_of)

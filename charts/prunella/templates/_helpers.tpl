@@ -94,6 +94,20 @@ serviceGraphSource: {{ .serviceGraphSource }}
 {{- end -}}
 {{- end }}
 
+{{/* The change journal. Users are told on the intake's port, and written into the journal. */}}
+{{- define "prunella.journal" -}}
+{{- $audit := .Values.journal.audit -}}
+{{- if and $audit.enabled (not (and .Values.journal.enabled .Values.intake.webhook.enabled)) -}}
+{{- fail "journal.audit.enabled needs journal.enabled and intake.webhook.enabled: the API server posts to the intake's port" -}}
+{{- end -}}
+{{- toYaml (omit .Values.journal "audit") }}
+audit:
+  enabled: {{ $audit.enabled }}
+  {{- with $audit.bearerTokenFile }}
+  bearerTokenFile: {{ toJson . }}
+  {{- end }}
+{{- end }}
+
 {{/* The operator's settings file. Empty strings are left out: they mean "none". */}}
 {{- define "prunella.settings" -}}
 {{- include "prunella.checkSources" . -}}
@@ -108,6 +122,12 @@ alertmanager:
   {{ $field }}: {{ toJson $value }}
   {{- end }}
   {{- end }}
+tracing:
+  {{- range $field, $value := .Values.tracing }}
+  {{- if not (kindIs "string" $value | and (eq (toString $value) "")) }}
+  {{ $field }}: {{ toJson $value }}
+  {{- end }}
+  {{- end }}
 intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
@@ -115,7 +135,7 @@ limits:
 incidents:
   {{- toYaml .Values.incidents | nindent 2 }}
 journal:
-  {{- toYaml .Values.journal | nindent 2 }}
+  {{- include "prunella.journal" . | nindent 2 }}
 diagnosis:
   {{- toYaml .Values.diagnosis | nindent 2 }}
 {{ toYaml .Values.operator }}

@@ -140,6 +140,12 @@ METRICS: Final = (
         "Diagnoses and writes of incidents that failed and are tried again.",
     ),
     Metric(
+        "prunella_trace_exports_total",
+        "counter",
+        ("outcome",),
+        "Requests with spans of incidents; outcome is sent or failed, which is tried again.",
+    ),
+    Metric(
         "prunella_suspects_confirmed_total",
         "counter",
         ("place", "cause_kind"),

@@ -1,7 +1,8 @@
 """Change: one observed change of one object.  Together they are the journal.
 
 The spec is written once and never changes: which object, when, by whom, which fields.  The status
-tells which open incidents refer to it: those keep it beyond its retention.
+tells which open incidents refer to it: those keep it beyond its retention; and the user, when that
+becomes known only later.
 """
 
 from __future__ import annotations
@@ -139,9 +140,21 @@ class ChangeSpec(base.ApiModel):
     )
 
 
+class LateAuthor(base.ApiModel):
+    """Who changed it, when the audit webhook told it after the Change was written."""
+
+    user: ShortText = pydantic.Field(description="User, as the audit webhook gave it.")
+    own: bool = pydantic.Field(default=False, description="True for the operator's own changes.")
+
+
 class ChangeStatus(base.ApiModel):
-    """Who still refers to the change."""
+    """Who still refers to the change, and what became known of it later."""
 
     incidents: Annotated[list[ShortText], pydantic.Field(max_length=32)] = pydantic.Field(
         default_factory=list, description="Open incidents that refer to it, as NAMESPACE/NAME."
+    )
+    by: LateAuthor | None = pydantic.Field(
+        None,
+        description="Who changed it, when the audit webhook told it after the Change was written; "
+        "it stands instead of user and own in spec.by.",
     )

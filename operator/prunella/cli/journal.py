@@ -93,6 +93,7 @@ def as_json(found: Sequence[Change], out: rich_console.Console) -> None:
             "namespace": each.namespace,
             "name": each.name,
             **each.spec.model_dump(mode="json", by_alias=True, exclude={"before"}),
+            "by": each.by.model_dump(mode="json", by_alias=True),
             "incidents": list(each.incidents),
         }
         for each in found
@@ -129,7 +130,8 @@ def _print(
     when = _when(change, wanted.around, now)
     place = f"{change.namespace}  " if scope is None else ""
     late = " (found by a list)" if change.spec.late else ""
-    line = f"{when:<14}{place}{change.spec.summary}{late}"
+    told = summary.attributed(change.spec.summary, change.spec.by, change.by)
+    line = f"{when:<14}{place}{told}{late}"
     out.print(_indented(line, out.width))
     others = change.spec.fields if len(change.spec.fields) > 1 else []
     for field in others[:_MOST_FIELDS]:

@@ -53,6 +53,10 @@ class Incidents:
         self._taken_up = False
         self._stopping = asyncio.Event()
 
+    def mains(self) -> dict[str, values.Record]:
+        """The incidents that this operator answers for, by name, without mirrors."""
+        return self._writer.mains()
+
     def stop(self) -> None:
         """Begin no more rounds."""
         self._stopping.set()

@@ -68,7 +68,7 @@ def read(body: bytes, source: str, received: float) -> Body:
     try:
         message = Message.model_validate_json(body)
     except pydantic.ValidationError as error:
-        raise PayloadError(_explain(error)) from None
+        raise PayloadError(explain(error)) from None
     if message.truncatedAlerts:
         raise Truncated(
             f"{message.truncatedAlerts} alerts of this group were left out: "
@@ -98,7 +98,7 @@ def _told(alert: Alert, source: str, received: float) -> told.Told:
     )
 
 
-def _explain(error: pydantic.ValidationError) -> str:
+def explain(error: pydantic.ValidationError) -> str:
     """The first fault, by its place; nothing of the body itself is repeated."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(str(part)[:64] for part in first["loc"]) or "the body"

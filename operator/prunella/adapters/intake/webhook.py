@@ -186,5 +186,6 @@ def _too_large(most: int) -> Answer:
     return Answer(
         http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "oversized",
-        f"the body is larger than {most} bytes: group by more labels, or raise maxBodyBytes",
+        f"the body is larger than {most} bytes: send less at a time (Alertmanager: group by more "
+        "labels; an API server: --audit-webhook-batch-max-size), or raise maxBodyBytes",
     )

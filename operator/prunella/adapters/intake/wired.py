@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import dataclasses
+import logging
 
 from prunella import ports, settings
 from prunella.adapters.intake import (
     alertmanager_poll,
     attribution,
+    audit_payload,
+    audit_webhook,
     external_changes,
     findings,
     intake,
@@ -22,8 +25,11 @@ from prunella.adapters.intake import (
     webhook,
 )
 from prunella.adapters.kubernetes import client, store
+from prunella.core.changes import kinds
 
 _THREADS = 4
+_PLAIN = "an API server sends no token over plain HTTP, and is refused"
+_log = logging.getLogger(__name__)
 _Asking = alertmanager_poll.AlertmanagerAlerts | prometheus_poll.PrometheusAlerts
 
 
@@ -67,10 +73,11 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
     cluster: ports.Cluster,
     scene: objects.Scene,
     journal: ports.Journal | None = None,
+    users_told: audit_webhook.Told | None = None,
 ) -> Wired:
     """All that the settings name; nothing is started yet.
 
-    Without a journal nobody can tell of external changes.
+    Without a journal nobody can tell of external changes; ``users_told`` takes audit events.
     """
     executor = concurrent.futures.ThreadPoolExecutor(_THREADS, "intake")
     found = findings.Findings(clock)
@@ -100,10 +107,33 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
                 door, wanted.journal.mapped, journal, home, clock, telemetry
             )
             routes[external_changes.PATH] = told_of.handle
+        if users_told is not None and wanted.journal.audit.enabled:
+            auditing = audit_of(wanted, door, users_told, clock, telemetry)
+            routes[audit_webhook.PATH] = auditing.handle
         listening = server.Server(wanted.intake.webhook, routes, clock, telemetry)
     owners = attribution.Attribution(scene, cluster, clock)
     source = intake.Intake(tellers, owners, telemetry, ignore=wanted.intake.ignore)
     return Wired(source, found, executor, asking, listening)
+
+
+def audit_of(
+    wanted: settings.Settings,
+    door: webhook.Doorkeeper,
+    users_told: audit_webhook.Told,
+    clock: ports.Clock,
+    telemetry: ports.Telemetry,
+) -> audit_webhook.AuditWebhook:
+    """The audit webhook, with a door of its own where it has a token of its own."""
+    chosen = wanted.journal
+    if wanted.intake.webhook.tls is None:
+        _log.warning("journal.audit without intake.webhook.tls: %s", _PLAIN)
+    if (token := chosen.audit.bearer_token_file) is not None:
+        own = wanted.intake.webhook.model_copy(update={"bearer_token_file": token})
+        door = webhook.Doorkeeper(own)
+    scope = audit_payload.Scope(
+        kinds.wanted(chosen.kinds), wanted.namespaces, wanted.system_namespaces
+    )
+    return audit_webhook.AuditWebhook(door, scope, users_told, clock, telemetry)
 
 
 def polls_of(

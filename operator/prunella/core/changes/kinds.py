@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 
@@ -80,3 +81,17 @@ ALL: Final = (
 """All kinds that can be journalled. Secrets are not among them and never will be."""
 
 BY_NAME: Final = {kind.name: kind for kind in ALL}
+
+
+def wanted(switches: Mapping[str, bool]) -> tuple[Kind, ...]:
+    """The kinds that are journalled: all that are not switched off."""
+    return tuple(kind for kind in ALL if switches.get(kind.name, True))
+
+
+def check(names: Iterable[str]) -> None:
+    """Make sure that kinds are those that can be journalled. Raises ValueError naming others."""
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)} can't be journalled; known are {', '.join(BY_NAME)}"
+        )

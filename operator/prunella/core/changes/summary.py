@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from prunella.api import change as change_api
+from prunella.core import objects
 
 MOST_VALUE: Final = 48
 _CONTEXT: Final = 12
@@ -34,6 +35,26 @@ def sentence(
     more = len(others) + omitted
     rest = f" and {more} more field{'s' if more > 1 else ''}" if more else ""
     return f"{target}: {field(first)}{rest}{author}"
+
+
+def author(by: change_api.Author) -> str:
+    """``ada (kubectl-edit)``: the user and the field manager, as far as they are known.
+
+    The operator is called by its field manager, whatever its account is called.
+    """
+    if by.own:
+        return by.manager or objects.FIELD_MANAGER
+    if by.user and by.manager:
+        return f"{by.user} ({by.manager})"
+    return by.user or by.manager
+
+
+def attributed(sentence: str, was: change_api.Author, by: change_api.Author) -> str:
+    """A sentence that names an author as ``was``, with one who is known better."""
+    known, told = author(was), author(by)
+    if known == told:
+        return sentence
+    return f"{sentence.removesuffix(f', by {known}')}, by {told}"
 
 
 def field(change: change_api.FieldChange) -> str:

@@ -20,6 +20,15 @@ class Change:
     incidents: tuple[str, ...] = ()
     uid: str = ""
     resource_version: str = ""
+    told: change_api.LateAuthor | None = None
+    """Who made it, when that became known after it was written."""
+
+    @property
+    def by(self) -> change_api.Author:
+        """Who made it, as far as it is known by now."""
+        if self.told is None:
+            return self.spec.by
+        return self.spec.by.model_copy(update={"user": self.told.user, "own": self.told.own})
 
     @property
     def object(self) -> model.Ref:

@@ -46,6 +46,7 @@ class Kept:
     uid: str
     resource_version: str
     spec: bytes
+    told: change_api.LateAuthor | None = None
 
     def parsed(self) -> Change:
         """The Change, without the object before it."""
@@ -56,6 +57,7 @@ class Kept:
             incidents=self.incidents,
             uid=self.uid,
             resource_version=self.resource_version,
+            told=self.told,
         )
 
 
@@ -70,6 +72,7 @@ def parse(raw: Raw) -> Change:
         incidents=tuple(status.incidents),
         uid=meta["uid"],
         resource_version=meta["resourceVersion"],
+        told=status.by,
     )
 
 
@@ -88,6 +91,7 @@ def _keep(change: Change) -> Kept:
         uid=change.uid,
         resource_version=change.resource_version,
         spec=zlib.compress(spec.model_dump_json(by_alias=True, exclude_defaults=True).encode()),
+        told=change.told,
     )
 
 
@@ -170,13 +174,22 @@ class KubernetesJournal:
 
     async def refer(self, change: Change, incidents: Sequence[str]) -> None:
         """Write which open incidents refer to a change. Raises Conflict, ClusterError."""
+        await self._restate(change, {"incidents": list(incidents)[-32:]})
+
+    async def attribute(self, change: Change, by: change_api.LateAuthor) -> None:
+        """Write who made a change, once that is known. Raises Conflict, ClusterError."""
+        await self._restate(change, {"by": by})
+
+    async def _restate(self, change: Change, said: Mapping[str, object]) -> None:
+        """Write something into a status, beside what else it says; one that is gone is no error."""
         found = await self.whole(change)
         if found is None:
             self._drop(change.namespace, change.name)
             return
-        status = change_api.ChangeStatus(incidents=list(incidents)[-32:])
+        known = change_api.ChangeStatus(incidents=list(found.incidents), by=found.told)
+        status = known.model_copy(update=said)
         spec = found.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        written = status.model_dump(mode="json", by_alias=True)
+        written = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         self._add([await self._objects.write_status(found, spec, written)])
 
     async def delete(self, change: Change | Kept) -> None:

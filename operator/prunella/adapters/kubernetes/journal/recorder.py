@@ -14,9 +14,9 @@ from typing import Any, Final
 from prunella import ports
 from prunella.adapters.kubernetes import client, relist
 from prunella.adapters.kubernetes import kinds as paths
-from prunella.adapters.kubernetes.journal import changes, sights, snapshots
+from prunella.adapters.kubernetes.journal import changes, sights, snapshots, users
 from prunella.api import change as change_api
-from prunella.core.changes import entry, kinds, retention
+from prunella.core.changes import audit, entry, kinds, retention
 
 TICK_SECONDS: Final = 0.25
 KEEP_SECONDS: Final = 10.0
@@ -42,6 +42,8 @@ class Options:
     journalling: entry.Journalling = dataclasses.field(default_factory=entry.Journalling)
     retention: retention.Retention = dataclasses.field(default_factory=retention.Retention)
     relist_seconds: float = 300.0
+    audit: bool = False
+    """Whether an audit webhook tells of users."""
 
 
 class Recorder:
@@ -62,6 +64,7 @@ class Recorder:
             whole_cluster=not options.namespaces,
         )
         self._snapshots = snapshots.Snapshots(kube, options.journalling.home)
+        self._users = users.Users(kube, self.journal, clock)
         self._absent: dict[str, int] = {}
         self._ending: collections.deque[str] = collections.deque(maxlen=_MOST_ENDING)
         self.watched: frozenset[str] = frozenset()
@@ -75,6 +78,8 @@ class Recorder:
 
         Raises ClusterError when the journal itself can't be read.
         """
+        if self._options.audit:
+            await self._users.begin()
         home = self._options.journalling.home
         namespaces = self._options.namespaces
         await self.journal.load((*namespaces, home) if namespaces else ())
@@ -90,10 +95,15 @@ class Recorder:
         """Take in a watch event, in Kopf's thread."""
         self._sights.apply(kind, event, self._clock.now())
 
+    def told(self, writes: Sequence[audit.Write]) -> int:
+        """Take in which users made writes; returns how many of the writes are new."""
+        return self._users.told(writes)
+
     async def run(self) -> None:
         """Write, keep, sweep and list anew, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(TICK_SECONDS, self.write))
+            group.create_task(self._every(TICK_SECONDS, self.name_users))
             group.create_task(self._every(KEEP_SECONDS, self.keep))
             group.create_task(self._every(SWEEP_SECONDS, self.sweep))
             group.create_task(self._every(self._options.relist_seconds, self.relist))
@@ -106,6 +116,10 @@ class Recorder:
                 await self.keep()
         except (ports.ClusterError, TimeoutError) as error:
             _log.info("the journal is caught up with at the next start: %s", error)
+
+    async def name_users(self) -> None:
+        """Write the users that were told after their Changes. Raises ClusterError."""
+        await self._users.write()
 
     async def relist(self) -> None:
         """List all kinds anew: what a watch has missed is journalled late. Raises ClusterError."""
@@ -139,7 +153,9 @@ class Recorder:
             try:
                 if place in self._ending:
                     raise _ending(place)
-                new = await self.journal.record(waiting.change)
+                change = self._users.named(waiting.change)
+                new = await self.journal.record(change)
+                self._users.written(change)
                 outcome = ("Late" if late else "Written") if new else "Known"
             except ports.ClusterError as error:
                 if snapshots.retryable(error):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from prunella.api import change as change_api
 from prunella.api.incident import CauseKind
 from prunella.core import model
+from prunella.core.changes import summary
 from prunella.core.changes.values import Change
 from prunella.core.incidents.diagnosis import fields, relations
 from prunella.core.incidents.diagnosis.scene import Scene
@@ -50,7 +51,7 @@ class Touch:
 
 def touches(scene: Scene) -> list[Touch]:
     """All changes of the view that are not the operator's own, oldest first."""
-    found = [_touch(scene, each) for each in scene.view.changes if not each.spec.by.own]
+    found = [_touch(scene, each) for each in scene.view.changes if not each.by.own]
     made = {each.target: each.at for each in found if is_created(each)}
     found = [_unless_set_up(each, made) for each in found]
     return sorted(found, key=lambda each: each.at)
@@ -154,7 +155,8 @@ def sentence(touch: Touch, onset: float | None = None, path: str = "") -> str:
     )
     if onset is not None:
         told += f", {_ago(onset - touch.at)} the first symptom"
-    who = spec.by.user or spec.by.manager
+    by = touch.change.by
+    who = by.user if spec.class_ is change_api.Class.EXTERNAL else summary.author(by)
     return f"{told}, by {who}" if who else told
 
 

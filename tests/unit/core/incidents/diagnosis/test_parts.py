@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
 from typing import Any
@@ -167,6 +168,24 @@ def test_long_values_are_cut_to_where_they_differ() -> None:
     told = changes.sentence(touch, ONSET)
     assert '"cartFailure": "off' in told
     assert len(told) < 300
+
+
+def test_a_change_is_told_with_its_user() -> None:
+    """The user that the audit webhook told, and what he used; also when it came late."""
+    shop = World()
+    shop.change("ConfigMap", "flags", "data.colour", "blue", "red")
+    shop.changes = [dataclasses.replace(shop.changes[0], told=change_api.LateAuthor(user="ada"))]
+    [touch] = changes.touches(Scene(shop.view()))
+    assert changes.sentence(touch, ONSET).endswith(", by ada (kubectl-edit)")
+
+
+def test_what_the_operator_s_account_did_is_its_own() -> None:
+    """It is no suspect, whatever the field manager."""
+    shop = World()
+    shop.change("ConfigMap", "flags", "data.colour", "blue", "red")
+    told = change_api.LateAuthor(user="system:serviceaccount:prunella-system:prunella", own=True)
+    shop.changes = [dataclasses.replace(shop.changes[0], told=told)]
+    assert [] == changes.touches(Scene(shop.view()))
 
 
 CART, FRONT = model.Ref("Deployment", "shop", "cart"), model.Ref("Deployment", "shop", "front")
