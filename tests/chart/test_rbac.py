@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from prunella.api import steps as steps_api
 from prunella.core.changes import kinds as journalled
 
 Document = dict[str, Any]
@@ -15,7 +16,7 @@ Render = Callable[..., list[Document]]
 Right = tuple[str, str, str]
 """API group, resource, verb."""
 
-ACTIONS = ("restart", "evictPod", "scale", "rollback")
+ACTIONS = steps_api.ACTIONS
 
 
 def _rights(group: str, resources: str, verbs: str) -> set[Right]:
@@ -62,7 +63,13 @@ AROUND_CLUSTER = (
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")
 EVICTION = _rights("", "pods/eviction", "create")
-ADDED = {"restart": TEMPLATES, "rollback": TEMPLATES, "scale": REPLICAS, "evictPod": EVICTION}
+ADDED = {
+    "restart": TEMPLATES,
+    "rollback": TEMPLATES,
+    "scale": REPLICAS,
+    "evictPod": EVICTION,
+    "restartPods": EVICTION,
+}
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     (),
@@ -70,6 +77,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("evictPod",),
     ("scale",),
     ("rollback",),
+    ("restartPods",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

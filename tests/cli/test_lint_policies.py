@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from prunella.api import steps
 from prunella.cli.lint import check
 
 GOOD = """\
@@ -158,9 +159,21 @@ REFUSED = {
         swap("- restart: {}", "- restart: {}\n    evictPod: {}"),
         [
             (
-                "13 error spec.steps[0]: exactly one of restart, evictPod, scale, rollback must be "
+                f"13 error spec.steps[0]: exactly one of {', '.join(steps.ACTIONS)} must be "
                 "given, found restart, evictPod [schema]"
             )
+        ],
+    ),
+    "no pods to restart": (
+        swap("restart: {}", "restartPods: {max: 0}"),
+        [
+            "13 error spec.steps[0].restartPods.max: must be greater than or equal to 1, found 0 [schema]"
+        ],
+    ),
+    "more pods than a record holds": (
+        swap("restart: {}", "restartPods: {max: 31}"),
+        [
+            "13 error spec.steps[0].restartPods.max: must be less than or equal to 30, found 31 [schema]"
         ],
     ),
     "min above max": (

@@ -70,7 +70,7 @@ give them.
   resources: [deployments, statefulsets]
   verbs: [patch]
 {{- end }}
-{{- if .evictPod }}
+{{- if or .evictPod .restartPods }}
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]

@@ -89,6 +89,13 @@ class EffectSpec(base.ApiModel):
     inverse: Json = pydantic.Field(
         "", description="JSON patch that undoes the effect; empty when nothing does."
     )
+    paced: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Sent only once the pods evicted before it have been replaced and are ready, and while "
+            "its own pod is still sick."
+        ),
+    )
 
 
 class PodsBefore(base.ApiModel):

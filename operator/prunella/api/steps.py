@@ -18,6 +18,20 @@ class EvictPod(base.ApiModel):
     """Evict the worst pod through the Eviction API, which honours disruption budgets."""
 
 
+class RestartPods(base.ApiModel):
+    """Evict the sick pods and no others, one after the other, each after the last was replaced."""
+
+    max: int = pydantic.Field(
+        3,
+        ge=1,
+        le=30,
+        description=(
+            "Most pods that are restarted. When more are sick the step does not apply: then it is "
+            "the workload that is, and `restart` or `rollback` is for that."
+        ),
+    )
+
+
 class Scale(base.ApiModel):
     """Change the number of replicas, within bounds."""
 
@@ -71,7 +85,13 @@ class Rollback(base.ApiModel):
     )
 
 
-ACTIONS: tuple[str, ...] = ("restart", "evictPod", "scale", "rollback")
+ACTIONS: tuple[str, ...] = (
+    "restart",
+    "evictPod",
+    "scale",
+    "rollback",
+    "restartPods",
+)
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 
 
@@ -88,6 +108,9 @@ class Step(base.ApiModel):
     )
     scale: Scale | None = pydantic.Field(None, description="Change the number of replicas.")
     rollback: Rollback | None = pydantic.Field(None, description="Return to an earlier revision.")
+    restart_pods: RestartPods | None = pydantic.Field(
+        None, description="Evict the sick pods alone, one by one, if their budgets allow it."
+    )
 
     @pydantic.model_validator(mode="after")
     def _one_action(self) -> Step:

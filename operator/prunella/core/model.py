@@ -83,6 +83,13 @@ class Finding:
     mapped_by: str = ""
     pod: str = ""
     """For pod signals: the pod with the worst value."""
+    pods: tuple[str, ...] = ()
+    """For pod signals that are Unhealthy: all pods that are, by name."""
+
+    @property
+    def sick_pods(self) -> tuple[str, ...]:
+        """All pods that it names: of some detectors only the worst one is known."""
+        return self.pods or ((self.pod,) if self.pod else ())
 
 
 class Replacement(enum.StrEnum):
@@ -249,6 +256,8 @@ class Effect:
     generation: int | None = None
     patch: tuple[PatchOperation, ...] = ()
     inverse: tuple[PatchOperation, ...] = ()
+    paced: bool = False
+    """An eviction that waits until the pods evicted before it were replaced and are ready."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class ExpectedEffect(base.ApiModel):
     """A change that the operator makes."""
 
     action: str | None = None
-    """restart, evictPod, scale, rollback or revert."""
+    """The name of a step's action, or revert."""
     verb: model.Verb | None = None
     target: fields.TargetName | None = None
     after: fields.Offset | None = None

@@ -47,6 +47,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"restart": {}}, {"evictPod": {}}]},
         "lets the operator evict pods",
     ),
+    "eviction of the sick pods without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"restartPods": {}}]},
+        "lets the operator evict pods",
+    ),
     "rollback of a StatefulSet, which may evict, without that right": (
         ("patch:statefulsets.apps",),
         "Live",

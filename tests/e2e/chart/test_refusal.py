@@ -25,6 +25,7 @@ REFUSED: dict[str, tuple[Document, str]] = {
     ),
     "scale": ({"scale": {"by": 1}}, "spec.replicas: action scale is not enabled for the operator"),
     "evict": ({"evictPod": {}}, 'cannot create resource "pods/eviction"'),
+    "pods": ({"restartPods": {}}, 'cannot create resource "pods/eviction"'),
 }
 """Each action that is off, with the words of the admission policy, or of RBAC."""
 ENABLED = "restart"
@@ -40,7 +41,7 @@ class Before:
 
 @pytest.fixture(scope="module")
 def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Four sick workloads, for each action one, and the operator under the chart's account."""
+    """Sick workloads, for each action one, and the operator under the chart's account."""
     release.kubectl("create", "namespace", NAMESPACE)
     account = release.token_kubeconfig(toolbox.ACCOUNT, toolbox.HOME)
     api = kube.connect(release.kubeconfig, None, NAMESPACE)
@@ -51,7 +52,7 @@ def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     try:
         stage.run(*(manifests.workload(name, "v1") for name in (*REFUSED, ENABLED)))
         stage.release("rollback", "v2-bad")
-        for name in ("scale", "evict", ENABLED):
+        for name in ("scale", "evict", "pods", ENABLED):
             stage.annotate_pods(name, errors="0.5")
         yield stage
     finally:

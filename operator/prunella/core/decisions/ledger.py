@@ -41,9 +41,15 @@ def record_name(target: model.Ref, target_uid: str, attempt: int) -> str:
 def plan_hash(target_uid: str, action: str, step: int, effects: Sequence[model.Effect]) -> str:
     """Hash of all that a plan would do and of the state that it was made for."""
     content = [
-        [e.verb, str(e.target), e.uid, e.generation, [dict(op) for op in e.patch]] for e in effects
+        [e.verb, str(e.target), e.uid, e.generation, [dict(op) for op in e.patch], *_how(e)]
+        for e in effects
     ]
     return _digest([target_uid, action, step, content])
+
+
+def _how(effect: model.Effect) -> list[str]:
+    """How an effect is sent, where that is not as usual."""
+    return ["paced"] if effect.paced else []
 
 
 def fingerprint(effect: model.Effect, workload: model.Workload) -> str:

@@ -93,7 +93,8 @@ def half_done(
     """Whether effects of a settled record were never sent and are still right to send.
 
     Only evictions follow another effect.  They are right while the target is as that effect left
-    it, and while their pods are there and not ready.
+    it, and while their pods are there and not ready; those that go one after the other are judged
+    when their turn comes.
     """
     halves = list(zip(ledger.effects_of(record), settled.effects, strict=True))
     unsent = [effect for effect, status in halves if status.sent_at is None]
@@ -110,7 +111,9 @@ def half_done(
         if effect.verb is model.Verb.PATCH
     )
     waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
-    return as_left and all(e.verb is model.Verb.EVICT and e.uid in waiting for e in unsent)
+    return as_left and all(
+        e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting) for e in unsent
+    )
 
 
 def _is_over(effect: model.Effect, status: remediation.EffectStatus) -> bool:
@@ -213,7 +216,7 @@ def _await_rollout(
     record: objects.Record, scene: Scene, workload: model.Workload
 ) -> remediation.RemediationStatus:
     status = record.status
-    started = record.sent_at or record.spec.decided_at
+    started = record.last_sent_at or record.spec.decided_at
     waited = (scene.now - started).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
     if evicted and waited < EVICTION_SEEN_AFTER:
