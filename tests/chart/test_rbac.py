@@ -69,6 +69,7 @@ ADDED = {
     "scale": REPLICAS,
     "evictPod": EVICTION,
     "restartPods": EVICTION,
+    "deleteStuckPod": EVICTION,
 }
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
@@ -78,6 +79,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("scale",),
     ("rollback",),
     ("restartPods",),
+    ("deleteStuckPod",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

@@ -164,16 +164,22 @@ REFUSED = {
             )
         ],
     ),
-    "no pods to restart": (
-        swap("restart: {}", "restartPods: {max: 0}"),
-        [
-            "13 error spec.steps[0].restartPods.max: must be greater than or equal to 1, found 0 [schema]"
-        ],
-    ),
     "more pods than a record holds": (
         swap("restart: {}", "restartPods: {max: 31}"),
         [
-            "13 error spec.steps[0].restartPods.max: must be less than or equal to 30, found 31 [schema]"
+            (
+                "13 error spec.steps[0].restartPods.max: must be less than or equal to 30, "
+                "found 31 [schema]"
+            )
+        ],
+    ),
+    "no patience with a lost node": (
+        swap("restart: {}", "deleteStuckPod: {lostNodeAfter: 30s}"),
+        [
+            (
+                "13 error spec.steps[0].deleteStuckPod.lostNodeAfter: must be at least 1m, "
+                "found 30s [schema]"
+            )
         ],
     ),
     "min above max": (

@@ -70,7 +70,7 @@ give them.
   resources: [deployments, statefulsets]
   verbs: [patch]
 {{- end }}
-{{- if or .evictPod .restartPods }}
+{{- if or .evictPod .restartPods .deleteStuckPod }}
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunella.actions import evict_pod, restart, restart_pods, revert, rollback, scale
+from prunella.actions import (
+    delete_stuck_pod,
+    evict_pod,
+    restart,
+    restart_pods,
+    revert,
+    rollback,
+    scale,
+)
 from prunella.core.decisions import action
 
 
@@ -16,6 +24,7 @@ def all_actions() -> Mapping[str, action.Action]:
         scale.Scale(),
         rollback.Rollback(),
         restart_pods.RestartPods(),
+        delete_stuck_pod.DeleteStuckPod(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

@@ -96,6 +96,13 @@ class EffectSpec(base.ApiModel):
             "its own pod is still sick."
         ),
     )
+    forced: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Sent with a grace of 0 seconds: the pod of a node that does not answer is forgotten, "
+            "and no kubelet is asked."
+        ),
+    )
 
 
 class PodsBefore(base.ApiModel):

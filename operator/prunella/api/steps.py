@@ -9,6 +9,10 @@ import pydantic
 
 from prunella.api import base, types
 
+LEAST_LOST = types.duration("1m")
+"""A kubelet that was restarted answers within the 40 s after which its node is NotReady."""
+_BELOW_1M = r"^(0+[wdhm])*0*[0-5]?[0-9]s$"
+
 
 class Restart(base.ApiModel):
     """Restart the workload as `kubectl rollout restart` does: by its own update strategy."""
@@ -30,6 +34,29 @@ class RestartPods(base.ApiModel):
             "the workload that is, and `restart` or `rollback` is for that."
         ),
     )
+
+
+class DeleteStuckPod(base.ApiModel):
+    """Free a StatefulSet from pods that it waits for in vain."""
+
+    lost_node_after: types.Duration | None = pydantic.Field(
+        None,
+        description=(
+            "Also remove, without grace, pods in deletion whose node does not answer, so long "
+            "after their own grace. Only where such a node is known to be off: one that is merely "
+            "cut off still runs the pod, and then there are two of one identity."
+        ),
+        json_schema_extra=base.rules(
+            (f"!self.matches(r'{_BELOW_1M}')", f"must be at least {LEAST_LOST}")
+        ),
+    )
+
+    @pydantic.field_validator("lost_node_after")
+    @classmethod
+    def _long_enough(cls, after: types.Duration | None) -> types.Duration | None:
+        if after is not None and after < LEAST_LOST:
+            raise ValueError(f"must be at least {LEAST_LOST}, found {after}")
+        return after
 
 
 class Scale(base.ApiModel):
@@ -91,6 +118,7 @@ ACTIONS: tuple[str, ...] = (
     "scale",
     "rollback",
     "restartPods",
+    "deleteStuckPod",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 
@@ -110,6 +138,9 @@ class Step(base.ApiModel):
     rollback: Rollback | None = pydantic.Field(None, description="Return to an earlier revision.")
     restart_pods: RestartPods | None = pydantic.Field(
         None, description="Evict the sick pods alone, one by one, if their budgets allow it."
+    )
+    delete_stuck_pod: DeleteStuckPod | None = pydantic.Field(
+        None, description="Free a StatefulSet from pods that it waits for in vain."
     )
 
     @pydantic.model_validator(mode="after")

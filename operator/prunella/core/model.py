@@ -191,6 +191,8 @@ class Pod:
     stranded: Stranded | None = None
     """Why the pod can't run, if something beside its containers says so."""
     created: datetime.datetime | None = None
+    gone_by: datetime.datetime | None = None
+    """Of a pod that is being deleted: when its grace is over (``deletionTimestamp``)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -258,6 +260,8 @@ class Effect:
     inverse: tuple[PatchOperation, ...] = ()
     paced: bool = False
     """An eviction that waits until the pods evicted before it were replaced and are ready."""
+    forced: bool = False
+    """An eviction without grace: the API server forgets the pod and asks no kubelet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
         summary=effect.summary,
         inverse=_dump(effect.inverse),
         paced=effect.paced,
+        forced=effect.forced,
     )
 
 
@@ -128,6 +129,7 @@ def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
         patch=tuple(json.loads(spec.patch or "[]")),
         inverse=tuple(json.loads(spec.inverse or "[]")),
         paced=spec.paced,
+        forced=spec.forced,
     )
 
 

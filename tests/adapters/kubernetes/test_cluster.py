@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -120,6 +121,17 @@ async def test_eviction_body(server: FakeServer, api: client.KubeApi, dry_run: b
     assert options == server.requests[0].body["deleteOptions"]
     assert {"namespace": "shop", "name": "web-0"} == server.requests[0].body["metadata"]
     assert dry_run is ("dryRun" in server.requests[0].query)
+
+
+async def test_a_forced_eviction_has_no_grace(server: FakeServer, api: client.KubeApi) -> None:
+    """The API server forgets the pod of a node that does not answer."""
+    port, _ = make(api)
+    server.rules[f"POST {EVICTION_PATH}"] = Answer(201, {"status": "Success"})
+
+    await port.send(dataclasses.replace(EVICT, forced=True), "r-1", dry_run=False)
+
+    options = {"preconditions": {"uid": "web-0-uid"}, "gracePeriodSeconds": 0}
+    assert options == server.requests[0].body["deleteOptions"]
 
 
 REFUSED, UNKNOWN = ports.Outcome.REFUSED, ports.Outcome.UNKNOWN

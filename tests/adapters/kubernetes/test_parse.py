@@ -287,6 +287,8 @@ def test_pod() -> None:
 
     assert [True, False, True] == [parse.pod(p).ready for p in (ready, starting, leaving)]
     assert [False, False, True] == [parse.pod(p).deleting for p in (ready, starting, leaving)]
+    gone_by = datetime.datetime.fromisoformat(builders.CREATED)
+    assert [None, None, gone_by] == [parse.pod(p).gone_by for p in (ready, starting, leaving)]
     assert "web-1-uid" == parse.pod(ready).uid
 
 

@@ -53,6 +53,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"restartPods": {}}]},
         "lets the operator evict pods",
     ),
+    "removal of a stuck pod without the right": (
+        ("patch:statefulsets.apps",),
+        "Live",
+        {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"deleteStuckPod": {}}]},
+        "lets the operator evict pods",
+    ),
     "rollback of a StatefulSet, which may evict, without that right": (
         ("patch:statefulsets.apps",),
         "Live",

@@ -127,6 +127,8 @@ class KubernetesCluster:
     async def _evict(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
         options: dict[str, Any] = {"preconditions": {"uid": effect.uid}}
+        if effect.forced:
+            options["gracePeriodSeconds"] = 0
         if dry_run:
             options["dryRun"] = ["All"]
         body = {

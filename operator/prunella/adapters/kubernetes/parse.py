@@ -163,7 +163,8 @@ def pod(raw: Raw) -> model.Pod:
         ready=conditions.get("Ready") == "True",
         deleting="deletionTimestamp" in meta,
         stranded=_stranded(raw, conditions),
-        created=_created(meta),
+        created=_time(meta, "creationTimestamp"),
+        gone_by=_time(meta, "deletionTimestamp"),
     )
 
 
@@ -180,8 +181,8 @@ def _stranded(raw: Raw, conditions: Mapping[str, str]) -> model.Stranded | None:
     return model.Stranded.LOST if lost and not gates else None
 
 
-def _created(meta: Raw) -> datetime.datetime | None:
-    written = meta.get("creationTimestamp")
+def _time(meta: Raw, field: str) -> datetime.datetime | None:
+    written = meta.get(field)
     return datetime.datetime.fromisoformat(written) if written else None
 
 
@@ -369,7 +370,7 @@ def record(raw: Raw) -> objects.Record:
         status=status,
         uid=meta.get("uid", ""),
         resource_version=meta.get("resourceVersion", ""),
-        created=_created(meta),
+        created=_time(meta, "creationTimestamp"),
         labels=meta.get("labels") or model.NO_LABELS,
     )
 

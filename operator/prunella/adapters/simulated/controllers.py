@@ -78,6 +78,11 @@ class Controllers:
         self._terminate(workload, pod)
         self.notice(workload)
 
+    def forget_pod(self, workload: state.WorkloadState, pod: state.PodState) -> None:
+        """Remove a pod without asking its node."""
+        workload.pods.remove(pod)
+        self.notice(workload)
+
     def lose_node(self, node: str, workloads: Iterable[state.WorkloadState]) -> None:
         """Let a node be silent: its pods are not ready, and deleted ones never go."""
         self._lost.add(node)
@@ -232,12 +237,13 @@ class Controllers:
             self.reconcile(workload)
 
     def _terminate(self, workload: state.WorkloadState, pod: state.PodState) -> None:
-        pod.ready, pod.deleting = False, True
+        pod.ready, pod.deleting, pod.gone_by = False, True, self._clock.now()
         if pod.node in self._lost:
             return
 
         def gone() -> None:
-            workload.pods.remove(pod)
+            if pod in workload.pods:
+                workload.pods.remove(pod)
             self.reconcile(workload)
 
         self._clock.call_later(TERMINATION_SECONDS, gone)

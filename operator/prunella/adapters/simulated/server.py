@@ -102,6 +102,8 @@ class Server:
             message = f"the UID in the precondition ({effect.uid}) is not that of {pod.name}"
             raise ports.Conflict(f"{message} ({pod.uid})", status=409)
         if pod.deleting:
+            if effect.forced and not dry_run:
+                self._controllers.forget_pod(owner, pod)
             return
         self._ask_budgets(owner, pod)
         if not dry_run:

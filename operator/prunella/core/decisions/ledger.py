@@ -49,7 +49,8 @@ def plan_hash(target_uid: str, action: str, step: int, effects: Sequence[model.E
 
 def _how(effect: model.Effect) -> list[str]:
     """How an effect is sent, where that is not as usual."""
-    return ["paced"] if effect.paced else []
+    told = {"paced": effect.paced, "forced": effect.forced}
+    return [word for word, so in told.items() if so]
 
 
 def fingerprint(effect: model.Effect, workload: model.Workload) -> str:

@@ -134,7 +134,9 @@ def _settle_effect(
         return "Unknown"
     if effect.verb is model.Verb.EVICT:
         pod = next((pod for pod in live_state.pods if pod.uid == effect.uid), None)
-        return "Effective" if pod is None or pod.deleting else "NotSent"
+        # A pod that is removed without grace was in deletion before.
+        gone = pod is None or (pod.deleting and not effect.forced)
+        return "Effective" if gone else "NotSent"
     workload = live_state.workload
     if workload.uid != effect.uid:
         return "Unknown"

@@ -22,6 +22,7 @@ SCALE = builders.scale_effect(to=5)
 EVICT = model.Effect(
     model.Verb.EVICT, builders.ref("pod-a", kind="Pod"), "pod-uid", "evict pod pod-a"
 )
+FORCED = dataclasses.replace(EVICT, forced=True)
 POD = model.Pod("pod-a", "pod-uid")
 
 
@@ -78,6 +79,13 @@ TABLE: dict[str, Row] = {
         live_state(dataclasses.replace(POD, uid="another")),
         "Verifying",
         "Effective",
+    ),
+    "pod to be removed without grace gone": (FORCED, live_state(), "Verifying", "Effective"),
+    "pod to be removed without grace still in deletion": (
+        FORCED,
+        live_state(dataclasses.replace(POD, deleting=True)),
+        "NotSent",
+        "NotSent",
     ),
     "pod's workload gone": (EVICT, None, "Unknown", "Unknown"),
 }
