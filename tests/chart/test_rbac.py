@@ -32,6 +32,7 @@ CORE = (
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
+    | _rights("batch", "cronjobs", "get list watch")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
     | _rights("policy", "poddisruptionbudgets", "get list")
@@ -70,6 +71,7 @@ ADDED = {
     "evictPod": EVICTION,
     "restartPods": EVICTION,
     "deleteStuckPod": EVICTION,
+    "suspendCronJob": _rights("batch", "cronjobs", "patch"),
 }
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
@@ -80,6 +82,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("rollback",),
     ("restartPods",),
     ("deleteStuckPod",),
+    ("suspendCronJob",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

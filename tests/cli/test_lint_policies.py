@@ -182,6 +182,15 @@ REFUSED = {
             )
         ],
     ),
+    "a Deployment is not suspended": (
+        swap("restart: {}", "suspendCronJob: {}"),
+        [
+            (
+                "4 error spec: steps[0]: suspendCronJob is for a target of kind CronJob, the "
+                "target is a Deployment [schema]"
+            )
+        ],
+    ),
     "min above max": (
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],

@@ -228,6 +228,44 @@ async def test_budget_blocks_eviction(world: World, dry_run: bool) -> None:
     assert live_state.pods == (await seen(world, ref)).pods
 
 
+def suspension(workload: model.Workload) -> model.Effect:
+    """The effect of suspending a CronJob."""
+    return changing(workload, {"op": "add", "path": "/spec/suspend", "value": True})
+
+
+async def test_a_cron_job_is_suspended_at_most_once(world: World) -> None:
+    """It is watched and patched as any target is; a repeat is refused, and a person's edit seen."""
+    ref = ref_of(world, "CronJob", "nightly")
+    await world.add_cron_job("nightly")
+    before = (await seen(world, ref)).workload
+    assert (False, True) == (before.suspended, before.rolled_out)
+    effect = suspension(before)
+
+    tried = await world.cluster.send(effect, "record-1", dry_run=True)
+    first = await world.cluster.send(effect, "record-1", dry_run=False)
+    second = await world.cluster.send(effect, "record-1", dry_run=False)
+
+    after = (await seen(world, ref)).workload
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.EFFECTIVE, ports.Outcome.REFUSED]
+    assert outcomes == [tried.outcome, first.outcome, second.outcome]
+    assert first.workload is not None
+    assert (True, True) == (first.workload.suspended, after.suspended)
+    assert (before.generation + 1, "record-1") == (
+        after.generation,
+        after.annotations[objects.MARK],
+    )
+    assert after in world.cluster.workloads(world.namespace)
+    assert objects.FIELD_MANAGER in after.field_owners["spec.suspend"]
+
+    await world.cluster.give_back(ref, after.uid)
+    owners = (await seen(world, ref)).workload.field_owners.values()
+    assert objects.FIELD_MANAGER not in frozenset().union(*owners)
+
+    await world.suspend("nightly", suspended=False)
+    stale = await world.cluster.send(suspension(after), "record-2", dry_run=False)
+    assert (ports.Outcome.REFUSED, 422) == (stale.outcome, stale.status)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_owners_of_pods(world: World, kind: str) -> None:
     """Pods are mapped to their workload by name; a name that no pod has is left out."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import json
 import time
 from typing import Any, Protocol
 
@@ -65,6 +66,12 @@ class World(Protocol):
     async def add_autoscaler(self, ref: model.Ref) -> None:
         """Create a HorizontalPodAutoscaler, named as its target."""
 
+    async def add_cron_job(self, name: str) -> None:
+        """Create a CronJob that never starts a Job by itself."""
+
+    async def suspend(self, name: str, *, suspended: bool) -> None:
+        """Let somebody suspend a CronJob, or let it go on."""
+
     async def add_bare_pod(self, name: str) -> None:
         """Create a pod that belongs to no workload."""
 
@@ -116,6 +123,12 @@ class SimulatedWorld:
 
     async def add_autoscaler(self, ref: model.Ref) -> None:
         self.cluster.add_autoscaler(ref)
+
+    async def add_cron_job(self, name: str) -> None:
+        self.cluster.add_cron_job(self.namespace, name, "shop/job:v1")
+
+    async def suspend(self, name: str, *, suspended: bool) -> None:
+        self.cluster.suspend(model.Ref("CronJob", self.namespace, name), suspended=suspended)
 
     async def add_bare_pod(self, name: str) -> None:
         self.cluster.add_bare_pod(self.namespace, name, "shop/job:v1")
@@ -218,6 +231,24 @@ class LabWorld:
                 "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target},
             }
         )
+
+    async def add_cron_job(self, name: str) -> None:
+        containers = [{"name": "app", "image": "shop/job:v1"}]
+        template = {"spec": {"containers": containers, "restartPolicy": "Never"}}
+        await self.apply(
+            {
+                "apiVersion": "batch/v1",
+                "kind": "CronJob",
+                "metadata": {"name": name},
+                "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": {"template": template}}},
+            }
+        )
+        await self.settle()
+
+    async def suspend(self, name: str, *, suspended: bool) -> None:
+        change = json.dumps({"spec": {"suspend": suspended}})
+        await self.kubectl("patch", "cronjob", name, "--type=merge", "--patch", change)
+        await self.settle()
 
     async def add_bare_pod(self, name: str) -> None:
         containers = [{"name": "app", "image": "shop/job:v1"}]

@@ -15,6 +15,9 @@
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch]
 - apiGroups: [apps]
   resources: [replicasets, controllerrevisions]
   verbs: [get, list]
@@ -68,6 +71,11 @@ give them.
 {{- else if .scale }}
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
+  verbs: [patch]
+{{- end }}
+{{- if .suspendCronJob }}
+- apiGroups: [batch]
+  resources: [cronjobs]
   verbs: [patch]
 {{- end }}
 {{- if or .evictPod .restartPods .deleteStuckPod }}

@@ -12,6 +12,7 @@ from prunella.actions import (
     revert,
     rollback,
     scale,
+    suspend_cron_job,
 )
 from prunella.core.decisions import action
 
@@ -25,6 +26,7 @@ def all_actions() -> Mapping[str, action.Action]:
         rollback.Rollback(),
         restart_pods.RestartPods(),
         delete_stuck_pod.DeleteStuckPod(),
+        suspend_cron_job.SuspendCronJob(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

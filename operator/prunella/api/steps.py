@@ -59,6 +59,10 @@ class DeleteStuckPod(base.ApiModel):
         return after
 
 
+class SuspendCronJob(base.ApiModel):
+    """Let a CronJob start no more Jobs. Those that run go on."""
+
+
 class Scale(base.ApiModel):
     """Change the number of replicas, within bounds."""
 
@@ -119,8 +123,11 @@ ACTIONS: tuple[str, ...] = (
     "rollback",
     "restartPods",
     "deleteStuckPod",
+    "suspendCronJob",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
+OF_CRON_JOBS: tuple[str, ...] = ("suspendCronJob",)
+"""Those for targets of kind CronJob; all others are for pods that run all the time."""
 
 
 class Step(base.ApiModel):
@@ -141,6 +148,9 @@ class Step(base.ApiModel):
     )
     delete_stuck_pod: DeleteStuckPod | None = pydantic.Field(
         None, description="Free a StatefulSet from pods that it waits for in vain."
+    )
+    suspend_cron_job: SuspendCronJob | None = pydantic.Field(
+        None, description="Let a CronJob start no more Jobs."
     )
 
     @pydantic.model_validator(mode="after")

@@ -117,7 +117,10 @@ class Strategy:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, StatefulSet or DaemonSet as the API server shows it."""
+    """A Deployment, StatefulSet, DaemonSet or CronJob as the API server shows it.
+
+    A CronJob is as one replica that is always there; its template is that of its Jobs.
+    """
 
     ref: Ref
     uid: str
@@ -147,6 +150,8 @@ class Workload:
     strategy: Strategy = Strategy()
     paused: bool = False
     """A person has paused the rollout (``spec.paused``); Deployments only."""
+    suspended: bool = False
+    """It starts no more Jobs (``spec.suspend``); CronJobs only."""
 
     @property
     def rolling(self) -> bool:

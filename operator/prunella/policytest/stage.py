@@ -83,6 +83,8 @@ class Stage:
         try:
             if manifest["kind"] in fields.WORKLOAD_KINDS:
                 self._create_workload(manifest, each)
+            elif manifest["kind"] == "CronJob":
+                self._world.cluster.create_cron_job(manifest)
             elif manifest["kind"] in objects_module.SCALERS:
                 target = spec["scaleTargetRef"]
                 kind = target.get("kind", "Deployment")

@@ -211,6 +211,21 @@ def test_field_owners(case: str) -> None:
     assert expected == found.field_owners
 
 
+@pytest.mark.parametrize(("suspend", "expected"), [(None, False), (False, False), (True, True)])
+def test_cron_job(suspend: bool | None, expected: bool) -> None:
+    """It is as one replica that is there; who last wrote ``suspend`` is known."""
+    entries = [managed("kubectl", {"f:suspend": {}})]
+
+    raw = builders.cron_job(suspend, managedFields=entries)
+    found = parse.workload("CronJob", raw)
+
+    assert (expected, "CronJob") == (found.suspended, found.ref.kind)
+    assert (1, 1, 1, 1) == (found.replicas, found.updated, found.available, found.total)
+    assert found.rolled_out
+    assert raw["spec"]["jobTemplate"] == found.template
+    assert {"spec.suspend": frozenset({"kubectl"})} == found.field_owners
+
+
 CANARY = builders.owned_by("Canary", "web", api="flagger.app/v1beta1")
 CONTROLLERS = {
     "none": ([], ""),

@@ -14,6 +14,7 @@ from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
 from tests.e2e.harness.story import Story
+from tests.e2e.stories import test_rollouts
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -67,6 +68,7 @@ def before(story: Story) -> dict[str, Before]:
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
+        limits={"actionsPerNamespacePerHour": 60, "rolloutSeconds": 30},
     )
     by_pod = manifests.errors(by="pod")
     story.apply(
@@ -91,6 +93,46 @@ def test_disabled_action_is_refused_by_the_server(
     answers = {event["responseStatus"]["code"] for event in story.requests(name)}
     assert answers <= {403}
     story.wait(functools.partial(_event, story, name), f"an Event about {name}", 30)
+
+
+def test_a_disabled_action_on_a_cron_job_is_refused(
+    story: Story, before: dict[str, Before]
+) -> None:
+    """Given suspendCronJob off, when its signal is sick, then the CronJob stays as it is."""
+    assert before
+    story.apply(manifests.cron_job("nightly"))
+    target = {"kind": "CronJob", "name": "nightly"}
+    signal = manifests.failing("evict")
+    step = {"suspendCronJob": {}}
+    story.apply(manifests.policy("nightly", step, target=target, signal=signal))
+
+    message = story.becomes("nightly", "ForbiddenByServer")
+
+    assert 'cannot patch resource "cronjobs"' in message
+    assert [] == story.records("nightly")
+    assert [] == story.writes("nightly")
+
+
+def test_a_disabled_removal_of_a_stuck_pod_is_refused(
+    story: Story, before: dict[str, Before]
+) -> None:
+    """Given deleteStuckPod off, when a repaired set hangs, then its old pod stays."""
+    assert before
+    story.run(manifests.workload("stuck", "v1", kind="StatefulSet", replicas=3))
+    test_rollouts.all_report(story, "StatefulSet")
+    target = {"kind": "StatefulSet", "name": "stuck"}
+    signal = test_rollouts.too_few("StatefulSet")
+    step = {"deleteStuckPod": {}}
+    story.apply(manifests.policy("stuck", step, target=target, signal=signal))
+    placing = (test_rollouts.NEVER_PLACED, {"limits": {"cpu": "1"}, "requests": {"cpu": "10m"}})
+    for number, resources in enumerate(placing, 2):
+        test_rollouts.release(story, "stuck", f"v{number}", "StatefulSet", resources=resources)
+        story.wait(lambda: len(story.pods("stuck")) == 3, "its pods are there")
+
+    message = story.becomes("stuck", "ForbiddenByServer", timeout=150)
+
+    assert 'cannot create resource "pods/eviction"' in message
+    assert [] == story.writes("stuck-2")
 
 
 def test_enabled_action_heals_beside_them(story: Story, before: dict[str, Before]) -> None:

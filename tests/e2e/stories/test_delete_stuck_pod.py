@@ -47,11 +47,12 @@ def test_a_repaired_rollout_is_freed_from_its_broken_pod(story: Story) -> None:
 
 
 def test_a_pod_of_a_lost_node_is_removed_after_its_grace(story: Story) -> None:
-    """Given a pod in deletion whose kubelet is silent, when a minute is over, then it is removed."""
+    """Given a pod in deletion whose kubelet is silent, after a minute it is removed."""
     watched(story, {"lostNodeAfter": "1m"})
     lost = next(pod for pod in story.pods("store") if pod["metadata"]["name"] == "store-1")
     path = f"/api/v1/namespaces/{story.namespace}/pods/store-1"
-    story.patch(path, {"metadata": {"annotations": {NOT_KWOKS: "custom"}}})
+    silent = {NOT_KWOKS: "custom", f"{manifests.LAB}/metrics": "none"}
+    story.patch(path, {"metadata": {"annotations": silent}})
     test_rollouts.lose(story, lost)
     story.api.request("DELETE", path)
 

@@ -85,7 +85,7 @@ class KubernetesCluster:
         Entries are found by their place, and the patch tests that they are still there: another
         writer in between is a refusal, and the next sweep tries again.
         """
-        path = kinds.WORKLOADS[target.kind].path(target.namespace, target.name)
+        path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return
@@ -102,7 +102,7 @@ class KubernetesCluster:
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
-        path = kinds.WORKLOADS[target.kind].path(target.namespace, target.name)
+        path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
         status, raw = await self._api.request(
             "PATCH",
             path,

@@ -35,6 +35,7 @@ INCIDENT = Kind("Incident", "incidents", "v1alpha1", PRUNELLA)
 DEPLOYMENT = Kind("Deployment", "deployments", group="apps")
 STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
 DAEMON_SET = Kind("DaemonSet", "daemonsets", group="apps")
+CRON_JOB = Kind("CronJob", "cronjobs", group="batch")
 REPLICA_SET = Kind("ReplicaSet", "replicasets", group="apps")
 CONTROLLER_REVISION = Kind("ControllerRevision", "controllerrevisions", group="apps")
 POD = Kind("Pod", "pods")
@@ -61,4 +62,6 @@ PRIORITY_CLASS = Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.
 LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-WATCHED = (POLICY, RECORD, INCIDENT, *WORKLOADS.values())
+TARGETS = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
+"""What a policy may act on."""
+WATCHED = (POLICY, RECORD, INCIDENT, *TARGETS.values())

@@ -104,6 +104,7 @@ class SimulatedCluster(server.Server):
             if known is None or known.resource_version != version:
                 known = workload.view()
             fresh[workload.ref] = known
+        fresh |= {view.ref: view for view in self.views()}
         self._views = fresh
 
     def break_watch(self) -> None:

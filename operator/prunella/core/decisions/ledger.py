@@ -64,6 +64,8 @@ def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
         return _digest(["template", workload.template])
     if any(path.startswith("/spec/replicas") for path in paths):
         return _digest(["replicas", workload.replicas])
+    if "/spec/suspend" in paths:
+        return _digest(["suspended", workload.suspended])
     return ""
 
 

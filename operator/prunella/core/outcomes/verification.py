@@ -157,10 +157,12 @@ def _written(
 
 
 def _as_sent(effect: model.Effect, workload: model.Workload) -> model.Workload:
-    """The workload with the replicas that were sent: a person may have changed them since."""
+    """The workload with what was sent: a person may have changed it since."""
     for operation in effect.patch:
         if operation["path"] == "/spec/replicas" and isinstance(operation["value"], int):
             workload = dataclasses.replace(workload, replicas=operation["value"])
+        if operation["path"] == "/spec/suspend":
+            workload = dataclasses.replace(workload, suspended=bool(operation["value"]))
     return workload
 
 
