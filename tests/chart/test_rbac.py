@@ -33,6 +33,7 @@ CORE = (
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
+    | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
     | _rights("policy", "poddisruptionbudgets", "get list")
@@ -71,6 +72,7 @@ ADDED = {
     "evictPod": EVICTION,
     "restartPods": EVICTION,
     "deleteStuckPod": EVICTION,
+    "rerunJob": _rights("batch", "jobs", "create"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
 }
 
@@ -83,6 +85,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("restartPods",),
     ("deleteStuckPod",),
     ("suspendCronJob",),
+    ("rerunJob",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

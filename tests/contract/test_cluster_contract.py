@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from prunella import ports
+from prunella.actions import rerun_job
 from prunella.core import model, objects
 from tests.contract.worlds import World
 
@@ -264,6 +265,36 @@ async def test_a_cron_job_is_suspended_at_most_once(world: World) -> None:
     await world.suspend("nightly", suspended=False)
     stale = await world.cluster.send(suspension(after), "record-2", dry_run=False)
     assert (ports.Outcome.REFUSED, 422) == (stale.outcome, stale.status)
+
+
+async def test_a_failed_job_is_made_anew_at_most_once(world: World) -> None:
+    """The server has room for one of the name; the look shows the Job with the mark on it."""
+    ref = ref_of(world, "CronJob", "nightly")
+    await world.add_cron_job("nightly")
+    await world.fail_job("nightly")
+    before = await seen(world, ref)
+    assert [model.JobState.FAILED] == [job.state for job in before.jobs]
+    whole = rerun_job.job_of(before.workload, before.jobs[0], 1)
+    name = whole["metadata"]["name"]
+    effect = model.Effect(
+        model.Verb.CREATE,
+        model.Ref("Job", world.namespace, name),
+        "",
+        "create it",
+        patch=({"op": "add", "path": "", "value": whole},),
+    )
+
+    tried = await world.cluster.send(effect, "record-1", dry_run=True)
+    assert before.jobs == (await seen(world, ref)).jobs
+    first = await world.cluster.send(effect, "record-1", dry_run=False)
+    second = await world.cluster.send(effect, "record-2", dry_run=False)
+
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.EFFECTIVE, ports.Outcome.REFUSED]
+    assert outcomes == [tried.outcome, first.outcome, second.outcome]
+    assert (201, 409) == (first.status, second.status)
+    made = {job.name: dict(job.annotations) for job in (await seen(world, ref)).jobs}
+    assert {name, before.jobs[0].name} == made.keys()
+    assert ("record-1", "1") == (made[name][objects.MARK], made[name][rerun_job.RERUN])
 
 
 @pytest.mark.parametrize("kind", KINDS)

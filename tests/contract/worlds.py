@@ -69,6 +69,9 @@ class World(Protocol):
     async def add_cron_job(self, name: str) -> None:
         """Create a CronJob that never starts a Job by itself."""
 
+    async def fail_job(self, name: str) -> None:
+        """Let a CronJob's Job have run, and have failed."""
+
     async def suspend(self, name: str, *, suspended: bool) -> None:
         """Let somebody suspend a CronJob, or let it go on."""
 
@@ -126,6 +129,9 @@ class SimulatedWorld:
 
     async def add_cron_job(self, name: str) -> None:
         self.cluster.add_cron_job(self.namespace, name, "shop/job:v1")
+
+    async def fail_job(self, name: str) -> None:
+        self.cluster.run_job(model.Ref("CronJob", self.namespace, name), model.JobState.FAILED)
 
     async def suspend(self, name: str, *, suspended: bool) -> None:
         self.cluster.suspend(model.Ref("CronJob", self.namespace, name), suspended=suspended)
@@ -234,16 +240,22 @@ class LabWorld:
 
     async def add_cron_job(self, name: str) -> None:
         containers = [{"name": "app", "image": "shop/job:v1"}]
-        template = {"spec": {"containers": containers, "restartPolicy": "Never"}}
+        # No node takes its pods, so each of its Jobs has failed a second after it began.
+        pod = {"containers": containers, "restartPolicy": "Never", "nodeSelector": {"no": "node"}}
+        job = {"activeDeadlineSeconds": 1, "template": {"spec": pod}}
         await self.apply(
             {
                 "apiVersion": "batch/v1",
                 "kind": "CronJob",
                 "metadata": {"name": name},
-                "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": {"template": template}}},
+                "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": job}},
             }
         )
         await self.settle()
+
+    async def fail_job(self, name: str) -> None:
+        await self.kubectl("create", "job", f"{name}-1", f"--from=cronjob/{name}")
+        await self.kubectl("wait", f"job/{name}-1", "--for=condition=Failed", "--timeout=30s")
 
     async def suspend(self, name: str, *, suspended: bool) -> None:
         change = json.dumps({"spec": {"suspend": suspended}})

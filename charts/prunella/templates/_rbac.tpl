@@ -18,6 +18,9 @@
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [replicasets, controllerrevisions]
   verbs: [get, list]
@@ -77,6 +80,11 @@ give them.
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [patch]
+{{- end }}
+{{- if .rerunJob }}
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create]
 {{- end }}
 {{- if or .evictPod .restartPods .deleteStuckPod }}
 - apiGroups: [""]

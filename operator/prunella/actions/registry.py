@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
+    rerun_job,
     restart,
     restart_pods,
     revert,
@@ -26,6 +27,7 @@ def all_actions() -> Mapping[str, action.Action]:
         rollback.Rollback(),
         restart_pods.RestartPods(),
         delete_stuck_pod.DeleteStuckPod(),
+        rerun_job.RerunJob(),
         suspend_cron_job.SuspendCronJob(),
         revert.Revert(),
     )

@@ -77,7 +77,9 @@ class Precondition(base.ApiModel):
 class EffectSpec(base.ApiModel):
     """One change, as data."""
 
-    verb: Literal["Patch", "Evict"] = pydantic.Field(description="How the object is changed.")
+    verb: Literal["Patch", "Evict", "Create"] = pydantic.Field(
+        description="How the object is changed."
+    )
     kind: ShortText = pydantic.Field(description="Kind of the object.")
     namespace: ShortText = pydantic.Field(description="Namespace of the object.")
     name: ShortText = pydantic.Field(description="Name of the object.")

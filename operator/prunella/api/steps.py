@@ -59,6 +59,14 @@ class DeleteStuckPod(base.ApiModel):
         return after
 
 
+class RerunJob(base.ApiModel):
+    """Run a CronJob's failed Job once more, from the CronJob's template."""
+
+    times: int = pydantic.Field(
+        1, ge=1, le=5, description="How often the same run is repeated at most."
+    )
+
+
 class SuspendCronJob(base.ApiModel):
     """Let a CronJob start no more Jobs. Those that run go on."""
 
@@ -123,10 +131,11 @@ ACTIONS: tuple[str, ...] = (
     "rollback",
     "restartPods",
     "deleteStuckPod",
+    "rerunJob",
     "suspendCronJob",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
-OF_CRON_JOBS: tuple[str, ...] = ("suspendCronJob",)
+OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
 """Those for targets of kind CronJob; all others are for pods that run all the time."""
 
 
@@ -148,6 +157,9 @@ class Step(base.ApiModel):
     )
     delete_stuck_pod: DeleteStuckPod | None = pydantic.Field(
         None, description="Free a StatefulSet from pods that it waits for in vain."
+    )
+    rerun_job: RerunJob | None = pydantic.Field(
+        None, description="Run a CronJob's failed Job once more."
     )
     suspend_cron_job: SuspendCronJob | None = pydantic.Field(
         None, description="Let a CronJob start no more Jobs."

@@ -224,6 +224,27 @@ class Budget:
     desired_healthy: int
 
 
+class JobState(enum.StrEnum):
+    """How far a Job has come."""
+
+    ACTIVE = "Active"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """A Job of a CronJob."""
+
+    name: str
+    uid: str
+    created: datetime.datetime
+    state: JobState
+    message: str = ""
+    """Why it has failed, in the API server's words."""
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LiveState:
     """A close, live look at one target: asked for only when an action is at hand."""
@@ -236,6 +257,8 @@ class LiveState:
     budgets: tuple[Budget, ...] = ()
     autoscalers: tuple[str, ...] = ()
     """HorizontalPodAutoscalers and ScaledObjects that target it, as ``Kind/name``."""
+    jobs: tuple[Job, ...] = ()
+    """The Jobs of a CronJob that are still there."""
 
 
 class Verb(enum.StrEnum):
@@ -243,6 +266,8 @@ class Verb(enum.StrEnum):
 
     PATCH = "Patch"
     EVICT = "Evict"
+    CREATE = "Create"
+    """The object is the value of the one operation of ``patch``."""
 
 
 PatchOperation = Mapping[str, object]

@@ -53,6 +53,30 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"restartPods": {}}]},
         "lets the operator evict pods",
     ),
+    "suspension without the right": (
+        (),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
+        "lets the operator patch cronjobs",
+    ),
+    "suspension with the right": (
+        ("patch:cronjobs.batch",),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
+        "",
+    ),
+    "rerun without the right": (
+        ("patch:cronjobs.batch",),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"rerunJob": {}}]},
+        "lets the operator create Jobs",
+    ),
+    "rerun with the right": (
+        ("create:jobs.batch",),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"rerunJob": {}}]},
+        "",
+    ),
     "removal of a stuck pod without the right": (
         ("patch:statefulsets.apps",),
         "Live",

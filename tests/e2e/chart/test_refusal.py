@@ -113,6 +113,23 @@ def test_a_disabled_action_on_a_cron_job_is_refused(
     assert [] == story.writes("nightly")
 
 
+def test_a_disabled_rerun_is_refused(story: Story, before: dict[str, Before]) -> None:
+    """Given rerunJob off, when a Job has failed, then none is made."""
+    assert before
+    story.apply(manifests.cron_job("report", fails=True))
+    within = ("--namespace", NAMESPACE)
+    story.lab.kubectl(*within, "create", "job", "report-1", "--from=cronjob/report")
+    story.lab.kubectl(*within, "wait", "job/report-1", "--for=condition=Failed", "--timeout=60s")
+    target = {"kind": "CronJob", "name": "report"}
+    signal = manifests.failing("evict")
+    story.apply(manifests.policy("report", {"rerunJob": {}}, target=target, signal=signal))
+
+    message = story.becomes("report", "ForbiddenByServer")
+
+    assert 'cannot create resource "jobs"' in message
+    assert [] == story.records("report")
+
+
 def test_a_disabled_removal_of_a_stuck_pod_is_refused(
     story: Story, before: dict[str, Before]
 ) -> None:

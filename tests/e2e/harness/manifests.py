@@ -127,15 +127,22 @@ def autoscaler(name: str) -> Document:
     }
 
 
-def cron_job(name: str) -> Document:
-    """A CronJob that never starts a Job by itself: there is no 30th of February."""
+def cron_job(name: str, *, fails: bool = False) -> Document:
+    """A CronJob that never starts a Job by itself: there is no 30th of February.
+
+    No node takes the pods of one that ``fails``, so that each of its Jobs has after a second.
+    """
     containers = [{"name": "app", "image": image(name, "v1")}]
-    template = {"spec": {"containers": containers, "restartPolicy": "Never"}}
+    pod: Document = {"containers": containers, "restartPolicy": "Never"}
+    job: Document = {"template": {"spec": pod}}
+    if fails:
+        pod["nodeSelector"] = {"no": "node"}
+        job["activeDeadlineSeconds"] = 1
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {"name": name},
-        "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": {"template": template}}},
+        "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": job}},
     }
 
 

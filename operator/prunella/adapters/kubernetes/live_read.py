@@ -23,7 +23,9 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
         raise client.refusal(reply, mutating=False)
     workload = parse.workload(target.kind, reply.body)
     if target.kind == kinds.CRON_JOB.name:
-        return model.LiveState(workload, pods_known=False)
+        raws = await api.items(kinds.JOB.path(target.namespace))
+        jobs = tuple(parse.job(raw) for raw in raws if parse.controller_uid(raw) == workload.uid)
+        return model.LiveState(workload, pods_known=False, jobs=jobs)
     query = {"labelSelector": selectors.query(reply.body["spec"]["selector"])}
     history, pods, budgets, autoscalers = await asyncio.gather(
         _history(api, target, query),

@@ -151,6 +151,25 @@ _COUNTS = {
 }
 
 
+def job(raw: Raw) -> model.Job:
+    """A Job, as far as its conditions tell."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    held = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    state = next((s for s in _ENDED if s.value in held), model.JobState.ACTIVE)
+    told = held.get(state.value, {})
+    return model.Job(
+        name=meta["name"],
+        uid=meta["uid"],
+        created=datetime.datetime.fromisoformat(meta["creationTimestamp"]),
+        state=state,
+        message=": ".join(filter(None, (told.get("reason"), told.get("message")))),
+        annotations=meta.get("annotations") or model.NO_LABELS,
+    )
+
+
+_ENDED = (model.JobState.COMPLETE, model.JobState.FAILED)
+
+
 def field_owners(managed: Iterable[Raw]) -> Mapping[str, frozenset[str]]:
     """Who last wrote the replicas and who the template, by managedFields."""
     written = set()

@@ -12,7 +12,7 @@ import copy
 import datetime
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from prunella.adapters.simulated import clock as clocks
@@ -38,6 +38,10 @@ class Controllers:
     def now(self) -> datetime.datetime:
         """The simulated time."""
         return self._clock.now()
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Let something happen later."""
+        self._clock.call_later(seconds, call)
 
     def version(self) -> str:
         """A new resourceVersion."""

@@ -7,13 +7,37 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from prunella.adapters.simulated import state
 from prunella.core import model
 
 SUSPEND = "spec.suspend"
+
+
+RUN_SECONDS: Final = 30.0
+"""How long a Job runs; one whose image's tag contains ``broken`` fails then."""
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class JobRun:
+    """One Job."""
+
+    name: str
+    uid: str
+    created: datetime.datetime
+    annotations: dict[str, str]
+    state: model.JobState = model.JobState.ACTIVE
+
+    def view(self) -> model.Job:
+        """The Job as the core sees it."""
+        failed = self.state is model.JobState.FAILED
+        message = "BackoffLimitExceeded" if failed else ""
+        return model.Job(
+            self.name, self.uid, self.created, self.state, message, dict(self.annotations)
+        )
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -23,6 +47,14 @@ class CronJobState:
     ref: model.Ref
     manifest: state.Manifest
     owners: dict[str, set[str]]
+    jobs: list[JobRun] = dataclasses.field(default_factory=list)
+
+    @property
+    def outcome(self) -> model.JobState:
+        """How a run of its template ends."""
+        spec = self.manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        broken = "broken" in spec["containers"][0]["image"].rpartition(":")[2]
+        return model.JobState.FAILED if broken else model.JobState.COMPLETE
 
     def view(self, manifest: state.Manifest | None = None) -> model.Workload:
         """The CronJob as the core sees it; ``manifest`` in place of the stored one."""

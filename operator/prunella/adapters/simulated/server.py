@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypedDict, Unpack
@@ -10,7 +11,7 @@ from typing import Any, Final, TypedDict, Unpack
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import controllers, cron_jobs, patches, state
-from prunella.core import model
+from prunella.core import model, objects
 
 OPERATOR: Final = "prunella"
 """Field manager of the operator's own changes."""
@@ -70,7 +71,9 @@ class Server:
     def read(self, target: model.Ref) -> model.LiveState | None:
         """A workload with all that belongs to it, newest revision first."""
         if target in self._cron_jobs:
-            return model.LiveState(self._cron_jobs[target].view(), pods_known=False)
+            found_job = self._cron_jobs[target]
+            jobs = tuple(job.view() for job in found_job.jobs)
+            return model.LiveState(found_job.view(), pods_known=False, jobs=jobs)
         found = self._workloads.get(target)
         if found is None:
             return None
@@ -111,6 +114,37 @@ class Server:
             return found.view(cron_jobs.next_version(found.manifest, patched))
         found.store(patched, OPERATOR, self._controllers.version())
         return found.view()
+
+    def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
+        """Create a Job of a CronJob. Raises ClusterError."""
+        whole: Any = effect.patch[0]["value"]
+        metadata = whole["metadata"]
+        owner = model.Ref(
+            "CronJob", effect.target.namespace, metadata["ownerReferences"][0]["name"]
+        )
+        found = self._cron_jobs.get(owner)
+        if found is None:
+            raise ports.ClusterError(f"{owner} not found", status=404)
+        self._authorize("rerunJob", effect.target)
+        self._admit(dry_run=dry_run)
+        if any(job.name == metadata["name"] for job in found.jobs):
+            raise ports.Conflict(f"jobs.batch {metadata['name']!r} already exists", status=409)
+        if not dry_run:
+            annotations = {**metadata["annotations"], objects.MARK: mark}
+            self._begin(found, metadata["name"], annotations)
+
+    def _begin(
+        self, found: cron_jobs.CronJobState, name: str, annotations: dict[str, str]
+    ) -> cron_jobs.JobRun:
+        uid = f"job-{state.digest(str(found.ref), name, length=20)}"
+        job = cron_jobs.JobRun(name, uid, self._controllers.now(), annotations)
+        found.jobs.append(job)
+
+        def end() -> None:
+            job.state = found.outcome
+
+        self._controllers.later(cron_jobs.RUN_SECONDS, end)
+        return job
 
     def evict(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Evict a pod under its UID and its budget. Raises ClusterError."""
@@ -305,6 +339,13 @@ class Server:
         uid = f"uid-{state.digest(self._created, str(ref), length=20)}"
         self._cron_jobs[ref] = cron_jobs.new(ref, manifest, uid, self._controllers.version())
         return ref
+
+    def run_job(self, ref: model.Ref, outcome: model.JobState | None = None) -> None:
+        """Let a CronJob start a Job; with an ``outcome`` it has ended at once."""
+        found = self._cron_jobs[ref]
+        job = self._begin(found, f"{ref.name}-{29_000_000 + len(found.jobs)}", {})
+        if outcome is not None:
+            found.jobs[-1] = dataclasses.replace(job, state=outcome)
 
     def suspend(self, ref: model.Ref, *, suspended: bool, manager: str = "kubectl-patch") -> None:
         """Let somebody suspend a CronJob, or let it go on."""

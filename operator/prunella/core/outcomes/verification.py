@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
+from typing import Any, cast
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
@@ -138,6 +140,8 @@ def _settle_effect(
         gone = pod is None or (pod.deleting and not effect.forced)
         return "Effective" if gone else "NotSent"
     workload = live_state.workload
+    if effect.verb is model.Verb.CREATE:
+        return _settle_job(record, effect, live_state)
     if workload.uid != effect.uid:
         return "Unknown"
     if workload.annotations.get(objects.MARK) == record.name:
@@ -145,10 +149,21 @@ def _settle_effect(
     return "NotSent" if workload.generation == effect.generation else "Unknown"
 
 
+def _settle_job(record: objects.Record, effect: model.Effect, live_state: model.LiveState) -> str:
+    """Whether a Job was made; one that is not there may have ended and been cleaned up."""
+    job = next((job for job in live_state.jobs if job.name == effect.target.name), None)
+    if job is not None:
+        own = job.annotations.get(objects.MARK) == record.name
+        return "Effective" if own else "Unknown"
+    manifest = cast(Mapping[str, Any], effect.patch[0]["value"])
+    cleaned_up = manifest["spec"].get("ttlSecondsAfterFinished") is not None
+    return "Unknown" if cleaned_up else "NotSent"
+
+
 def _written(
     effect: model.Effect, outcome: str, live_state: model.LiveState | None
 ) -> dict[str, object]:
-    if outcome != "Effective" or live_state is None or effect.verb is model.Verb.EVICT:
+    if outcome != "Effective" or live_state is None or effect.verb is not model.Verb.PATCH:
         return {}
     return {
         "generation": live_state.workload.generation,

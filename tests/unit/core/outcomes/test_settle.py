@@ -40,6 +40,20 @@ def live_state(*pods: model.Pod, **changes: Any) -> model.LiveState:
     return model.LiveState(dataclasses.replace(BEFORE, **changes), pods=pods)
 
 
+def rerun(**spec: Any) -> model.Effect:
+    """The creation of a Job."""
+    whole = {"metadata": {"name": "job-1"}, "spec": spec}
+    operation = {"op": "add", "path": "", "value": whole}
+    target = builders.ref("job-1", kind="Job")
+    return model.Effect(model.Verb.CREATE, target, "", "create it", patch=(operation,))
+
+
+def with_job(name: str, mark: str) -> model.LiveState:
+    """A look at a CronJob with one Job."""
+    job = model.Job(name, "uid", NOW, model.JobState.ACTIVE, annotations={objects.MARK: mark})
+    return model.LiveState(BEFORE, pods_known=False, jobs=(job,))
+
+
 MARKED: dict[str, Any] = {"annotations": {objects.MARK: "R"}, "generation": 6, "replicas": 5}
 Row = tuple[model.Effect, model.LiveState | None, str, str]
 TABLE: dict[str, Row] = {
@@ -86,6 +100,15 @@ TABLE: dict[str, Row] = {
         live_state(dataclasses.replace(POD, deleting=True)),
         "NotSent",
         "NotSent",
+    ),
+    "job there with the mark": (rerun(), with_job("job-1", "R"), "Verifying", "Effective"),
+    "job of another": (rerun(), with_job("job-1", "S"), "Unknown", "Unknown"),
+    "job not there": (rerun(), with_job("job-2", "R"), "NotSent", "NotSent"),
+    "job not there, it may have been cleaned up": (
+        rerun(ttlSecondsAfterFinished=0),
+        with_job("job-2", "R"),
+        "Unknown",
+        "Unknown",
     ),
     "pod's workload gone": (EVICT, None, "Unknown", "Unknown"),
 }
