@@ -229,6 +229,25 @@ async def test_budget_blocks_eviction(world: World, dry_run: bool) -> None:
     assert live_state.pods == (await seen(world, ref)).pods
 
 
+async def test_a_pod_of_a_lost_node_goes_without_grace_alone(world: World) -> None:
+    """An eviction leaves a pod that is in deletion already; one without grace removes it."""
+    lost = await world.lose_pod()
+    effect = eviction(world, lost)
+    forced = dataclasses.replace(effect, forced=True)
+
+    await world.cluster.send(effect, "record-1", dry_run=False)
+    tried = await world.cluster.send(forced, "record-1", dry_run=True)
+    assert await world.has_pod(lost.name)
+    other = dataclasses.replace(forced, uid="another")
+    refused = await world.cluster.send(other, "record-1", dry_run=False)
+    assert await world.has_pod(lost.name)
+    done = await world.cluster.send(forced, "record-1", dry_run=False)
+
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.REFUSED, ports.Outcome.EFFECTIVE]
+    assert outcomes == [tried.outcome, refused.outcome, done.outcome]
+    assert not await world.has_pod(lost.name)
+
+
 def suspension(workload: model.Workload) -> model.Effect:
     """The effect of suspending a CronJob."""
     return changing(workload, {"op": "add", "path": "/spec/suspend", "value": True})

@@ -66,6 +66,12 @@ class World(Protocol):
     async def add_autoscaler(self, ref: model.Ref) -> None:
         """Create a HorizontalPodAutoscaler, named as its target."""
 
+    async def lose_pod(self) -> model.Pod:
+        """A pod in deletion whose node does not answer."""
+
+    async def has_pod(self, name: str) -> bool:
+        """Whether the API server knows a pod of this name."""
+
     async def add_cron_job(self, name: str) -> None:
         """Create a CronJob that never starts a Job by itself."""
 
@@ -126,6 +132,18 @@ class SimulatedWorld:
 
     async def add_autoscaler(self, ref: model.Ref) -> None:
         self.cluster.add_autoscaler(ref)
+
+    async def lose_pod(self) -> model.Pod:
+        ref = model.Ref("StatefulSet", self.namespace, "db")
+        await self.add(ref, 1)
+        pod = self.cluster.states(self.namespace)[0].pods[0]
+        self.cluster.lose_node(pod.node)
+        self.cluster.delete_pod(self.namespace, pod.name)
+        return pod.view()
+
+    async def has_pod(self, name: str) -> bool:
+        pods = [pod for state in self.cluster.states(self.namespace) for pod in state.pods]
+        return any(pod.name == name for pod in pods)
 
     async def add_cron_job(self, name: str) -> None:
         self.cluster.add_cron_job(self.namespace, name, "shop/job:v1")
@@ -237,6 +255,24 @@ class LabWorld:
                 "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target},
             }
         )
+
+    async def lose_pod(self) -> model.Pod:
+        containers = [{"name": "app", "image": "shop/db:v1"}]
+        await self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "db-0"},
+                "spec": {"containers": containers, "nodeName": "that-is-not-there"},
+            }
+        )
+        uid = await self.kubectl("get", "pod", "db-0", "--output=jsonpath={.metadata.uid}")
+        await self.kubectl("delete", "pod", "db-0", "--wait=false")
+        return model.Pod("db-0", uid, ready=False, deleting=True)
+
+    async def has_pod(self, name: str) -> bool:
+        found = await self.kubectl("get", "pods", "--output=jsonpath={.items[*].metadata.name}")
+        return name in found.split()
 
     async def add_cron_job(self, name: str) -> None:
         containers = [{"name": "app", "image": "shop/job:v1"}]

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.timeout(400)
 
 KIND = "StatefulSet"
 PLACED = {"limits": {"cpu": "100m"}, "requests": {"cpu": "10m"}}
-NOT_KWOKS = "kwok.x-k8s.io/status"
-"""A pod with this annotation is left alone by kwok, as one whose kubelet is silent."""
+HELD = "lab.prunella.dev/silent"
+"""A finalizer: the pod stays in deletion, as one whose kubelet is silent."""
 
 
 def watched(story: Story, step: Document) -> None:
@@ -51,16 +51,20 @@ def test_a_pod_of_a_lost_node_is_removed_after_its_grace(story: Story) -> None:
     watched(story, {"lostNodeAfter": "1m"})
     lost = next(pod for pod in story.pods("store") if pod["metadata"]["name"] == "store-1")
     path = f"/api/v1/namespaces/{story.namespace}/pods/store-1"
-    silent = {NOT_KWOKS: "custom", f"{manifests.LAB}/metrics": "none"}
-    story.patch(path, {"metadata": {"annotations": silent}})
-    test_rollouts.lose(story, lost)
+    silent = {"finalizers": [HELD], "annotations": {f"{manifests.LAB}/metrics": "none"}}
+    story.patch(path, {"metadata": silent})
     story.api.request("DELETE", path)
+    test_rollouts.lose(story, lost)
+    words = story.refused("store", "NoPods")
+    assert "its node does not answer; lostNodeAfter is 60 s" in words
 
+    story.wait(lambda: story.writes("store-1"), "it is removed", 150)
+    story.patch(path, {"metadata": {"finalizers": None}})
     record = story.phase("store", "Succeeded")
 
     (effect,) = record["spec"]["effects"]
     assert ("Evict", "store-1", True) == (effect["verb"], effect["name"], effect["forced"])
     assert lost["metadata"]["uid"] == effect["precondition"]["uid"]
-    assert 1 == len(story.writes("store-1"))
-    assert lost["metadata"]["uid"] not in story.pod_uids("store")
+    (write,) = story.writes("store-1")
+    assert 0 == write["requestObject"]["deleteOptions"]["gracePeriodSeconds"]
     assert 3 == len(story.pods("store"))
