@@ -68,7 +68,7 @@ def before(story: Story) -> dict[str, Before]:
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
-        limits={"actionsPerNamespacePerHour": 60, "rolloutSeconds": 30},
+        limits=test_rollouts.LIMITS,
     )
     by_pod = manifests.errors(by="pod")
     story.apply(
