@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from prunella.api import steps as steps_api
 from prunella.core.changes import kinds as journalled
 
 Document = dict[str, Any]
@@ -15,7 +16,7 @@ Render = Callable[..., list[Document]]
 Right = tuple[str, str, str]
 """API group, resource, verb."""
 
-ACTIONS = ("restart", "evictPod", "scale", "rollback")
+ACTIONS = steps_api.ACTIONS
 
 
 def _rights(group: str, resources: str, verbs: str) -> set[Right]:
@@ -31,6 +32,8 @@ CORE = (
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
+    | _rights("batch", "cronjobs", "get list watch")
+    | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
     | _rights("policy", "poddisruptionbudgets", "get list")
@@ -67,7 +70,16 @@ AROUND_CLUSTER = (
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")
 EVICTION = _rights("", "pods/eviction", "create")
-ADDED = {"restart": TEMPLATES, "rollback": TEMPLATES, "scale": REPLICAS, "evictPod": EVICTION}
+ADDED = {
+    "restart": TEMPLATES,
+    "rollback": TEMPLATES,
+    "scale": REPLICAS,
+    "evictPod": EVICTION,
+    "restartPods": EVICTION,
+    "deleteStuckPod": EVICTION,
+    "rerunJob": _rights("batch", "jobs", "create"),
+    "suspendCronJob": _rights("batch", "cronjobs", "patch"),
+}
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     (),
@@ -75,6 +87,10 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("evictPod",),
     ("scale",),
     ("rollback",),
+    ("restartPods",),
+    ("deleteStuckPod",),
+    ("suspendCronJob",),
+    ("rerunJob",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from prunella.api import steps as steps_api
+
 Document = dict[str, Any]
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 CHART = pathlib.Path(__file__).parents[2] / "charts" / "prunella"
@@ -154,7 +156,7 @@ def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:
 def test_lint_is_clean(helm: Helm) -> None:
     """`helm lint --strict` finds nothing, with everything switched on."""
     values = {
-        "actions": dict.fromkeys(("restart", "evictPod", "scale", "rollback"), True),
+        "actions": dict.fromkeys(steps_api.ACTIONS, True),
         "serviceMonitor": {"enabled": True},
         "prometheusRule": {"enabled": True},
         "alertmanager": {"url": "http://alertmanager:9093"},

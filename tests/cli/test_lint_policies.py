@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from prunella.api import steps
 from prunella.cli.lint import check
 
 GOOD = """\
@@ -158,8 +159,35 @@ REFUSED = {
         swap("- restart: {}", "- restart: {}\n    evictPod: {}"),
         [
             (
-                "13 error spec.steps[0]: exactly one of restart, evictPod, scale, rollback must be "
+                f"13 error spec.steps[0]: exactly one of {', '.join(steps.ACTIONS)} must be "
                 "given, found restart, evictPod [schema]"
+            )
+        ],
+    ),
+    "more pods than a record holds": (
+        swap("restart: {}", "restartPods: {max: 31}"),
+        [
+            (
+                "13 error spec.steps[0].restartPods.max: must be less than or equal to 30, "
+                "found 31 [schema]"
+            )
+        ],
+    ),
+    "no patience with a lost node": (
+        swap("restart: {}", "deleteStuckPod: {lostNodeAfter: 30s}"),
+        [
+            (
+                "13 error spec.steps[0].deleteStuckPod.lostNodeAfter: must be at least 1m, "
+                "found 30s [schema]"
+            )
+        ],
+    ),
+    "a Deployment is not suspended": (
+        swap("restart: {}", "suspendCronJob: {}"),
+        [
+            (
+                "4 error spec: steps[0]: suspendCronJob is for a target of kind CronJob, the "
+                "target is a Deployment [schema]"
             )
         ],
     ),
@@ -227,6 +255,15 @@ REFUSED = {
             (
                 "13 error spec.steps[0].scale: a DaemonSet has no replicas that could be scaled "
                 "[action-kind]"
+            )
+        ],
+    ),
+    "stuck pod of a Deployment": (
+        swap("restart: {}", "deleteStuckPod: {}"),
+        [
+            (
+                "13 error spec.steps[0].deleteStuckPod: a Deployment waits for none of its pods: "
+                "only a StatefulSet does [action-kind]"
             )
         ],
     ),

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from prunella import ports
+from prunella.actions import rerun_job
 from prunella.core import model, objects
 from tests.contract.worlds import World
 
@@ -226,6 +227,93 @@ async def test_budget_blocks_eviction(world: World, dry_run: bool) -> None:
     assert "disruption budget" in receipt.message
     assert (model.Budget("web", {"app": "web"}, 0, 2, 2),) == live_state.budgets
     assert live_state.pods == (await seen(world, ref)).pods
+
+
+async def test_a_pod_of_a_lost_node_goes_without_grace_alone(world: World) -> None:
+    """An eviction leaves a pod that is in deletion already; one without grace removes it."""
+    lost = await world.lose_pod()
+    effect = eviction(world, lost)
+    forced = dataclasses.replace(effect, forced=True)
+
+    await world.cluster.send(effect, "record-1", dry_run=False)
+    tried = await world.cluster.send(forced, "record-1", dry_run=True)
+    assert await world.has_pod(lost.name)
+    other = dataclasses.replace(forced, uid="another")
+    refused = await world.cluster.send(other, "record-1", dry_run=False)
+    assert await world.has_pod(lost.name)
+    done = await world.cluster.send(forced, "record-1", dry_run=False)
+
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.REFUSED, ports.Outcome.EFFECTIVE]
+    assert outcomes == [tried.outcome, refused.outcome, done.outcome]
+    assert not await world.has_pod(lost.name)
+
+
+def suspension(workload: model.Workload) -> model.Effect:
+    """The effect of suspending a CronJob."""
+    return changing(workload, {"op": "add", "path": "/spec/suspend", "value": True})
+
+
+async def test_a_cron_job_is_suspended_at_most_once(world: World) -> None:
+    """It is watched and patched as any target is; a repeat is refused, and a person's edit seen."""
+    ref = ref_of(world, "CronJob", "nightly")
+    await world.add_cron_job("nightly")
+    before = (await seen(world, ref)).workload
+    assert (False, True) == (before.suspended, before.rolled_out)
+    effect = suspension(before)
+
+    tried = await world.cluster.send(effect, "record-1", dry_run=True)
+    first = await world.cluster.send(effect, "record-1", dry_run=False)
+    second = await world.cluster.send(effect, "record-1", dry_run=False)
+
+    after = (await seen(world, ref)).workload
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.EFFECTIVE, ports.Outcome.REFUSED]
+    assert outcomes == [tried.outcome, first.outcome, second.outcome]
+    assert first.workload is not None
+    assert (True, True) == (first.workload.suspended, after.suspended)
+    assert (before.generation + 1, "record-1") == (
+        after.generation,
+        after.annotations[objects.MARK],
+    )
+    assert after in world.cluster.workloads(world.namespace)
+    assert objects.FIELD_MANAGER in after.field_owners["spec.suspend"]
+
+    await world.cluster.give_back(ref, after.uid)
+    owners = (await seen(world, ref)).workload.field_owners.values()
+    assert objects.FIELD_MANAGER not in frozenset().union(*owners)
+
+    await world.suspend("nightly", suspended=False)
+    stale = await world.cluster.send(suspension(after), "record-2", dry_run=False)
+    assert (ports.Outcome.REFUSED, 422) == (stale.outcome, stale.status)
+
+
+async def test_a_failed_job_is_made_anew_at_most_once(world: World) -> None:
+    """The server has room for one of the name; the look shows the Job with the mark on it."""
+    ref = ref_of(world, "CronJob", "nightly")
+    await world.add_cron_job("nightly")
+    await world.fail_job("nightly")
+    before = await seen(world, ref)
+    assert [model.JobState.FAILED] == [job.state for job in before.jobs]
+    whole = rerun_job.job_of(before.workload, before.jobs[0], 1)
+    name = whole["metadata"]["name"]
+    effect = model.Effect(
+        model.Verb.CREATE,
+        model.Ref("Job", world.namespace, name),
+        "",
+        "create it",
+        patch=({"op": "add", "path": "", "value": whole},),
+    )
+
+    tried = await world.cluster.send(effect, "record-1", dry_run=True)
+    assert before.jobs == (await seen(world, ref)).jobs
+    first = await world.cluster.send(effect, "record-1", dry_run=False)
+    second = await world.cluster.send(effect, "record-2", dry_run=False)
+
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.EFFECTIVE, ports.Outcome.REFUSED]
+    assert outcomes == [tried.outcome, first.outcome, second.outcome]
+    assert (201, 409) == (first.status, second.status)
+    made = {job.name: dict(job.annotations) for job in (await seen(world, ref)).jobs}
+    assert {name, before.jobs[0].name} == made.keys()
+    assert ("record-1", "1") == (made[name][objects.MARK], made[name][rerun_job.RERUN])
 
 
 @pytest.mark.parametrize("kind", KINDS)

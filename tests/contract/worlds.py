@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import json
 import time
 from typing import Any, Protocol
 
@@ -65,6 +66,21 @@ class World(Protocol):
     async def add_autoscaler(self, ref: model.Ref) -> None:
         """Create a HorizontalPodAutoscaler, named as its target."""
 
+    async def lose_pod(self) -> model.Pod:
+        """A pod in deletion whose node does not answer."""
+
+    async def has_pod(self, name: str) -> bool:
+        """Whether the API server knows a pod of this name."""
+
+    async def add_cron_job(self, name: str) -> None:
+        """Create a CronJob that never starts a Job by itself."""
+
+    async def fail_job(self, name: str) -> None:
+        """Let a CronJob's Job have run, and have failed."""
+
+    async def suspend(self, name: str, *, suspended: bool) -> None:
+        """Let somebody suspend a CronJob, or let it go on."""
+
     async def add_bare_pod(self, name: str) -> None:
         """Create a pod that belongs to no workload."""
 
@@ -116,6 +132,27 @@ class SimulatedWorld:
 
     async def add_autoscaler(self, ref: model.Ref) -> None:
         self.cluster.add_autoscaler(ref)
+
+    async def lose_pod(self) -> model.Pod:
+        ref = model.Ref("StatefulSet", self.namespace, "db")
+        await self.add(ref, 1)
+        pod = self.cluster.states(self.namespace)[0].pods[0]
+        self.cluster.lose_node(pod.node)
+        self.cluster.delete_pod(self.namespace, pod.name)
+        return pod.view()
+
+    async def has_pod(self, name: str) -> bool:
+        pods = [pod for state in self.cluster.states(self.namespace) for pod in state.pods]
+        return any(pod.name == name for pod in pods)
+
+    async def add_cron_job(self, name: str) -> None:
+        self.cluster.add_cron_job(self.namespace, name, "shop/job:v1")
+
+    async def fail_job(self, name: str) -> None:
+        self.cluster.run_job(model.Ref("CronJob", self.namespace, name), model.JobState.FAILED)
+
+    async def suspend(self, name: str, *, suspended: bool) -> None:
+        self.cluster.suspend(model.Ref("CronJob", self.namespace, name), suspended=suspended)
 
     async def add_bare_pod(self, name: str) -> None:
         self.cluster.add_bare_pod(self.namespace, name, "shop/job:v1")
@@ -218,6 +255,48 @@ class LabWorld:
                 "spec": {"minReplicas": 2, "maxReplicas": 5, "scaleTargetRef": target},
             }
         )
+
+    async def lose_pod(self) -> model.Pod:
+        containers = [{"name": "app", "image": "shop/db:v1"}]
+        await self.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "db-0"},
+                "spec": {"containers": containers, "nodeName": "that-is-not-there"},
+            }
+        )
+        uid = await self.kubectl("get", "pod", "db-0", "--output=jsonpath={.metadata.uid}")
+        await self.kubectl("delete", "pod", "db-0", "--wait=false")
+        return model.Pod("db-0", uid, ready=False, deleting=True)
+
+    async def has_pod(self, name: str) -> bool:
+        found = await self.kubectl("get", "pods", "--output=jsonpath={.items[*].metadata.name}")
+        return name in found.split()
+
+    async def add_cron_job(self, name: str) -> None:
+        containers = [{"name": "app", "image": "shop/job:v1"}]
+        # No node takes its pods, so each of its Jobs has failed a second after it began.
+        pod = {"containers": containers, "restartPolicy": "Never", "nodeSelector": {"no": "node"}}
+        job = {"activeDeadlineSeconds": 1, "template": {"spec": pod}}
+        await self.apply(
+            {
+                "apiVersion": "batch/v1",
+                "kind": "CronJob",
+                "metadata": {"name": name},
+                "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": job}},
+            }
+        )
+        await self.settle()
+
+    async def fail_job(self, name: str) -> None:
+        await self.kubectl("create", "job", f"{name}-1", f"--from=cronjob/{name}")
+        await self.kubectl("wait", f"job/{name}-1", "--for=condition=Failed", "--timeout=30s")
+
+    async def suspend(self, name: str, *, suspended: bool) -> None:
+        change = json.dumps({"spec": {"suspend": suspended}})
+        await self.kubectl("patch", "cronjob", name, "--type=merge", "--patch", change)
+        await self.settle()
 
     async def add_bare_pod(self, name: str) -> None:
         containers = [{"name": "app", "image": "shop/job:v1"}]

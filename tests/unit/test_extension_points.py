@@ -52,6 +52,15 @@ def test_every_action_has_its_rights_in_the_chart(action: str) -> None:
         assert re.search(rf'(\.|"){action}\b', text), f"templates/{template} does not name {action}"
 
 
+@pytest.mark.parametrize("action", steps_api.ACTIONS)
+def test_every_action_is_explained(action: str) -> None:
+    """docs/actions.md says what it writes, needs, refuses and undoes."""
+    text = (ROOT / "docs" / "actions.md").read_text()
+    section = text.partition(f"\n## {action}\n")[2].partition("\n## ")[0]
+    told = ("Writes", "Needs", "Refuses", "Undone")
+    assert [] == [word for word in told if f"**{word}**" not in section]
+
+
 @pytest.mark.parametrize("detector", signals_api.DETECTORS)
 def test_every_detector_is_a_field_a_sentence_and_a_section(detector: str) -> None:
     """A signal can be judged by it, `prunella explain` tells it, docs/detectors.md explains it."""

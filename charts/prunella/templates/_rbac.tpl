@@ -15,6 +15,12 @@
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list]
 - apiGroups: [apps]
   resources: [replicasets, controllerrevisions]
   verbs: [get, list]
@@ -70,7 +76,17 @@ give them.
   resources: [deployments, statefulsets]
   verbs: [patch]
 {{- end }}
-{{- if .evictPod }}
+{{- if .suspendCronJob }}
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [patch]
+{{- end }}
+{{- if .rerunJob }}
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create]
+{{- end }}
+{{- if or .evictPod .restartPods .deleteStuckPod }}
 - apiGroups: [""]
   resources: [pods/eviction]
   verbs: [create]

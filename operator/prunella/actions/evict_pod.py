@@ -35,10 +35,12 @@ class EvictPod:
         return action.Plan((eviction(workload.ref, pod, summary),))
 
 
-def eviction(owner: model.Ref, pod: model.Pod, summary: str) -> model.Effect:
+def eviction(
+    owner: model.Ref, pod: model.Pod, summary: str, *, paced: bool = False, forced: bool = False
+) -> model.Effect:
     """The eviction of one pod, which no pod of the same name after it can be hit by."""
     target = model.Ref("Pod", owner.namespace, pod.name)
-    return model.Effect(verb=model.Verb.EVICT, target=target, uid=pod.uid, summary=summary)
+    return model.Effect(model.Verb.EVICT, target, pod.uid, summary, paced=paced, forced=forced)
 
 
 def unblock(live_state: model.LiveState, healthy_revision: str = "") -> tuple[model.Effect, ...]:

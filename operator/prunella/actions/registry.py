@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunella.actions import evict_pod, restart, revert, rollback, scale
+from prunella.actions import (
+    delete_stuck_pod,
+    evict_pod,
+    rerun_job,
+    restart,
+    restart_pods,
+    revert,
+    rollback,
+    scale,
+    suspend_cron_job,
+)
 from prunella.core.decisions import action
 
 
@@ -15,6 +25,10 @@ def all_actions() -> Mapping[str, action.Action]:
         evict_pod.EvictPod(),
         scale.Scale(),
         rollback.Rollback(),
+        restart_pods.RestartPods(),
+        delete_stuck_pod.DeleteStuckPod(),
+        rerun_job.RerunJob(),
+        suspend_cron_job.SuspendCronJob(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

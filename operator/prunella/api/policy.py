@@ -39,6 +39,7 @@ class TargetKind(enum.StrEnum):
     DEPLOYMENT = "Deployment"
     STATEFUL_SET = "StatefulSet"
     DAEMON_SET = "DaemonSet"
+    CRON_JOB = "CronJob"
 
 
 _SELECTS_SOME = "!has(self.selector) || " + " || ".join(
@@ -149,6 +150,14 @@ class Evaluation(enum.StrEnum):
     RULES = "Rules"
 
 
+_OF_CRON_JOBS = " || ".join(f"has(s.{name})" for name in steps_api.OF_CRON_JOBS)
+_IS_CRON_JOB = "(has(self.target.kind) && self.target.kind == 'CronJob')"
+_FIT = (
+    f"self.steps.all(s, {_IS_CRON_JOB} == ({_OF_CRON_JOBS}))",
+    f"a target of kind CronJob takes {' or '.join(steps_api.OF_CRON_JOBS)}, no other kind does",
+)
+
+
 class RemediationPolicySpec(base.ApiModel):
     """What to watch, when it is sick, what may be done about it."""
 
@@ -160,7 +169,8 @@ class RemediationPolicySpec(base.ApiModel):
                     "&& s.mapping.single) || has(self.target.name)"
                 ),
                 "mapping single: true needs target.name",
-            )
+            ),
+            _FIT,
         )
     )
 
@@ -231,6 +241,17 @@ class RemediationPolicySpec(base.ApiModel):
     verify: Verify = pydantic.Field(
         default_factory=Verify, description="How an action is proved to have helped."
     )
+
+    @pydantic.model_validator(mode="after")
+    def _steps_fit(self) -> RemediationPolicySpec:
+        kind = self.target.kind
+        for number, step in enumerate(self.steps):
+            own = step.action in steps_api.OF_CRON_JOBS
+            if own != (kind is TargetKind.CRON_JOB):
+                fits = "a target of kind CronJob" if own else "pods that run all the time"
+                message = f"steps[{number}]: {step.action} is for {fits}, the target is a {kind}"
+                raise ValueError(message)
+        return self
 
     @pydantic.model_validator(mode="after")
     def _signals_fit(self) -> RemediationPolicySpec:

@@ -46,6 +46,8 @@ class Refused(enum.StrEnum):
     NOT_CHANGED_RECENTLY = "NotChangedRecently"
     AT_BOUND = "AtBound"
     NO_PODS = "NoPods"
+    JOB_RUNNING = "JobRunning"
+    NOTHING_TO_RERUN = "NothingToRerun"
     CHANGED_BY_OTHERS = "ChangedByOthers"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"

@@ -77,7 +77,9 @@ class Precondition(base.ApiModel):
 class EffectSpec(base.ApiModel):
     """One change, as data."""
 
-    verb: Literal["Patch", "Evict"] = pydantic.Field(description="How the object is changed.")
+    verb: Literal["Patch", "Evict", "Create"] = pydantic.Field(
+        description="How the object is changed."
+    )
     kind: ShortText = pydantic.Field(description="Kind of the object.")
     namespace: ShortText = pydantic.Field(description="Namespace of the object.")
     name: ShortText = pydantic.Field(description="Name of the object.")
@@ -88,6 +90,20 @@ class EffectSpec(base.ApiModel):
     summary: LongText = pydantic.Field(description="The effect in one sentence.")
     inverse: Json = pydantic.Field(
         "", description="JSON patch that undoes the effect; empty when nothing does."
+    )
+    paced: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Sent only once the pods evicted before it have been replaced and are ready, and while "
+            "its own pod is still sick."
+        ),
+    )
+    forced: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Sent with a grace of 0 seconds: the pod of a node that does not answer is forgotten, "
+            "and no kubelet is asked."
+        ),
     )
 
 

@@ -9,6 +9,10 @@ import pydantic
 
 from prunella.api import base, types
 
+LEAST_LOST = types.duration("1m")
+"""A kubelet that was restarted answers within the 40 s after which its node is NotReady."""
+_BELOW_1M = r"^(0+[wdhm])*0*[0-5]?[0-9]s$"
+
 
 class Restart(base.ApiModel):
     """Restart the workload as `kubectl rollout restart` does: by its own update strategy."""
@@ -16,6 +20,55 @@ class Restart(base.ApiModel):
 
 class EvictPod(base.ApiModel):
     """Evict the worst pod through the Eviction API, which honours disruption budgets."""
+
+
+class RestartPods(base.ApiModel):
+    """Evict the sick pods and no others, one after the other, each after the last was replaced."""
+
+    max: int = pydantic.Field(
+        3,
+        ge=1,
+        le=30,
+        description=(
+            "Most pods that are restarted. When more are sick the step does not apply: then it is "
+            "the workload that is, and `restart` or `rollback` is for that."
+        ),
+    )
+
+
+class DeleteStuckPod(base.ApiModel):
+    """Free a StatefulSet from pods that it waits for in vain."""
+
+    lost_node_after: types.Duration | None = pydantic.Field(
+        None,
+        description=(
+            "Also remove, without grace, pods in deletion whose node does not answer, so long "
+            "after their own grace. Only where such a node is known to be off: one that is merely "
+            "cut off still runs the pod, and then there are two of one identity."
+        ),
+        json_schema_extra=base.rules(
+            (f"!self.matches(r'{_BELOW_1M}')", f"must be at least {LEAST_LOST}")
+        ),
+    )
+
+    @pydantic.field_validator("lost_node_after")
+    @classmethod
+    def _long_enough(cls, after: types.Duration | None) -> types.Duration | None:
+        if after is not None and after < LEAST_LOST:
+            raise ValueError(f"must be at least {LEAST_LOST}, found {after}")
+        return after
+
+
+class RerunJob(base.ApiModel):
+    """Run a CronJob's failed Job once more, from the CronJob's template."""
+
+    times: int = pydantic.Field(
+        1, ge=1, le=5, description="How often the same run is repeated at most."
+    )
+
+
+class SuspendCronJob(base.ApiModel):
+    """Let a CronJob start no more Jobs. Those that run go on."""
 
 
 class Scale(base.ApiModel):
@@ -71,8 +124,19 @@ class Rollback(base.ApiModel):
     )
 
 
-ACTIONS: tuple[str, ...] = ("restart", "evictPod", "scale", "rollback")
+ACTIONS: tuple[str, ...] = (
+    "restart",
+    "evictPod",
+    "scale",
+    "rollback",
+    "restartPods",
+    "deleteStuckPod",
+    "rerunJob",
+    "suspendCronJob",
+)
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
+OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
+"""Those for targets of kind CronJob; all others are for pods that run all the time."""
 
 
 class Step(base.ApiModel):
@@ -88,6 +152,18 @@ class Step(base.ApiModel):
     )
     scale: Scale | None = pydantic.Field(None, description="Change the number of replicas.")
     rollback: Rollback | None = pydantic.Field(None, description="Return to an earlier revision.")
+    restart_pods: RestartPods | None = pydantic.Field(
+        None, description="Evict the sick pods alone, one by one, if their budgets allow it."
+    )
+    delete_stuck_pod: DeleteStuckPod | None = pydantic.Field(
+        None, description="Free a StatefulSet from pods that it waits for in vain."
+    )
+    rerun_job: RerunJob | None = pydantic.Field(
+        None, description="Run a CronJob's failed Job once more."
+    )
+    suspend_cron_job: SuspendCronJob | None = pydantic.Field(
+        None, description="Let a CronJob start no more Jobs."
+    )
 
     @pydantic.model_validator(mode="after")
     def _one_action(self) -> Step:

@@ -83,6 +83,13 @@ class Finding:
     mapped_by: str = ""
     pod: str = ""
     """For pod signals: the pod with the worst value."""
+    pods: tuple[str, ...] = ()
+    """For pod signals that are Unhealthy: all pods that are, by name."""
+
+    @property
+    def sick_pods(self) -> tuple[str, ...]:
+        """All pods that it names: of some detectors only the worst one is known."""
+        return self.pods or ((self.pod,) if self.pod else ())
 
 
 class Replacement(enum.StrEnum):
@@ -110,7 +117,10 @@ class Strategy:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, StatefulSet or DaemonSet as the API server shows it."""
+    """A Deployment, StatefulSet, DaemonSet or CronJob as the API server shows it.
+
+    A CronJob is as one replica that is always there; its template is that of its Jobs.
+    """
 
     ref: Ref
     uid: str
@@ -140,6 +150,8 @@ class Workload:
     strategy: Strategy = Strategy()
     paused: bool = False
     """A person has paused the rollout (``spec.paused``); Deployments only."""
+    suspended: bool = False
+    """It starts no more Jobs (``spec.suspend``); CronJobs only."""
 
     @property
     def rolling(self) -> bool:
@@ -184,6 +196,8 @@ class Pod:
     stranded: Stranded | None = None
     """Why the pod can't run, if something beside its containers says so."""
     created: datetime.datetime | None = None
+    gone_by: datetime.datetime | None = None
+    """Of a pod that is being deleted: when its grace is over (``deletionTimestamp``)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -210,6 +224,27 @@ class Budget:
     desired_healthy: int
 
 
+class JobState(enum.StrEnum):
+    """How far a Job has come."""
+
+    ACTIVE = "Active"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """A Job of a CronJob."""
+
+    name: str
+    uid: str
+    created: datetime.datetime
+    state: JobState
+    message: str = ""
+    """Why it has failed, in the API server's words."""
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LiveState:
     """A close, live look at one target: asked for only when an action is at hand."""
@@ -222,6 +257,8 @@ class LiveState:
     budgets: tuple[Budget, ...] = ()
     autoscalers: tuple[str, ...] = ()
     """HorizontalPodAutoscalers and ScaledObjects that target it, as ``Kind/name``."""
+    jobs: tuple[Job, ...] = ()
+    """The Jobs of a CronJob that are still there."""
 
 
 class Verb(enum.StrEnum):
@@ -229,6 +266,8 @@ class Verb(enum.StrEnum):
 
     PATCH = "Patch"
     EVICT = "Evict"
+    CREATE = "Create"
+    """The object is the value of the one operation of ``patch``."""
 
 
 PatchOperation = Mapping[str, object]
@@ -249,6 +288,10 @@ class Effect:
     generation: int | None = None
     patch: tuple[PatchOperation, ...] = ()
     inverse: tuple[PatchOperation, ...] = ()
+    paced: bool = False
+    """An eviction that waits until the pods evicted before it were replaced and are ready."""
+    forced: bool = False
+    """An eviction without grace: the API server forgets the pod and asks no kubelet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

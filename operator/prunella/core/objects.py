@@ -90,8 +90,16 @@ class Record:
     @property
     def sent_at(self) -> datetime.datetime | None:
         """When the first effect was sent, or was about to be."""
-        times = [each.sent_at for each in self.status.effects if each.sent_at is not None]
-        return min(times, default=None)
+        return min(self._sent, default=None)
+
+    @property
+    def last_sent_at(self) -> datetime.datetime | None:
+        """When the newest effect was sent, or was about to be."""
+        return max(self._sent, default=None)
+
+    @property
+    def _sent(self) -> list[datetime.datetime]:
+        return [each.sent_at for each in self.status.effects if each.sent_at is not None]
 
 
 def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
@@ -105,6 +113,8 @@ def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
         patch=_dump(effect.patch),
         summary=effect.summary,
         inverse=_dump(effect.inverse),
+        paced=effect.paced,
+        forced=effect.forced,
     )
 
 
@@ -118,6 +128,8 @@ def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
         generation=spec.precondition.generation,
         patch=tuple(json.loads(spec.patch or "[]")),
         inverse=tuple(json.loads(spec.inverse or "[]")),
+        paced=spec.paced,
+        forced=spec.forced,
     )
 
 

@@ -8,6 +8,7 @@ record alone, and what was sent is settled by looking, never by sending it again
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import decide, guards, ledger
-from prunella.core.outcomes import records, verification
+from prunella.core.outcomes import pacing, records, verification
 from prunella.engine import refusals
 from prunella.engine import world as worlds
 
@@ -32,6 +33,7 @@ _REFUSED = {
     422: reasons.Refused.PLAN_CHANGED,
 }
 """Why the API server refused an effect, by its HTTP status: a precondition that fails is a 422."""
+BUDGET_IN_THE_WAY = 429
 _FOR_A_PERSON = {reasons.Refused.FORBIDDEN, reasons.Refused.REFUSED_BY_ADMISSION}
 """Refusals after a rehearsal that went well: planned again, they would only be repeated."""
 
@@ -88,14 +90,21 @@ class Executor:
         self._refusals.note(policy, command, refusal if lasting else None, now)
         return refusal
 
-    async def carry_out(self, record: objects.Record) -> objects.Record:
+    async def carry_out(
+        self, record: objects.Record, *, next_is_due: bool = False
+    ) -> objects.Record:
         """Send a Pending record's effects, each after its ``sentAt`` was written.
 
-        The caller has planned again on fresh state and found the same plan.
+        The caller has planned again on fresh state and found the same plan.  Before an effect that
+        waits for the ones before it the record is left Acting, unless ``next_is_due``.
         """
         for index, effect in enumerate(ledger.effects_of(record)):
-            if record.status.effects[index].sent_at is not None:
-                continue  # Sent before a restart; the record was settled since.
+            status = record.status.effects[index]
+            if status.sent_at is not None or status.outcome:
+                continue  # Sent before, or left out; the record was settled since.
+            if effect.paced and not next_is_due:
+                break
+            next_is_due = False
             sent = record.status.effects[index].model_copy(
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
@@ -144,17 +153,47 @@ class Executor:
         ``may_send``: a crash between the two must not leave half an action.
         """
         now = self._world.clock.now()
-        if record.sent_at is not None and now - record.sent_at < SETTLE_AFTER:
+        if record.last_sent_at is not None and now - record.last_sent_at < SETTLE_AFTER:
             return record
         live_state = await self._world.cluster.live_state(record.target)
         status = verification.settle(record, live_state, now)
         if may_send and verification.half_done(record, status, live_state):
-            acting = status.model_copy(update={"phase": Phase.ACTING, "finished_at": None})
+            halves = zip(record.status.effects, status.effects, strict=True)
+            effects = [old if old.sent_at is None else new for old, new in halves]
+            going_on = {"phase": Phase.ACTING, "finished_at": None, "effects": effects}
+            acting = status.model_copy(update=going_on)
             return await self.carry_out(await self._write(record, acting))
         record = await self._write(record, status)
         self._count(record, record.phase)
         await self._tell_progress(record)
         return await self.label(record)
+
+    async def pace(self, record: objects.Record, scene: pacing.Scene) -> objects.Record:
+        """Evict the next pod of a record in Acting if it is due.
+
+        It is tried first, so that what a disruption budget refuses for now stays unsent.
+        """
+        live_state = await self._world.cluster.live_state(record.target)
+        turn, why = pacing.turn(record, scene, live_state)
+        if turn is pacing.Turn.SEND and pacing.passed_over(record, scene):
+            return await self._write(record, pacing.without_next(record))
+        if turn is pacing.Turn.SEND:
+            if await self._has_room(record):
+                return await self.carry_out(record, next_is_due=True)
+            turn, why = pacing.turn(record, dataclasses.replace(scene, no_room=True), live_state)
+        if turn is not pacing.Turn.STOP:
+            return record
+        record = await self._write(record, pacing.stopped(record, why))
+        self._count(record, record.phase)
+        await self._tell_progress(record)
+        return await self.label(record)
+
+    async def _has_room(self, record: objects.Record) -> bool:
+        """Whether no disruption budget is in the way of the next eviction."""
+        halves = zip(ledger.effects_of(record), record.status.effects, strict=True)
+        due = next(effect for effect, status in halves if not (status.sent_at or status.outcome))
+        receipt = await self._world.cluster.send(due, record.name, dry_run=True)
+        return receipt.status != BUDGET_IN_THE_WAY
 
     async def advance(
         self, record: objects.Record, scene: verification.Scene, healthy: int
@@ -292,7 +331,7 @@ def _refused_rehearsal(
         return model.Refusal(reasons.Refused.REFUSED_BY_ADMISSION, message)
     if receipt.status == 403:
         return model.Refusal(reasons.Refused.FORBIDDEN, message)
-    if effect.verb is model.Verb.EVICT and receipt.status == 429:
+    if effect.verb is model.Verb.EVICT and receipt.status == BUDGET_IN_THE_WAY:
         told = next((a.message for a in command.answers if a.guard == guards.BUDGETS), "")
         message = f"{told}: {receipt.message}"
         return model.Refusal(reasons.Refused.DISRUPTION_BUDGET, message)

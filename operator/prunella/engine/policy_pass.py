@@ -11,7 +11,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, step
-from prunella.core.outcomes import escalation, records, verification
+from prunella.core.outcomes import escalation, pacing, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
 from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
@@ -274,7 +274,7 @@ class Passes:
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
-                await self._settle(record, policy)
+                await self._settle(record, policy, outcome, now)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
         records = tuple(self._world.ledger.records())
@@ -284,7 +284,13 @@ class Passes:
             await self._executor.escalate(record)
         return frozenset(record.target for record in waiting)
 
-    async def _settle(self, record: objects.Record, policy: objects.Policy) -> None:
+    async def _settle(
+        self,
+        record: objects.Record,
+        policy: objects.Policy,
+        outcome: step.Outcome,
+        now: datetime.datetime,
+    ) -> None:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
@@ -292,7 +298,18 @@ class Passes:
             spec = current.spec if current is not None else None
             live = spec is not None and spec.mode is policy_api.Mode.LIVE and not spec.suspend
             may_send = live and not pause.paused
-            await self._executor.settle(record, may_send=may_send)
+            if not pacing.is_paced(record):
+                await self._executor.settle(record, may_send=may_send)
+                return
+            found = [f for f in outcome.findings if f.target == record.target]
+            scene = pacing.Scene(
+                now=now,
+                rules=self._options.rules,
+                may_send=may_send,
+                verdict=outcome.verdicts.get(record.target, model.Verdict.UNKNOWN),
+                sick=frozenset(pod for finding in found for pod in finding.sick_pods),
+            )
+            await self._executor.pace(record, scene)
 
     async def _resume(
         self,

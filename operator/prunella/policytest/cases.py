@@ -43,6 +43,9 @@ class Clock(base.ApiModel):
         return self
 
 
+_EVENTS: Final = ("setImage", "scale", "runJob", "delete", "source", "pause", "resume")
+
+
 class Event(base.ApiModel):
     """Something that happens from outside."""
 
@@ -51,6 +54,8 @@ class Event(base.ApiModel):
     """Release another image, as `kubectl set image` does."""
     scale: dict[fields.TargetName, int] | None = None
     """Other replicas, by a person."""
+    run_job: dict[fields.TargetName, Literal["Complete", "Failed"]] | None = None
+    """A CronJob's Job has run, and has ended so."""
     delete: fields.TargetName | None = None
     source: Fault | Literal["up"] | None = None
     """The source fails in a way, or is up again."""
@@ -61,7 +66,7 @@ class Event(base.ApiModel):
 
     @pydantic.model_validator(mode="after")
     def _one_event(self) -> Event:
-        base.check_exactly_one(self, "setImage", "scale", "delete", "source", "pause", "resume")
+        base.check_exactly_one(self, *_EVENTS)
         return self
 
 
@@ -91,7 +96,7 @@ class ExpectedEffect(base.ApiModel):
     """A change that the operator makes."""
 
     action: str | None = None
-    """restart, evictPod, scale, rollback or revert."""
+    """The name of a step's action, or revert."""
     verb: model.Verb | None = None
     target: fields.TargetName | None = None
     after: fields.Offset | None = None

@@ -11,7 +11,8 @@ from prunella.api import types
 from prunella.core import model
 
 WORKLOAD_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
-_TARGET: Final = re.compile(rf"(?:({'|'.join(WORKLOAD_KINDS)})/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)")
+TARGET_KINDS: Final = (*WORKLOAD_KINDS, "CronJob")
+_TARGET: Final = re.compile(rf"(?:({'|'.join(TARGET_KINDS)})/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)")
 
 
 def _seconds(value: object) -> float:

@@ -13,12 +13,13 @@ from prunella.policytest import fields
 
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-KINDS: Final = (*fields.WORKLOAD_KINDS, "PodDisruptionBudget", *SCALERS)
+KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS)
 _MADE: Final = ("ReplicaSet", "Pod", "ControllerRevision")
 _SHORT_KINDS: Final = {
     "deployment": "Deployment",
     "stateful_set": "StatefulSet",
     "daemon_set": "DaemonSet",
+    "cron_job": "CronJob",
 }
 
 
@@ -28,6 +29,8 @@ class ShortObject(base.ApiModel):
     deployment: types.ObjectName | None = None
     stateful_set: types.ObjectName | None = None
     daemon_set: types.ObjectName | None = None
+    cron_job: types.ObjectName | None = None
+    """Its schedule is not simulated: it starts no Job by itself."""
     budget: types.ObjectName | None = None
     """A PodDisruptionBudget over the workload of this name, see ``minAvailable``."""
     autoscaler: fields.TargetName | None = None
@@ -49,7 +52,7 @@ class ShortObject(base.ApiModel):
     @pydantic.model_validator(mode="after")
     def _one_object(self) -> ShortObject:
         base.check_exactly_one(
-            self, "deployment", "statefulSet", "daemonSet", "budget", "autoscaler"
+            self, "deployment", "statefulSet", "daemonSet", "cronJob", "budget", "autoscaler"
         )
         if self.kind is not None and self.image is None:
             raise ValueError(f"a {self.kind} needs an image")
@@ -86,7 +89,9 @@ class ShortObject(base.ApiModel):
         }
 
     def _workload(self, kind: str, namespace: str) -> dict[str, Any]:
-        name = self.deployment or self.stateful_set or self.daemon_set or ""
+        name = self.deployment or self.stateful_set or self.daemon_set or self.cron_job or ""
+        if kind == "CronJob":
+            return self._cron_job(name, namespace)
         spec: dict[str, Any] = {
             "selector": {"matchLabels": {"app": name}},
             "template": {
@@ -101,6 +106,12 @@ class ShortObject(base.ApiModel):
         if self.annotations:
             metadata["annotations"] = dict(self.annotations)
         return {"kind": kind, "metadata": metadata, "spec": spec}
+
+    def _cron_job(self, name: str, namespace: str) -> dict[str, Any]:
+        template = {"spec": {"containers": [{"name": "app", "image": self.image}]}}
+        metadata = {"name": name, "namespace": namespace, "labels": {"app": name, **self.labels}}
+        spec = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}}
+        return {"kind": "CronJob", "metadata": metadata, "spec": spec}
 
 
 def _checked(manifest: object) -> dict[str, Any]:
@@ -119,6 +130,8 @@ def _checked(manifest: object) -> dict[str, Any]:
             ("spec", "template", "metadata", "labels"),
             ("spec", "template", "spec", "containers"),
         )
+    elif kind == "CronJob":
+        needed += (("spec", "jobTemplate", "spec", "template"),)
     elif kind == "PodDisruptionBudget":
         needed += (("spec", "selector", "matchLabels"),)
     else:

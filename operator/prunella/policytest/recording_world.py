@@ -41,7 +41,11 @@ class Cluster(cluster.SimulatedCluster):
 def _as_manifest(workload: model.Workload) -> dict[str, Any]:
     return {
         "metadata": {"labels": workload.labels, "annotations": workload.annotations},
-        "spec": {"replicas": workload.replicas, "template": workload.template},
+        "spec": {
+            "replicas": workload.replicas,
+            "template": workload.template,
+            "suspend": workload.suspended,
+        },
     }
 
 

@@ -45,7 +45,7 @@ def _case_problems(
 def _named(case: cases.Case) -> Iterator[tuple[judge.Path, str]]:
     for number, event in enumerate(case.events):
         path: judge.Path = ("events", number)
-        for name in (*(event.set_image or ()), *(event.scale or ())):
+        for name in (*(event.set_image or ()), *(event.scale or ()), *(event.run_job or ())):
             yield path, name
         if event.delete is not None:
             yield path, event.delete

@@ -57,5 +57,5 @@ def workloads(test: cases.PolicyTest, case: cases.Case, namespace: str) -> list[
     return [
         model.Ref(each["kind"], each["metadata"]["namespace"], each["metadata"]["name"])
         for each in manifests
-        if each["kind"] in fields.WORKLOAD_KINDS
+        if each["kind"] in fields.TARGET_KINDS
     ]

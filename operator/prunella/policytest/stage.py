@@ -83,6 +83,8 @@ class Stage:
         try:
             if manifest["kind"] in fields.WORKLOAD_KINDS:
                 self._create_workload(manifest, each)
+            elif manifest["kind"] == "CronJob":
+                self._world.cluster.create_cron_job(manifest)
             elif manifest["kind"] in objects_module.SCALERS:
                 target = spec["scaleTargetRef"]
                 kind = target.get("kind", "Deployment")
@@ -145,6 +147,8 @@ class Stage:
                 world.cluster.set_image(self._ref(target), image)
             for target, replicas in (event.scale or {}).items():
                 world.cluster.scale(self._ref(target), replicas)
+            for target, ended in (event.run_job or {}).items():
+                world.cluster.run_job(self._ref(target), model.JobState(ended))
             if event.delete is not None:
                 world.cluster.delete(self._ref(event.delete))
         except (KeyError, ports.ClusterError) as error:

@@ -43,6 +43,14 @@ def workload(status: Raw | None = None, *, spec: Raw | None = None, **metadata: 
     }
 
 
+def cron_job(suspend: bool | None = None, **metadata: Any) -> Raw:
+    """A CronJob; what is not given is not there."""
+    spec: Raw = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template()}}}
+    if suspend is not None:
+        spec["suspend"] = suspend
+    return {"metadata": meta(**metadata), "spec": spec, "status": {}}
+
+
 def owned_by(kind: str, name: str, uid: str = "", api: str = "apps/v1") -> list[Raw]:
     """Owner references to one controller."""
     uid = uid or f"{name}-uid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -120,6 +121,39 @@ async def test_eviction_body(server: FakeServer, api: client.KubeApi, dry_run: b
     assert options == server.requests[0].body["deleteOptions"]
     assert {"namespace": "shop", "name": "web-0"} == server.requests[0].body["metadata"]
     assert dry_run is ("dryRun" in server.requests[0].query)
+
+
+async def test_a_forced_eviction_has_no_grace(server: FakeServer, api: client.KubeApi) -> None:
+    """The API server forgets the pod of a node that does not answer."""
+    port, _ = make(api)
+    server.rules[f"POST {EVICTION_PATH}"] = Answer(201, {"status": "Success"})
+
+    await port.send(dataclasses.replace(EVICT, forced=True), "r-1", dry_run=False)
+
+    options = {"preconditions": {"uid": "web-0-uid"}, "gracePeriodSeconds": 0}
+    assert options == server.requests[0].body["deleteOptions"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "live"])
+async def test_a_job_is_created_with_its_mark(
+    server: FakeServer, api: client.KubeApi, dry_run: bool
+) -> None:
+    """The Job of the plan, and on it the record that it is of."""
+    port, _ = make(api)
+    server.rules["POST /apis/batch/v1/namespaces/shop/jobs"] = Answer(201, {"status": "Success"})
+    whole = {"metadata": {"name": "job-1", "annotations": {"a": "b"}}, "spec": {"backoffLimit": 1}}
+    operation = {"op": "add", "path": "", "value": whole}
+    target = model.Ref("Job", "shop", "job-1")
+    effect = model.Effect(model.Verb.CREATE, target, "", "create it", patch=(operation,))
+
+    receipt = await port.send(effect, "r-1", dry_run=dry_run)
+
+    annotations = {"a": "b", objects.MARK: "r-1"}
+    sent = server.requests[0]
+    expected = {**whole, "metadata": {"name": "job-1", "annotations": annotations}}
+    assert (expected, dry_run) == (sent.body, "dryRun" in sent.query)
+    assert (201, None) == (receipt.status, receipt.workload)
+    assert {"a": "b"} == whole["metadata"]["annotations"], "the plan stays as it was"
 
 
 REFUSED, UNKNOWN = ports.Outcome.REFUSED, ports.Outcome.UNKNOWN

@@ -211,6 +211,51 @@ def test_field_owners(case: str) -> None:
     assert expected == found.field_owners
 
 
+@pytest.mark.parametrize(("suspend", "expected"), [(None, False), (False, False), (True, True)])
+def test_cron_job(suspend: bool | None, expected: bool) -> None:
+    """It is as one replica that is there; who last wrote ``suspend`` is known."""
+    entries = [managed("kubectl", {"f:suspend": {}})]
+
+    raw = builders.cron_job(suspend, managedFields=entries)
+    found = parse.workload("CronJob", raw)
+
+    assert (expected, "CronJob") == (found.suspended, found.ref.kind)
+    assert (1, 1, 1, 1) == (found.replicas, found.updated, found.available, found.total)
+    assert found.rolled_out
+    assert raw["spec"]["jobTemplate"] == found.template
+    assert {"spec.suspend": frozenset({"kubectl"})} == found.field_owners
+
+
+ENDS: dict[str, tuple[list[Raw], model.JobState, str]] = {
+    "just made": ([], model.JobState.ACTIVE, ""),
+    "about to fail": (
+        [{"type": "FailureTarget", "status": "True"}],
+        model.JobState.ACTIVE,
+        "",
+    ),
+    "not failed": ([{"type": "Failed", "status": "False"}], model.JobState.ACTIVE, ""),
+    "failed": (
+        [
+            {"type": "FailureTarget", "status": "True"},
+            {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "late"},
+        ],
+        model.JobState.FAILED,
+        "DeadlineExceeded: late",
+    ),
+    "complete": ([{"type": "Complete", "status": "True"}], model.JobState.COMPLETE, ""),
+}
+
+
+@pytest.mark.parametrize(("conditions", "state", "message"), ENDS.values(), ids=ENDS)
+def test_job(conditions: list[Raw], state: model.JobState, message: str) -> None:
+    """What is not said to have ended is running."""
+    meta = builders.meta("nightly-1", annotations={"a": "b"})
+    found = parse.job({"metadata": meta, "status": {"conditions": conditions}})
+
+    assert (state, message) == (found.state, found.message)
+    assert ("nightly-1", {"a": "b"}) == (found.name, dict(found.annotations))
+
+
 CANARY = builders.owned_by("Canary", "web", api="flagger.app/v1beta1")
 CONTROLLERS = {
     "none": ([], ""),
@@ -287,6 +332,8 @@ def test_pod() -> None:
 
     assert [True, False, True] == [parse.pod(p).ready for p in (ready, starting, leaving)]
     assert [False, False, True] == [parse.pod(p).deleting for p in (ready, starting, leaving)]
+    gone_by = datetime.datetime.fromisoformat(builders.CREATED)
+    assert [None, None, gone_by] == [parse.pod(p).gone_by for p in (ready, starting, leaving)]
     assert "web-1-uid" == parse.pod(ready).uid
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -46,9 +47,8 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
         policy["metadata"]["name"]: policy["status"].get("typeChecking", {})
         for policy in toolbox.policies(release)
     }
-    names = {
-        f"{toolbox.ACCOUNT}-{part}" for part in ("records", "incidents", "authors", "operator")
-    }
+    about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
+    names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
 
@@ -57,6 +57,9 @@ CAN = {
     "write statuses": ("update", "remediations.prunella.dev --subresource=status", True),
     "write records": ("create", "remediations.prunella.dev", True),
     "evict while it is off": ("create", "pods --subresource=eviction", False),
+    "watch CronJobs": ("watch", "cronjobs.batch", True),
+    "suspend CronJobs while it is off": ("patch", "cronjobs.batch", False),
+    "create Jobs while it is off": ("create", "jobs.batch", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),
     "read Secrets": ("get", "secrets", False),
@@ -125,10 +128,12 @@ def _as_admin(lab: Lab) -> toolbox.Kubectl:
 @pytest.fixture
 def upgraded(release: Lab) -> Iterator[None]:
     """The release with rollback and scale instead of restart, for one test."""
-    _upgrade(release, "actions.restart=false,actions.rollback=true,actions.scale=true")
+    chosen = "actions.rollback=true,actions.scale=true,actions.evictPod=true"
+    _upgrade(release, f"actions.restart=false,{chosen}")
     toolbox.await_policy(release, "rollback is not enabled", present=False)
     yield
-    _upgrade(release, "actions.restart=true,actions.rollback=false,actions.scale=false")
+    chosen = "actions.rollback=false,actions.scale=false,actions.evictPod=false"
+    _upgrade(release, f"actions.restart=true,{chosen}")
     toolbox.await_policy(release, "rollback is not enabled", present=True)
 
 
@@ -155,3 +160,27 @@ def test_rollback_and_scale_widen_the_guard(operator: toolbox.Kubectl, shop: str
     assert toolbox.patch(operator, "DaemonSet", shop, MARK, IMAGE).returncode == 0
     for operation, words in (REFUSED[name] for name in ("a label", "another field of the spec")):
         toolbox.assert_refused(toolbox.patch(operator, "Deployment", shop, operation), words)
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_an_eviction_without_grace_is_deletestuckpods_alone(
+    release: Lab, operator: toolbox.Kubectl, shop: str
+) -> None:
+    """Given evictPod and not deleteStuckPod, when a pod is evicted without grace, it is refused."""
+    pods = release.get("-n", shop, "pods", "-l", "app=web")["items"]
+    name = str(pods[0]["metadata"]["name"])
+
+    def evict(**options: object) -> toolbox.Done:
+        document = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": shop},
+            "deleteOptions": {"dryRun": ["All"], **options},
+        }
+        path = f"/api/v1/namespaces/{shop}/pods/{name}/eviction?dryRun=All"
+        text = json.dumps(document)
+        return operator("create", "--raw", path, "--filename", "-", input=text)
+
+    done = evict()
+    assert done.returncode == 0, done.stderr
+    toolbox.assert_refused(evict(gracePeriodSeconds=0), "action deleteStuckPod is not enabled")

@@ -47,6 +47,42 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"restart": {}}, {"evictPod": {}}]},
         "lets the operator evict pods",
     ),
+    "eviction of the sick pods without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"restartPods": {}}]},
+        "lets the operator evict pods",
+    ),
+    "suspension without the right": (
+        (),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
+        "lets the operator patch cronjobs",
+    ),
+    "suspension with the right": (
+        ("patch:cronjobs.batch",),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
+        "",
+    ),
+    "rerun without the right": (
+        ("patch:cronjobs.batch",),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"rerunJob": {}}]},
+        "lets the operator create Jobs",
+    ),
+    "rerun with the right": (
+        ("create:jobs.batch",),
+        "Live",
+        {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"rerunJob": {}}]},
+        "",
+    ),
+    "removal of a stuck pod without the right": (
+        ("patch:statefulsets.apps",),
+        "Live",
+        {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"deleteStuckPod": {}}]},
+        "lets the operator evict pods",
+    ),
     "rollback of a StatefulSet, which may evict, without that right": (
         ("patch:statefulsets.apps",),
         "Live",

@@ -127,6 +127,37 @@ def autoscaler(name: str) -> Document:
     }
 
 
+def cron_job(name: str, *, fails: bool = False) -> Document:
+    """A CronJob that never starts a Job by itself: there is no 30th of February.
+
+    No node takes the pods of one that ``fails``, so that each of its Jobs has after a second.
+    """
+    containers = [{"name": "app", "image": image(name, "v1")}]
+    pod: Document = {"containers": containers, "restartPolicy": "Never"}
+    job: Document = {"template": {"spec": pod}}
+    if fails:
+        pod["nodeSelector"] = {"no": "node"}
+        job["activeDeadlineSeconds"] = 1
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name},
+        "spec": {"schedule": "0 0 30 2 *", "jobTemplate": {"spec": job}},
+    }
+
+
+def failing(name: str, held: str = "10s") -> Document:
+    """The share of failed requests of one workload, as one series without labels."""
+    rate = f'sum(rate(app_http_requests_total{{pod=~"{name}-.*"%s}}[15s]))'
+    return {
+        "name": "errors",
+        "ratio": {"bad": rate % ', code=~"5.."', "total": rate % ""},
+        "mapping": {"single": True},
+        "threshold": {"above": LIMIT},
+        "for": held,
+    }
+
+
 def configured(document: Document, changes: Mapping[str, Sequence[Any] | Any]) -> Document:
     """A copy of a document with other fields in its spec."""
     return {**document, "spec": {**document["spec"], **changes}}

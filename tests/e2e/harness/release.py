@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 from lab.cluster import Lab
+from prunella.api import steps as steps_api
 from tests.e2e.harness.waiting import wait_until
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -33,11 +34,11 @@ def install(lab: Lab) -> None:
     The chart's own pod runs nothing here: the tests run the operator beside the cluster.
     """
     lab.kubectl("apply", "--server-side", "--filename", str(ROOT / "crds"))
-    actions = ",".join(f"actions.{name}=true" for name in ("restart", "evictPod", "scale"))
+    actions = ",".join(f"actions.{name}=true" for name in steps_api.ACTIONS)
     lab.helm(
         *("upgrade", "--install", ACCOUNT, str(ROOT / "charts" / "prunella")),
         *("--namespace", HOME, "--create-namespace", "--wait", "--timeout", "90s"),
-        *("--set", f"{actions},actions.rollback=true"),
+        *("--set", actions),
     )
     wait_until(lambda: USERNAME in forge(lab).stderr, 60, "the API server guards the records")
 

@@ -212,7 +212,7 @@ class Story:
             if event["user"]["username"] == self.username
             and event["verb"] not in {"get", "list", "watch"}
             and event["objectRef"].get("name") == name
-            and event["objectRef"].get("apiGroup", "") in {"", "apps"}
+            and event["objectRef"].get("apiGroup", "") in {"", "apps", "batch"}
         ]
 
     def writes(self, name: str) -> list[Document]:

@@ -53,10 +53,11 @@ def test_account_of_the_chart_needs_no_more_rights(story: Story) -> None:
         "evict": {"evictPod": {}},
         "scale": {"scale": {"by": 1}},
         "rollback": {"rollback": {"to": "Previous"}},
+        "pods": {"restartPods": {}},
     }
     story.run(*(manifests.workload(name, "v1") for name in steps))
     story.release("rollback", "v2-bad")
-    for name in ("restart", "evict", "scale"):
+    for name in ("restart", "evict", "scale", "pods"):
         story.annotate_pods(name, errors="0.5")
     story.start_operator()
     by_pod = manifests.errors(by="pod")

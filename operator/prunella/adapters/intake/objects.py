@@ -99,4 +99,5 @@ def _workloads(workloads: Iterable[model.Workload]) -> dict[model.Ref, Any]:
             "spec": {"replicas": each.replicas, "template": each.template},
         }
         for each in workloads
+        if each.ref.kind in kinds.WORKLOADS
     }

@@ -67,6 +67,8 @@ class KubernetesCluster:
         try:
             if effect.verb is model.Verb.EVICT:
                 return await self._evict(effect, dry_run=dry_run)
+            if effect.verb is model.Verb.CREATE:
+                return await self._create_job(effect, mark, dry_run=dry_run)
             return await self._patch(effect, mark, dry_run=dry_run)
         except ports.OutcomeUnknown as error:
             outcome = ports.Outcome.REFUSED if dry_run else ports.Outcome.UNKNOWN
@@ -85,7 +87,7 @@ class KubernetesCluster:
         Entries are found by their place, and the patch tests that they are still there: another
         writer in between is a refusal, and the next sweep tries again.
         """
-        path = kinds.WORKLOADS[target.kind].path(target.namespace, target.name)
+        path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return
@@ -102,7 +104,7 @@ class KubernetesCluster:
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
-        path = kinds.WORKLOADS[target.kind].path(target.namespace, target.name)
+        path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
         status, raw = await self._api.request(
             "PATCH",
             path,
@@ -124,9 +126,20 @@ class KubernetesCluster:
         _, raw = await self._api.request("GET", path, mutating=False)
         return bool(raw["metadata"].get("annotations"))
 
+    async def _create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
+        """The name follows from what is repeated: the API server has room for one of it."""
+        target = effect.target
+        body = marked(effect, mark)
+        path = kinds.JOB.path(target.namespace)
+        query = _query(dry_run=dry_run)
+        status, _ = await self._api.request("POST", path, query, body, mutating=True)
+        return ports.Receipt(_success(dry_run=dry_run), f"{target} created", status=status)
+
     async def _evict(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
         options: dict[str, Any] = {"preconditions": {"uid": effect.uid}}
+        if effect.forced:
+            options["gracePeriodSeconds"] = 0
         if dry_run:
             options["dryRun"] = ["All"]
         body = {
@@ -157,6 +170,14 @@ def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dic
         operations.append({"op": "add", "path": ANNOTATIONS, "value": {}})
     operations.append({"op": "add", "path": MARK_PATH, "value": mark})
     return operations + [dict(operation) for operation in effect.patch]
+
+
+def marked(effect: model.Effect, mark: str) -> dict[str, Any]:
+    """The object that an effect creates, with the mark on it."""
+    whole: Any = effect.patch[0]["value"]
+    metadata = whole["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), objects.MARK: mark}
+    return {**whole, "metadata": {**metadata, "annotations": annotations}}
 
 
 def own_entries(raw: Mapping[str, Any]) -> list[int]:

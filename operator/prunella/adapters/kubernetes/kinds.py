@@ -35,6 +35,8 @@ INCIDENT = Kind("Incident", "incidents", "v1alpha1", PRUNELLA)
 DEPLOYMENT = Kind("Deployment", "deployments", group="apps")
 STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
 DAEMON_SET = Kind("DaemonSet", "daemonsets", group="apps")
+CRON_JOB = Kind("CronJob", "cronjobs", group="batch")
+JOB = Kind("Job", "jobs", group="batch")
 REPLICA_SET = Kind("ReplicaSet", "replicasets", group="apps")
 CONTROLLER_REVISION = Kind("ControllerRevision", "controllerrevisions", group="apps")
 POD = Kind("Pod", "pods")
@@ -71,4 +73,6 @@ MUTATING_WEBHOOK = Kind(
 LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-WATCHED = (POLICY, RECORD, INCIDENT, *WORKLOADS.values())
+TARGETS = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
+"""What a policy may act on."""
+WATCHED = (POLICY, RECORD, INCIDENT, *TARGETS.values())

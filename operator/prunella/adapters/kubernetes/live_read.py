@@ -15,13 +15,17 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
 
     The workload is read first and its pods by the selector that it has now; the rest at once.
     """
-    kind = kinds.WORKLOADS[target.kind]
+    kind = kinds.TARGETS[target.kind]
     reply = await api.exchange("GET", kind.path(target.namespace, target.name), mutating=False)
     if reply.status == 404:
         return None
     if not reply.ok:
         raise client.refusal(reply, mutating=False)
     workload = parse.workload(target.kind, reply.body)
+    if target.kind == kinds.CRON_JOB.name:
+        raws = await api.items(kinds.JOB.path(target.namespace))
+        jobs = tuple(parse.job(raw) for raw in raws if parse.controller_uid(raw) == workload.uid)
+        return model.LiveState(workload, pods_known=False, jobs=jobs)
     query = {"labelSelector": selectors.query(reply.body["spec"]["selector"])}
     history, pods, budgets, autoscalers = await asyncio.gather(
         _history(api, target, query),

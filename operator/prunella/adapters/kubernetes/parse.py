@@ -17,7 +17,11 @@ from prunella.core import model, objects
 from prunella.core.decisions import strategies
 
 Raw = Mapping[str, Any]
-OWNED_FIELDS = {"spec.replicas": "f:replicas", "spec.template": "f:template"}
+OWNED_FIELDS = {
+    "spec.replicas": "f:replicas",
+    "spec.template": "f:template",
+    "spec.suspend": "f:suspend",
+}
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
@@ -30,14 +34,14 @@ class Unreadable(Exception):  # noqa: N818 - what the object is
 
 
 def workload(kind: str, raw: Raw) -> model.Workload:
-    """A Deployment, StatefulSet or DaemonSet."""
+    """A Deployment, StatefulSet, DaemonSet or CronJob."""
     meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     replicas, updated, available, total = _COUNTS[kind](spec, status)
     return model.Workload(
         ref=model.Ref(kind, meta["namespace"], meta["name"]),
         uid=meta["uid"],
         generation=meta.get("generation", 0),
-        observed_generation=status.get("observedGeneration", 0),
+        observed_generation=_observed(kind, raw),
         replicas=replicas,
         updated=updated,
         available=available,
@@ -45,7 +49,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         labels=meta.get("labels") or model.NO_LABELS,
         annotations=_annotations(meta),
         selector=(spec.get("selector") or {}).get("matchLabels") or model.NO_LABELS,
-        template=spec["template"],
+        template=spec["jobTemplate" if kind == "CronJob" else "template"],
         field_owners=field_owners(meta.get("managedFields") or ()),
         controller=_controller(meta),
         deleting="deletionTimestamp" in meta,
@@ -55,7 +59,15 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         progressed_at=_progressed_at(status),
         strategy=strategies.of(kind, spec, replicas),
         paused=bool(spec.get("paused")),
+        suspended=bool(spec.get("suspend")),
     )
+
+
+def _observed(kind: str, raw: Raw) -> int:
+    """The generation that its controller has seen; that of CronJobs does not tell."""
+    own: int = raw["metadata"].get("generation", 0)
+    seen: int = (raw.get("status") or {}).get("observedGeneration", 0)
+    return own if kind == "CronJob" else seen
 
 
 def _annotations(meta: Raw) -> Mapping[str, str]:
@@ -127,11 +139,35 @@ def _daemon_set_counts(_: Raw, status: Raw) -> Counts:
     )
 
 
+def _cron_job_counts(_: Raw, __: Raw) -> Counts:
+    return 1, 1, 1, 1
+
+
 _COUNTS = {
     "Deployment": _deployment_counts,
     "StatefulSet": _stateful_set_counts,
     "DaemonSet": _daemon_set_counts,
+    "CronJob": _cron_job_counts,
 }
+
+
+def job(raw: Raw) -> model.Job:
+    """A Job, as far as its conditions tell."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    held = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    state = next((s for s in _ENDED if s.value in held), model.JobState.ACTIVE)
+    told = held.get(state.value, {})
+    return model.Job(
+        name=meta["name"],
+        uid=meta["uid"],
+        created=datetime.datetime.fromisoformat(meta["creationTimestamp"]),
+        state=state,
+        message=": ".join(filter(None, (told.get("reason"), told.get("message")))),
+        annotations=meta.get("annotations") or model.NO_LABELS,
+    )
+
+
+_ENDED = (model.JobState.COMPLETE, model.JobState.FAILED)
 
 
 def field_owners(managed: Iterable[Raw]) -> Mapping[str, frozenset[str]]:
@@ -163,7 +199,8 @@ def pod(raw: Raw) -> model.Pod:
         ready=conditions.get("Ready") == "True",
         deleting="deletionTimestamp" in meta,
         stranded=_stranded(raw, conditions),
-        created=_created(meta),
+        created=_time(meta, "creationTimestamp"),
+        gone_by=_time(meta, "deletionTimestamp"),
     )
 
 
@@ -180,8 +217,8 @@ def _stranded(raw: Raw, conditions: Mapping[str, str]) -> model.Stranded | None:
     return model.Stranded.LOST if lost and not gates else None
 
 
-def _created(meta: Raw) -> datetime.datetime | None:
-    written = meta.get("creationTimestamp")
+def _time(meta: Raw, field: str) -> datetime.datetime | None:
+    written = meta.get(field)
     return datetime.datetime.fromisoformat(written) if written else None
 
 
@@ -369,7 +406,7 @@ def record(raw: Raw) -> objects.Record:
         status=status,
         uid=meta.get("uid", ""),
         resource_version=meta.get("resourceVersion", ""),
-        created=_created(meta),
+        created=_time(meta, "creationTimestamp"),
         labels=meta.get("labels") or model.NO_LABELS,
     )
 

@@ -184,7 +184,7 @@ class Stores:
             lambda found: found.resource_version,
         )
         self.workloads: dict[str, Store[model.Workload]] = {
-            kind: _workload_store(kind, on_change) for kind in kinds.WORKLOADS
+            kind: _workload_store(kind, on_change) for kind in kinds.TARGETS
         }
 
     def all_workloads(self) -> list[model.Workload]:
@@ -206,7 +206,7 @@ class Stores:
 
     def keeps(self, kind: str, namespace: str) -> bool:
         """Whether objects of a kind are kept from a namespace."""
-        return kind not in kinds.WORKLOADS or namespace not in self._closed
+        return kind not in kinds.TARGETS or namespace not in self._closed
 
     def apply(self, kind: str, event: Mapping[str, Any]) -> None:
         """Take in a watch event."""

@@ -46,6 +46,8 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
         "kube_daemonset_metadata_generation",
         "kube_daemonset_status_observed_generation",
     ),
+    # A CronJob is as one replica that is always there.
+    "CronJob": ("kube_cronjob_info",) * 6,
 }
 """The metrics of kube-state-metrics that tell ``FIELDS``, by kind of workload."""
 AUTOSCALERS: Final = "kube_horizontalpodautoscaler_info"
@@ -147,7 +149,8 @@ def name_of(signal: compiled.Signal, kind: str, labels: Mapping[str, str]) -> st
     if any(labels.get(each) for each in compiled.WORKLOAD_LABELS.values()):
         return None
     pod = next((labels[each] for each in signal.confinement.pod_labels if labels.get(each)), "")
-    found = _POD[kind].fullmatch(pod)
+    pattern = _POD.get(kind)
+    found = pattern.fullmatch(pod) if pattern is not None else None
     return found[1] if found is not None else None
 
 

@@ -74,8 +74,9 @@ class SimulatedCluster(server.Server):
         except ports.ClusterError as error:
             return ports.Receipt(ports.Outcome.REFUSED, str(error), status=error.status)
         outcome = ports.Outcome.WOULD_SUCCEED if dry_run else ports.Outcome.EFFECTIVE
-        if effect.verb is model.Verb.EVICT:
-            return ports.Receipt(outcome, f"{effect.target} evicted", status=201)
+        if effect.verb is not model.Verb.PATCH:
+            done = "evicted" if effect.verb is model.Verb.EVICT else "created"
+            return ports.Receipt(outcome, f"{effect.target} {done}", status=201)
         return ports.Receipt(outcome, f"{effect.target} patched", workload, 200)
 
     async def give_back(self, target: model.Ref, uid: str) -> None:
@@ -89,6 +90,8 @@ class SimulatedCluster(server.Server):
         workload = None
         if effect.verb is model.Verb.EVICT:
             self.evict(effect, dry_run=dry_run)
+        elif effect.verb is model.Verb.CREATE:
+            self.create_job(effect, mark, dry_run=dry_run)
         else:
             workload = self.patch(effect, mark, dry_run=dry_run)
         if not dry_run:
@@ -104,6 +107,7 @@ class SimulatedCluster(server.Server):
             if known is None or known.resource_version != version:
                 known = workload.view()
             fresh[workload.ref] = known
+        fresh |= {view.ref: view for view in self.views()}
         self._views = fresh
 
     def break_watch(self) -> None:

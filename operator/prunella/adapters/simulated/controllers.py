@@ -12,7 +12,7 @@ import copy
 import datetime
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from prunella.adapters.simulated import clock as clocks
@@ -38,6 +38,10 @@ class Controllers:
     def now(self) -> datetime.datetime:
         """The simulated time."""
         return self._clock.now()
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Let something happen later."""
+        self._clock.call_later(seconds, call)
 
     def version(self) -> str:
         """A new resourceVersion."""
@@ -76,6 +80,11 @@ class Controllers:
     def delete_pod(self, workload: state.WorkloadState, pod: state.PodState) -> None:
         """Begin to delete a pod; its replacement is made when the controller sees it."""
         self._terminate(workload, pod)
+        self.notice(workload)
+
+    def forget_pod(self, workload: state.WorkloadState, pod: state.PodState) -> None:
+        """Remove a pod without asking its node."""
+        workload.pods.remove(pod)
         self.notice(workload)
 
     def lose_node(self, node: str, workloads: Iterable[state.WorkloadState]) -> None:
@@ -232,12 +241,13 @@ class Controllers:
             self.reconcile(workload)
 
     def _terminate(self, workload: state.WorkloadState, pod: state.PodState) -> None:
-        pod.ready, pod.deleting = False, True
+        pod.ready, pod.deleting, pod.gone_by = False, True, self._clock.now()
         if pod.node in self._lost:
             return
 
         def gone() -> None:
-            workload.pods.remove(pod)
+            if pod in workload.pods:
+                workload.pods.remove(pod)
             self.reconcile(workload)
 
         self._clock.call_later(TERMINATION_SECONDS, gone)

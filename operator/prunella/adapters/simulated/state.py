@@ -44,6 +44,7 @@ class PodState:
     """Of a pod without a workload; others are in their workload's."""
     ready: bool = False
     deleting: bool = False
+    gone_by: datetime.datetime | None = None
     stranded: model.Stranded | None = None
     pending: bool = False
     """It has no node yet, or none of its containers has started."""
@@ -68,6 +69,7 @@ class PodState:
             self.deleting,
             stranded=self.stranded,
             created=self.created,
+            gone_by=self.gone_by,
         )
 
 

@@ -41,9 +41,16 @@ def record_name(target: model.Ref, target_uid: str, attempt: int) -> str:
 def plan_hash(target_uid: str, action: str, step: int, effects: Sequence[model.Effect]) -> str:
     """Hash of all that a plan would do and of the state that it was made for."""
     content = [
-        [e.verb, str(e.target), e.uid, e.generation, [dict(op) for op in e.patch]] for e in effects
+        [e.verb, str(e.target), e.uid, e.generation, [dict(op) for op in e.patch], *_how(e)]
+        for e in effects
     ]
     return _digest([target_uid, action, step, content])
+
+
+def _how(effect: model.Effect) -> list[str]:
+    """How an effect is sent, where that is not as usual."""
+    told = {"paced": effect.paced, "forced": effect.forced}
+    return [word for word, so in told.items() if so]
 
 
 def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
@@ -57,6 +64,8 @@ def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
         return _digest(["template", workload.template])
     if any(path.startswith("/spec/replicas") for path in paths):
         return _digest(["replicas", workload.replicas])
+    if "/spec/suspend" in paths:
+        return _digest(["suspended", workload.suspended])
     return ""
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
+from typing import Any, cast
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
@@ -93,7 +95,8 @@ def half_done(
     """Whether effects of a settled record were never sent and are still right to send.
 
     Only evictions follow another effect.  They are right while the target is as that effect left
-    it, and while their pods are there and not ready.
+    it, and while their pods are there and not ready; those that go one after the other are judged
+    when their turn comes.
     """
     halves = list(zip(ledger.effects_of(record), settled.effects, strict=True))
     unsent = [effect for effect, status in halves if status.sent_at is None]
@@ -110,7 +113,9 @@ def half_done(
         if effect.verb is model.Verb.PATCH
     )
     waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
-    return as_left and all(e.verb is model.Verb.EVICT and e.uid in waiting for e in unsent)
+    return as_left and all(
+        e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting) for e in unsent
+    )
 
 
 def _is_over(effect: model.Effect, status: remediation.EffectStatus) -> bool:
@@ -131,8 +136,12 @@ def _settle_effect(
         return "Unknown"
     if effect.verb is model.Verb.EVICT:
         pod = next((pod for pod in live_state.pods if pod.uid == effect.uid), None)
-        return "Effective" if pod is None or pod.deleting else "NotSent"
+        # A pod that is removed without grace was in deletion before.
+        gone = pod is None or (pod.deleting and not effect.forced)
+        return "Effective" if gone else "NotSent"
     workload = live_state.workload
+    if effect.verb is model.Verb.CREATE:
+        return _settle_job(record, effect, live_state)
     if workload.uid != effect.uid:
         return "Unknown"
     if workload.annotations.get(objects.MARK) == record.name:
@@ -140,10 +149,21 @@ def _settle_effect(
     return "NotSent" if workload.generation == effect.generation else "Unknown"
 
 
+def _settle_job(record: objects.Record, effect: model.Effect, live_state: model.LiveState) -> str:
+    """Whether a Job was made; one that is not there may have ended and been cleaned up."""
+    job = next((job for job in live_state.jobs if job.name == effect.target.name), None)
+    if job is not None:
+        own = job.annotations.get(objects.MARK) == record.name
+        return "Effective" if own else "Unknown"
+    manifest = cast(Mapping[str, Any], effect.patch[0]["value"])
+    cleaned_up = manifest["spec"].get("ttlSecondsAfterFinished") is not None
+    return "Unknown" if cleaned_up else "NotSent"
+
+
 def _written(
     effect: model.Effect, outcome: str, live_state: model.LiveState | None
 ) -> dict[str, object]:
-    if outcome != "Effective" or live_state is None or effect.verb is model.Verb.EVICT:
+    if outcome != "Effective" or live_state is None or effect.verb is not model.Verb.PATCH:
         return {}
     return {
         "generation": live_state.workload.generation,
@@ -152,10 +172,12 @@ def _written(
 
 
 def _as_sent(effect: model.Effect, workload: model.Workload) -> model.Workload:
-    """The workload with the replicas that were sent: a person may have changed them since."""
+    """The workload with what was sent: a person may have changed it since."""
     for operation in effect.patch:
         if operation["path"] == "/spec/replicas" and isinstance(operation["value"], int):
             workload = dataclasses.replace(workload, replicas=operation["value"])
+        if operation["path"] == "/spec/suspend":
+            workload = dataclasses.replace(workload, suspended=bool(operation["value"]))
     return workload
 
 
@@ -213,7 +235,7 @@ def _await_rollout(
     record: objects.Record, scene: Scene, workload: model.Workload
 ) -> remediation.RemediationStatus:
     status = record.status
-    started = record.sent_at or record.spec.decided_at
+    started = record.last_sent_at or record.spec.decided_at
     waited = (scene.now - started).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
     if evicted and waited < EVICTION_SEEN_AFTER:

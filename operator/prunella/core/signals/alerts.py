@@ -147,7 +147,8 @@ def _judge(
         found = model.Finding(
             signal.name, target, model.Verdict.UNHEALTHY, "Firing", message, float(len(series))
         )
-        return dataclasses.replace(found, mapped_by=series[0].mapped_by, pod=pod)
+        pods = tuple(sorted({each.pod for each in series if each.pod}))
+        return dataclasses.replace(found, mapped_by=series[0].mapped_by, pod=pod, pods=pods)
     if gone := mapped.gone.get(target):
         # The rule may still rest on it, so silence about the others proves nothing yet.
         return _unknown(signal, target, reasons.Doubt.PODS_GONE, gone_pods.text(target, gone))

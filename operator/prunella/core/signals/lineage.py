@@ -38,7 +38,8 @@ def owners(
     """
     by_name: dict[str, list[model.Ref]] = {}
     for each in workloads:
-        by_name.setdefault(each.name, []).append(each)
+        if each.kind in ENDINGS:
+            by_name.setdefault(each.name, []).append(each)
     found = {}
     for pod in pods:
         owner = known[pod] if pod in known else _guess(pod, by_name)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from prunella.core import model
 from prunella.core.signals import compiled
 
+UNHEALTHY = model.Verdict.UNHEALTHY
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
@@ -23,10 +25,10 @@ class Verdict:
 def join(signal: compiled.Signal, target: model.Ref, verdicts: Sequence[Verdict]) -> model.Finding:
     """Join pods into their workload, as the signal's ``pods`` says. At least one is needed."""
     needed = _needed(signal.spec.pods, len(verdicts))
-    unhealthy = [v for v in verdicts if v.judgement.verdict is model.Verdict.UNHEALTHY]
+    unhealthy = [v for v in verdicts if v.judgement.verdict is UNHEALTHY]
     unknown = [v for v in verdicts if v.judgement.verdict is model.Verdict.UNKNOWN]
     if len(unhealthy) >= needed:
-        chosen, verdict = _worst(signal, unhealthy), model.Verdict.UNHEALTHY
+        chosen, verdict = _worst(signal, unhealthy), UNHEALTHY
     elif len(unhealthy) + len(unknown) >= needed:
         chosen, verdict = unknown[0], model.Verdict.UNKNOWN
     else:
@@ -45,6 +47,7 @@ def join(signal: compiled.Signal, target: model.Ref, verdicts: Sequence[Verdict]
         chosen.value,
         chosen.mapped_by,
         chosen.pod,
+        tuple(sorted(v.pod for v in unhealthy if v.pod)) if verdict is UNHEALTHY else (),
     )
 
 

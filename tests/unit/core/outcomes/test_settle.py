@@ -22,6 +22,7 @@ SCALE = builders.scale_effect(to=5)
 EVICT = model.Effect(
     model.Verb.EVICT, builders.ref("pod-a", kind="Pod"), "pod-uid", "evict pod pod-a"
 )
+FORCED = dataclasses.replace(EVICT, forced=True)
 POD = model.Pod("pod-a", "pod-uid")
 
 
@@ -37,6 +38,20 @@ def acting(
 def live_state(*pods: model.Pod, **changes: Any) -> model.LiveState:
     """A live look at the target."""
     return model.LiveState(dataclasses.replace(BEFORE, **changes), pods=pods)
+
+
+def rerun(**spec: Any) -> model.Effect:
+    """The creation of a Job."""
+    whole = {"metadata": {"name": "job-1"}, "spec": spec}
+    operation = {"op": "add", "path": "", "value": whole}
+    target = builders.ref("job-1", kind="Job")
+    return model.Effect(model.Verb.CREATE, target, "", "create it", patch=(operation,))
+
+
+def with_job(name: str, mark: str) -> model.LiveState:
+    """A look at a CronJob with one Job."""
+    job = model.Job(name, "uid", NOW, model.JobState.ACTIVE, annotations={objects.MARK: mark})
+    return model.LiveState(BEFORE, pods_known=False, jobs=(job,))
 
 
 MARKED: dict[str, Any] = {"annotations": {objects.MARK: "R"}, "generation": 6, "replicas": 5}
@@ -78,6 +93,22 @@ TABLE: dict[str, Row] = {
         live_state(dataclasses.replace(POD, uid="another")),
         "Verifying",
         "Effective",
+    ),
+    "pod to be removed without grace gone": (FORCED, live_state(), "Verifying", "Effective"),
+    "pod to be removed without grace still in deletion": (
+        FORCED,
+        live_state(dataclasses.replace(POD, deleting=True)),
+        "NotSent",
+        "NotSent",
+    ),
+    "job there with the mark": (rerun(), with_job("job-1", "R"), "Verifying", "Effective"),
+    "job of another": (rerun(), with_job("job-1", "S"), "Unknown", "Unknown"),
+    "job not there": (rerun(), with_job("job-2", "R"), "NotSent", "NotSent"),
+    "job not there, it may have been cleaned up": (
+        rerun(ttlSecondsAfterFinished=0),
+        with_job("job-2", "R"),
+        "Unknown",
+        "Unknown",
     ),
     "pod's workload gone": (EVICT, None, "Unknown", "Unknown"),
 }

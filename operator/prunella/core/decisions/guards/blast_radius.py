@@ -74,9 +74,12 @@ def disruption_budgets_allow(case: Case) -> Answer:
 
 
 def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
-    """The pods that the action evicts: the worst one, or those that would block its rollout."""
-    if case.action.name in TEMPLATE_ACTIONS:
+    """The pods that the action evicts: the sick ones, or those that would block its rollout."""
+    if case.action.name in {*TEMPLATE_ACTIONS, "deleteStuckPod"}:
         return strategies.blocking(live_state)
+    if case.action.name == "restartPods":
+        sick = {name for finding in case.findings for name in finding.sick_pods}
+        return [pod for pod in live_state.pods if pod.name in sick]
     if case.action.name != "evictPod":
         return ()
     worst = next((finding.pod for finding in case.findings if finding.pod), "")
