@@ -204,14 +204,9 @@ class Baseline:
         place = self._place(residual, situation)
         score = self._score(seen, residual, place, situation.ready, dt)
         calm = self._level.ease(residual, seen.sampled)
+        echo = residual.within(level.FAR)
         change = self._events.follow(
-            seen.t,
-            score,
-            seen.sampled,
-            residual.near,
-            calm,
-            residual.within(level.FAR),
-            self._limits,
+            seen.t, score, seen.sampled, residual.near, calm, echo, self._limits
         )
         self._level.begin_anew(change.ended, residual)
         left, habits = self._excused(seen, score, residual)
@@ -228,7 +223,7 @@ class Baseline:
         self,
         now: season.Now,
         residual: level.Residual,
-        classes: Ints,
+        classes: tail.Bytes,
         situation: shapes.Situation,
         change: events.Change,
         habits: Bools,

@@ -119,5 +119,10 @@ class Episodes(rows.Rows):
 
     def of(self, series: Ints) -> Past:
         """Those of some series."""
-        kept = (self.begin, self.end, self.high, self.low)
-        return Past(*(each.take(series, axis=1) for each in kept), self.still[series] > _STILL)
+        return Past(
+            self.begin.take(series, axis=1),
+            self.end.take(series, axis=1),
+            self.high.take(series, axis=1),
+            self.low.take(series, axis=1),
+            self.still[series] > _STILL,
+        )
