@@ -204,14 +204,9 @@ class Baseline:
         place = self._place(residual, situation)
         score = self._score(seen, residual, place, situation.ready, dt)
         calm = self._level.ease(residual, seen.sampled)
+        echo = residual.within(level.FAR)
         change = self._events.follow(
-            seen.t,
-            score,
-            seen.sampled,
-            residual.near,
-            calm,
-            residual.within(level.FAR),
-            self._limits,
+            seen.t, score, seen.sampled, residual.near, calm, echo, self._limits
         )
         self._level.begin_anew(change.ended, residual)
         left, habits = self._excused(seen, score, residual)
@@ -228,7 +223,7 @@ class Baseline:
         self,
         now: season.Now,
         residual: level.Residual,
-        classes: Ints,
+        classes: tail.Bytes,
         situation: shapes.Situation,
         change: events.Change,
         habits: Bools,
@@ -322,11 +317,11 @@ class Baseline:
         if not rows.size:
             return score, habits
         t, rest = seen.moments(rows), residual.rest[rows]
-        near, was = residual.near[rows], self._events
+        near, was, past = residual.near[rows], self._events, self._episodes.of(rows)
         # What is as expected again is no news, and nobody's illness.
         excused = (rest * seen.side[rows] > 0.0) | (near & was.far[rows] & ~was.sick[rows])
         if "habits" not in self._without:
-            habits[rows] = self._episodes.habitual(t, rows, rest, near)
+            habits[rows] = past.habitual(t, rest, near)
             if "day" not in self._without:
                 within = level.NEAR * residual.hour_noise[rows]
                 # What is as expected says nothing of a habit: it would end an anomaly too soon.
@@ -337,7 +332,7 @@ class Baseline:
         left = score[rows]
         if "often" not in self._without:
             age, step = self._level.age[rows], self._level.step[rows]
-            left = np.minimum(left, self._episodes.most(t, rows, rest, age, step))
+            left = np.minimum(left, past.most(t, rest, age, step))
         score = score.copy()
         score[rows] = np.where(excused, 0.0, left)
         return score, habits
@@ -357,6 +352,12 @@ class Baseline:
         above, below = self._tail.sizes_of(most, _SAMPLE) * residual.hour_noise
         return base + expected.middle, base + expected.lower - below, base + expected.upper + above
 
+    def _unhealthy(self, seen: seen_at.Seen, calm: Bools) -> Bools:
+        sick = self._events.sick & seen.sampled & ~calm
+        if masks.any_of(sick):
+            sick &= self._level.lasts(seen.t - self._events.since, self._young)
+        return sick
+
     def _tick(
         self,
         seen: seen_at.Seen,
@@ -368,11 +369,10 @@ class Baseline:
         calm: Bools,
     ) -> Tick:
         learning, expected = self._level.age < self._learn, residual.season
-        sick = self._events.sick & self._level.lasts(seen.t - self._events.since, self._young)
         return Tick(
             masks.pick(seen.sampled, score, np.nan),
             onset,
-            sick & ~calm & seen.sampled & ~learning,
+            self._unhealthy(seen, calm) & ~learning,
             ~seen.sampled | learning,
             learning,
             change.shifted,

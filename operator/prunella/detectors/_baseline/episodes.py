@@ -14,6 +14,8 @@ So an incident counts once, at its hour: it comes again every other day and is f
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ from prunella.detectors._baseline import masks, rows
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+Singles = NDArray[np.float32]
 
 KEPT = 24
 DAY, WEEK = 86400.0, 7 * 86400.0
@@ -38,6 +41,50 @@ _ONCE_A_DAY = 3.0
 _LONGEST = 28 * DAY
 _STILL = 0.8
 """The share of samples equal to the one before from which on a series stands still."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Past:
+    """The last anomalies of some series: shape (24, series)."""
+
+    begin: Floats
+    end: Floats
+    high: Singles
+    low: Singles
+    stands: Bools
+    """Whether each stands still."""
+
+    def habitual(self, t: Floats, rest: Floats, near: Bools) -> Bools:
+        """Whether each does now what it did on two days running, or on the last two weeks.
+
+        ``near`` are those that are as expected.
+        """
+        as_far = rest <= _FURTHER * self.high
+        as_far &= rest >= _FURTHER * self.low
+        as_far |= near
+        moments = t - _BACK
+        then = self.begin <= moments + _BESIDE
+        then &= self.end >= moments - _BESIDE
+        then &= as_far
+        came = np.logical_or.reduce(then, axis=1)
+        return np.asarray(np.logical_or.reduce(came.take(_ONE, axis=0) & came.take(_NEXT, axis=0)))
+
+    def most(self, t: Floats, rest: Floats, age: Floats, step: Floats) -> Floats:
+        """The highest score that each may have, for how often it went as far."""
+        far = _AS_FAR * rest
+        recent = self.begin > t - _LONGEST
+        above = self.high >= far
+        below = self.low <= far
+        count = np.add.reduce(np.where(rest > 0.0, above, below) & recent)
+        span = np.minimum(age, _LONGEST)
+        full = np.logical_and.reduce(recent)
+        if masks.any_of(full):
+            span = np.where(full, t - np.minimum.reduce(self.begin), span)
+        rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
+        # As -log10 of its share of the samples, or of those that are 5 minutes apart.
+        still = np.log10(DAY / np.maximum(step, 300.0))
+        once = np.where(self.stands, still, _ONCE_A_DAY)
+        return np.where(count > 0, np.maximum(once - np.log10(rate), 0.0), np.inf)
 
 
 class Episodes(rows.Rows):
@@ -70,34 +117,12 @@ class Episodes(rows.Rows):
         self.high[head, series] = np.maximum(high, rest)
         self.low[head, series] = np.minimum(low, rest)
 
-    def habitual(self, t: Floats, series: Ints, rest: Floats, near: Bools) -> Bools:
-        """Whether some series do now what they did on two days running, or on the last two weeks.
-
-        ``near`` are those that are as expected.
-        """
-        as_far = rest <= _FURTHER * self.high.take(series, axis=1)
-        as_far &= rest >= _FURTHER * self.low.take(series, axis=1)
-        as_far |= near
-        moments = t - _BACK
-        then = self.begin.take(series, axis=1) <= moments + _BESIDE
-        then &= self.end.take(series, axis=1) >= moments - _BESIDE
-        then &= as_far
-        came = np.logical_or.reduce(then, axis=1)
-        return np.asarray(np.logical_or.reduce(came.take(_ONE, axis=0) & came.take(_NEXT, axis=0)))
-
-    def most(self, t: Floats, series: Ints, rest: Floats, age: Floats, step: Floats) -> Floats:
-        """The highest score that some series may have, for how often they went as far."""
-        begin, far = self.begin.take(series, axis=1), _AS_FAR * rest
-        recent = begin > t - _LONGEST
-        above = self.high.take(series, axis=1) >= far
-        below = self.low.take(series, axis=1) <= far
-        count = np.add.reduce(np.where(rest > 0.0, above, below) & recent)
-        span = np.minimum(age, _LONGEST)
-        full = np.logical_and.reduce(recent)
-        if masks.any_of(full):
-            span = np.where(full, t - np.minimum.reduce(begin), span)
-        rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
-        # As -log10 of its share of the samples, or of those that are 5 minutes apart.
-        stands = np.log10(DAY / np.maximum(step, 300.0))
-        once = np.where(self.still[series] > _STILL, stands, _ONCE_A_DAY)
-        return np.where(count > 0, np.maximum(once - np.log10(rate), 0.0), np.inf)
+    def of(self, series: Ints) -> Past:
+        """Those of some series."""
+        return Past(
+            self.begin.take(series, axis=1),
+            self.end.take(series, axis=1),
+            self.high.take(series, axis=1),
+            self.low.take(series, axis=1),
+            self.still[series] > _STILL,
+        )

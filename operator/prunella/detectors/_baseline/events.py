@@ -106,7 +106,7 @@ class Events(rows.Rows):
 
     def _nothing(self, sampled: Bools) -> Change:
         """Where no series has an anomaly, or begins one: each sample is learned."""
-        none = np.zeros(sampled.shape, np.bool_)
+        none = np.zeros(len(sampled), np.bool_)
         self.far = none
         self.samples = np.where(sampled, 0.0, self.samples)
         return Change(none, none, none, ~sampled, sampled, sampled)

@@ -183,12 +183,14 @@ class Level(rows.Rows):
         self.trial = np.where(back, 0.0, self.trial)
         return np.where(back, before, over)
 
-    def experience(self, young: float) -> Floats:
-        """How much of a score counts: shape (n,).
+    def experience(self, young: float) -> Floats | float:
+        """How much of a score counts: shape (n,), or one number for all.
 
         It begins with a half and is one after ``young`` seconds: who has seen some hours can't
         know what is rare, nor what the other hours bring.
         """
+        if not masks.any_of(self.age < max(young, 1.0)):
+            return 1.0
         return np.asarray(0.5 + 0.5 * np.minimum(self.age / max(young, 1.0), 1.0))
 
     def lasts(self, seconds: Floats, young: float) -> Bools:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 class Rows:
     """A state of which each slot is an array; its last axis is that of the series.
 
-    Series last: what belongs to one moment of all series lies side by side in memory.
+    Series last: what belongs to one moment of all series lies side by side in memory.  A slot whose
+    name begins with an underscore is no state.
     """
 
     __slots__ = ()
@@ -28,4 +29,5 @@ class Rows:
             setattr(self, name, np.take(getattr(self, name), rows, axis=-1))
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(name for name in self.__slots__ if not name.startswith("_"))
+        names: tuple[str, ...] = self.__slots__
+        return tuple(name for name in names if not name.startswith("_"))

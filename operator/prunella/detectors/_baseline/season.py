@@ -94,6 +94,8 @@ class Expected:
     """What the day alone says, whether it speaks or not."""
     week: Floats
     """What the week adds to it, whether it speaks or not."""
+    weekly: Floats
+    """The same where it speaks, else 0."""
     noise: Floats
     """Mean absolute deviation at this hour, drawn to that of all hours."""
     means: Floats
@@ -146,19 +148,23 @@ class Season(rows.Rows):
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
         day = own + now.towards(own - before, after - own) * now.past
         least, most = np.minimum.reduce(days), np.maximum.reduce(days)
-        lower, upper = least * by_day, most * by_day
-        low, high = np.minimum.reduce(weeks) * by_week, np.maximum.reduce(weeks) * by_week
-        middle = np.where(by_day, day, 0.0)
-        middle += np.where(by_week, weeks[1], 0.0)
+        lower, upper, middle = least * by_day, most * by_day, np.where(by_day, day, 0.0)
+        weekly = np.zeros(len(middle))
+        if masks.any_of(by_week):
+            weekly = np.where(by_week, weeks[1], 0.0)
+            middle += weekly
+            lower += np.minimum.reduce(weeks) * by_week
+            upper += np.maximum.reduce(weeks) * by_week
         here = (means[_NOISE] * seen[_NOISE] + spread) / (seen[_NOISE] + 1.0)
         noise = 0.5 * (here + spread)
         return Expected(
             middle,
-            lower + low,
-            upper + high,
+            lower,
+            upper,
             own,
             day,
             weeks[1],
+            weekly,
             noise,
             means.take(_LEARNED, axis=0),
             seen.take(_LEARNED, axis=0),
@@ -177,8 +183,7 @@ class Season(rows.Rows):
         is one at first.  What is learned is clipped.
         """
         targets, share = np.empty((3, len(dt))), np.empty((3, len(dt)))
-        by_week = np.where(expected.by_week, expected.week, 0.0)
-        targets[0] = over - by_week - expected.own
+        targets[0] = over - expected.weekly - expected.own
         targets[1] = over - expected.day - expected.week
         targets[2] = over - expected.middle
         np.minimum(np.maximum(targets, -limit, out=targets), limit, out=targets)

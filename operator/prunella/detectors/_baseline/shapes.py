@@ -19,7 +19,7 @@ ranked in the series' own past (`tail`), which gives ``-log10 p``.
 The caller says what is counted.  An anomaly must not become usual because it lasts or comes again,
 so its first hour is enough.
 
-State: 4.5 kB per series.  The principle, to ask which contexts of recent samples were seen before,
+State: 4.2 kB per series.  The principle, to ask which contexts of recent samples were seen before,
 is that of CAD OSE (M. Smirnov, "Contextual Anomaly Detector", 2016), which is told each range.
 """
 

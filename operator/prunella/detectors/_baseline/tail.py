@@ -99,8 +99,8 @@ class Tail(rows.Rows):
 
     def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
         """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        known = (self.total, self.reached, self.excess, self.edge)
-        return _sizes(rarity, *(each[kinds] for each in known))
+        known = self.reached[kinds], self.excess[kinds], self.edge[kinds]
+        return _sizes(rarity, self.total[kinds], *known)
 
     def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
         """The classes, those of the first kinds no higher than that of the size so rare."""
@@ -109,9 +109,11 @@ class Tail(rows.Rows):
         # That size is of the tail, so that nothing below it is limited.
         high = masks.places((classes >= self.edge[:kinds]) & (classes > 0))
         if high.size:
-            known = (self.total, self.reached, self.excess, self.edge)
-            most = _sizes(rarity[high % len(rarity)], *(each.reshape(-1)[high] for each in known))
-            flat = limited.reshape(-1)
+            flat, edge = limited.reshape(-1), self.edge.reshape(-1)[high]
+            total, reached, excess = (
+                each.reshape(-1)[high] for each in (self.total, self.reached, self.excess)
+            )
+            most = _sizes(rarity[high % len(rarity)], total, reached, excess, edge)
             flat[high] = np.minimum(flat[high], classes_of(at(most)))
         return limited
 
@@ -148,8 +150,8 @@ class Tail(rows.Rows):
 
     def _find(self, cells: Ints, enough: Floats) -> None:
         """Look up anew where the tail begins, for some kinds of some series."""
-        counts = np.ascontiguousarray(self.counts.reshape(_WIDTH, -1).take(cells, axis=1).T)
-        counts = counts * self.fade.reshape(-1)[cells, None]
+        faded = np.ascontiguousarray(self.counts.reshape(_WIDTH, -1).take(cells, axis=1).T)
+        counts = faded * self.fade.reshape(-1)[cells, None]
         rarer = counts < enough[:, None]
         rarer[:, CLASSES] = True
         edge = rarer.argmax(axis=1) - 1
@@ -162,7 +164,7 @@ class Tail(rows.Rows):
 
     def _at_least(self, classes: Bytes) -> Singles:
         """Twice how many were as large, not faded: those of higher classes and half of its own."""
-        seen = self.counts[0] + self.counts[1]
+        seen: Singles = self.counts[0] + self.counts[1]
         # Of two opposite sizes one is none, of the lowest class: most need not be looked up.
         higher = masks.places(classes > 0)
         table, row = self.counts.reshape(-1), classes.size
@@ -190,7 +192,7 @@ class Tail(rows.Rows):
 
 def at(sizes: Floats) -> Floats:
     """The places of sizes among the classes; none is lower than the lowest."""
-    found = np.maximum(sizes, 2.0**LOWEST)
+    found: Floats = np.maximum(sizes, 2.0**LOWEST)
     np.log2(found, out=found)
     found -= LOWEST
     found *= PER_OCTAVE
