@@ -12,6 +12,7 @@ from prunella import ports
 from prunella.adapters.simulated import faults
 from prunella.api import incident as incident_api
 from prunella.core import model
+from prunella.core.decisions import causes
 from prunella.core.incidents import words
 from prunella.engine import incident_world
 from tests.engine.incident_stage import (
@@ -187,6 +188,43 @@ async def test_the_same_alert_soon_after_opens_it_again(restarted: bool) -> None
         status = stage.only().status
         assert (State.OPEN, 1, None) == (status.state, status.reopened, status.resolved_at)
         assert "opened again (1)" in [each.message for each in status.timeline]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+async def test_one_that_is_opened_again_is_judged_anew(restarted: bool) -> None:
+    """A release was the cause; then the same alert fires because another Service is gone.
+
+    Until that is found nobody is suspected, so that no policy treats what was the cause before.
+    """
+    async with telling() as stage:
+        stage.around.suspects = (suspect(CART),)
+        stage.alerts.fire(CART)
+        await stage.run(10)
+        said = f"{words.written(CART)} at {stage.clock.now():%Y-%m-%dT%H:%M:%SZ} by ada"
+        stage.server.annotate("core", stage.only().name, {words.CONFIRMED: said})
+        stage.alerts.end()
+        await stage.run(QUIET + REVIEW)
+        before = stage.only().status
+        assert ("cart", "Confirmed") == (before.suspects[0].object.name, before.suspects[0].mark)
+        if restarted:
+            stage.kill()
+            stage.start()
+        stage.around.suspects = (suspect(CHECKOUT, "spec.selector"), suspect(CART, score=0.3))
+        stage.around.seconds = 30.0
+        stage.alerts.fire(CART)
+        await stage.run(20)
+        status = stage.only().status
+        assert (State.OPEN, [], None) == (status.state, status.suspects, status.named_at)
+        assert () == causes.open_incidents(stage.objects())
+        stage.around.seconds = 0.0
+        await stage.run(60)
+        status = stage.only().status
+        assert [("checkout", "Suspect"), ("cart", "Suspect")] == [
+            (each.object.name, each.mark) for each in status.suspects
+        ]
+        assert status.named_at is not None
+        assert before.resolved_at is not None
+        assert status.named_at > before.resolved_at
 
 
 async def test_one_that_turns_out_to_be_a_part_is_merged() -> None:

@@ -31,7 +31,7 @@ def say(
             f"{hidden[0].object.name}: give -n with the namespace of the whole incident, "
             "if you may write there"
         )
-    before = words.word(record.annotations)
+    before = words.word(record.annotations, words.since(record.status))
     who = f" at {now.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%SZ} by {switches.author(cluster)}"
     names = {words.written(words.ref_of(each.object)) for each in chosen}
     if reject:

@@ -54,10 +54,12 @@ class Writer:
     def word(self, name: str) -> words.Word:
         """What people have said, on the object and on its mirrors."""
         said = words.Word()
+        main = self.mains().get(name)
+        since = words.since(main.status) if main is not None else None
         for record in self._world.incidents.all():
             if record.name != name or not record.annotations:
                 continue
-            told = words.word(record.annotations)
+            told = words.word(record.annotations, since)
             said = said.joined(told.within(record.namespace) if record.spec.mirror else told)
         return said
 

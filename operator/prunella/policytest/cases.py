@@ -12,6 +12,7 @@ from prunella.api import base, reasons, types
 from prunella.api import policy as policy_api
 from prunella.core import model
 from prunella.policytest import fields
+from prunella.policytest import incidents as incidents_module
 from prunella.policytest import objects as objects_module
 from prunella.policytest import series as series_module
 
@@ -160,6 +161,8 @@ class Case(base.ApiModel):
     objects: tuple[objects_module.Object, ...] = ()
     series: tuple[series_module.Series, ...] = ()
     alerts: tuple[series_module.Alert, ...] = ()
+    incidents: tuple[incidents_module.Incident, ...] = ()
+    """Incidents that are open for a time, as the operator would have found them."""
     events: tuple[Event, ...] = ()
     expect: Expect
 

@@ -30,7 +30,7 @@ def _case_problems(
     own = [each.key for each in case.series]
     if len(set(own)) != len(own):
         yield ("series",), "two series have the same labels: only one of them can be written"
-    for path, name in (*_named(case), *_named_by_series(test, case)):
+    for path, name in (*_named(case), *_named_by_incidents(case), *_named_by_series(test, case)):
         ref = str(fields.ref(name, namespace))
         if ref not in known:
             yield path, f"{ref} is not among the objects: {', '.join(sorted(known))}"
@@ -59,6 +59,14 @@ def _named(case: cases.Case) -> Iterator[tuple[judge.Path, str]]:
     for number, record in enumerate(expect.final.remediations or ()):
         if record.target is not None:
             yield ("expect", "final", "remediations", number), record.target
+
+
+def _named_by_incidents(case: cases.Case) -> Iterator[tuple[judge.Path, str]]:
+    """Other objects than workloads need not be there: a Service, a node."""
+    for number, incident in enumerate(case.incidents):
+        for name in (incident.suspect, *incident.symptoms):
+            if name.rpartition("/")[0] in {"", *fields.WORKLOAD_KINDS}:
+                yield ("incidents", number), name
 
 
 def _named_by_series(test: cases.PolicyTest, case: cases.Case) -> Iterator[tuple[judge.Path, str]]:
@@ -100,6 +108,9 @@ def _out_of_time(clock: cases.Clock, case: cases.Case) -> Iterator[Problem]:
     for number, event in enumerate(case.events):
         if not begin <= event.at <= end:
             yield ("events", number), _outside(event.at, begin, end)
+    for number, incident in enumerate(case.incidents):
+        if not begin <= incident.from_ <= end:
+            yield ("incidents", number), _outside(incident.from_, begin, end)
     for number, check in enumerate(case.expect.checks):
         if not 0 <= check.at <= end:
             yield ("expect", "checks", number), _outside(check.at, 0.0, end)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from prunella import ports
@@ -15,7 +16,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
 from prunella.core import model, objects
-from prunella.policytest import cases, fields, recording_world, scraper, timeline
+from prunella.policytest import cases, fields, incidents, recording_world, scraper, timeline
 from prunella.policytest import objects as objects_module
 from prunella.policytest import series as series_module
 
@@ -111,10 +112,11 @@ class Stage:
 
     async def play(self) -> timeline.Timeline:
         """Tell the story to its end."""
-        events = sorted(self._case.events, key=lambda event: event.at)
-        for event in events:
-            if event.at < 0:
-                await self._happen(event)
+        happenings = sorted(self._happenings(), key=lambda each: each[0])
+        for at, happen in happenings:
+            if at < 0:
+                await self._until(at)
+                happen()
         await self._until(0.0)
         for policy in self._policies:
             mode = self._mode or policy.spec.mode
@@ -122,9 +124,10 @@ class Stage:
             self._world.policies.apply(policy.key.namespace, policy.key.name, spec)
         engine = recording_world.engine(self._world, self._settings, self.told)
         running = asyncio.create_task(engine.run(self._relist, RELIST_SECONDS))
-        for event in events:
-            if event.at >= 0:
-                await self._happen(event)
+        for at, happen in happenings:
+            if at >= 0:
+                await self._until(at)
+                happen()
         await self._until(self._run.total_seconds())
         self._note_end()
         engine.stop()
@@ -139,8 +142,17 @@ class Stage:
         self._world.policies.relist()
         self._world.cluster.relist()
 
-    async def _happen(self, event: cases.Event) -> None:
-        await self._until(event.at)
+    def _happenings(self) -> Iterator[tuple[float, Callable[[], None]]]:
+        """What happens from outside, and when."""
+        for event in self._case.events:
+            yield event.at, functools.partial(self._happen, event)
+        for number, stated in enumerate(self._case.incidents, start=1):
+            told = incidents.Told(stated, f"inc-{number}", self._namespace, self._world)
+            yield stated.from_, told.open
+            if stated.until is not None:
+                yield stated.until, told.resolve
+
+    def _happen(self, event: cases.Event) -> None:
         world = self._world
         try:
             for target, image in (event.set_image or {}).items():

@@ -36,6 +36,16 @@ WRONG: dict[str, tuple[dict[str, Any], judge.Path, str]] = {
         ("events", 0),
         "no policy cart: checkout",
     ),
+    "an incident's suspect": (
+        {"incidents": [{"suspect": "cart", "causeKind": "Release"}]},
+        ("incidents", 0),
+        "Deployment/cart is not among the objects",
+    ),
+    "an incident after the end": (
+        {"incidents": [{"suspect": "Node/n1", "causeKind": "Node", "from": "9m"}]},
+        ("incidents", 0),
+        "9m is outside of the story, which goes from -2m to 8m",
+    ),
     "a series twice": ({"series": [TWICE, TWICE]}, ("series",), "the same labels"),
     "which workload": (
         {

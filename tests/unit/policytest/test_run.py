@@ -128,6 +128,58 @@ def test_what_keeps_the_operator_from_acting(name: str) -> None:
     assert {} == stories.wrong(stories.play({**case, "expect": {"checks": [check]}}))
 
 
+ON_CAUSE = {"trigger": {"incident": {"causeKind": ["Scale"], "changeWithin": "10m"}}}
+NAMED: dict[str, Any] = {"suspect": "checkout", "causeKind": "Scale", "changed": "5m", "from": "3m"}
+CAUSES: dict[str, tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]] = {
+    "the cause": (NAMED, {"at": "2m50s", "refused": "NotTheCause"}, [{**SCALED, "after": "3m"}]),
+    "by a person's word": (
+        {**NAMED, "confidence": "Low", "mark": "Confirmed"},
+        {"at": "2m50s", "refused": "NotTheCause"},
+        [{**SCALED, "after": "3m"}],
+    ),
+    "another kind": ({**NAMED, "causeKind": "Release"}, {"at": "7m", "refused": "NotTheCause"}, []),
+    "not sure": ({**NAMED, "confidence": "Low"}, {"at": "7m", "refused": "NotTheCause"}, []),
+    "changed long before": ({**NAMED, "changed": "1h"}, {"at": "7m", "refused": "NotTheCause"}, []),
+    "a symptom": (
+        {**NAMED, "suspect": "Service/db", "symptoms": ["checkout"]},
+        {"at": "7m", "refused": "NotTheCause"},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_policy_on_causes_acts_on_what_a_stated_incident_names(name: str) -> None:
+    """A case states an open incident with its first suspect, and expects the decision."""
+    incident, check, effects = CAUSES[name]
+    case = {"incidents": [incident], "expect": {"checks": [check], "effects": effects}}
+    assert {} == stories.wrong(stories.play(case, **ON_CAUSE))
+
+
+def test_symptoms_wait_for_a_stated_incident_until_it_is_over() -> None:
+    """A policy on signals leaves alone what an incident explains by another object."""
+    incident = {"suspect": "Node/n1", "causeKind": "Node", "symptoms": ["checkout"], "until": "5m"}
+    expect = {
+        "checks": [{"at": "4m50s", "verdict": "Unhealthy", "refused": "WaitsForIncident"}],
+        "effects": [{**SCALED, "after": "5m"}],
+    }
+    assert {} == stories.wrong(stories.play({"incidents": [incident], "expect": expect}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"suspect": "Service db"}, "an object such as ConfigMap/settings", id="name"),
+        pytest.param({"until": "3m"}, "until must be after from", id="times"),
+        pytest.param({"causeKind": "Weather"}, "Input should be 'Release'", id="kind of cause"),
+    ],
+)
+def test_an_incident_that_can_not_be_stated(changes: dict[str, Any], message: str) -> None:
+    """What is wrong with it is said when the test is read."""
+    with pytest.raises(ValueError, match=message):
+        stories.one_case({"incidents": [{**NAMED, **changes}]})
+
+
 def test_a_source_can_come_back() -> None:
     """And a pause can end: then what has to be done is done."""
     events = [

@@ -54,6 +54,10 @@ def of_open(facts: Facts, before: Status | None) -> Status:
     """The status of an open incident; ``before`` is the one that was written last."""
     incident, now = facts.incident, facts.now
     old = before or Status()
+    if old.state is State.RESOLVED:
+        # The same alert may have another cause this time: nobody has looked, or said a word, yet.
+        old = old.model_copy(update={"suspects": [], "named_at": None})
+        facts = dataclasses.replace(facts, word=words.Word())
     listed = sample(incident.members)
     members = [_member(each, facts) for each in listed]
     suspects = _suspects(facts, old)

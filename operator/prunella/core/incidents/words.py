@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -66,12 +67,28 @@ class Word:
         return Word(confirmed, rejected, self.by or other.by)
 
 
-def word(annotations: Mapping[str, str]) -> Word:
-    """What the annotations of an Incident say."""
-    confirmed, _, by = annotations.get(CONFIRMED, "").partition(" ")
-    rejected, _, also = annotations.get(REJECTED, "").partition(" ")
+def word(annotations: Mapping[str, str], since: datetime.datetime | None = None) -> Word:
+    """What the annotations of an Incident say; what was said before ``since`` is left out."""
+    confirmed, _, by = _said(annotations.get(CONFIRMED, ""), since).partition(" ")
+    rejected, _, also = _said(annotations.get(REJECTED, ""), since).partition(" ")
     names = frozenset(each for each in rejected.split(",") if each)
     return Word(confirmed, names - {confirmed}, (by or also).rpartition("by ")[2])
+
+
+def since(status: incident_api.IncidentStatus) -> datetime.datetime | None:
+    """From when on words count: one that was opened again may have another cause than before."""
+    return status.started_at if status.reopened else None
+
+
+def _said(annotation: str, after: datetime.datetime | None) -> str:
+    """An annotation that was not written too early; one without a time counts."""
+    _, _, when = annotation.partition(" at ")
+    try:
+        at = datetime.datetime.fromisoformat(when.partition(" ")[0])
+    except ValueError:
+        return annotation
+    is_early = after is not None and at.tzinfo is not None and at < after
+    return "" if is_early else annotation
 
 
 def short_field(path: str) -> str:
