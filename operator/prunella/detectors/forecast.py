@@ -118,9 +118,10 @@ def project(
         return _nothing(len(gap))
     cleaned = trend.without_spikes(gap)
     resets: dict[int, sawtooth.Resets] = {}
-    for row in np.flatnonzero(sawtooth.has_steps(cleaned, gap)):
-        smooth = sawtooth.smooth(cleaned[row], gap[row], 0.0)
-        seen = sawtooth.resets(cleaned[row], gap[row])
+    least = sawtooth.least_steps(cleaned, gap)
+    for row in np.flatnonzero(sawtooth.has_steps(cleaned, least)):
+        smooth = sawtooth.smooth(cleaned[row], gap[row], 0.0, float(least[row]))
+        seen = sawtooth.resets(cleaned[row], gap[row], float(least[row]))
         if seen is not None:
             resets[int(row)] = seen
         cleaned[row] = smooth

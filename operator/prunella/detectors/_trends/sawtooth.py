@@ -11,6 +11,7 @@ import math
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from prunella.detectors._trends import ranks, trend
 
@@ -37,16 +38,20 @@ class Resets:
     """The p value that its peaks grow; 1 where there are fewer than three."""
 
 
-def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Floats:
+def smooth(
+    values: trend.Floats, raw: trend.Floats, limit: float, least: float | None = None
+) -> trend.Floats:
     """The series without its falls, (samples,), in the terms of its newest sample.
 
+    ``least`` is the row's `least_steps`, where they are known already.
     The envelope of the peaks where there were two falls or more, unless it is already over the
     limit or the newest tooth has outgrown it: then, and after a single fall, everything before
     a fall is moved down by it.  Single large jumps upwards are moved up alike: what came once
     is no slope.
     """
     steps = np.diff(values)
-    least = _least(values, raw)
+    if least is None:
+        least = _least(values, raw)
     falls = np.flatnonzero(steps < -least)
     if len(falls) >= 2:
         top = envelope(raw, falls)
@@ -58,9 +63,12 @@ def smooth(values: trend.Floats, raw: trend.Floats, limit: float) -> trend.Float
     return splice(values, moved)
 
 
-def resets(values: trend.Floats, raw: trend.Floats) -> Resets | None:
-    """When a series of (samples,) below zero falls next, learned from two of its falls or more."""
-    falls = np.flatnonzero(np.diff(values) < -_least(values, raw))
+def resets(values: trend.Floats, raw: trend.Floats, least: float) -> Resets | None:
+    """When a series of (samples,) below zero falls next, learned from two of its falls or more.
+
+    ``least`` is the row's `least_steps`.
+    """
+    falls = np.flatnonzero(np.diff(values) < -least)
     if len(falls) < 2 or len(peaks := _peaks(raw, falls)) < 2:
         return None
     between = np.diff(peaks)
@@ -94,15 +102,20 @@ def _growing(places: trend.Indices, heights: trend.Floats) -> float:
     return ranks.upper_t(slope / error, freedom) if error > 0 else float(slope <= 0)
 
 
-def has_steps(values: trend.Floats, raw: trend.Floats) -> trend.Floats:
-    """Which rows hold a step that is large for their noise and their range, (rows,).
+def least_steps(values: trend.Floats, raw: trend.Floats) -> trend.Floats:
+    """From which difference on each row steps: what is large for its noise and range, (rows,).
 
     ``values`` are without single wild samples, which takes out much of the noise: that is told
     from the ``raw`` ones.
     """
-    least = np.maximum(NOISES * trend.noise(raw), OF_RANGE * np.ptp(values, axis=1))
-    large: trend.Floats = (np.abs(np.diff(values, axis=1)) > least[:, None]).any(axis=1)
-    return large
+    least: trend.Floats = np.maximum(NOISES * trend.noise(raw), OF_RANGE * np.ptp(values, axis=1))
+    return least
+
+
+def has_steps(values: trend.Floats, least: trend.Floats) -> npt.NDArray[np.bool_]:
+    """Which rows hold a larger step than their `least_steps`, (rows,)."""
+    large = np.abs(np.diff(values, axis=1)) > least[:, None]
+    return np.asarray(large.any(axis=1))
 
 
 def envelope(values: trend.Floats, falls: trend.Indices) -> trend.Floats:
@@ -146,5 +159,4 @@ def splice(values: trend.Floats, at: trend.Indices) -> trend.Floats:
 
 
 def _least(values: trend.Floats, raw: trend.Floats) -> float:
-    spread = trend.noise(raw[None, :])[0]
-    return float(max(NOISES * spread, OF_RANGE * np.ptp(values)))
+    return float(least_steps(values[None, :], raw[None, :])[0])
