@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
-import gzip
-import http.server
 import pathlib
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,9 +15,8 @@ from prunella.core.incidents import trace
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed")
 
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as proto
-
 from prunella.adapters import otlp
+from tests.otlp_collector import Collector
 
 START = datetime.datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=datetime.UTC)
 START_NS = 1_772_366_400_250_000_000
@@ -38,43 +34,6 @@ SPANS = [
     ),
     trace.Span(TRACE, CHILD, ROOT, "remediation rollback", START, START, error="errors stay"),
 ]
-
-
-def _lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Names of headers as they are compared."""
-    return {name.lower(): value for name, value in headers}
-
-
-class Collector:
-    """A receiver of OTLP over HTTP on a free port; it answers with one status."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.requests: list[tuple[str, dict[str, str], proto.ExportTraceServiceRequest]] = []
-        collector = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                message = proto.ExportTraceServiceRequest.FromString(body)
-                collector.requests.append((self.path, _lower(self.headers.items()), message))
-                self.send_response(collector.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1/traces"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
