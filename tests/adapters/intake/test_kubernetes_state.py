@@ -160,6 +160,29 @@ async def test_events(stage: Stage) -> None:
     assert "type=Warning" == asked.query["fieldSelector"]
 
 
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        pytest.param("", [("FailedScheduling", "Deployment/web", -20.0)], id="none"),
+        pytest.param("node-1", [], id="one by now"),
+    ],
+)
+async def test_a_pod_without_a_node(stage: Stage, node: str, expected: list[Any]) -> None:
+    """A pod whose claim was bound a moment late waits no more, but its Event stays for an hour."""
+    stage.watched[:] = [workload(1)]
+    pod, raw = _pod()
+    raw["spec"] = {"nodeName": node}
+    event = {
+        "type": "Warning",
+        "reason": "FailedScheduling",
+        "message": "pod has unbound immediate PersistentVolumeClaims",
+        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-6f5d-a"},
+        "firstTimestamp": bodies.time(-20)[:19] + "Z",
+    }
+    stage.server.rules = {PODS: page((pod, raw)), EVENTS: page((WEB, event))}
+    assert expected == await stage.told()
+
+
 async def test_nodes(stage: Stage) -> None:
     """A node that is not ready is told, whatever workloads say."""
     stage.nodes.conditions = [{"type": "Ready", "status": "Unknown"}]

@@ -116,14 +116,19 @@ class KubernetesState:
         """The symptoms of workloads of one namespace, by their pods and by Events."""
         found: list[symptoms.Symptom] = []
         pods: dict[pictures.Place, model.Ref | None] = {}
+        seen: dict[str, Any] = {}
         for workload in workloads:
             for raw in await self._pods(workload):
                 owner = pictures.owner_of_pod(namespace, raw)
                 pods[namespace, raw["metadata"]["name"]] = owner
+                seen[raw["metadata"]["name"]] = raw
                 if owner == workload.ref:
                     found += symptoms.of_pod(owner, raw, now)
         known = dataclasses.replace(picture, pods=pods)
         for raw in await self._events(namespace):
+            about = seen.get((raw.get("involvedObject") or {}).get("name", ""), {})
+            if symptoms.is_over(raw, about):
+                continue
             target = symptoms.involved(raw, known)
             event = symptoms.of_event(target, raw, now) if target is not None else None
             if event is not None:

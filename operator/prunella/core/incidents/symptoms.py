@@ -107,6 +107,11 @@ def of_event(target: model.Ref, raw: Manifest, now: float) -> Symptom | None:
     return Symptom(target, reason, max(first, last - RECENT), _text(name, raw.get("message")))
 
 
+def is_over(raw: Manifest, pod: Manifest) -> bool:
+    """Whether an Event tells of what has passed: the pod that no node took has one by now."""
+    return raw.get("reason") == "FailedScheduling" and bool((pod.get("spec") or {}).get("nodeName"))
+
+
 def involved(raw: Manifest, picture: pictures.Picture) -> model.Ref | None:
     """The owner of what a ``v1`` Event is about; None when that is not known."""
     about = raw.get("involvedObject") or {}
