@@ -10,7 +10,7 @@ import yaml
 
 from lab.binaries import LabError
 from lab.cluster import Lab
-from lab.shop import manifests
+from lab.shop import lifecycle, manifests
 
 LABEL = "lab.prunella.dev/shop"
 STEADY_SECONDS = 120.0
@@ -18,7 +18,6 @@ GONE_SECONDS = 120.0
 POLL_SECONDS = 1.0
 Items = Callable[[str], Iterable[Mapping[str, Any]]]
 """The objects of a list, by its path at the API server: a kubectl each second would cost more."""
-CLUSTER_SCOPED = "nodes,persistentvolumes,priorityclasses"
 
 
 def namespaces(shop: str) -> list[str]:
@@ -37,7 +36,7 @@ def remove(lab: Lab, items: Items, shop: str) -> None:
     chosen = ("--selector", f"{LABEL}={shop}", "--ignore-not-found", "--wait=false")
     lab.kubectl("delete", "namespaces", *chosen)
     _wait(lambda: _left(items, shop), GONE_SECONDS, f"namespaces of shop {shop} do not go away")
-    lab.kubectl("delete", CLUSTER_SCOPED, *chosen)
+    lab.kubectl("delete", lifecycle.CLUSTER_SCOPED, *chosen)
 
 
 def _unavailable(items: Items, shop: str) -> list[str]:

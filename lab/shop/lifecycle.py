@@ -12,7 +12,11 @@ from lab.cluster import Lab
 from lab.shop import chaos, manifests
 from lab.shop.objects import SHOP_LABEL, is_ready
 
-_CLUSTER_SCOPED = "nodes,persistentvolumes,priorityclasses,clusterroles,clusterrolebindings"
+CLUSTER_SCOPED = (
+    "nodes,persistentvolumes,priorityclasses,clusterroles,clusterrolebindings,"
+    "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+)
+"""What a shop and its faults have beside namespaces; each carries the shop's label."""
 
 
 def up(lab: Lab, shops: Sequence[str], *, within: float = 120.0) -> None:
@@ -56,7 +60,7 @@ def down(lab: Lab, shops: Sequence[str]) -> None:
         if names:
             lab.kubectl("delete", "namespace", *names, "--wait=false")
         _wait_gone(lab, names)
-        lab.kubectl("delete", _CLUSTER_SCOPED, "--selector", f"{SHOP_LABEL}={shop}")
+        lab.kubectl("delete", CLUSTER_SCOPED, "--selector", f"{SHOP_LABEL}={shop}")
 
 
 def _wait_gone(lab: Lab, names: Sequence[str], within: float = 60.0) -> None:

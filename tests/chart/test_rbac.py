@@ -61,11 +61,6 @@ AROUND_CLUSTER = (
     _rights("", "nodes namespaces", "list")
     | _rights("storage.k8s.io", "storageclasses", "list")
     | _rights("scheduling.k8s.io", "priorityclasses", "list")
-    | _rights(
-        "admissionregistration.k8s.io",
-        "validatingwebhookconfigurations mutatingwebhookconfigurations",
-        "list",
-    )
 )
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")

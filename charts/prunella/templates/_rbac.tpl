@@ -172,9 +172,6 @@ Kustomization kustomize.toolkit.fluxcd.io kustomizations
 - apiGroups: [scheduling.k8s.io]
   resources: [priorityclasses]
   verbs: [list]
-- apiGroups: [admissionregistration.k8s.io]
-  resources: [validatingwebhookconfigurations, mutatingwebhookconfigurations]
-  verbs: [list]
 {{- end }}
 {{- end }}
 

@@ -17,6 +17,7 @@ from bench.exam.run import Examiner, Outcome, Patience
 from bench.exam.sightings import Sighting, Suspect, Watcher
 from lab.binaries import LabError
 from lab.cluster import Lab
+from lab.shop import lifecycle
 from lab.shop.faults import Ref
 
 SERVICE = Ref("Service", "x01-core", "cart")
@@ -281,7 +282,7 @@ def test_namespaces_are_gone_before_nodes_are_deleted(monkeypatch: pytest.Monkey
     shops.remove(object.__new__(Lab), items, "x01")
 
     asked = ["/api/v1/namespaces"] * 2
-    assert ["delete namespaces", *asked, f"delete {shops.CLUSTER_SCOPED}"] == told
+    assert ["delete namespaces", *asked, f"delete {lifecycle.CLUSTER_SCOPED}"] == told
 
 
 def workload(name: str, available: int, *, seen: int = 3) -> dict[str, Any]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import functools
 import pathlib
+from typing import Any
 
 import pytest
 
-from lab.shop import faults, manifests
+from lab.shop import chaos, faults, manifests
 from lab.shop.faults import Cause, Fault
 from tests.lab.shop import kubectl
 
 SHOP = "x01"
 FOLDERS = faults.folders()
-SHIPPED = {"single": 24, "two-": 4, "herring-": 6}
+SHIPPED = {"single": 36, "two-": 4, "herring-": 10}
 """How many there must be at least, by what their names begin with."""
 UNTOUCHED = ("Node",)
 """Kinds that may be the cause without a change: things break by themselves."""
@@ -55,10 +56,18 @@ def test_truth_is_what_the_injection_changes(folder: pathlib.Path) -> None:
 def _is_changed(cause: Cause, before: kubectl.Objects, after: kubectl.Objects) -> bool:
     old, new = before.get(cause.ref), after.get(cause.ref)
     if not cause.field:
-        return (old is None) != (new is None) or (cause.ref.kind in UNTOUCHED and old is not None)
+        came_or_went = (old is None) != (new is None)
+        by_itself = cause.ref.kind in UNTOUCHED and old is not None
+        return came_or_went or by_itself or _chaos(old) != _chaos(new)
     was = kubectl.value_at(old, cause.field) if old else kubectl.ABSENT
     now = kubectl.value_at(new, cause.field) if new else kubectl.ABSENT
     return bool(was != now)
+
+
+def _chaos(found: dict[str, Any] | None) -> dict[str, str]:
+    """What an object is told to suffer from by itself."""
+    annotations = (found or {}).get("metadata", {}).get("annotations", {})
+    return {key: each for key, each in annotations.items() if key.startswith(chaos.PREFIX)}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.name))

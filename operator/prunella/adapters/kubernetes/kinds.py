@@ -60,16 +60,6 @@ NODE = Kind("Node", "nodes")
 NAMESPACE = Kind("Namespace", "namespaces")
 STORAGE_CLASS = Kind("StorageClass", "storageclasses", group="storage.k8s.io")
 PRIORITY_CLASS = Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.io")
-VALIDATING_WEBHOOK = Kind(
-    "ValidatingWebhookConfiguration",
-    "validatingwebhookconfigurations",
-    group="admissionregistration.k8s.io",
-)
-MUTATING_WEBHOOK = Kind(
-    "MutatingWebhookConfiguration",
-    "mutatingwebhookconfigurations",
-    group="admissionregistration.k8s.io",
-)
 LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}

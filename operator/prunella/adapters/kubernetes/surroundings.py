@@ -43,14 +43,7 @@ WISHES = (
 
 ConfigMaps are not among them: without the journal the operator reads none but its own.
 """
-CLUSTER_WIDE = (
-    kinds.NODE,
-    kinds.NAMESPACE,
-    kinds.STORAGE_CLASS,
-    kinds.PRIORITY_CLASS,
-    kinds.VALIDATING_WEBHOOK,
-    kinds.MUTATING_WEBHOOK,
-)
+CLUSTER_WIDE = (kinds.NODE, kinds.NAMESPACE, kinds.STORAGE_CLASS, kinds.PRIORITY_CLASS)
 EVENTS = ("type=Warning", "reason=Preempted")
 """Events that tell of something wrong; a preemption is Normal to the scheduler."""
 HISTORY = datetime.timedelta(hours=6)

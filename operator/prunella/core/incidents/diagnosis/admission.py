@@ -21,9 +21,8 @@ _RANGE = re.compile(r"(maximum|minimum) (\S+) usage per (Container|Pod)|limit to
 _ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
 _SECURITY = re.compile("violates PodSecurity")
 _DENIED = re.compile(r'admission webhook "([^"]+)" denied')
-_UNANSWERED = re.compile(r'failed calling webhook "([^"]+)"')
+_UNANSWERED = re.compile(r"failed calling webhook .*https://([-a-z0-9]+)\.([-a-z0-9]+)\.svc")
 _POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'")
-_WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 _RAN = 60.0
 """Seconds between a workload's birth and a refusal from which its pods were accepted before."""
 _PRIORITY = re.compile(r"no PriorityClass with name (\S+)")
@@ -108,6 +107,11 @@ def _other(
         )  # fmt: skip
     if guard := _guard(scene, workload, message):
         return _by_guard(scene, workload, guard, told, since)
+    if _DENIED.search(message):
+        return Fault(
+            workload, "spec.template", CauseKind.ACCESS, "reference", told, faults.LIKELY, hurts,
+            since,
+        )  # fmt: skip
     if not message:
         return None
     return Fault(
@@ -117,27 +121,26 @@ def _other(
 
 
 def _guard(scene: Scene, workload: model.Ref, message: str) -> tuple[Side, ...]:
-    """Who refuses pods by a rule: a namespace's labels, a policy, or a webhook and its Service."""
+    """Who refuses pods by a rule: a namespace's labels, a policy, or a webhook's Service."""
     if _SECURITY.search(message):
         space = model.Ref("Namespace", "", workload.namespace)
         return (Side(space, ("metadata.labels",), CauseKind.ACCESS),)
     if found := _POLICY.search(message):
         policy = model.Ref("ValidatingAdmissionPolicy", "", found[1])
         return (Side(policy, ("spec",), CauseKind.ACCESS),)
-    found = _DENIED.search(message) or _UNANSWERED.search(message)
-    return tuple(_webhook(scene, found[1])) if found else ()
+    if found := _UNANSWERED.search(message):
+        return _webhook(scene, model.Ref("Service", found[2], found[1]))
+    return ()
 
 
-def _webhook(scene: Scene, name: str) -> Iterator[Side]:
-    """The configuration that has a webhook of this name, and the Service that it asks."""
-    for kind in _WEBHOOKS:
-        for ref, raw in scene.of(kind).items():
-            for each in read.items(raw, "webhooks"):
-                if each.get("name") == name:
-                    yield Side(ref, ("webhooks",), CauseKind.ACCESS)
-                    asked = read.mapping(each, "clientConfig", "service")
-                    place = read.text(asked, "namespace"), read.text(asked, "name")
-                    yield Side(model.Ref("Service", *place), ("",), CauseKind.NETWORKING)
+def _webhook(scene: Scene, asked: model.Ref) -> tuple[Side, ...]:
+    """A webhook that does not answer: its Service, or who stands behind it.
+
+    Nobody may read configurations of webhooks here; the refusal names whom it asked.
+    """
+    behind = sorted(scene.workloads_of(asked))
+    sides = (Side(each, ("spec",), CauseKind.ACCESS) for each in behind)
+    return (Side(asked, ("",), CauseKind.NETWORKING), *sides)
 
 
 def _by_guard(

@@ -14,6 +14,9 @@ LEASES = "kube-node-lease"
 """Namespace of the nodes' leases, which kubelets renew each 10 s."""
 SILENT = 25.0
 """Seconds without a renewal: two are missed. The control plane itself waits for 40 s and more."""
+FEWEST = 3
+"""Sick nodes from which the place that they share is named: two may fall out by chance, or by one
+hand that took both, and are named themselves."""
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
@@ -99,7 +102,7 @@ def _places(scene: Scene, sick: frozenset[model.Ref]) -> Iterator[Fault]:
             members.setdefault(place, set()).add(node)
     for place, nodes in sorted(members.items()):
         inside, outside = len(nodes & sick), len(sick - nodes)
-        if inside < 2 or inside < len(nodes) / 2 or outside * 2 > inside:
+        if inside < FEWEST or inside < len(nodes) / 2 or outside * 2 > inside:
             continue
         hurts = frozenset(each for node in nodes for each in scene.on_node(node)) | nodes
         yield Fault(

@@ -37,6 +37,8 @@ MORE = 0.25
 MOST_MORE = 1.0
 DEEPEST = 2.0
 """It has most harm of its own of all that the sick objects depend on."""
+PASSED_ON = 0.1
+"""Share of the most harm of its own from which a caller's trouble is also its own."""
 FELT_BY_CALLERS = (
     "ConfigMap",
     "Service",
@@ -118,11 +120,20 @@ def _own(scene: Scene, sick: symptoms.Sick, candidate: Candidate) -> tuple[bool,
     """Whether what it touches is sick, or all measured and as usual."""
     felt = set(candidate.hurts)
     if candidate.target.kind in FELT_BY_CALLERS:
-        felt |= {each for ref in candidate.hurts for each in scene.callers.get(ref, ())}
+        callers = {each for ref in candidate.hurts for each in scene.callers.get(ref, ())}
+        felt |= {each for each in callers if not _passes_on(sick, each)}
     if felt & (sick.direct | sick.abnormal.keys()):
         return True, False
     known = felt & scene.workloads.keys()
     return False, bool(known) and known <= sick.healthy
+
+
+def _passes_on(sick: symptoms.Sick, ref: model.Ref) -> bool:
+    """Whether the trouble of an object is that of what it calls: it says nothing of the rest."""
+    own = sick.ranked.get(ref)
+    return own is not None and own.score <= PASSED_ON * max(
+        each.score for each in sick.ranked.values()
+    )
 
 
 def _add_change(found: Weighed, sick: symptoms.Sick) -> None:

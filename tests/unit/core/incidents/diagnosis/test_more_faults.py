@@ -214,6 +214,10 @@ def _scaled_down(shop: World) -> None:
     shop.change("Deployment", "cart", "spec.replicas", 5, 2)
 
 
+def _late(shop: World) -> None:
+    shop.change("Deployment", "cart", "spec.minReadySeconds", None, 600)
+
+
 @pytest.mark.parametrize(
     ("breaks", "sick", "cause"),
     [
@@ -243,6 +247,7 @@ def _scaled_down(shop: World) -> None:
         pytest.param(_silent, "cart", "Node/node-1", id="a node that has fallen silent"),
         pytest.param(_flag, "cart", "ConfigMap/flags", id="a flag that its reader's callers feel"),
         pytest.param(_release, "cart", "Deployment/cart", id="a release before errors"),
+        pytest.param(_late, "cart", "Deployment/cart", id="pods that count as available late"),
         pytest.param(_scaled_down, "cart", "Deployment/cart", id="scaled down"),
     ],
 )

@@ -260,3 +260,16 @@ def test_an_answer_does_not_depend_on_the_order_of_objects() -> None:
     first = diagnose.diagnose(shop.view(), symptoms)
     shop.objects = dict(reversed(shop.objects.items()))
     assert first.suspects == diagnose.diagnose(shop.view(), symptoms).suspects
+
+
+def test_a_setting_of_a_healthy_callee_is_not_blamed_for_another_one() -> None:
+    """The caller is sick, but by its other callee, which fails by itself: nobody changed it."""
+    shop = World()
+    shop.container("front")["env"].append({"name": "MAIL_ADDR", "value": "mail.shop.svc:8080"})
+    shop.container("mail")["envFrom"] = [{"configMapRef": {"name": "rates"}}]
+    shop.add({"kind": "ConfigMap", "metadata": {"name": "rates", "namespace": "shop"}, "data": {}})
+    shop.change("ConfigMap", "rates", "data[rates.json]", "1.09", "1.08")
+    for name, recent in (("front", 0.4), ("cart", 0.4), ("store", 0.0), ("mail", 0.0)):
+        measure(shop, name, 0.001, recent)
+    found = diagnose.diagnose(shop.view(), world.incident("front", "cart")).suspects
+    assert ["Deployment/cart"] == [str(each.target) for each in found]

@@ -106,12 +106,6 @@ def _refused(shop: World, message: str) -> None:
     shop.add(world.event("FailedCreate", f"pods is forbidden: {message}", CART_SET))
 
 
-def _guard(shop: World) -> None:
-    asked = {"service": {"namespace": "ops", "name": "guard"}}
-    shop.add({"kind": "ValidatingWebhookConfiguration", "metadata": {"name": "guards"},
-              "webhooks": [{"name": "pods.example", "clientConfig": asked}]})  # fmt: skip
-
-
 def _security(shop: World) -> None:
     _refused(shop, 'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false')
 
@@ -133,17 +127,22 @@ def _policy(shop: World) -> None:
 
 
 def _denied(shop: World) -> None:
-    _guard(shop)
     _refused(shop, GUARDED)
 
 
 def _unanswered(shop: World) -> None:
-    _guard(shop)
     _refused(shop, UNANSWERED)
 
 
-def _unknown(shop: World) -> None:
-    _refused(shop, UNANSWERED)
+def _scaled_down(shop: World) -> None:
+    _unanswered(shop)
+    guard = world.deployment("guard")
+    guard["metadata"]["namespace"] = "ops"
+    shop.add(guard)
+    shop.change("Deployment", "guard", "spec.template.spec.nodeName", None, "none")
+    spec = shop.changes[0].spec
+    place = spec.object.model_copy(update={"namespace": "ops"})
+    shop.changes[0] = world.Change("chg-0", "ops", spec.model_copy(update={"object": place}))
 
 
 @pytest.mark.parametrize(
@@ -153,9 +152,9 @@ def _unknown(shop: World) -> None:
         pytest.param(_security_of_new, "Deployment/cart", id="a new workload"),
         pytest.param(_security_of_changed, "Deployment/cart", id="a changed workload"),
         pytest.param(_policy, "ValidatingAdmissionPolicy/owners", id="a policy"),
-        pytest.param(_denied, "ValidatingWebhookConfiguration/guards", id="a webhook says no"),
-        pytest.param(_unanswered, "ValidatingWebhookConfiguration/guards", id="a webhook is gone"),
-        pytest.param(_unknown, "Deployment/cart", id="a webhook that may not be listed"),
+        pytest.param(_denied, "Deployment/cart", id="a webhook says no"),
+        pytest.param(_unanswered, "Service/guard", id="a webhook's Service is gone"),
+        pytest.param(_scaled_down, "Deployment/guard", id="a webhook's pods are gone"),
     ],
 )
 def test_who_refuses_unchanged_pods_comes_first(breaks: Break, cause: str) -> None:
