@@ -49,9 +49,12 @@ def test_alerts_of_a_release_are_of_its_pods_and_all_different() -> None:
 
 def test_alerts_of_a_rack_are_of_its_nodes_and_of_nobody_else() -> None:
     """400 alerts of 2 nodes and the 20 pods on them; the other rack is quiet."""
-    found = storms.of_rack(NODES, PODS, "r1", 400, at=0.0)
+    caller = {"metadata": {"namespace": "shop", "name": "web"}}
+    found = storms.of_racks(NODES, PODS, ["r1"], 400, at=0.0, callers=[caller])
 
     assert (400, 400) == (len(found), _distinct(found))
+    callers = [each for each in found if each["labels"].get("deployment") == "web"]
+    assert set(storms.CALLER_ALERTS) == {each["labels"]["alertname"] for each in callers}
     assert {"n1", "n2"} == {node for each in found if (node := each["labels"].get("node"))}
     pods = {pod for each in found if (pod := each["labels"].get("pod"))}
     assert {each["metadata"]["name"] for each in PODS if each["spec"]["nodeName"] != "n3"} == pods
@@ -59,7 +62,7 @@ def test_alerts_of_a_rack_are_of_its_nodes_and_of_nobody_else() -> None:
 
 def test_rack_without_pods_has_only_its_nodes() -> None:
     """An empty rack drops nobody's packets, and the storm ends."""
-    assert len(storms.of_rack(NODES, [], "r2", 400, at=0.0)) == len(storms.NODE_ALERTS)
+    assert len(storms.of_racks(NODES, [], ["r2"], 400, at=0.0)) == len(storms.NODE_ALERTS)
 
 
 def test_release_changes_image_and_commit_only() -> None:

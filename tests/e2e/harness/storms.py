@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.e2e.harness import manifests
@@ -17,8 +17,40 @@ Pod = Mapping[str, Any]
 ROUTES = tuple(f"/api/v1/{name}" for name in ("cart", "items", "orders", "prices", "users"))
 RELEASE_ALERTS = ("HighErrorRate", "HighLatency", "ErrorBudgetBurn", "ProbeFailing")
 PACKET_ALERTS = ("TCPRetransmitsHigh", "ProbeFailing", "HighLatency", "ConnectionsReset")
+CALLER_ALERTS = ("HighErrorRate", "UpstreamTimeouts")
 NODE_ALERTS = ("NodeNetworkReceiveErrs", "NodeNetworkTransmitErrs")
 ZONE, RACK = "topology.kubernetes.io/zone", "topology.kubernetes.io/rack"
+HOST = "kubernetes.io/hostname"
+POOL = "stories.example/pool"
+
+
+def rack_node(name: str, rack: str, pool: str) -> manifests.Document:
+    """A node of kwok's in a rack, for nobody but what tolerates its pool."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {RACK: rack, POOL: pool, HOST: name}},
+        "spec": {"taints": [{"key": POOL, "value": pool, "effect": "NoSchedule"}]},
+    }
+
+
+def in_pool(document: manifests.Document, pool: str) -> manifests.Document:
+    """A workload whose pods run on the nodes of a pool only, as many on each as on another."""
+    template = document["spec"]["template"]
+    template["metadata"]["labels"][POOL] = pool
+    template["spec"] |= {
+        "nodeSelector": {POOL: pool},
+        "tolerations": [{"key": POOL, "value": pool, "effect": "NoSchedule"}],
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 2,
+                "topologyKey": HOST,
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": {POOL: pool}},
+            }
+        ],
+    }
+    return document
 
 
 def fleet(count: int, commit: str, replicas: int = 2) -> list[manifests.Document]:
@@ -52,19 +84,35 @@ def of_release(pods: Sequence[Pod], count: int, at: float) -> list[Alert]:
     return list(itertools.islice(found, count))
 
 
-def of_rack(
-    nodes: Sequence[Mapping[str, Any]], pods: Sequence[Pod], rack: str, count: int, at: float
+def of_racks(
+    nodes: Sequence[Mapping[str, Any]],
+    pods: Sequence[Pod],
+    racks: Collection[str],
+    count: int,
+    at: float,
+    callers: Sequence[manifests.Document] = (),
 ) -> list[Alert]:
-    """``count`` alerts of a rack whose switch drops packets: its nodes, then the pods on them."""
-    inside = {each["metadata"]["name"] for each in nodes if _labels(each).get(RACK) == rack}
+    """``count`` alerts of racks whose switches drop packets.
+
+    Their nodes, ``callers`` elsewhere that time out, and the pods on the nodes, in turns.
+    """
+    inside = {each["metadata"]["name"] for each in nodes if _labels(each).get(RACK) in racks}
     there = [each for each in pods if each["spec"].get("nodeName") in inside]
-    found = itertools.chain(_of_nodes(sorted(inside), at), _of_lossy_pods(there, at))
+    found = itertools.chain(
+        _of_nodes(sorted(inside), at), _of_callers(callers, at), _of_lossy_pods(there, at)
+    )
     return list(itertools.islice(found, count))
 
 
 def _of_nodes(names: Sequence[str], at: float) -> Iterator[Alert]:
     for name, node in itertools.product(NODE_ALERTS, names):
         yield _alert(name, {"node": node}, at, device="eth0")
+
+
+def _of_callers(callers: Sequence[manifests.Document], at: float) -> Iterator[Alert]:
+    for name, each in itertools.product(CALLER_ALERTS, callers):
+        place = {"namespace": each["metadata"]["namespace"], "deployment": each["metadata"]["name"]}
+        yield _alert(name, place, at)
 
 
 def _of_lossy_pods(pods: Sequence[Pod], at: float) -> Iterator[Alert]:
