@@ -53,16 +53,20 @@ def _before(scene: Scene, change: Change) -> Refs:
 
 
 def joined(scene: Scene, change: Change) -> Refs:
-    """The workloads whose requests a new one takes a part of: it stands behind their Service."""
+    """The older workloads whose requests a new one takes a part of: it is behind their Service."""
     if change.spec.verb is not change_api.Verb.CREATED:
         return NONE
     ref = change.object
     return frozenset(
         each
         for service in scene.services.get(ref, ())
-        for each in scene.selected[service]
-        if ref in scene.selected[service]
-    ) - {ref}
+        for each in scene.selected[service] - {ref}
+        if ref in scene.selected[service] and _made(scene, each) < _made(scene, ref)
+    )
+
+
+def _made(scene: Scene, ref: model.Ref) -> float:
+    return read.time(read.value(scene.get(ref), "metadata", "creationTimestamp")) or 0.0
 
 
 def related(scene: Scene, ref: model.Ref) -> Refs:
