@@ -45,9 +45,9 @@ def _by_node(scene: Scene, change: Change) -> Refs:
 def _before(scene: Scene, change: Change) -> Refs:
     """Whom a route or a policy touched as it was: they lose what it did for them."""
     ref = change.object
-    if ref.kind in _ROUTES:
+    if ref.kind in formerly.ROUTES:
         return _led_to(scene, ref, formerly.manifest(change))
-    if ref.kind in _SELECTING:
+    if ref.kind in formerly.POLICIES:
         return _chosen(scene, ref, formerly.manifest(change))
     return NONE
 
@@ -252,8 +252,6 @@ def _of_priority(scene: Scene, ref: model.Ref) -> Refs:
     )
 
 
-_ROUTES = ("Ingress", "HTTPRoute", "VirtualService", "DestinationRule")
-_SELECTING = ("NetworkPolicy", "AuthorizationPolicy", "PeerAuthentication")
 _RULES: Mapping[str, Callable[[Scene, model.Ref], Refs]] = {
     "Service": _service,
     "ConfigMap": _config,
