@@ -265,7 +265,10 @@ class Journal(Protocol):
     def changes(
         self, namespaces: Collection[str], since: datetime.datetime
     ) -> Sequence[change_values.Change]:
-        """Changes in namespaces, and of cluster-wide objects, oldest first; costs no request."""
+        """Changes in namespaces, and of cluster-wide objects, oldest first; costs no request.
+
+        The object before is told of routes and policies only (`formerly.KINDS`).
+        """
 
     def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
         """The watched objects of namespaces and the nodes, as last seen; costs no request."""

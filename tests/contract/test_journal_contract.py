@@ -16,13 +16,15 @@ AT = datetime.datetime(2026, 3, 1, 12, 30, 15, 250000, tzinfo=datetime.UTC)
 BEGINNING = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
-def made(world: World, name: str = "service-catalogue-1", *, seconds: float = 0.0) -> Change:
-    """A change of a Service."""
+def made(
+    world: World, name: str = "service-catalogue-1", *, seconds: float = 0.0, kind: str = "Service"
+) -> Change:
+    """A change of a Service, or of another kind."""
     spec = change_api.ChangeSpec.model_validate(
         {
             "object": {
                 "apiVersion": "v1",
-                "kind": "Service",
+                "kind": kind,
                 "namespace": world.namespace,
                 "name": "catalogue",
                 "uid": "u-1",
@@ -56,6 +58,15 @@ async def test_what_is_recorded_is_read_as_it_was_meant(world: World) -> None:
     whole = await journal.whole(found)
     assert whole is not None
     assert change.spec == whole.spec
+
+
+async def test_routes_are_remembered_as_they_were(world: World) -> None:
+    """Whom one led to before is asked for in each diagnosis."""
+    journal, change = world.new_journal(), made(world, kind="Ingress")
+    await journal.record(change)
+
+    [found] = journal.changes([world.namespace], BEGINNING)
+    assert change.spec.before == found.spec.before
 
 
 async def test_a_name_is_written_once(world: World) -> None:

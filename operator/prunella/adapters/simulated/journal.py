@@ -11,6 +11,7 @@ from prunella import ports
 from prunella.api import change as change_api
 from prunella.core import model
 from prunella.core.changes.values import Change
+from prunella.core.incidents.diagnosis import formerly
 
 _Key = tuple[str, str]
 
@@ -71,7 +72,7 @@ class SimulatedJournal:
     def changes(self, namespaces: Collection[str], since: datetime.datetime) -> Sequence[Change]:
         """Changes in namespaces, and of cluster-wide objects, oldest first."""
         found = (
-            dataclasses.replace(each, spec=each.spec.model_copy(update={"before": ""}))
+            dataclasses.replace(each, spec=formerly.light(each.spec))
             for each in self.server.changes.values()
             if each.at >= since
             and (not each.object.namespace or each.object.namespace in namespaces)

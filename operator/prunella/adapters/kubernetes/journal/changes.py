@@ -1,7 +1,8 @@
 """The Journal port on Change objects of a real API server.
 
-Thousands are kept in memory, each as compressed JSON without the object before it; few are looked
-at, and those are parsed once.
+Thousands are kept in memory, each as compressed JSON, and few are looked at, which are parsed once.
+The object before a change is left out, but for routes and policies: whom they led to or let in
+before is asked for in each diagnosis, and there are few of them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from prunella.adapters.kubernetes import client, kinds, own_objects
 from prunella.api import change as change_api
 from prunella.core import model
 from prunella.core.changes.values import Change
+from prunella.core.incidents.diagnosis import formerly
 
 Raw = Mapping[str, Any]
 Manifests = Callable[[Collection[str]], Mapping[model.Ref, Mapping[str, object]]]
@@ -49,7 +51,7 @@ class Kept:
     told: change_api.LateAuthor | None = None
 
     def parsed(self) -> Change:
-        """The Change, without the object before it."""
+        """The Change, mostly without the object before it."""
         return Change(
             name=self.name,
             namespace=self.namespace,
@@ -77,7 +79,7 @@ def parse(raw: Raw) -> Change:
 
 
 def _keep(change: Change) -> Kept:
-    spec = change.spec.model_copy(update={"before": ""})
+    spec = formerly.light(change.spec)
     version = spec.resource_version
     return Kept(
         name=change.name,
@@ -111,7 +113,7 @@ class KubernetesJournal:
     def changes(self, namespaces: Collection[str], since: datetime.datetime) -> Sequence[Change]:
         """Changes in namespaces, and of cluster-wide objects, oldest first; costs no request.
 
-        The object before each is left out: `whole` reads it.
+        The object before most is left out: `whole` reads it.
         """
         with self._lock:
             first = bisect.bisect_left(self._order, (since, "", ""))

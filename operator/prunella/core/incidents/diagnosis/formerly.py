@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import zlib
 
+from prunella.api.change import ChangeSpec
 from prunella.core.changes import packing
 from prunella.core.changes.values import Change
 from prunella.core.incidents.diagnosis import read
+
+ROUTES = ("Ingress", "HTTPRoute", "VirtualService", "DestinationRule")
+"""Kinds that lead to Services."""
+POLICIES = ("NetworkPolicy", "AuthorizationPolicy", "PeerAuthentication")
+"""Kinds that select whom they let in."""
+KINDS = frozenset((*ROUTES, *POLICIES))
+"""Kinds of which it matters what they were."""
+
+
+def light(spec: ChangeSpec) -> ChangeSpec:
+    """What to remember of a change: the object before it for these few kinds only."""
+    return spec if spec.object.kind in KINDS else spec.model_copy(update={"before": ""})
 
 
 def manifest(change: Change) -> read.Raw:

@@ -45,24 +45,28 @@ def _by_node(scene: Scene, change: Change) -> Refs:
 def _before(scene: Scene, change: Change) -> Refs:
     """Whom a route or a policy touched as it was: they lose what it did for them."""
     ref = change.object
-    if ref.kind in _ROUTES:
+    if ref.kind in formerly.ROUTES:
         return _led_to(scene, ref, formerly.manifest(change))
-    if ref.kind in _SELECTING:
+    if ref.kind in formerly.POLICIES:
         return _chosen(scene, ref, formerly.manifest(change))
     return NONE
 
 
 def joined(scene: Scene, change: Change) -> Refs:
-    """The workloads whose requests a new one takes a part of: it stands behind their Service."""
+    """The older workloads whose requests a new one takes a part of: it is behind their Service."""
     if change.spec.verb is not change_api.Verb.CREATED:
         return NONE
     ref = change.object
     return frozenset(
         each
         for service in scene.services.get(ref, ())
-        for each in scene.selected[service]
-        if ref in scene.selected[service]
-    ) - {ref}
+        for each in scene.selected[service] - {ref}
+        if ref in scene.selected[service] and _made(scene, each) < _made(scene, ref)
+    )
+
+
+def _made(scene: Scene, ref: model.Ref) -> float:
+    return read.time(read.value(scene.get(ref), "metadata", "creationTimestamp")) or 0.0
 
 
 def related(scene: Scene, ref: model.Ref) -> Refs:
@@ -248,8 +252,6 @@ def _of_priority(scene: Scene, ref: model.Ref) -> Refs:
     )
 
 
-_ROUTES = ("Ingress", "HTTPRoute", "VirtualService", "DestinationRule")
-_SELECTING = ("NetworkPolicy", "AuthorizationPolicy", "PeerAuthentication")
 _RULES: Mapping[str, Callable[[Scene, model.Ref], Refs]] = {
     "Service": _service,
     "ConfigMap": _config,

@@ -56,7 +56,10 @@ def _canary(shop: World) -> None:
     canary = world.deployment("front-canary")
     canary["spec"]["template"]["metadata"]["labels"] = {"app": "front", "track": "canary"}
     shop.add(canary)
-    shop.change("Deployment", "front-canary", verb=Verb.CREATED)
+    for name, before in (("front", 150), ("front-canary", 40)):
+        made = shop.get("Deployment", name)["metadata"]
+        made["creationTimestamp"] = world.iso(ONSET - before)
+        shop.change("Deployment", name, verb=Verb.CREATED, before=before)
 
 
 def _policy_deleted(shop: World) -> None:
@@ -82,6 +85,14 @@ def test_what_leads_users_astray_comes_first(breaks: Break, cause: str) -> None:
     breaks(shop)
     found = diagnose.diagnose(shop.view(), world.incident("front")).suspects
     assert [cause] == [str(each.target) for each in found[:1]]
+
+
+def test_only_the_newer_of_two_behind_a_service_is_suspected() -> None:
+    """The older one took nothing from anybody when it was made."""
+    shop = World()
+    _canary(shop)
+    found = diagnose.diagnose(shop.view(), world.incident("front")).suspects
+    assert ["Deployment/front-canary"] == [str(each.target) for each in found]
 
 
 def test_routes_that_lead_somewhere_are_not_suspected() -> None:
