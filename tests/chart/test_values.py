@@ -147,7 +147,7 @@ def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:
 def test_lint_is_clean(helm: Helm) -> None:
     """`helm lint --strict` finds nothing, with everything switched on."""
     values = {
-        "actions": dict.fromkeys(("restart", "evictPod", "scale", "rollback"), True),
+        "actions": dict.fromkeys(("restart", "evictPod", "scale", "rollback", "restore"), True),
         "serviceMonitor": {"enabled": True},
         "prometheusRule": {"enabled": True},
         "alertmanager": {"url": "http://alertmanager:9093"},

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from prunella.api import steps
 from prunella.cli.lint import check
 
 GOOD = """\
@@ -158,7 +159,7 @@ REFUSED = {
         swap("- restart: {}", "- restart: {}\n    evictPod: {}"),
         [
             (
-                "13 error spec.steps[0]: exactly one of restart, evictPod, scale, rollback must be "
+                f"13 error spec.steps[0]: exactly one of {', '.join(steps.ACTIONS)} must be "
                 "given, found restart, evictPod [schema]"
             )
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunella.actions import evict_pod, restart, revert, rollback, scale
+from prunella.actions import evict_pod, restart, restore, revert, rollback, scale
 from prunella.core.decisions import action
 
 
@@ -15,6 +15,7 @@ def all_actions() -> Mapping[str, action.Action]:
         evict_pod.EvictPod(),
         scale.Scale(),
         rollback.Rollback(),
+        restore.Restore(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

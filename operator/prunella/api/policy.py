@@ -149,6 +149,9 @@ class Evaluation(enum.StrEnum):
     RULES = "Rules"
 
 
+RESTORE_NEEDS_TRIGGER = "restore needs spec.trigger: it puts back what an incident suspects"
+
+
 class RemediationPolicySpec(base.ApiModel):
     """What to watch, when it is sick, what may be done about it."""
 
@@ -160,7 +163,11 @@ class RemediationPolicySpec(base.ApiModel):
                     "&& s.mapping.single) || has(self.target.name)"
                 ),
                 "mapping single: true needs target.name",
-            )
+            ),
+            (
+                "has(self.trigger) || !self.steps.exists(s, has(s.restore))",
+                RESTORE_NEEDS_TRIGGER,
+            ),
         )
     )
 
@@ -240,6 +247,8 @@ class RemediationPolicySpec(base.ApiModel):
         single = any(s.mapping is not None and s.mapping.single for s in self.signals)
         if single and self.target.name is None:
             raise ValueError("mapping single: true needs target.name")
+        if self.trigger is None and any(step.restore is not None for step in self.steps):
+            raise ValueError(RESTORE_NEEDS_TRIGGER)
         if self.interval.total_seconds() < 5:
             raise ValueError(f"interval must be at least 5s, found {self.interval}")
         return self

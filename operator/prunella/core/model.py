@@ -229,6 +229,8 @@ class Verb(enum.StrEnum):
 
     PATCH = "Patch"
     EVICT = "Evict"
+    CREATE = "Create"
+    DELETE = "Delete"
 
 
 PatchOperation = Mapping[str, object]
@@ -240,6 +242,7 @@ class Effect:
 
     ``patch`` is a JSON patch (RFC 6902); with the precondition it is sent as one request that the
     API server refuses unless ``uid`` and ``generation`` are as they were when it was planned.
+    A whole object is one operation with an empty path: added by Create, removed by Delete.
     """
 
     verb: Verb
@@ -249,6 +252,17 @@ class Effect:
     generation: int | None = None
     patch: tuple[PatchOperation, ...] = ()
     inverse: tuple[PatchOperation, ...] = ()
+    resource_version: str = ""
+    """Of kinds without a generation: the version that it was planned for."""
+
+    @property
+    def tested(self) -> bool:
+        """Whether it tells by itself what it found: it tests it, or makes or removes it whole.
+
+        Such an effect leaves no mark: the object is as before once it is undone.
+        """
+        whole = self.verb in {Verb.CREATE, Verb.DELETE}
+        return whole or any(operation["op"] == "test" for operation in self.patch)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -275,6 +289,7 @@ class NeedKind(enum.StrEnum):
 
     LIVE_STATE = "LiveState"
     VERDICT_AT = "VerdictAt"
+    OBJECT = "Object"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -284,6 +299,8 @@ class Need:
     kind: NeedKind
     target: Ref
     at: datetime.datetime | None = None
+    change: str = ""
+    """Of an object: the Change that is suspected, by name; empty: the newest one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -101,7 +101,11 @@ def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
         kind=effect.target.kind,
         namespace=effect.target.namespace,
         name=effect.target.name,
-        precondition=remediation_api.Precondition(uid=effect.uid, generation=effect.generation),
+        precondition=remediation_api.Precondition(
+            uid=effect.uid,
+            generation=effect.generation,
+            resource_version=effect.resource_version,
+        ),
         patch=_dump(effect.patch),
         summary=effect.summary,
         inverse=_dump(effect.inverse),
@@ -118,6 +122,7 @@ def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
         generation=spec.precondition.generation,
         patch=tuple(json.loads(spec.patch or "[]")),
         inverse=tuple(json.loads(spec.inverse or "[]")),
+        resource_version=spec.precondition.resource_version,
     )
 
 

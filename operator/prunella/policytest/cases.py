@@ -91,7 +91,7 @@ class ExpectedEffect(base.ApiModel):
     """A change that the operator makes."""
 
     action: str | None = None
-    """restart, evictPod, scale, rollback or revert."""
+    """An action of a step, such as restart, or revert."""
     verb: model.Verb | None = None
     target: fields.TargetName | None = None
     after: fields.Offset | None = None

@@ -62,3 +62,8 @@ LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 WATCHED = (POLICY, RECORD, INCIDENT, *WORKLOADS.values())
+RESTORED = {
+    kind.name: kind
+    for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
+}
+"""The kinds of objects that the operator may write; Deployments alone of the workloads restored."""

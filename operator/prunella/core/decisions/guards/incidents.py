@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from prunella.api import trigger as trigger_api
 from prunella.core import model
-from prunella.core.decisions import causes
+from prunella.core.decisions import causes, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 
@@ -12,13 +13,30 @@ def named_by_an_incident(case: Case) -> Answer:
     trigger = case.spec.trigger
     if trigger is None:
         return "the policy has no trigger"
-    if case.follows is not None:
-        return f"follows {case.follows.name}"
+    if case.action.name == restoring.RESTORE:
+        return _suspect_to_restore(case, trigger)
+    follows = case.follows
+    if follows is not None and all(ref == case.target for ref in restoring.written(follows)):
+        return f"follows {follows.name}"
     found = causes.cause(trigger, case.target, case.incidents, case.others)
     if found is None:
         message = causes.why_not(trigger, case.target, case.incidents, case.others)
-        return model.Refusal(Refused.NOT_THE_CAUSE, message)
+        # A restore acts on what a target is only a symptom of: it may be the next step.
+        skip = any(step.action == restoring.RESTORE for step in case.spec.steps)
+        return model.Refusal(Refused.NOT_THE_CAUSE, message, skip_step=skip)
     return f"{found.name} names {case.target} first: {found.cause_kind}, {found.confidence}"
+
+
+def _suspect_to_restore(case: Case, trigger: trigger_api.Trigger) -> Answer:
+    """One target leads what is tried for an incident: the others wait for its proof."""
+    found = causes.to_restore(trigger, case.target, case.incidents, case.others)
+    if found is None:
+        message = causes.why_not_restored(trigger, case.target, case.incidents, case.others)
+        return model.Refusal(Refused.NOT_THE_CAUSE, message, skip_step=True)
+    if busy := causes.restores_for_another(found, case.target, case.others):
+        message = f"{busy} tries to restore what {found.name} suspects, for another target"
+        return model.Refusal(Refused.WAITS_FOR_INCIDENT, message)
+    return f"{found.name} suspects {found.suspect}: {found.cause_kind}, {found.confidence}"
 
 
 def waits_for_the_cause(case: Case) -> Answer:
