@@ -12,6 +12,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation, trigger
 from prunella.core import model, objects
 from prunella.core.changes import swaps
+from prunella.core.changes.values import Change
 from prunella.core.decisions import causes, episode, guards, restoring
 from prunella.core.decisions.guards import incidents as incident_guards
 from prunella.core.decisions.guards import ownership, rollouts, timing
@@ -319,3 +320,32 @@ def test_after_a_restore_in_vain_the_same_step_is_tried_again() -> None:
     undone = builders.record("U", action="revert", follows=tried.name, attempt=2)
     following = episode.next_attempt(policy, policy.spec, "checkout-uid", [tried, undone])
     assert episode.Next(0, undone) == following
+
+
+def changed(name: str, at: float, **spec: Any) -> Change:
+    """A Change of cart, so many seconds after the hour."""
+    moment = test_undo.PORT.at + seconds(at)
+    made = test_undo.but(test_undo.PORT, at=moment, **spec)
+    return dataclasses.replace(made, name=name)
+
+
+OWN = test_undo.PORT.spec.by.model_copy(update={"own": True})
+FIRST, SCALED, LAST = changed("a", 0), changed("b", 1, class_="Scaling"), changed("c", 2)
+MINE = changed("d", 3, by=OWN)
+SUSPECTED = [
+    pytest.param("a", FIRST, [SCALED, LAST], id="by its name"),
+    pytest.param("", LAST, [], id="the newest that somebody else wanted"),
+    pytest.param("gone", None, [], id="one that the journal has no more"),
+]
+
+
+@pytest.mark.parametrize(("name", "expected", "later"), SUSPECTED)
+def test_which_change_is_taken_back(
+    name: str, expected: Change | None, later: list[Change]
+) -> None:
+    """The operator's own changes are neither suspected nor somebody's later decision."""
+    known = [FIRST, SCALED, LAST, MINE]
+    found = restoring.suspected(name, known)
+    assert expected == found
+    if found is not None:
+        assert tuple(later) == restoring.later_than(found, known)
