@@ -56,11 +56,13 @@ def suspected(name: str, changes: Sequence[Change]) -> Change | None:
 
 def later_than(change: Change, changes: Sequence[Change]) -> tuple[Change, ...]:
     """Changes of the object after one of them, but for this operator's own."""
-    return tuple(
-        each
-        for each in changes
-        if each.name != change.name and each.at >= change.at and not each.spec.by.own
-    )
+    return tuple(each for each in changes if _age(each) > _age(change) and not each.spec.by.own)
+
+
+def _age(change: Change) -> tuple[datetime.datetime, int]:
+    """By time, whose seconds are whole, and then by the object's version after it."""
+    version = change.spec.resource_version
+    return change.at, int(version) if version.isdecimal() else 0
 
 
 def written(record: objects.Record) -> tuple[model.Ref, ...]:

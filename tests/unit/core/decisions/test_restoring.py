@@ -189,6 +189,19 @@ def test_who_may_restore(of: guards.Case, reason: str, skip: str) -> None:
     assert (Refused[reason], bool(skip)) == (answer.reason, answer.skip_step)
 
 
+LONG_AGO = minutes(60)
+
+
+@pytest.mark.parametrize("phase", [Phase.VERIFYING, Phase.SUCCEEDED])
+def test_symptoms_wait_while_the_suspect_is_restored(phase: Phase) -> None:
+    """Policies without a trigger leave its symptoms alone, however long that takes."""
+    records = (restored(phase=phase, target=WEB),)
+    incident = about(named_at=NOW - LONG_AGO, started_at=NOW - LONG_AGO)
+    asked = builders.case(records=records, incidents=(incident,))
+    answer = incident_guards.waits_for_the_cause(asked)
+    assert (phase is Phase.VERIFYING) == isinstance(answer, model.Refusal)
+
+
 def test_a_rollout_of_the_sick_is_no_bar_to_a_restore_of_another_object() -> None:
     """A quota holds its pods back: they can't come before it is put back."""
     rolling = builders.workload(updated=2)
@@ -330,7 +343,8 @@ def changed(name: str, at: float, **spec: Any) -> Change:
 
 
 OWN = test_undo.PORT.spec.by.model_copy(update={"own": True})
-FIRST, SCALED, LAST = changed("a", 0), changed("b", 1, class_="Scaling"), changed("c", 2)
+BEFORE, FIRST = changed("0", 0, resource_version="9"), changed("a", 0)
+SCALED, LAST = changed("b", 1, class_="Scaling"), changed("c", 2)
 MINE = changed("d", 3, by=OWN)
 SUSPECTED = [
     pytest.param("a", FIRST, [SCALED, LAST], id="by its name"),
@@ -344,7 +358,7 @@ def test_which_change_is_taken_back(
     name: str, expected: Change | None, later: list[Change]
 ) -> None:
     """The operator's own changes are neither suspected nor somebody's later decision."""
-    known = [FIRST, SCALED, LAST, MINE]
+    known = [BEFORE, FIRST, SCALED, LAST, MINE]
     found = restoring.suspected(name, known)
     assert expected == found
     if found is not None:

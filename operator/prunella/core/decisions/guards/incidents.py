@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunella.api import trigger as trigger_api
-from prunella.core import model
+from prunella.core import model, objects
 from prunella.core.decisions import causes, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
@@ -47,7 +47,7 @@ def waits_for_the_cause(case: Case) -> Answer:
     if found is None:
         return f"no open incident explains {case.target} by another object"
     since = (case.now - found.named_at).total_seconds()
-    busy = [r.name for r in case.others if r.in_flight and r.target == found.suspect]
+    busy = [r.name for r in case.others if r.in_flight and _treats(r, found.suspect)]
     suspect = causes.shown(found.suspect, case.policy.key.namespace)
     told = (
         f"{case.target} is a symptom of {found.name}, which names {suspect} first "
@@ -59,3 +59,8 @@ def waits_for_the_cause(case: Case) -> Answer:
             Refused.WAITS_FOR_INCIDENT, f"{told}; it waits {limit:.0f} s for that to be treated"
         )
     return f"{told}; {limit:.0f} s have been waited"
+
+
+def _treats(record: objects.Record, suspect: model.Ref) -> bool:
+    """Whether a record is about a suspect: its target, or what it restores."""
+    return record.target == suspect or suspect in restoring.written(record)
