@@ -42,6 +42,8 @@ class _Place:
     last: str | int
     tests: Operations
     """That the list elements on the way are those that the path means."""
+    key: str = ""
+    """The merge key, where the last part is an element of a list that has one."""
 
 
 def take_back(found: Iterable[diff.Difference], before: Any, now: Any) -> Swaps:
@@ -98,24 +100,49 @@ def _swaps(
 
 
 def _swap(place: _Place, was: Any, wanted: Any) -> tuple[Operations, Operations]:
-    in_list = isinstance(place.holder, list)
-    there = _change(place.pointer, was, wanted, in_list=in_list)
-    back = _change(place.pointer, wanted, was, in_list=in_list)
+    others: list[Any] = []
+    if isinstance(place.holder, list):
+        others = list(place.holder)
+        if was is not diff.ABSENT:
+            del others[int(place.last)]
+    there = _change(place, was, wanted, others)
+    back = _change(place, wanted, was, others)
     return (*place.tests, *there), (*place.tests, *back)
 
 
-def _change(pointer: str, was: Any, wanted: Any, *, in_list: bool) -> Operations:
+def _change(place: _Place, was: Any, wanted: Any, others: Sequence[Any]) -> Operations:
     """One value for another, with the test that the first is there.
 
-    A test for null passes only where nothing is; where an element is inserted something may be.
+    A test for null passes only where nothing is.  ``others`` are the other elements of a list.
     """
+    pointer = place.pointer
     if was is diff.ABSENT:
-        absent: Operations = () if in_list else ({"op": "test", "path": pointer, "value": None},)
-        return (*absent, {"op": "add", "path": pointer, "value": wanted})
+        absent = {"op": "test", "path": pointer, "value": None}
+        test = _neighbour(place, others) if isinstance(place.holder, list) else absent
+        return test, {"op": "add", "path": pointer, "value": wanted}
     test = {"op": "test", "path": pointer, "value": was}
     if wanted is diff.ABSENT:
         return test, {"op": "remove", "path": pointer}
     return test, {"op": "replace", "path": pointer, "value": wanted}
+
+
+def _neighbour(place: _Place, others: Sequence[Any]) -> Operation:
+    """A test of what is where an element is inserted: the one that follows, or the last one.
+
+    An element that has a merge key is told by it: its other fields are nobody's business.
+    """
+    parent = place.pointer.rpartition("/")[0]
+    if not others:
+        return {"op": "test", "path": parent, "value": []}
+    index = min(int(place.last), len(others) - 1)
+    if place.key and _has(others[index], place.key):
+        value = others[index][place.key]
+        return {"op": "test", "path": f"{parent}/{index}/{_escaped(place.key)}", "value": value}
+    return {"op": "test", "path": f"{parent}/{index}", "value": others[index]}
+
+
+def _has(element: Any, key: str) -> bool:
+    return isinstance(element, Mapping) and key in element
 
 
 def _find(path: diff.Path, document: Any) -> _Place:
@@ -133,7 +160,8 @@ def _find(path: diff.Path, document: Any) -> _Place:
         at: str | int = _position(last, holder)
     else:
         at = last
-    return _Place(f"{pointer}/{_escaped(at)}", holder, at, tuple(tests))
+    key = last.key if isinstance(last, diff.Element) else ""
+    return _Place(f"{pointer}/{_escaped(at)}", holder, at, tuple(tests), key)
 
 
 def _index(part: diff.Part, holder: Any, path: diff.Path) -> str | int:
@@ -239,8 +267,8 @@ def fits(patch: Sequence[Operation], document: Any) -> bool:
 def written(patch: Sequence[Operation], inverse: Sequence[Operation], document: Any) -> bool | None:
     """Whether an object is as a patch leaves it (True), as before it (False), or neither (None).
 
-    An element can be inserted anywhere, so a patch that inserts always fits: then the removal of
-    the other one, which is tested, tells.
+    An element can be inserted beside itself, so a patch that inserts may fit twice: then the
+    removal of the other one, which is tested whole, tells.
     """
     there, back = fits(patch, document), fits(inverse, document)
     if there and back:

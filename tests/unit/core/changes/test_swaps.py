@@ -30,6 +30,12 @@ CASES = [
     pytest.param(service(PORT, ADMIN), service(ADMIN), id="the first element that was removed"),
     pytest.param(service(PORT), service(PORT, ADMIN), id="an element that was added"),
     pytest.param(service(ADMIN), service(PORT, ADMIN), id="an element that was added in front"),
+    pytest.param(service(PORT), service(), id="the only element that was removed"),
+    pytest.param(
+        {"spec": {"ingress": [{}, {}, {"a": 1}]}},
+        {"spec": {"ingress": [{}]}},
+        id="elements that are alike",
+    ),
     pytest.param(data(a="1", b="2"), data(a="2", c="3"), id="entries of a map"),
     pytest.param({**data(a="1"), "x": 1}, {"x": 1}, id="a map that was removed whole"),
     pytest.param({"x": 1}, {**data(a="1", b="2"), "x": 1}, id="a map that was added whole"),
@@ -52,6 +58,8 @@ def test_there_and_back(before: dict[str, Any], now: dict[str, Any]) -> None:
     made = swaps.take_back(diff.diff(before, now), before, now)
     assert before == swaps.apply(made.patch, now)
     assert now == swaps.apply(made.inverse, before)
+    for patch in (made.patch, made.inverse):
+        assert "test" in {operation["op"] for operation in patch}
     done = [swaps.written(made.patch, made.inverse, each) for each in (before, now)]
     assert [True, False] == done
 
@@ -67,6 +75,14 @@ def test_only_the_given_fields_are_written() -> None:
         {"op": "test", "path": "/spec/ports/0/targetPort", "value": 1},
         {"op": "replace", "path": "/spec/ports/0/targetPort", "value": 8080},
     ) == made.patch
+
+
+def test_an_element_is_known_by_its_key_alone() -> None:
+    """What its neighbours say besides stays out of the ledger."""
+    made = swaps.take_back(
+        diff.diff(service(PORT, ADMIN), service(PORT)), service(PORT, ADMIN), service(PORT)
+    )
+    assert {"op": "test", "path": "/spec/ports/0/name", "value": "http"} == made.patch[0]
 
 
 EDITS = [
