@@ -94,6 +94,13 @@ def records(lab: Lab, shop: str) -> list[Document]:
     return sorted(found, key=lambda each: str(each["spec"]["decidedAt"]))
 
 
+def warnings(lab: Lab) -> list[str]:
+    """What the API server's type checker has against the chart's admission policies."""
+    found = lab.get("validatingadmissionpolicies")["items"]
+    checks = [each.get("status", {}).get("typeChecking", {}) for each in found]
+    return [str(each) for check in checks for each in check.get("expressionWarnings", ())]
+
+
 def refused(lab: Lab, shop: str) -> list[str]:
     """Why nothing is done, by the policy's status."""
     found = lab.get("-n", f"{shop}-core", "remediationpolicies", "put-back")
@@ -146,3 +153,4 @@ def test_shops_are_put_back(lab: Lab, shops: dict[str, str]) -> None:
             )
             (effect,) = records(lab, shop)[0]["spec"]["effects"]
             assert FAULTS[name] == (effect["name"], effect["verb"])
+        assert [] == warnings(lab)
