@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+
 import pytest
 
 from prunella.cli.lint import check
+from prunella.cli.lint.findings import Severity
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 POLICY = """\
 apiVersion: prunella.dev/v1alpha1
@@ -59,3 +65,11 @@ def test_a_restore_without_a_trigger_is_found() -> None:
     assert ["restore needs spec.trigger: it puts back what an incident suspects"] == [
         each.message for each in found
     ]
+
+
+def test_the_ready_policy_of_the_documentation_is_clean() -> None:
+    """It can be copied as it stands."""
+    text = (ROOT / "docs" / "actions.md").read_text()
+    (block,) = re.findall(r"```yaml\n(apiVersion: .*?- restore:.*?)```", text, re.DOTALL)
+    found = check.check_text("policy.yaml", block, 15.0).findings
+    assert [] == [each.message for each in found if each.severity is not Severity.HINT]

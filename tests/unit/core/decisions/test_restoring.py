@@ -267,6 +267,15 @@ def test_ownership_is_judged_by_the_fields_of_the_change(
     assert (Refused[reason] if reason else "") == found
 
 
+def test_an_autoscaler_does_not_keep_a_restored_template_from_being_put_back() -> None:
+    """Whose the fields are was asked before they were restored."""
+    look = model.LiveState(builders.workload(), autoscalers=("HorizontalPodAutoscaler/a",))
+    for undone, refused in ((restored(CHECKOUT), False), (builders.record(), True)):
+        asked = builders.case(action="revert", follows=undone, live_state=look)
+        answer = ownership.not_owned_by_others(asked)
+        assert refused == isinstance(answer, model.Refusal)
+
+
 SEEN = [
     pytest.param(effect(), thing(2), True, id="patched"),
     pytest.param(effect(), thing(1), False, id="not patched"),

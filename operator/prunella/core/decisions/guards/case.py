@@ -58,8 +58,13 @@ class Case:
         """Whether another object than the target is written."""
         if self.action.name == restoring.RESTORE:
             return self.suspect != self.target
+        return any(ref != self.target for ref in self.put_back)
+
+    @property
+    def put_back(self) -> tuple[model.Ref, ...]:
+        """The restored objects that are put back; none but of the undoing of a restore."""
         undone = self.follows if self.params is None else None
-        return undone is not None and any(r != self.target for r in restoring.written(undone))
+        return restoring.written(undone) if undone is not None else ()
 
     @property
     def others(self) -> list[objects.Record]:

@@ -24,7 +24,7 @@ def not_owned_by_others(case: Case) -> Answer:
     """What an autoscaler, a controller or a tool that deploys writes, only they should write."""
     if case.action.name == restoring.RESTORE:
         return _object_owned(case)
-    if case.elsewhere:
+    if case.put_back:
         return "what was restored is put back only where it is as it was left"
     field = case.action.owned_field
     if field is None:
