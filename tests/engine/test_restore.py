@@ -188,6 +188,22 @@ async def test_a_deployment_s_field_is_put_back(story: Story) -> None:
     assert [] == [key for key in found["metadata"].get("annotations", {}) if "prunella" in key]
 
 
+async def test_a_deployment_that_was_restored_in_vain_is_put_back(story: Story) -> None:
+    """Its template is as it was found, whoever scales it."""
+    shop = await restoring.opened(story)
+    shop.broken_while(lambda: True)
+    story.world.cluster.add_autoscaler(CHECKOUT)
+    change = shop.edit(CHECKOUT, lambda m: m["spec"]["template"]["spec"].update(dnsPolicy="None"))
+    await story.run(10)
+    edited: Any = shop.seen(CHECKOUT)
+    shop.incident((CHECKOUT, change))
+    undone = [("restore", Phase.UNHELPFUL), ("revert", Phase.SUCCEEDED)]
+    await story.until(lambda: story.phases() == undone, limit=400)
+    after: Any = shop.seen(CHECKOUT)
+    assert edited["spec"] == after["spec"]
+    assert edited["metadata"]["annotations"].keys() == after["metadata"]["annotations"].keys()
+
+
 async def test_one_target_leads(story: Story) -> None:
     """Two symptoms of one incident: one restore, and the other target waits for its proof."""
     target = {"selector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}}
