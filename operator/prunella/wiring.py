@@ -343,6 +343,7 @@ def live(
         telemetry=base.telemetry,
         incidents=base.incidents,
         findings=around.intake.findings,
+        journal=around.journal,
     )
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
@@ -383,6 +384,7 @@ def simulated(
             telemetry=world.telemetry,
             incidents=world.incidents,
             findings=findings,
+            journal=world.journal,
         ),
         dataclasses.replace(options, guards=guards),
     )
