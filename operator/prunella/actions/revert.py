@@ -65,7 +65,6 @@ def _undo_restore(request: action.Request, effect: model.Effect) -> model.Effect
     if looked.manifest is None:
         raise ValueError(f"{effect.target} is gone, and counts as written")
     if effect.verb is model.Verb.CREATE:
-        whole = effect.patch[0]["value"]
-        return restore.deleting(effect.target, looked.manifest, whole, summary)
+        return restore.deleting(effect.target, looked.manifest, effect.manifest, summary)
     made = swaps.Swaps(effect.inverse, effect.patch)
     return restore.patching(effect.target, looked.manifest, made, summary)

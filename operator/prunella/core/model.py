@@ -11,7 +11,7 @@ import datetime
 import enum
 import types
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
 
@@ -267,7 +267,7 @@ class Verb(enum.StrEnum):
     PATCH = "Patch"
     EVICT = "Evict"
     CREATE = "Create"
-    """The object is the value of the one operation of ``patch``."""
+    """The object is the value of the one operation of ``patch``, see `Effect.manifest`."""
     DELETE = "Delete"
 
 
@@ -301,12 +301,18 @@ class Effect:
     def tested(self) -> bool:
         """Whether it tells by itself what it found: it tests it, or makes or removes it whole.
 
-        Such an effect leaves no mark: the object is as before once it is undone.  A Job bears one.
+        Such an effect leaves no mark: the object is as before once it is undone.  A Job that is
+        made is never undone, and bears one: it tells whose Job it is once it runs or has ended.
         """
         if self.target.kind == "Job":
             return False
         whole = self.verb in {Verb.CREATE, Verb.DELETE}
         return whole or any(operation["op"] == "test" for operation in self.patch)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The object that a creation makes, as planned: without a mark."""
+        return cast(Mapping[str, Any], self.patch[0]["value"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

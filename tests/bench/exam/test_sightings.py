@@ -42,9 +42,7 @@ def test_incident_is_read_as_the_operator_writes_it() -> None:
 
     suspects = (Suspect(Ref("Service", "x01-core", "cart"), "spec.selector"),)
     places = frozenset({"prunella-system", "x01-core", "x01-web"})
-    expected = Sighting(
-        105.0, "inc-1", 100.0, "Open", places, suspects, last_symptom=120.0
-    )
+    expected = Sighting(105.0, "inc-1", 100.0, "Open", places, suspects, last_symptom=120.0)
     assert expected == found
 
 

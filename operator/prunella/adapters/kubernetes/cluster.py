@@ -80,10 +80,8 @@ class KubernetesCluster:
             match effect.verb:
                 case model.Verb.EVICT:
                     return await self._evict(effect, dry_run=dry_run)
-                case model.Verb.CREATE if effect.target.kind == kinds.JOB.name:
-                    return await self._create_job(effect, mark, dry_run=dry_run)
                 case model.Verb.CREATE:
-                    return await self._create(effect, dry_run=dry_run)
+                    return await self._create(effect, mark, dry_run=dry_run)
                 case model.Verb.DELETE:
                     return await self._delete(effect, dry_run=dry_run)
                 case _:
@@ -143,10 +141,11 @@ class KubernetesCluster:
         if target.kind in kinds.TARGETS:
             self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
 
-    async def _create(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
+    async def _create(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
+        """The API server has room for one of a name; that of a Job follows from what it repeats."""
         target = effect.target
         path = _kind(target).path(target.namespace)
-        body = effect.patch[0]["value"]
+        body = effect.manifest if effect.tested else marked(effect.manifest, mark)
         query = _query(dry_run=dry_run)
         status, _ = await self._api.request("POST", path, query, body, mutating=True)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} created", status=status)
@@ -168,15 +167,6 @@ class KubernetesCluster:
             return True
         _, raw = await self._api.request("GET", path, mutating=False)
         return bool(raw["metadata"].get("annotations"))
-
-    async def _create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
-        """The name follows from what is repeated: the API server has room for one of it."""
-        target = effect.target
-        body = marked(effect, mark)
-        path = kinds.JOB.path(target.namespace)
-        query = _query(dry_run=dry_run)
-        status, _ = await self._api.request("POST", path, query, body, mutating=True)
-        return ports.Receipt(_success(dry_run=dry_run), f"{target} created", status=status)
 
     async def _evict(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
@@ -227,12 +217,11 @@ def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dic
     return operations + [dict(operation) for operation in effect.patch]
 
 
-def marked(effect: model.Effect, mark: str) -> dict[str, Any]:
-    """The object that an effect creates, with the mark on it."""
-    whole: Any = effect.patch[0]["value"]
-    metadata = whole["metadata"]
+def marked(manifest: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    """An object to create, with the mark on it."""
+    metadata = manifest["metadata"]
     annotations = {**(metadata.get("annotations") or {}), objects.MARK: mark}
-    return {**whole, "metadata": {**metadata, "annotations": annotations}}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
 def own_entries(raw: Mapping[str, Any]) -> list[int]:

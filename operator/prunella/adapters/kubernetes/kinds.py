@@ -81,5 +81,5 @@ RESTORED = {
     for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
 }
 """The kinds that a restore may write; Deployments alone of the workloads."""
-WRITTEN = {**RESTORED, **TARGETS}
-"""The kinds of objects that the operator may write."""
+WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB}
+"""The kinds of objects that the operator may write; of Jobs it makes new ones only."""

@@ -11,7 +11,7 @@ from prunella.adapters.simulated import faults, server
 from prunella.api import steps
 from prunella.core import model
 
-WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
+TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
 _DONE: Final = {
     model.Verb.EVICT: "evicted",
     model.Verb.PATCH: "patched",
@@ -59,7 +59,7 @@ class SimulatedCluster(server.Server):
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
         """An object as it is now, or None when it is gone. Raises ClusterError."""
-        if ref.kind not in WORKLOADS | set(steps.RestoredKind):
+        if ref.kind not in TARGETS | set(steps.RestoredKind):
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)
@@ -108,7 +108,7 @@ class SimulatedCluster(server.Server):
             self.evict(effect, dry_run=dry_run)
         elif effect.target.kind == "Job":
             self.create_job(effect, mark, dry_run=dry_run)
-        elif effect.target.kind not in WORKLOADS:
+        elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
         else:
             workload = self.patch(effect, mark, dry_run=dry_run)

@@ -53,7 +53,7 @@ class Others:
         """An object after the operator's effect. Raises ClusterError as the API server would."""
         ref, there = effect.target, self._objects.get(effect.target)
         if effect.verb is model.Verb.CREATE:
-            return self._new(ref, dict(effect.patch[0]["value"]), "prunella", version)  # type: ignore[call-overload]
+            return self._new(ref, dict(effect.manifest), "prunella", version)
         if there is None:
             raise ports.ClusterError(f"{ref} not found", status=404)
         if effect.verb is model.Verb.DELETE:

@@ -92,11 +92,11 @@ class Server:
 
     def object_of(self, ref: model.Ref) -> state.Manifest | None:
         """A workload or another object as the API server shows it; None: not there."""
-        found = self._workloads.get(ref)
+        found = self._workloads.get(ref) or self._cron_jobs.get(ref)
         if found is None:
             return self._others.get(ref)
-        shown = copy.deepcopy(found.manifest)
-        return {"apiVersion": "apps/v1", "kind": ref.kind, **shown}
+        version = "batch/v1" if ref in self._cron_jobs else "apps/v1"
+        return {"apiVersion": version, "kind": ref.kind, **copy.deepcopy(found.manifest)}
 
     def restore(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Create, delete or patch an object that is no workload. Raises ClusterError."""
@@ -135,8 +135,7 @@ class Server:
 
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job of a CronJob. Raises ClusterError."""
-        whole: Any = effect.patch[0]["value"]
-        metadata = whole["metadata"]
+        metadata = effect.manifest["metadata"]
         owner = model.Ref(
             "CronJob", effect.target.namespace, metadata["ownerReferences"][0]["name"]
         )

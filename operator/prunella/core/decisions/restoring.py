@@ -76,7 +76,7 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
         case model.Verb.CREATE:
             if manifest is None:
                 return False
-            return True if swaps.holds(effect.patch[0]["value"], manifest) else None
+            return True if swaps.holds(effect.manifest, manifest) else None
         case model.Verb.DELETE:
             if manifest is None or "deletionTimestamp" in manifest["metadata"]:
                 return True

@@ -16,8 +16,6 @@ import dataclasses
 import datetime
 import types
 from collections.abc import Mapping
-from typing import Any, cast
-
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
@@ -169,8 +167,7 @@ def _settle_job(record: objects.Record, effect: model.Effect, live_state: model.
     if job is not None:
         own = job.annotations.get(objects.MARK) == record.name
         return "Effective" if own else "Unknown"
-    manifest = cast(Mapping[str, Any], effect.patch[0]["value"])
-    cleaned_up = manifest["spec"].get("ttlSecondsAfterFinished") is not None
+    cleaned_up = effect.manifest["spec"].get("ttlSecondsAfterFinished") is not None
     return "Unknown" if cleaned_up else "NotSent"
 
 
