@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from prunella.cli import kube
 from prunella.cli.lint import check
-from tests.cli import conftest, fakes
+from prunella.promql import evaluator, range_evaluator, series_store
+from tests.cli import conftest, fakes, shop
 
 START = 1_772_366_400
 MINUTES = 6 * 60
@@ -256,3 +260,107 @@ def test_a_target_that_is_not_there(suggest: Suggest) -> None:
         "Deployment/checkout\n"
     )
     assert conftest.Result(2, "", message) == result
+
+
+class Prometheus:
+    """Answers as one that has scraped these samples, with these alerting rules."""
+
+    def __init__(self, samples: list[str], *rules: str) -> None:
+        self._rules = rules
+        self._store = series_store.SeriesStore()
+        for line in samples:
+            series, value, when = line.rsplit(" ", 2)
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', series))
+            named = {"__name__": series.partition("{")[0], "namespace": "shop", **labels}
+            self._store.append(named, float(when), float(value))
+
+    def __call__(self, path: str, form: dict[str, str]) -> Any:
+        """Answer a request."""
+        if path == "/api/v1/query":
+            return self._vector(form)
+        if path == "/api/v1/query_range":
+            return self._matrix(form)
+        if path == "/api/v1/rules":
+            rules = [self._rule(name) for name in self._rules]
+            groups = [{"name": "all", "interval": 60, "rules": rules}]
+            return {"status": "success", "data": {"groups": groups}}
+        return None
+
+    def _rule(self, name: str) -> dict[str, Any]:
+        return {
+            "type": "alerting",
+            "name": name,
+            "query": "vector(0) > 1",
+            "health": "ok",
+            "lastEvaluation": fakes.NOW.isoformat(),
+            "alerts": [],
+        }
+
+    def _vector(self, form: dict[str, str]) -> dict[str, Any]:
+        found = evaluator.evaluate(self._store, form["query"], float(form["time"]))
+        assert isinstance(found, evaluator.Vector)
+        return shop.vector(*((dict(each.labels), each.value) for each in found.samples))
+
+    def _matrix(self, form: dict[str, str]) -> dict[str, Any]:
+        start, end, step = (float(form[each].rstrip("s")) for each in ("start", "end", "step"))
+        times = np.arange(round(start * 1000), round(end * 1000) + 1, round(step * 1000))
+        rows = range_evaluator.evaluate(self._store, form["query"], times)
+        result = [
+            {
+                "metric": dict(row.labels),
+                "values": [
+                    [when / 1000, str(value)]
+                    for when, value, there in zip(times, row.values, row.present, strict=True)
+                    if there
+                ],
+            }
+            for row in rows
+        ]
+        return {"status": "success", "data": {"resultType": "matrix", "result": result}}
+
+
+SPAN = ("--from", "2026-03-01T12:00:00Z", "--to", "2026-03-01T17:58:00Z")
+
+
+def test_the_history_of_a_prometheus(run: conftest.Run) -> None:
+    """The same as from a file; workloads are the cluster's, an alert needs a rule only."""
+    raw = {"kind": "Deployment", "metadata": {"name": "checkout", "namespace": "shop"}}
+    cluster = fakes.FakeCluster({"/apis/apps/v1/namespaces/shop/deployments/checkout": raw})
+    answers = Prometheus(requests(deployment="checkout"), "KubePodCrashLooping")
+    books = ("error-ratio-after-release", "pods-crash-looping", "memory-leak")
+    chosen = [each for name in books for each in ("--playbook", name)]
+    with shop.serving(answers) as url:
+        result = run("suggest", "--prometheus", url, *SPAN, *chosen, "-o", "json", cluster=cluster)
+    assert (0, "") == (result.code, result.err)
+    assert [(name, "Deployment/checkout") for name in books[:2]] == suggested(result)
+    assert {"memory-leak"} == set(reasons(result))
+    first, second = json.loads(result.out)["suggestions"]
+    assert (1, 0) == (first["backtest"]["actions"], second["backtest"]["actions"])
+
+
+def test_without_a_cluster_series_name_the_workloads(
+    run: conftest.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """That is said; an alert without series names nobody."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    answers = Prometheus(requests(deployment="checkout"), "KubePodCrashLooping")
+    chosen = ("--playbook", "error-ratio-after-release", "--playbook", "pods-crash-looping")
+    with shop.serving(answers) as url:
+        arguments = ("suggest", "-n", "shop", "--prometheus", url, *SPAN, *chosen, "-o", "json")
+        result = run(*arguments)
+
+    assert 0 == result.code
+    assert result.err.startswith("no cluster is asked, only series: no way to a cluster")
+    assert [("error-ratio-after-release", "Deployment/checkout")] == suggested(result)
+    assert "its rule is there, but no workload is known" in reasons(result)["pods-crash-looping"]
+
+
+def test_a_source_that_does_not_answer(run: conftest.Run) -> None:
+    """It is told once for all, and nothing is guessed from silence."""
+    raw = {"kind": "Deployment", "metadata": {"name": "checkout", "namespace": "shop"}}
+    cluster = fakes.FakeCluster({"/apis/apps/v1/namespaces/shop/deployments/checkout": raw})
+    result = run("suggest", "--prometheus", "http://127.0.0.1:9", cluster=cluster)
+
+    assert (2, "") == (result.code, result.out)
+    assert result.err.startswith("error: source 'default'")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from prunella import ports
+from prunella.adapters.recorded import metrics as recorded
 from prunella.adapters.recorded import workloads as past
 from prunella.api import policy as policy_api
 from prunella.core import model
@@ -50,12 +51,11 @@ class Eyes:
         self._known: dict[str, list[Mapping[str, str]] | str] = {}
 
     async def workloads(self, confinement: compiled.Confinement) -> Workloads:
-        """The workloads that kube-state-metrics tells of."""
+        """The workloads that kube-state-metrics tells of. Raises HistoryError."""
         found: set[tuple[str, str]] = set()
         for kind, label in compiled.WORKLOAD_LABELS.items():
             query = confinement.apply(past.METRICS[kind.value][0], self._namespace)
-            told = await self._labels("default", query)
-            for labels in () if isinstance(told, str) else told:
+            for labels in await self._sure("default", query):
                 if labels.get(label):
                     found.add((kind.value, labels[label]))
         return frozenset(found)
@@ -66,6 +66,7 @@ class Eyes:
         """The workloads of a playbook; ``policies`` by kind, ``kind`` is the playbook's own.
 
         Where no workload is known they are the names, of that kind, that series map to.
+        Raises HistoryError when the source does not answer.
         """
         signals = policies[kind].signals
         why = await self._missing(signals)
@@ -98,8 +99,7 @@ class Eyes:
     async def _there(self, signal: compiled.Signal, metric: str) -> bool:
         if metric not in self._present:
             query = f"count({signal.confinement.apply(metric, self._namespace)})"
-            told = await self._labels(signal.spec.source, query)
-            self._present[metric] = not isinstance(told, str) and bool(told)
+            self._present[metric] = bool(await self._sure(signal.spec.source, query))
         return self._present[metric]
 
     async def _of_signal(
@@ -134,6 +134,13 @@ class Eyes:
         if isinstance(told, model.Failure):
             return Fit(frozenset(), f"{signal.name}: {told.message}")
         return None
+
+    async def _sure(self, source: str, query: str) -> list[Mapping[str, str]]:
+        """The labels of a plain query; silence is no absence. Raises HistoryError."""
+        told = await self._labels(source, query)
+        if isinstance(told, str):
+            raise recorded.HistoryError(told)
+        return told
 
     async def _labels(self, source: str, query: str) -> list[Mapping[str, str]] | str:
         """The labels of a query's series at all moments, or why the source does not answer."""
