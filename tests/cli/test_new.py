@@ -75,6 +75,14 @@ WRONG = {
         ("new", "memory-leak", "--target", "checkout", "-n", "shop"),
         "--target checkout: write KIND/NAME",
     ),
+    "a workload for a CronJob's playbook": (
+        ("new", "nightly-job-failed", "--target", "deploy/web", "-n", "shop"),
+        "playbook nightly-job-failed is not for Deployment/web: spec: steps[0]: rerunJob is for",
+    ),
+    "a CronJob for a workload's playbook": (
+        ("new", "memory-leak", "--target", "cj/backup", "-n", "shop"),
+        "playbook memory-leak is not for CronJob/backup: spec: steps[0]: restart is for pods",
+    ),
     "a name that no object has": (
         ("new", "memory-leak", "--target", "deploy/Check_out", "-n", "shop"),
         "'Check_out' is no name of an object",

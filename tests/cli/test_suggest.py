@@ -49,6 +49,7 @@ def workload(kind: str, name: str) -> list[str]:
     metric = {
         "Deployment": "kube_deployment_spec_replicas",
         "StatefulSet": "kube_statefulset_replicas",
+        "CronJob": "kube_cronjob_info",
     }
     return series(metric[kind], {kind.lower(): name}, lambda _: 1)
 
@@ -127,6 +128,36 @@ def test_workloads_of_kube_state_metrics(suggest: Suggest) -> None:
     only = ("--playbook", "file-descriptors-run-out", "-o", "json")
 
     assert [("file-descriptors-run-out", "StatefulSet/db")] == suggested(suggest(samples, *only))
+
+
+def database(cron_job: str) -> list[str]:
+    """A database's connections, and the runs of a CronJob."""
+    return [
+        *series("pg_stat_activity_count", {"datname": "shop"}, lambda _: 20),
+        *series("pg_settings_max_connections", {}, lambda _: 100),
+        *series("kube_cronjob_status_active", {"cronjob": cron_job}, lambda m: m // 30 % 2),
+    ]
+
+
+def test_a_signal_without_labels_is_about_any_target(suggest: Suggest) -> None:
+    """Which one, the other signals tell: the CronJob that runs beside the database."""
+    samples = [*workload("Deployment", "checkout"), *workload("CronJob", "reindex")]
+    samples += [*workload("CronJob", "idle"), *database("reindex")]
+    only = ("--playbook", "cron-job-overloads-database", "-o", "json")
+
+    expected = [("cron-job-overloads-database", "CronJob/reindex")]
+    assert expected == suggested(suggest(samples, *only))
+
+
+def test_cron_jobs_of_the_cluster(suggest: Suggest, tmp_path: pathlib.Path) -> None:
+    """They are workloads, too; playbooks for others are not for them."""
+    raw = {"kind": "CronJob", "metadata": {"name": "reindex", "namespace": "shop"}}
+    cluster = fakes.FakeCluster({"/apis/batch/v1/namespaces/shop/cronjobs/reindex": raw})
+    only = ("--playbook", "cron-job-overloads-database", "-o", "json")
+    given = ("--kubeconfig", str(tmp_path / "config"))
+
+    expected = [("cron-job-overloads-database", "CronJob/reindex")]
+    assert expected == suggested(suggest(database("reindex"), *only, *given, cluster=cluster))
 
 
 def test_workloads_of_the_cluster(suggest: Suggest, tmp_path: pathlib.Path) -> None:

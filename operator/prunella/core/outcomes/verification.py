@@ -16,6 +16,7 @@ import dataclasses
 import datetime
 import types
 from collections.abc import Mapping
+
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
