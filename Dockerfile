@@ -14,6 +14,7 @@ COPY ${LOCK} lock.txt
 RUN /opt/prunella/bin/pip install --require-hashes --only-binary :all: --no-deps -r lock.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator ./operator
+COPY playbooks ./playbooks
 # The build backend comes from the lock too; it and pip have no place in the final image.
 RUN /opt/prunella/bin/pip install --no-deps --no-build-isolation . \
  && /opt/prunella/bin/pip uninstall --yes hatchling editables \

@@ -120,6 +120,12 @@ class Cluster(Protocol):
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
 
+    async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
+        """An object that a restore may write, as it is now; None: not there. Raises ClusterError.
+
+        With apiVersion, kind and managedFields, as the API server shows it.
+        """
+
     async def paused(self) -> model.PauseState:
         """Whether the operator as a whole may act; unreadable means paused."""
 
@@ -127,10 +133,11 @@ class Cluster(Protocol):
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises."""
 
     async def give_back(self, target: model.Ref, uid: str) -> None:
-        """Leave the fields of a workload that are the operator's to whoever writes them next.
+        """Leave the fields of an object that are the operator's to whoever writes them next.
 
-        Its values stay as they are.  Without this, server-side apply reports a conflict with the
-        operator.  Nothing is done to an object that is gone.  Raises ClusterError.
+        ``uid`` is that of the object; empty: of whatever has its name.  Its values stay as they
+        are.  Without this, server-side apply reports a conflict with the operator.  Nothing is
+        done to an object that is gone.  Raises ClusterError.
         """
 
 

@@ -337,6 +337,7 @@ def live(
         telemetry=base.telemetry,
         incidents=base.incidents,
         findings=around.intake.findings,
+        journal=around.journal,
     )
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
@@ -378,6 +379,7 @@ def simulated(
             telemetry=world.telemetry,
             incidents=world.incidents,
             findings=findings,
+            journal=world.journal,
         ),
         dataclasses.replace(options, guards=guards),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prunella.api import steps as steps_api
+from prunella.api import steps
 from prunella.core.changes import kinds as journalled
 
 Document = dict[str, Any]
@@ -16,7 +16,7 @@ Render = Callable[..., list[Document]]
 Right = tuple[str, str, str]
 """API group, resource, verb."""
 
-ACTIONS = steps_api.ACTIONS
+ACTIONS = steps.ACTIONS
 
 
 def _rights(group: str, resources: str, verbs: str) -> set[Right]:
@@ -74,6 +74,17 @@ ADDED = {
     "deleteStuckPod": EVICTION,
     "rerunJob": _rights("batch", "jobs", "create"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
+    "restore": set(),  # Its rights are those of the kinds that are enabled.
+}
+RESTORED = {
+    "Service": _rights("", "services", "get patch create delete"),
+    "NetworkPolicy": _rights("networking.k8s.io", "networkpolicies", "get patch create delete"),
+    "ConfigMap": _rights("", "configmaps", "get patch create delete"),
+    "ResourceQuota": _rights("", "resourcequotas", "get patch create delete"),
+    "HorizontalPodAutoscaler": _rights(
+        "autoscaling", "horizontalpodautoscalers", "get patch create delete"
+    ),
+    "Deployment": _rights("apps", "deployments", "get patch"),
 }
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
@@ -86,6 +97,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("deleteStuckPod",),
     ("suspendCronJob",),
     ("rerunJob",),
+    ("restore",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -135,6 +147,23 @@ def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[s
     ]
     wanted = (CORE | JOURNAL | AROUND).union(*(ADDED[action] for action in chosen)) - NODES
     assert wanted == _expand(role)
+
+
+@pytest.mark.parametrize("kind", steps.RestoredKind)
+@pytest.mark.parametrize("enabled", [True, False], ids=["restore on", "restore off"])
+def test_each_restored_kind_brings_its_own_rights(
+    render: Render, kind: steps.RestoredKind, *, enabled: bool
+) -> None:
+    """One kind gives its own rights, only with the action, and in a listed namespace alone."""
+    documents = render(
+        actions=_enabled(["restore"] if enabled else []),
+        restore={"kinds": {kind.value: True}},
+        namespaces=["shop"],
+    )
+    roles = _named(documents, "Role", "prunella")
+    wanted = (CORE | JOURNAL | AROUND) - NODES | (RESTORED[kind] if enabled else set())
+    assert [("shop", wanted)] == [(r["metadata"]["namespace"], _expand(r)) for r in roles]
+    assert [] == _named(documents, "ClusterRole", "prunella")
 
 
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])
@@ -278,3 +307,16 @@ def test_roles_can_be_left_to_others(render: Render) -> None:
     documents = render(rbac={"create": False, "aggregateToUserRoles": False})
     kinds = {document["kind"] for document in documents}
     assert set() == {kind for kind in kinds if "Role" in kind}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["Deployment on", "Deployment off"])
+def test_only_a_restored_deployment_is_written_freely(render: Render, *, enabled: bool) -> None:
+    """With its kind on any field may be put back but the pods' ServiceAccount; else as before."""
+    documents = render(actions=_enabled(["restore"]), restore={"kinds": {"Deployment": enabled}})
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-operator")
+    variables = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
+    messages = [each.get("message", "") for each in policy["spec"]["validations"]]
+    freely = "variables.updates && request.resource.resource != 'deployments'"
+    assert variables["edits"] == (freely if enabled else "variables.updates")
+    kept = "spec.template.spec: the operator may not change the ServiceAccount of pods"
+    assert enabled == (kept in messages)

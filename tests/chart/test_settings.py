@@ -139,7 +139,13 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "logLevel": "WARNING",
     }
     documents = render(
-        actions={"restart": True, "evictPod": True, "scale": False, "rollback": True},
+        actions={
+            "restart": True,
+            "evictPod": True,
+            "scale": False,
+            "rollback": True,
+            "restore": False,
+        },
         namespaces=["shop", "bank"],
         sources=sources,
         alertmanager=alertmanager,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from prunella.api import remediation
 from prunella.cli import explain_record
 from tests.cli import conftest, fakes
 
@@ -292,6 +293,13 @@ def test_patches_are_readable(name: str) -> None:
     assert expected == explain_record.patch_lines(patch)
 
 
+def test_a_whole_object_is_called_so() -> None:
+    """Its pointer is empty, which says nothing to people."""
+    assert ["remove the whole object"] == explain_record.patch_lines(
+        '[{"op": "remove", "path": ""}]'
+    )
+
+
 def test_long_values_are_cut_and_say_so() -> None:
     """A pod template of a hundred lines does not hide the rest of the page."""
     patch = json.dumps([{"op": "add", "path": "/a", "value": list(range(100))}])
@@ -300,3 +308,17 @@ def test_long_values_are_cut_and_say_so() -> None:
 
     assert "  ... 76 more lines, in --output json" == lines[-1]
     assert 26 == len(lines)
+
+
+NEEDS = [
+    pytest.param({"uid": "u", "generation": 4}, "with uid u, generation 4", id="a workload"),
+    pytest.param({"uid": "u", "resourceVersion": "7"}, "with uid u, version 7", id="a Service"),
+    pytest.param({"uid": ""}, "while its name is free", id="a creation"),
+]
+
+
+@pytest.mark.parametrize(("condition", "expected"), NEEDS)
+def test_preconditions_are_told(condition: dict[str, object], expected: str) -> None:
+    """What must hold for an effect to be carried out."""
+    found = remediation.Precondition.model_validate(condition)
+    assert expected == explain_record.needs(found)

@@ -29,7 +29,9 @@ from prunella.adapters.simulated import incidents as simulated_incidents
 from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import ledger as simulated_ledger
 from prunella.core import model
+from prunella.core.changes import swaps
 
+Manifest = dict[str, Any]
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
 
@@ -83,6 +85,12 @@ class World(Protocol):
 
     async def add_bare_pod(self, name: str) -> None:
         """Create a pod that belongs to no workload."""
+
+    async def add_object(self, manifest: Manifest) -> None:
+        """Create an object that is no workload, from a manifest without a namespace."""
+
+    async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
+        """Let somebody patch such an object, by a JSON patch."""
 
     async def set_paused(self, *, reason: str | None) -> None:
         """Pause the operator with a reason, or (None) end the pause."""
@@ -160,6 +168,21 @@ class SimulatedWorld:
 
     async def add_bare_pod(self, name: str) -> None:
         self.cluster.add_bare_pod(self.namespace, name, "shop/job:v1")
+
+    async def add_object(self, manifest: Manifest) -> None:
+        metadata = {**manifest["metadata"], "namespace": self.namespace}
+        self.cluster.add_object({**manifest, "metadata": metadata})
+
+    async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
+        def change(manifest: Manifest) -> None:
+            changed = swaps.apply(patch, manifest)
+            manifest.clear()
+            manifest.update(changed)
+
+        if ref.kind == "Deployment":
+            self.cluster.edit(ref, change)
+        else:
+            self.cluster.edit_object(ref, change)
 
     async def set_paused(self, *, reason: str | None) -> None:
         if reason is None:
@@ -312,6 +335,13 @@ class LabWorld:
                 "spec": {"containers": containers},
             }
         )
+
+    async def add_object(self, manifest: Manifest) -> None:
+        await self.apply(manifest)
+
+    async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
+        name = f"{ref.kind.lower()}/{ref.name}"
+        await self.kubectl("patch", name, "--type=json", f"--patch={json.dumps(patch)}")
 
     async def set_paused(self, *, reason: str | None) -> None:
         name = kubernetes_cluster.PAUSE

@@ -199,6 +199,7 @@ class Story:
             notifier = self.world.notifier
             telemetry = self.world.telemetry
             incidents = self.world.incidents
+            journal = self.world.journal
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

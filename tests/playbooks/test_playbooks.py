@@ -37,7 +37,7 @@ def wrong(result: report.FileResult) -> list[str]:
 
 def test_there_are_playbooks() -> None:
     """A search that finds nothing would prove nothing."""
-    assert len(NAMES) >= 6
+    assert len(NAMES) >= 20
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,6 +121,53 @@ BROKEN = {
     "disk-that-fills: a limit too high": ('"0.9"', '"1.5"', "a disk that fills*"),
     "disk-that-fills: it acts as shipped": ("mode: Advise", "mode: Live", "a disk that fills*"),
     "disk-that-fills: the wrong action": ("restart: {}", "scale: {by: 1}", "where a restart*"),
+    "rollout-stuck: the other condition": ('"Progressing"', '"Available"', "a rollout that is*"),
+    "rollout-stuck: too old to be blamed": ("Within: 2h", "Within: 1m", "a rollout that is*"),
+    "out-of-memory-after-release: any restart": (
+        '{reason="OOMKilled"}',
+        '{reason="OOMKilled"} or kube_pod_container_status_restarts_total >= bool 0',
+        "restarts for another*",
+    ),
+    "out-of-memory-after-release: any release is blamed": ("Within: 6h", "Within: 1d", "an old*"),
+    "latency-after-release: the wrong side": ("worse: Higher", "worse: Lower", "a slower*"),
+    "latency-after-release: blind to half": ("minimumShift: 0.2", "minimumShift: 0.8", "a slower*"),
+    "one-pod-fails: no comparison": (
+        "quantile by (namespace, deployment) (0.5,",
+        "max by (namespace, deployment) (1 +",
+        "what all*",
+    ),
+    "one-pod-fails: the wrong action": ("evictPod: {}", "restart: {}", "a pod that*"),
+    "pod-not-ready: outages too": (" && !outage", " || outage", "an outage*"),
+    "pod-not-ready: nervous": ("for: 15m", "for: 5m", "a pod that*"),
+    "local-disk-fills: much too late": ("within: 1h", "within: 1m", "a pod that*"),
+    "file-descriptors-run-out: much too early": ("within: 1h", "within: 1d", "a leak*"),
+    "file-descriptors-run-out: the wrong action": ("restart: {}", "evictPod: {}", "a leak*"),
+    "jvm-heap-full: another area": ('area="heap"', 'area="nonheap"', "a pod whose*"),
+    "jvm-heap-full: nervous": ("for: 10m", "for: 1m", "a heap*"),
+    "connection-pool-exhausted: a slow database too": ("< bool 0.01", "< bool 10", "a slow*"),
+    "connection-pool-exhausted: the wrong action": (
+        "evictPod: {}",
+        "scale: {by: 1}",
+        "a pod whose*",
+    ),
+    "latency-under-load: without a crowd too": (
+        "slow && crowded",
+        "slow || crowded",
+        "slow without*",
+    ),
+    "latency-under-load: too few replicas": ("by: 2", "by: 1", "many requests*"),
+    "cpu-throttled: nervous": ("for: 10m", "for: 3m", "ten minutes*"),
+    "cpu-throttled: a limit too high": ("above: 0.5", "above: 0.9", "pods at*"),
+    "consumer-stuck: slow ones too": ("< bool 0.01", "< bool 10", "a consumer that is slow*"),
+    "consumer-stuck: the wrong action": ("evictPod: {}", "restart: {}", "a consumer that hangs*"),
+    "consumer-falls-behind: stuck ones too": (">= bool 1", ">= bool 0", "consumers that take*"),
+    "consumer-falls-behind: too patient": ("for: 10m", "for: 1h", "consumers that do*"),
+    "redis-replica-cut-off: a master's fault too": (
+        " && !master_gone",
+        " || master_gone",
+        "a master*",
+    ),
+    "redis-replica-cut-off: the wrong side": ("below: 1", "above: 1", "a replica*"),
     "slo-burning-fast: another objective": ("99.9\n", "99\n", "a release that*"),
     "slo-burning-fast: the wrong action": (
         "rollback: {whenChangedWithin: 6h}",

@@ -11,10 +11,12 @@ import pytest
 
 from prunella import settings
 from prunella.actions import registry
+from prunella.adapters.kubernetes import kinds as kubernetes_kinds
 from prunella.api import crdgen, resources
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.cli import explain_signals, main
+from prunella.core.changes import kinds as change_kinds
 from prunella.core.decisions import guards
 from prunella.core.decisions.guards import chain
 
@@ -59,6 +61,18 @@ def test_every_action_is_explained(action: str) -> None:
     section = text.partition(f"\n## {action}\n")[2].partition("\n## ")[0]
     told = ("Writes", "Needs", "Refuses", "Undone")
     assert [] == [word for word in told if f"**{word}**" not in section]
+
+
+@pytest.mark.parametrize("kind", steps_api.RestoredKind)
+def test_every_restored_kind_is_journalled_and_has_its_rights(kind: steps_api.RestoredKind) -> None:
+    """It is known to the journal and the API server, has a switch in the chart and a row."""
+    known, journalled = kubernetes_kinds.RESTORED[kind], change_kinds.BY_NAME[kind]
+    assert (known.plural, known.api_version) == (journalled.plural, journalled.api_version)
+    group = known.group or "-"
+    rights = (CHART / "templates" / "_rbac.tpl").read_text()
+    assert f"\n{kind} {group} {known.plural}\n" in rights.partition("restoreKinds")[2]
+    assert f"\n    {kind}: false\n" in (CHART / "values.yaml").read_text()
+    assert f"`{kind}`" in (ROOT / "docs" / "actions.md").read_text()
 
 
 @pytest.mark.parametrize("detector", signals_api.DETECTORS)

@@ -92,6 +92,32 @@ give them.
   verbs: [create]
 {{- end }}
 {{- end }}
+{{- include "prunella.rules.restore" . }}
+{{- end }}
+
+{{/* Where the API server keeps the kinds that can be restored: kind, API group, resource. */}}
+{{- define "prunella.restoreKinds" -}}
+Service - services
+NetworkPolicy networking.k8s.io networkpolicies
+ConfigMap - configmaps
+ResourceQuota - resourcequotas
+HorizontalPodAutoscaler autoscaling horizontalpodautoscalers
+Deployment apps deployments
+{{- end }}
+
+{{/* Rights to restore the enabled kinds; Deployments are never created or deleted. */}}
+{{- define "prunella.rules.restore" -}}
+{{- if .Values.actions.restore }}
+{{- range splitList "\n" (include "prunella.restoreKinds" .) }}
+{{- $words := splitList " " . }}
+{{- $kind := first $words }}
+{{- if index $.Values.restore.kinds $kind }}
+- apiGroups: [{{ ternary "" (index $words 1) (eq (index $words 1) "-") | quote }}]
+  resources: [{{ index $words 2 }}]
+  verbs: [{{ ternary "get, patch" "get, patch, create, delete" (eq $kind "Deployment") }}]
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/*

@@ -10,6 +10,7 @@ from prunella.actions import (
     rerun_job,
     restart,
     restart_pods,
+    restore,
     revert,
     rollback,
     scale,
@@ -29,6 +30,7 @@ def all_actions() -> Mapping[str, action.Action]:
         delete_stuck_pod.DeleteStuckPod(),
         rerun_job.RerunJob(),
         suspend_cron_job.SuspendCronJob(),
+        restore.Restore(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

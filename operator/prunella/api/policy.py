@@ -156,6 +156,7 @@ _FIT = (
     f"self.steps.all(s, {_IS_CRON_JOB} == ({_OF_CRON_JOBS}))",
     f"a target of kind CronJob takes {' or '.join(steps_api.OF_CRON_JOBS)}, no other kind does",
 )
+RESTORE_NEEDS_TRIGGER = "restore needs spec.trigger: it puts back what an incident suspects"
 
 
 class RemediationPolicySpec(base.ApiModel):
@@ -171,6 +172,10 @@ class RemediationPolicySpec(base.ApiModel):
                 "mapping single: true needs target.name",
             ),
             _FIT,
+            (
+                "has(self.trigger) || !self.steps.exists(s, has(s.restore))",
+                RESTORE_NEEDS_TRIGGER,
+            ),
         )
     )
 
@@ -261,6 +266,8 @@ class RemediationPolicySpec(base.ApiModel):
         single = any(s.mapping is not None and s.mapping.single for s in self.signals)
         if single and self.target.name is None:
             raise ValueError("mapping single: true needs target.name")
+        if self.trigger is None and any(step.restore is not None for step in self.steps):
+            raise ValueError(RESTORE_NEEDS_TRIGGER)
         if self.interval.total_seconds() < 5:
             raise ValueError(f"interval must be at least 5s, found {self.interval}")
         return self

@@ -72,12 +72,15 @@ class Precondition(base.ApiModel):
     generation: int | None = pydantic.Field(
         None, description="Generation of the object's spec; none for pods."
     )
+    resource_version: ShortText = pydantic.Field(
+        "", description="Version of an object whose kind has no generation."
+    )
 
 
 class EffectSpec(base.ApiModel):
     """One change, as data."""
 
-    verb: Literal["Patch", "Evict", "Create"] = pydantic.Field(
+    verb: Literal["Patch", "Evict", "Create", "Delete"] = pydantic.Field(
         description="How the object is changed."
     )
     kind: ShortText = pydantic.Field(description="Kind of the object.")
@@ -86,7 +89,9 @@ class EffectSpec(base.ApiModel):
     precondition: Precondition = pydantic.Field(
         description="What must still hold for the effect to be carried out."
     )
-    patch: Json = pydantic.Field("", description="JSON patch (RFC 6902) without its tests.")
+    patch: Json = pydantic.Field(
+        "", description="JSON patch (RFC 6902); the preconditions are tested before it."
+    )
     summary: LongText = pydantic.Field(description="The effect in one sentence.")
     inverse: Json = pydantic.Field(
         "", description="JSON patch that undoes the effect; empty when nothing does."

@@ -124,6 +124,62 @@ class Rollback(base.ApiModel):
     )
 
 
+class RestoredKind(enum.StrEnum):
+    """Kinds of objects that can be put back as they were."""
+
+    SERVICE = "Service"
+    NETWORK_POLICY = "NetworkPolicy"
+    CONFIG_MAP = "ConfigMap"
+    RESOURCE_QUOTA = "ResourceQuota"
+    AUTOSCALER = "HorizontalPodAutoscaler"
+    DEPLOYMENT = "Deployment"
+
+
+FieldPath = Annotated[
+    str, pydantic.Field(min_length=1, max_length=253, pattern=r"^[A-Za-z][^\s]*$")
+]
+
+
+class Restore(base.ApiModel):
+    """Put the object that an incident suspects back as it was before the suspected change.
+
+    Only the fields of that change are written. When it does not help, the change is put back and
+    the next suspect is tried.
+    """
+
+    kinds: Annotated[list[RestoredKind], pydantic.Field(min_length=1, max_length=6)] = (
+        pydantic.Field(
+            description="Kinds of objects that may be restored.",
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+        )
+    )
+    fields: Annotated[list[FieldPath], pydantic.Field(max_length=16)] = pydantic.Field(
+        default_factory=list,
+        description=(
+            "Only changes all of whose fields begin with one of these paths, such as spec.ports. "
+            "Default: any field."
+        ),
+    )
+    change_within: types.Duration = pydantic.Field(
+        types.duration("1h"), description="Only a change that is at most so old."
+    )
+    undo_created: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Delete an object whose creation is suspected, if no other object refers to it."
+        ),
+    )
+    max_healthy_dependents: int = pydantic.Field(
+        0,
+        ge=0,
+        le=1000,
+        description=(
+            "Most workloads beside the target that depend on the object and are Healthy by a "
+            "policy's signals. With more of them it is left alone."
+        ),
+    )
+
+
 ACTIONS: tuple[str, ...] = (
     "restart",
     "evictPod",
@@ -133,6 +189,7 @@ ACTIONS: tuple[str, ...] = (
     "deleteStuckPod",
     "rerunJob",
     "suspendCronJob",
+    "restore",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -163,6 +220,13 @@ class Step(base.ApiModel):
     )
     suspend_cron_job: SuspendCronJob | None = pydantic.Field(
         None, description="Let a CronJob start no more Jobs."
+    )
+    restore: Restore | None = pydantic.Field(
+        None,
+        description=(
+            "Put the object that an incident suspects back as it was; needs spec.trigger. The "
+            "target is what is sick because of it."
+        ),
     )
 
     @pydantic.model_validator(mode="after")

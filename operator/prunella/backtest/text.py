@@ -40,19 +40,24 @@ def _head(out: console.Console, found: summary.Summary) -> None:
     )
     for warning in found.warnings:
         out.print(f"warning: {warning}", style="yellow")
-    held, actions = len(found.held), len(found.actions)
-    flickers = len(found.findings) - held
-    out.print(
-        f"{actions} actions ({found.per_week(actions):.1f} a week), "
-        f"{held} findings ({found.per_week(held):.1f} a week), "
-        f"{flickers} flickers shorter than `for`, {found.escalations} calls for a person"
-    )
+    out.print(counts(found))
     times = sorted(a.time_to_detect for a in found.actions if a.time_to_detect is not None)
     if times:
         middle, worst = times[(len(times) - 1) // 2], times[-1]
         out.print(
             f"from falling ill to the decision: median {length(middle)}, at most {length(worst)}"
         )
+
+
+def counts(found: summary.Summary) -> str:
+    """What would have been done and found, with how often in a week, in one line."""
+    held, actions = len(found.held), len(found.actions)
+    flickers = len(found.findings) - held
+    return (
+        f"{actions} actions ({found.per_week(actions):.1f} a week), "
+        f"{held} findings ({found.per_week(held):.1f} a week), "
+        f"{flickers} flickers shorter than `for`, {found.escalations} calls for a person"
+    )
 
 
 def _actions(out: console.Console, found: summary.Summary) -> None:

@@ -144,13 +144,13 @@ async def _run(asked: Asked) -> Done:
     both = {"new": asked.policy} | ({"old": asked.against} if asked.against is not None else {})
     specs = {name: each.spec for name, each in both.items()}
     sources = history_source.settings_for(asked.settings, specs, asked.url)
-    with _bar() as bar:
-        history = _open(asked, sources, both, bar)
+    with bar() as shown:
+        history = _open(asked, sources, both, shown)
         try:
-            start, end = _span(asked, history)
+            start, end = span(asked.begin, asked.end, history)
             done = {}
             for name, each in both.items():
-                done[name] = await _one(asked, each, history, start, end, bar)
+                done[name] = await _one(asked, each, history, start, end, shown)
                 if done[name].evaluated < done[name].points:
                     break
         finally:
@@ -187,14 +187,18 @@ def _open(
     return found
 
 
-def _span(
-    asked: Asked, history: history_source.Origin
+def span(
+    first: str | None,
+    last: str | None,
+    history: history_source.Origin,
+    length: datetime.timedelta = DEFAULT_LENGTH,
 ) -> tuple[datetime.datetime, datetime.datetime]:
+    """Begin and end as written, or the whole of files, or the last ``length``. Raises CliError."""
     try:
         now = history.last or terminal.now()
-        end = timestamps.parse(asked.end, now) if asked.end is not None else now
-        default = history.first or end - DEFAULT_LENGTH
-        start = timestamps.parse(asked.begin, end) if asked.begin is not None else default
+        end = timestamps.parse(last, now) if last is not None else now
+        default = history.first or end - length
+        start = timestamps.parse(first, end) if first is not None else default
     except ValueError as error:
         raise errors.CliError(f"--from or --to: {error}") from error
     if start >= end:
@@ -234,15 +238,18 @@ async def _one(
         return runner.result
 
 
-def _bar() -> bars.Progress:
+def bar() -> bars.Progress:
+    """A bar on standard error, gone when it is done; none where nobody is looking."""
+    console = terminal.err()
     return bars.Progress(
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
         bars.TaskProgressColumn(),
         bars.TimeElapsedColumn(),
         bars.TimeRemainingColumn(),
-        console=terminal.err(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

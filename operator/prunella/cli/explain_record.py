@@ -136,11 +136,8 @@ def _effects(written: page.Page, record: objects.Record) -> None:
     outcomes = list(record.status.effects)
     for index, effect in enumerate(effects):
         written.item(f"{index + 1}.", effect.summary)
-        needs = f"uid {effect.precondition.uid}"
-        if effect.precondition.generation is not None:
-            needs += f", generation {effect.precondition.generation}"
         what = f"{effect.verb} {effect.kind} {effect.namespace}/{effect.name}"
-        written.fact("request", f"{what}, only with {needs}", indent=5, column=10)
+        written.fact("request", f"{what}, only {needs(effect.precondition)}", indent=5, column=10)
         for line in patch_lines(effect.patch):
             written.block([line], indent=15)
         undo = "" if effect.inverse else "nothing undoes it"
@@ -149,6 +146,18 @@ def _effects(written: page.Page, record: objects.Record) -> None:
             written.fact("undo", "by", indent=5, column=10)
             written.block(patch_lines(effect.inverse), indent=15)
         _outcome(written, outcomes[index] if index < len(outcomes) else None)
+
+
+def needs(condition: remediation_api.Precondition) -> str:
+    """What must hold for an effect to be carried out; a creation needs but its name."""
+    told = []
+    if condition.uid:
+        told.append(f"uid {condition.uid}")
+    if condition.generation is not None:
+        told.append(f"generation {condition.generation}")
+    if condition.resource_version:
+        told.append(f"version {condition.resource_version}")
+    return f"with {', '.join(told)}" if told else "while its name is free"
 
 
 def _outcome(written: page.Page, status: remediation_api.EffectStatus | None) -> None:
@@ -182,7 +191,7 @@ def patch_lines(patch: str) -> list[str]:
     lines: list[str] = []
     for operation in json.loads(patch or "[]"):
         # RFC 6901 writes the slash inside a name as ~1.
-        path = str(operation["path"]).replace("~1", "/").replace("~0", "~")
+        path = str(operation["path"]).replace("~1", "/").replace("~0", "~") or "the whole object"
         lines.extend(_operation(str(operation["op"]), path, operation))
     return lines
 

@@ -36,6 +36,7 @@ from prunella.cli import (
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
 from prunella.cli.lint import command as lint
+from prunella.cli.playbooks import new, suggest
 from prunella.cli.topology import command as topology
 
 PLUGIN = "kubectl-prunella"
@@ -44,6 +45,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     lint.lint,
     test.test,
     backtest.backtest,
+    new.new,
+    suggest.suggest,
     compiling.compile,
     status.status,
     explain.explain,

@@ -11,7 +11,7 @@ import datetime
 import enum
 import types
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
 
@@ -267,7 +267,8 @@ class Verb(enum.StrEnum):
     PATCH = "Patch"
     EVICT = "Evict"
     CREATE = "Create"
-    """The object is the value of the one operation of ``patch``."""
+    """The object is the value of the one operation of ``patch``, see `Effect.manifest`."""
+    DELETE = "Delete"
 
 
 PatchOperation = Mapping[str, object]
@@ -279,6 +280,7 @@ class Effect:
 
     ``patch`` is a JSON patch (RFC 6902); with the precondition it is sent as one request that the
     API server refuses unless ``uid`` and ``generation`` are as they were when it was planned.
+    A whole object is one operation with an empty path: added by Create, removed by Delete.
     """
 
     verb: Verb
@@ -292,6 +294,25 @@ class Effect:
     """An eviction that waits until the pods evicted before it were replaced and are ready."""
     forced: bool = False
     """An eviction without grace: the API server forgets the pod and asks no kubelet."""
+    resource_version: str = ""
+    """Of kinds without a generation: the version that it was planned for."""
+
+    @property
+    def tested(self) -> bool:
+        """Whether it tells by itself what it found: it tests it, or makes or removes it whole.
+
+        Such an effect leaves no mark: the object is as before once it is undone.  A Job that is
+        made is never undone, and bears one: it tells whose Job it is once it runs or has ended.
+        """
+        if self.target.kind == "Job":
+            return False
+        whole = self.verb in {Verb.CREATE, Verb.DELETE}
+        return whole or any(operation["op"] == "test" for operation in self.patch)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The object that a creation makes, as planned: without a mark."""
+        return cast(Mapping[str, Any], self.patch[0]["value"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -318,6 +339,7 @@ class NeedKind(enum.StrEnum):
 
     LIVE_STATE = "LiveState"
     VERDICT_AT = "VerdictAt"
+    OBJECT = "Object"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -327,6 +349,8 @@ class Need:
     kind: NeedKind
     target: Ref
     at: datetime.datetime | None = None
+    change: str = ""
+    """Of an object: the Change that is suspected, by name; empty: the newest one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -109,7 +109,11 @@ def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
         kind=effect.target.kind,
         namespace=effect.target.namespace,
         name=effect.target.name,
-        precondition=remediation_api.Precondition(uid=effect.uid, generation=effect.generation),
+        precondition=remediation_api.Precondition(
+            uid=effect.uid,
+            generation=effect.generation,
+            resource_version=effect.resource_version,
+        ),
         patch=_dump(effect.patch),
         summary=effect.summary,
         inverse=_dump(effect.inverse),
@@ -130,6 +134,7 @@ def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
         inverse=tuple(json.loads(spec.inverse or "[]")),
         paced=spec.paced,
         forced=spec.forced,
+        resource_version=spec.precondition.resource_version,
     )
 
 

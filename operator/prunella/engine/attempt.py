@@ -17,7 +17,7 @@ from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, guards, ledger
+from prunella.core.decisions import decide, guards, ledger, restoring
 from prunella.core.outcomes import pacing, records, verification
 from prunella.engine import refusals
 from prunella.engine import world as worlds
@@ -110,7 +110,7 @@ class Executor:
             )
             record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
             receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
-            done = sent.model_copy(update=_received(effect, receipt))
+            done = sent.model_copy(update=_received(record, effect, receipt))
             record = await self._write(record, self._after(record, index, done, receipt))
             if receipt.outcome is not ports.Outcome.EFFECTIVE and not _needless(index, receipt):
                 break
@@ -156,7 +156,9 @@ class Executor:
         if record.last_sent_at is not None and now - record.last_sent_at < SETTLE_AFTER:
             return record
         live_state = await self._world.cluster.live_state(record.target)
-        status = verification.settle(record, live_state, now)
+        written = restoring.written(record)
+        seen = {ref: await self._world.cluster.read_object(ref) for ref in written}
+        status = verification.settle(record, live_state, now, seen)
         if may_send and verification.half_done(record, status, live_state):
             halves = zip(record.status.effects, status.effects, strict=True)
             effects = [old if old.sent_at is None else new for old, new in halves]
@@ -215,12 +217,13 @@ class Executor:
 
         Before the record ends: what fails here is seen by the sweep, and tried again.
         """
-        if not writes_fields(record):
-            return
-        try:
-            await self._world.cluster.give_back(record.target, record.spec.target.uid)
-        except ports.ClusterError as error:
-            LOG.warning("%s: its fields are not given back yet: %s", record.name, error)
+        effects = filter(_fields, ledger.effects_of(record))
+        written = {effect.target: effect.uid for effect in effects}
+        for target, uid in written.items():
+            try:
+                await self._world.cluster.give_back(target, uid)
+            except ports.ClusterError as error:
+                LOG.warning("%s: its fields are not given back yet: %s", record.name, error)
 
     async def close(
         self, record: objects.Record, phase: Phase, reason: str, message: str
@@ -319,7 +322,13 @@ class Executor:
 
 def writes_fields(record: objects.Record) -> bool:
     """Whether a record's effects write fields of its target, which others may want to write."""
-    return any(effect.verb == model.Verb.PATCH.value for effect in record.spec.effects)
+    effects = ledger.effects_of(record)
+    return any(_fields(effect) and effect.target == record.target for effect in effects)
+
+
+def _fields(effect: model.Effect) -> bool:
+    """Whether an effect writes fields of an object that stays."""
+    return effect.verb in {model.Verb.PATCH, model.Verb.CREATE}
 
 
 def _refused_rehearsal(
@@ -367,13 +376,15 @@ def _needless(index: int, receipt: ports.Receipt) -> bool:
     return index > 0 and receipt.outcome is ports.Outcome.REFUSED and receipt.status in {404, 409}
 
 
-def _received(effect: model.Effect, receipt: ports.Receipt) -> dict[str, object]:
+def _received(
+    record: objects.Record, effect: model.Effect, receipt: ports.Receipt
+) -> dict[str, object]:
     unknown = receipt.outcome is ports.Outcome.UNKNOWN
     written: dict[str, object] = {
         "outcome": "" if unknown else receipt.outcome.value,
         "message": receipt.message[: records.MESSAGE],
     }
-    if receipt.workload is not None:
+    if receipt.workload is not None and receipt.workload.ref == record.target:
         written["generation"] = receipt.workload.generation
         written["fingerprint"] = ledger.fingerprint(effect, receipt.workload)
     return written

@@ -7,7 +7,7 @@ import datetime
 
 from prunella.core import model
 from prunella.core.decisions import causes, step
-from prunella.engine import living, observe
+from prunella.engine import living, observe, suspects
 from prunella.engine import world as worlds
 
 
@@ -29,6 +29,9 @@ class CloserLook:
         """The snapshot with what was asked for. Raises ClusterError."""
         if need.kind is model.NeedKind.LIVE_STATE:
             return await self._look(need.target, snapshot, outcome, config, now)
+        if need.kind is model.NeedKind.OBJECT:
+            looked = await suspects.look(self._world, need, now)
+            return dataclasses.replace(snapshot, looked={**snapshot.looked, need.target: looked})
         live_state = snapshot.live_states[need.target]
         if live_state is None or need.at is None:
             raise ValueError(f"history of {need.target} is asked without a look at it")

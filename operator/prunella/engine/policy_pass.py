@@ -176,6 +176,7 @@ class Passes:
             incidents=self._incidents(),
             live_states={},
             living_only={},
+            looked={},
         )
 
     async def _answer(
@@ -238,10 +239,9 @@ class Passes:
             if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
                 message = f"{record.target} is no longer known to be Unhealthy"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
-            cause_of = None
-            if (trigger := step.valid_spec(policy).trigger) is not None:
-                own = [r for r in snapshot.records if r.name != record.name]
-                cause_of = causes.cause(trigger, record.target, snapshot.incidents, own)
+            others = [r for r in snapshot.records if r.name != record.name]
+            named = causes.named(scene.spec, [record.target], snapshot.incidents, others)
+            cause_of = named.get(record.target)
             sick = step.sickness(
                 config.compiled, workload, outcome.findings, outcome.memory, now, cause_of
             )

@@ -27,6 +27,8 @@ class World:
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None
     """Who is told what the passes find; None: nobody."""
+    journal: ports.Journal | None = None
+    """What a restore takes back; None: nothing is known of changes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

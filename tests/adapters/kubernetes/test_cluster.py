@@ -58,6 +58,18 @@ def test_patch(has_annotations: bool, expected: list[builders.Raw]) -> None:
     assert expected == cluster.patch(PATCH, "r-1", has_annotations=has_annotations)
 
 
+def test_a_patch_that_tests_what_it_replaces_leaves_no_mark() -> None:
+    """UID and version are tested before it; a workload's generation in the place of that."""
+    test = {"op": "test", "path": "/spec/a", "value": 1}
+    tested = dataclasses.replace(PATCH, generation=None, resource_version="7", patch=(test, SCALE))
+    assert [
+        {"op": "test", "path": "/metadata/uid", "value": "web-uid"},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+        test,
+        SCALE,
+    ] == cluster.patch(tested, "r-1", has_annotations=True)
+
+
 def test_mark_is_the_documented_annotation() -> None:
     """The mark is written where verification and people look for it."""
     assert "prunella.dev/remediation" == objects.MARK

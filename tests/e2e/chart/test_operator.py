@@ -69,6 +69,13 @@ CAN = {
     "edit records": ("update", "remediations.prunella.dev", False),
     "scale by the subresource": ("patch", "deployments.apps --subresource=scale", False),
     "any ConfigMap": ("get", "configmaps", False),
+    "restore a Service while it is off": ("patch", "services", False),
+    "create a Service while it is off": ("create", "services", False),
+    "delete a NetworkPolicy while it is off": (
+        "delete",
+        "networkpolicies.networking.k8s.io",
+        False,
+    ),
     "escalate": ("escalate", "roles.rbac.authorization.k8s.io", False),
 }
 

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.timeout(180)
 PATCH_DEPLOYMENTS = "patch:deployments.apps"
 EVICT = "create:pods/eviction"
 SCALE_STEP = {"scale": {"to": 2}}
+RESTORE = {"restore": {"kinds": ["Service"]}}
+TRIGGER = {"incident": {"causeKind": ["Networking"]}}
 BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
 AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
     "advise needs no right": ((), "Advise", {}, ""),
@@ -94,6 +96,30 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "Live",
         {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"rollback": {}}]},
         "",
+    ),
+    "restore without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [RESTORE], "trigger": TRIGGER},
+        "lets the operator patch services",
+    ),
+    "restore with one right of three": (
+        ("patch:services",),
+        "Live",
+        {"steps": [RESTORE], "trigger": TRIGGER},
+        "lets the operator create services",
+    ),
+    "restore with the right": (
+        ("patch:services", "create:services", "delete:services"),
+        "Live",
+        {"steps": [RESTORE], "trigger": TRIGGER},
+        "",
+    ),
+    "restore without a trigger": (
+        (),
+        "Advise",
+        {"steps": [RESTORE]},
+        "restore needs spec.trigger",
     ),
     "eviction with the right": ((EVICT,), "Live", {"steps": [{"evictPod": {}}]}, ""),
     "all with all rights": (

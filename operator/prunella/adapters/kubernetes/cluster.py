@@ -2,7 +2,8 @@
 
 An effect on a workload is one JSON patch that tests UID and generation and leaves a mark.
 The API server answers 200 to the first and 422 to any repeat, so it is the server itself that
-sees to it that an effect happens at most once.
+sees to it that an effect happens at most once.  An effect that tests what it replaces needs no
+mark; a creation is refused by the name that is taken, a deletion by UID and resourceVersion.
 """
 
 from __future__ import annotations
@@ -44,6 +45,17 @@ class KubernetesCluster:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
         return await live_read.live_state(self._api, target)
 
+    async def read_object(self, ref: model.Ref) -> Mapping[str, Any] | None:
+        """An object that a restore may write, or None when it is gone. Raises ClusterError."""
+        kind = _kind(ref)
+        path = kind.path(ref.namespace, ref.name)
+        reply = await self._api.exchange("GET", path, mutating=False)
+        if reply.status == 404:
+            return None
+        if not reply.ok:
+            raise client.refusal(reply, mutating=False)
+        return {"apiVersion": kind.api_version, "kind": kind.name, **reply.body}
+
     async def paused(self) -> model.PauseState:
         """Whether the pause ConfigMap is there; only its clear absence means not paused."""
         path = kinds.CONFIG_MAP.path(self._operator_namespace, PAUSE)
@@ -65,11 +77,15 @@ class KubernetesCluster:
         that could be in doubt, so a lost answer to it is a refusal.
         """
         try:
-            if effect.verb is model.Verb.EVICT:
-                return await self._evict(effect, dry_run=dry_run)
-            if effect.verb is model.Verb.CREATE:
-                return await self._create_job(effect, mark, dry_run=dry_run)
-            return await self._patch(effect, mark, dry_run=dry_run)
+            match effect.verb:
+                case model.Verb.EVICT:
+                    return await self._evict(effect, dry_run=dry_run)
+                case model.Verb.CREATE:
+                    return await self._create(effect, mark, dry_run=dry_run)
+                case model.Verb.DELETE:
+                    return await self._delete(effect, dry_run=dry_run)
+                case _:
+                    return await self._patch(effect, mark, dry_run=dry_run)
         except ports.OutcomeUnknown as error:
             outcome = ports.Outcome.REFUSED if dry_run else ports.Outcome.UNKNOWN
             refuser = admission.refuser(str(error))
@@ -87,36 +103,62 @@ class KubernetesCluster:
         Entries are found by their place, and the patch tests that they are still there: another
         writer in between is a refusal, and the next sweep tries again.
         """
-        path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
+        path = _kind(target).path(target.namespace, target.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return
         if not reply.ok:
             raise client.refusal(reply, mutating=False)
-        places = own_entries(reply.body)
-        if not places or reply.body["metadata"]["uid"] != uid:
+        places, found = own_entries(reply.body), reply.body["metadata"]["uid"]
+        if not places or uid not in {"", found}:
             return
         query = _query(dry_run=False)
         _, raw = await self._api.request(
-            "PATCH", path, query, without_entries(uid, places), client.JSON_PATCH, mutating=True
+            "PATCH", path, query, without_entries(found, places), client.JSON_PATCH, mutating=True
         )
-        self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
+        self._note(target, raw)
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
-        path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
+        path = _kind(target).path(target.namespace, target.name)
+        annotated = effect.tested or await self._has_annotations(target, path)
         status, raw = await self._api.request(
             "PATCH",
             path,
             _query(dry_run=dry_run),
-            patch(effect, mark, has_annotations=await self._has_annotations(target, path)),
+            patch(effect, mark, has_annotations=annotated),
             client.JSON_PATCH,
             mutating=True,
         )
         if not dry_run:
-            self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
-        workload = parse.workload(target.kind, raw)
+            self._note(target, raw)
+        known = target.kind in kinds.TARGETS
+        workload = parse.workload(target.kind, raw) if known else None
         return ports.Receipt(_success(dry_run=dry_run), f"{target} patched", workload, status)
+
+    def _note(self, target: model.Ref, raw: Any) -> None:
+        """What is watched is seen at once, as the answer shows it."""
+        if target.kind in kinds.TARGETS:
+            self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
+
+    async def _create(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
+        """The API server has room for one of a name; that of a Job follows from what it repeats."""
+        target = effect.target
+        path = _kind(target).path(target.namespace)
+        body = effect.manifest if effect.tested else marked(effect.manifest, mark)
+        query = _query(dry_run=dry_run)
+        status, _ = await self._api.request("POST", path, query, body, mutating=True)
+        return ports.Receipt(_success(dry_run=dry_run), f"{target} created", status=status)
+
+    async def _delete(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
+        target = effect.target
+        conditions = {"uid": effect.uid, "resourceVersion": effect.resource_version}
+        options: dict[str, Any] = {"preconditions": conditions}
+        if dry_run:
+            options["dryRun"] = ["All"]
+        path = _kind(target).path(target.namespace, target.name)
+        status, _ = await self._api.request("DELETE", path, {}, options, mutating=True)
+        return ports.Receipt(_success(dry_run=dry_run), f"{target} deleted", status=status)
 
     async def _has_annotations(self, target: model.Ref, path: str) -> bool:
         """Almost always known from the watch; where it saw none, the object itself is asked."""
@@ -125,15 +167,6 @@ class KubernetesCluster:
             return True
         _, raw = await self._api.request("GET", path, mutating=False)
         return bool(raw["metadata"].get("annotations"))
-
-    async def _create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
-        """The name follows from what is repeated: the API server has room for one of it."""
-        target = effect.target
-        body = marked(effect, mark)
-        path = kinds.JOB.path(target.namespace)
-        query = _query(dry_run=dry_run)
-        status, _ = await self._api.request("POST", path, query, body, mutating=True)
-        return ports.Receipt(_success(dry_run=dry_run), f"{target} created", status=status)
 
     async def _evict(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
@@ -155,6 +188,14 @@ class KubernetesCluster:
         return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
 
 
+def _kind(ref: model.Ref) -> kinds.Kind:
+    """Where objects of a kind are. Raises ClusterError for one that is never written."""
+    kind = kinds.WRITTEN.get(ref.kind)
+    if kind is None:
+        raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
+    return kind
+
+
 def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dict[str, object]]:
     """The whole JSON patch of an effect: tests, mark, change.
 
@@ -165,6 +206,10 @@ def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dic
     operations: list[dict[str, object]] = [_test("/metadata/uid", effect.uid)]
     if effect.generation is not None:
         operations.append(_test("/metadata/generation", effect.generation))
+    if effect.resource_version:
+        operations.append(_test("/metadata/resourceVersion", effect.resource_version))
+    if effect.tested:
+        return operations + [dict(operation) for operation in effect.patch]
     if not has_annotations:
         operations.append(_test(ANNOTATIONS, None))
         operations.append({"op": "add", "path": ANNOTATIONS, "value": {}})
@@ -172,12 +217,11 @@ def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dic
     return operations + [dict(operation) for operation in effect.patch]
 
 
-def marked(effect: model.Effect, mark: str) -> dict[str, Any]:
-    """The object that an effect creates, with the mark on it."""
-    whole: Any = effect.patch[0]["value"]
-    metadata = whole["metadata"]
+def marked(manifest: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    """An object to create, with the mark on it."""
+    metadata = manifest["metadata"]
     annotations = {**(metadata.get("annotations") or {}), objects.MARK: mark}
-    return {**whole, "metadata": {**metadata, "annotations": annotations}}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
 def own_entries(raw: Mapping[str, Any]) -> list[int]:

@@ -66,3 +66,10 @@ WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 TARGETS = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
 """What a policy may act on."""
 WATCHED = (POLICY, RECORD, INCIDENT, *TARGETS.values())
+RESTORED = {
+    kind.name: kind
+    for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
+}
+"""The kinds that a restore may write; Deployments alone of the workloads."""
+WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB}
+"""The kinds of objects that the operator may write; of Jobs it makes new ones only."""

@@ -66,6 +66,10 @@ class RecordedCluster:
         scaled = self._states.autoscalers.get(target, ())
         return model.LiveState(found[0], pods=pods, pods_known=False, autoscalers=scaled)
 
+    async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
+        """Other objects than workloads are not in history."""
+        raise ports.ClusterError(f"{ref} is not known: history tells of workloads only")
+
     async def paused(self) -> model.PauseState:
         """Not paused: whether it was, history does not tell."""
         return model.PauseState(paused=False)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults, server
+from prunella.api import steps
 from prunella.core import model
+
+TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
+_DONE: Final = {
+    model.Verb.EVICT: "evicted",
+    model.Verb.PATCH: "patched",
+    model.Verb.CREATE: "created",
+    model.Verb.DELETE: "deleted",
+}
 
 
 class SimulatedCluster(server.Server):
@@ -47,6 +57,13 @@ class SimulatedCluster(server.Server):
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.read(target)
 
+    async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
+        """An object as it is now, or None when it is gone. Raises ClusterError."""
+        if ref.kind not in TARGETS | set(steps.RestoredKind):
+            raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
+        self.faults.reach(faults.Point.LIVE_STATE)
+        return self.object_of(ref)
+
     async def paused(self) -> model.PauseState:
         """The pause switch; unreadable means paused."""
         try:
@@ -74,10 +91,9 @@ class SimulatedCluster(server.Server):
         except ports.ClusterError as error:
             return ports.Receipt(ports.Outcome.REFUSED, str(error), status=error.status)
         outcome = ports.Outcome.WOULD_SUCCEED if dry_run else ports.Outcome.EFFECTIVE
-        if effect.verb is not model.Verb.PATCH:
-            done = "evicted" if effect.verb is model.Verb.EVICT else "created"
-            return ports.Receipt(outcome, f"{effect.target} {done}", status=201)
-        return ports.Receipt(outcome, f"{effect.target} patched", workload, 200)
+        done = {model.Verb.EVICT: 201, model.Verb.CREATE: 201}.get(effect.verb, 200)
+        told = f"{effect.target} {_DONE[effect.verb]}"
+        return ports.Receipt(outcome, told, workload, done)
 
     async def give_back(self, target: model.Ref, uid: str) -> None:
         """Take the operator out of the owners of a workload's fields."""
@@ -90,8 +106,10 @@ class SimulatedCluster(server.Server):
         workload = None
         if effect.verb is model.Verb.EVICT:
             self.evict(effect, dry_run=dry_run)
-        elif effect.verb is model.Verb.CREATE:
+        elif effect.target.kind == "Job":
             self.create_job(effect, mark, dry_run=dry_run)
+        elif effect.target.kind not in TARGETS:
+            self.restore(effect, dry_run=dry_run)
         else:
             workload = self.patch(effect, mark, dry_run=dry_run)
         if not dry_run:

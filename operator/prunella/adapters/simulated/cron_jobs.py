@@ -127,8 +127,7 @@ class CronJobs:
 
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job under its name. Raises ClusterError."""
-        whole: Any = effect.patch[0]["value"]
-        metadata = whole["metadata"]
+        metadata = effect.manifest["metadata"]
         name, owner = metadata["name"], metadata["ownerReferences"][0]["name"]
         found = self._states.get(model.Ref("CronJob", effect.target.namespace, owner))
         if found is None:

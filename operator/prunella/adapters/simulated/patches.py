@@ -12,6 +12,7 @@ import jsonpointer
 from prunella import ports
 from prunella.adapters.simulated import state
 from prunella.core import model, objects
+from prunella.core.changes import swaps
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
@@ -24,6 +25,8 @@ def apply(manifest: state.Manifest, effect: model.Effect, mark: str) -> state.Ma
     """
     if not effect.patch:
         raise invalid("an empty patch changes nothing")
+    if effect.tested:
+        return tested(manifest, effect)
     operations: list[Mapping[str, Any]] = [
         {"op": "test", "path": "/metadata/uid", "value": effect.uid}
     ]
@@ -39,6 +42,24 @@ def apply(manifest: state.Manifest, effect: model.Effect, mark: str) -> state.Ma
         patched: state.Manifest = jsonpatch.apply_patch(manifest, operations)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise invalid(str(error).replace("\n", " ")) from error
+    return patched
+
+
+def tested(manifest: state.Manifest, effect: model.Effect) -> state.Manifest:
+    """The manifest after an effect that tests what it replaces, and leaves no mark."""
+    metadata = manifest["metadata"]
+    known = (
+        ("uid", effect.uid),
+        ("generation", effect.generation),
+        ("resourceVersion", effect.resource_version),
+    )
+    for field, wanted in known:
+        if wanted not in {None, ""} and metadata.get(field) != wanted:
+            raise invalid(f"testing value /metadata/{field} failed: it is {metadata.get(field)}")
+    try:
+        patched: state.Manifest = swaps.apply(effect.patch, manifest)
+    except swaps.NotApplicableError as error:
+        raise invalid(str(error)) from error
     return patched
 
 

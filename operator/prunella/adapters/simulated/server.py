@@ -9,7 +9,7 @@ from typing import Final, TypedDict, Unpack
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import controllers, cron_jobs, patches, state
+from prunella.adapters.simulated import controllers, cron_jobs, others, patches, state
 from prunella.core import model
 
 OPERATOR: Final = "prunella"
@@ -51,6 +51,7 @@ class Server:
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []
         self._denials: dict[tuple[str, bool], str] = {}
+        self._others = others.Others()
         self.asked = 0
         """Changes that the operator has asked for, dry runs and refused ones too."""
         self._created = 0
@@ -80,7 +81,23 @@ class Server:
             autoscalers=tuple(sorted(n for n, ref in self._autoscalers.items() if ref == target)),
         )
 
-    # The operator's two requests.
+    # The operator's requests.
+
+    def object_of(self, ref: model.Ref) -> state.Manifest | None:
+        """A workload or another object as the API server shows it; None: not there."""
+        found = self._workloads.get(ref) or self.cron_jobs.get(ref)
+        if found is None:
+            return self._others.get(ref)
+        version = "batch/v1" if ref.kind == "CronJob" else "apps/v1"
+        return {"apiVersion": version, "kind": ref.kind, **copy.deepcopy(found.manifest)}
+
+    def restore(self, effect: model.Effect, *, dry_run: bool) -> None:
+        """Create, delete or patch an object that is no workload. Raises ClusterError."""
+        self._authorize("restore", effect.target)
+        self._admit(dry_run=dry_run)
+        changed = self._others.after(effect, self._controllers.version)
+        if not dry_run:
+            self._others.put(effect.target, changed)
 
     def patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
         """Patch a workload under its preconditions. Raises ClusterError."""
@@ -91,7 +108,8 @@ class Server:
             raise ports.ClusterError(f"{effect.target} not found", status=404)
         patched = patches.apply(found.manifest, effect, mark)
         patches.check(found.manifest, patched)
-        self._authorize(patches.action(found.manifest, patched), effect.target)
+        action = "restore" if effect.tested else patches.action(found.manifest, patched)
+        self._authorize(action, effect.target)
         self._admit(dry_run=dry_run)
         if dry_run:
             return found.view(patches.next_version(found.ref.kind, found.manifest, patched))
@@ -129,7 +147,10 @@ class Server:
     def disown(self, target: model.Ref, uid: str) -> None:
         """Take the operator out of managedFields; the values stay."""
         found = self._workloads.get(target) or self.cron_jobs.get(target)
-        if found is None or found.manifest["metadata"]["uid"] != uid:
+        if found is None:
+            self._others.disown(target, OPERATOR)
+            return
+        if found.manifest["metadata"]["uid"] != uid:
             return
         if any(OPERATOR in names for names in found.owners.values()):
             for names in found.owners.values():
@@ -284,6 +305,23 @@ class Server:
     def scale(self, ref: model.Ref, replicas: int, manager: str = "kubectl-scale") -> None:
         """Change the number of replicas."""
         self.edit(ref, lambda manifest: manifest["spec"].update(replicas=replicas), manager)
+
+    def add_object(self, manifest: state.Manifest, manager: str = "kubectl-create") -> model.Ref:
+        """Create an object that is no workload, such as a Service."""
+        return self._others.add(manifest, manager, self._controllers.version)
+
+    def edit_object(
+        self,
+        ref: model.Ref,
+        change: Callable[[state.Manifest], object],
+        manager: str = "kubectl-edit",
+    ) -> None:
+        """Let somebody change such an object in place."""
+        self._others.edit(ref, change, manager, self._controllers.version)
+
+    def delete_object(self, ref: model.Ref) -> None:
+        """Let somebody delete such an object."""
+        self._others.put(ref, None)
 
     def lose_node(self, node: str) -> None:
         """Let a node stop answering, with all pods on it."""

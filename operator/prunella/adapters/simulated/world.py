@@ -13,6 +13,7 @@ from prunella.adapters.simulated import (
     cluster,
     faults,
     incidents,
+    journal,
     ledger,
     metrics,
     notifier,
@@ -43,6 +44,7 @@ class World:
     telemetry: telemetry.RecordingTelemetry
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
+    journal: journal.SimulatedJournal
 
     @classmethod
     def create(
@@ -73,6 +75,7 @@ class World:
             telemetry=telemetry.RecordingTelemetry(),
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
+            journal=journal.SimulatedJournal(),
         )
         for document in documents:
             world.apply(document)

@@ -12,6 +12,8 @@ from prunella.cli.lint.policy import Policy, Rule
 _PATH = ("spec", "trigger", "incident", "causeKind")
 NEVER_A_WORKLOAD = frozenset({CauseKind.NODE, CauseKind.QUOTA, CauseKind.EXTERNAL})
 """Causes whose suspect is another object than a workload."""
+RESTORABLE = frozenset({CauseKind.QUOTA})
+"""Those of them whose suspect a restore can put back."""
 OF_THE_TEMPLATE = frozenset(
     {
         CauseKind.RELEASE,
@@ -33,7 +35,9 @@ def trigger_can_fire(policy: Policy) -> Iterator[Note]:
     if trigger is None:
         return
     kinds = trigger.incident.cause_kind
-    for never in (each for each in kinds if each in NEVER_A_WORKLOAD):
+    restores = any(step.restore is not None for step in policy.spec.steps)
+    never_applies = NEVER_A_WORKLOAD - RESTORABLE if restores else NEVER_A_WORKLOAD
+    for never in (each for each in kinds if each in never_applies):
         message = f"{never} names no workload, and the targets are workloads: it never applies"
         yield findings.warning("trigger-never", _PATH, message)
     if OF_THE_TEMPLATE.isdisjoint(kinds):

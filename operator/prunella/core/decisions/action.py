@@ -9,6 +9,7 @@ from typing import Protocol
 
 from prunella.api import base
 from prunella.core import model, objects
+from prunella.core.decisions import restoring
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class Request:
     follows: objects.Record | None = None
     condemned: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
     """Releases that were proved bad, by their hash, each with the record that proved it."""
+    looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    """Objects beside the target that were looked at."""
+    suspect: model.Ref | None = None
+    """The object that an incident suspects."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import incident as incident_api
+from prunella.api import policy as policy_api
 from prunella.api import trigger as trigger_api
 from prunella.core import model, objects
+from prunella.core.decisions import restoring
 from prunella.core.incidents import naming, values, words
 
 SIGNAL = "incident"
@@ -43,6 +45,10 @@ class OpenIncident:
     """What is sick, as far as the incident's object names it."""
     unlisted: frozenset[str] = frozenset()
     """Hashes of the rest, see `naming.object_hash`."""
+    change: str = ""
+    """Name of the suspected Change."""
+    others: tuple[OpenIncident, ...] = ()
+    """The same incident by each of its further suspects, likelier ones first."""
 
     def has(self, target: model.Ref) -> bool:
         """Whether a target is sick in it, named or not."""
@@ -50,34 +56,42 @@ class OpenIncident:
             return True
         return bool(self.unlisted) and naming.object_hash(target) in self.unlisted
 
+    def is_about(self, target: model.Ref) -> bool:
+        """Whether a target is sick in it, or suspected first."""
+        return target == self.suspect or self.has(target)
+
 
 def open_incidents(records: Iterable[values.Record]) -> tuple[OpenIncident, ...]:
     """The open incidents by their first suspect that nobody rejected; mirrors are left out."""
     found = []
     for record in records:
-        status = record.status
-        if record.spec.mirror or status.state is not incident_api.State.OPEN:
+        if record.spec.mirror or record.status.state is not incident_api.State.OPEN:
             continue
-        first = next((s for s in status.suspects if s.mark is not incident_api.Mark.REJECTED), None)
-        if first is None:
-            continue
-        sure = first.mark is incident_api.Mark.CONFIRMED
-        opened = record.spec.opened_at
-        found.append(
-            OpenIncident(
-                name=record.name,
-                suspect=words.ref_of(first.object),
-                cause_kind=first.cause_kind,
-                confidence=incident_api.Confidence.HIGH if sure else first.confidence,
-                summary=first.summary,
-                started_at=status.started_at or opened,
-                named_at=status.named_at or opened,
-                changed_at=first.changed_at,
-                members=frozenset(words.ref_of(each.object) for each in status.members),
-                unlisted=naming.objects_of(status.unlisted),
-            )
-        )
+        marks = incident_api.Mark
+        suspects = [s for s in record.status.suspects if s.mark is not marks.REJECTED]
+        views = [_by(record, suspect) for suspect in suspects]
+        if views:
+            found.append(dataclasses.replace(views[0], others=tuple(views[1:])))
     return tuple(sorted(found, key=lambda each: (each.named_at, each.name)))
+
+
+def _by(record: values.Record, suspect: incident_api.SuspectItem) -> OpenIncident:
+    """An incident by one of its suspects."""
+    sure = suspect.mark is incident_api.Mark.CONFIRMED
+    status, opened = record.status, record.spec.opened_at
+    return OpenIncident(
+        name=record.name,
+        suspect=words.ref_of(suspect.object),
+        cause_kind=suspect.cause_kind,
+        confidence=incident_api.Confidence.HIGH if sure else suspect.confidence,
+        summary=suspect.summary,
+        started_at=status.started_at or opened,
+        named_at=status.named_at or opened,
+        changed_at=suspect.changed_at,
+        members=frozenset(words.ref_of(each.object) for each in status.members),
+        unlisted=naming.objects_of(status.unlisted),
+        change=suspect.change,
+    )
 
 
 def cause(
@@ -95,17 +109,115 @@ def cause(
     return None
 
 
+def to_restore(
+    trigger: trigger_api.Trigger,
+    target: model.Ref,
+    incidents: Sequence[OpenIncident],
+    records: Sequence[objects.Record],
+) -> OpenIncident | None:
+    """The incident of which a target is a symptom, by the suspect that is to be restored next.
+
+    That is the likeliest one that was not tried in vain, in the target's own namespace.
+    """
+    for each in incidents:
+        if not each.is_about(target):
+            continue
+        found = _next_suspect(each, records)
+        if found is None or found.suspect.namespace != target.namespace:
+            continue
+        if not _why_not(found, trigger.incident) and not _restored(found, records):
+            return found
+    return None
+
+
+def _next_suspect(each: OpenIncident, records: Sequence[objects.Record]) -> OpenIncident | None:
+    views = (each, *each.others)
+    return next((view for view in views if not tried_in_vain(view, records)), None)
+
+
+def _restores_of(view: OpenIncident, records: Iterable[objects.Record]) -> list[objects.Record]:
+    """The restores of a suspect for this incident that were, or may have been, carried out."""
+    return [
+        record
+        for record in records
+        if record.spec.incident == view.name
+        and record.spec.action == restoring.RESTORE
+        and record.acted
+        and view.suspect in restoring.written(record)
+    ]
+
+
+def tried_in_vain(view: OpenIncident, records: Iterable[objects.Record]) -> str:
+    """The record that restored a suspect for this incident, and did not help."""
+    done = (r for r in _restores_of(view, records) if r.phase.final and r.phase != "Succeeded")
+    return next((record.name for record in done), "")
+
+
+def _restored(view: OpenIncident, records: Iterable[objects.Record]) -> str:
+    """The record that has restored a suspect for this incident, unless it changed since."""
+    for record in _restores_of(view, records):
+        later = view.changed_at is not None and view.changed_at > record.spec.decided_at
+        if record.phase == "Succeeded" and not later:
+            return record.name
+    return ""
+
+
+def restores_for_another(
+    view: OpenIncident, target: model.Ref, records: Iterable[objects.Record]
+) -> str:
+    """The unfinished try of a restore for the same incident that another target leads."""
+    for record in records:
+        same = record.spec.incident == view.name and record.spec.action == restoring.RESTORE
+        open_ = record.acted or record.in_flight
+        done = record.phase == "Succeeded" or record.status.cleared_at is not None
+        if same and open_ and not done and record.target != target:
+            return record.name
+    return ""
+
+
+def why_not_restored(
+    trigger: trigger_api.Trigger,
+    target: model.Ref,
+    incidents: Sequence[OpenIncident],
+    records: Sequence[objects.Record],
+) -> str:
+    """Why no suspect of an incident may be restored for a target, with what was compared."""
+    about = [each for each in incidents if each.is_about(target)]
+    if not about:
+        return f"{target} is a symptom of none of {len(incidents)} open incidents with a suspect"
+    each = about[0]
+    found = _next_suspect(each, records)
+    if found is None:
+        return f"all {1 + len(each.others)} suspects of {each.name} were restored in vain"
+    if found.suspect.namespace != target.namespace:
+        return f"{each.name} suspects an object outside of namespace {target.namespace}"
+    if healed := _restored(found, records):
+        return f"{healed} has restored {found.suspect} for {each.name} already"
+    return f"{each.name} suspects {found.suspect}, but {_why_not(found, trigger.incident)}"
+
+
 def named(
-    trigger: trigger_api.Trigger | None,
+    spec: policy_api.RemediationPolicySpec,
     targets: Iterable[model.Ref],
     incidents: Sequence[OpenIncident],
     records: Sequence[objects.Record],
 ) -> dict[model.Ref, OpenIncident]:
-    """The targets that open incidents name as their cause, where a policy acts on causes."""
+    """The targets that an open incident lets a policy on causes act for.
+
+    Those that it names as the cause; for a restore also those that it names as symptoms.
+    """
+    trigger = spec.trigger
     if trigger is None:
         return {}
-    found = {target: cause(trigger, target, incidents, records) for target in targets}
-    return {target: each for target, each in found.items() if each is not None}
+    restores = any(step.action == restoring.RESTORE for step in spec.steps)
+    found = {}
+    for target in targets:
+        each = cause(trigger, target, incidents, records)
+        if each is None and restores:
+            each = to_restore(trigger, target, incidents, records)
+        if each is not None:
+            found[target] = each
+    return found
 
 
 def why_not(
@@ -171,7 +283,9 @@ def shown(ref: model.Ref, namespace: str) -> str:
 
 def finding(target: model.Ref, found: OpenIncident) -> model.Finding:
     """The incident as the evidence of a decision."""
-    message = f"{found.name} names it first ({found.cause_kind}, {found.confidence})"
+    by = f"explains it by {found.suspect}"
+    what = "names it first" if found.suspect == target else by
+    message = f"{found.name} {what} ({found.cause_kind}, {found.confidence})"
     return model.Finding(
         signal=SIGNAL,
         target=target,

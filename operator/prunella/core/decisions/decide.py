@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, episode, guards, ledger, releases
+from prunella.core.decisions import action, causes, episode, guards, ledger, releases, restoring
 from prunella.core.decisions.rules import Rules
 
 
@@ -30,6 +30,7 @@ class Scene:
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict]
     guards: Sequence[guards.Guard] = guards.GUARDS
     incidents: Sequence[causes.OpenIncident] = ()
+    looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,27 +131,48 @@ def plan_attempt(
     if live_state is None or live_state.workload.uid != sick.workload.uid:
         state = "is gone" if live_state is None else "was replaced by another of the same name"
         return Decision(refusal=model.Refusal(reasons.Refused.TARGET_GONE, f"{ref} {state}"))
+    if needs := _unseen(scene, sick, attempt):
+        return Decision(needs=needs)
     same = live_state.workload.generation == sick.workload.generation
     stuck = live_state.workload.stuck or (same and sick.workload.stuck)
     workload = dataclasses.replace(live_state.workload, stuck=stuck)
-    case = dataclasses.replace(case, live_state=live_state, workload=workload)
+    looked = scene.looked.get(case.suspect) if case.suspect is not None else None
+    case = dataclasses.replace(case, live_state=live_state, workload=workload, looked=looked)
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
         return Decision(refusal=refusal)
     return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
 
 
+def _unseen(scene: Scene, sick: UnhealthyTarget, attempt: episode.Next) -> tuple[model.Need, ...]:
+    """The objects that a restore, or its undoing, writes, and that were not looked at yet."""
+    if attempt.revert:
+        wanted = dict.fromkeys(restoring.written(attempt.follows), "") if attempt.follows else {}
+    elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
+        wanted = {sick.cause_of.suspect: sick.cause_of.change}
+    else:
+        return ()
+    return tuple(
+        model.Need(model.NeedKind.OBJECT, ref, change=change)
+        for ref, change in wanted.items()
+        if ref not in scene.looked
+    )
+
+
+def _action(scene: Scene, attempt: episode.Next) -> str:
+    return episode.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
+
+
 def _case(
     scene: Scene, sick: UnhealthyTarget, attempt: episode.Next, own_record: str = ""
 ) -> guards.Case:
-    name = episode.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
     return guards.Case(
         policy=scene.policy,
         spec=scene.spec,
         rules=scene.rules,
         now=scene.now,
         workload=sick.workload,
-        action=scene.actions[name],
+        action=scene.actions[_action(scene, attempt)],
         findings=sick.findings,
         held_since=sick.held_since,
         held_for=sick.held_for,
@@ -160,6 +182,8 @@ def _case(
         pause=scene.pause,
         incidents=scene.incidents,
         follows=attempt.follows,
+        params=None if attempt.revert else scene.spec.steps[attempt.step].params,
+        suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
         own_record=own_record,
     )
 
@@ -224,6 +248,8 @@ def _request(
         now=scene.now,
         follows=attempt.follows,
         condemned=_condemned(scene, live_state.workload),
+        looked=scene.looked,
+        suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, restoring
 
 Phase = reasons.Phase
 REVERT = "revert"
@@ -67,7 +67,12 @@ def next_attempt(
     undoable = any(effect.inverse for effect in last.spec.effects)
     if spec.verify.otherwise is policy_api.Otherwise.REVERT and undoable:
         return Next(last.spec.step, last, revert=True)
-    return _following(last, last.spec.step + 1, spec)
+    return _following(last, _after(last), spec)
+
+
+def _after(record: objects.Record) -> int:
+    """The step after one that did not help: a restore is tried again, of the next suspect."""
+    return record.spec.step + (record.spec.action != restoring.RESTORE)
 
 
 def _after_revert(
@@ -76,7 +81,7 @@ def _after_revert(
     if last.phase is not Phase.SUCCEEDED:
         return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
     undone = next((record for record in own if record.name == last.spec.follows), last)
-    return _following(last, undone.spec.step + 1, spec)
+    return _following(last, _after(undone), spec)
 
 
 def _following(

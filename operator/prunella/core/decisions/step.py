@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, decide, episode, guards
+from prunella.core.decisions import action, causes, decide, episode, guards, restoring
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
@@ -58,6 +58,8 @@ class Snapshot:
     incidents: Sequence[causes.OpenIncident] = ()
     living_only: Mapping[model.Ref, LivingOnly] = dataclasses.field(default_factory=dict)
     """Of targets that were looked at, where pods that are gone were among the evidence."""
+    looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    """Suspected objects that were looked at."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
@@ -100,7 +102,7 @@ def step(
         memory, config.compiled, workloads, findings, scrapes, now, patience
     )
     workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]
-    named = causes.named(spec.trigger, verdicts, snapshot.incidents, snapshot.records)
+    named = causes.named(spec, verdicts, snapshot.incidents, snapshot.records)
     findings += [causes.finding(ref, incident) for ref, incident in named.items()]
     verdicts |= dict.fromkeys(named, model.Verdict.UNHEALTHY)
     scene = make_scene(snapshot, policy, config, verdicts, now)
@@ -296,6 +298,7 @@ def make_scene(
         verdicts_at=snapshot.verdicts_at,
         guards=config.guards,
         incidents=snapshot.incidents,
+        looked=snapshot.looked,
     )
 
 

@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import types
 from collections.abc import Mapping
-from typing import Any, cast
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, restoring
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled
 
 Phase = reasons.Phase
+_ESCALATE = policy_api.Otherwise.ESCALATE
 EVICTION_SEEN_AFTER = 5.0
 """Seconds until a workload's status tells of an evicted pod; no generation says so."""
 STUCK_BELIEVED_AFTER = 60.0
@@ -48,17 +49,25 @@ class Scene:
     scrape_seconds: float
 
 
+Seen = Mapping[model.Ref, restoring.Manifest | None]
+"""Objects as they are now; None for one that is not there."""
+
+
 def settle(
-    record: objects.Record, live_state: model.LiveState | None, now: datetime.datetime
+    record: objects.Record,
+    live_state: model.LiveState | None,
+    now: datetime.datetime,
+    seen: Seen = types.MappingProxyType({}),
 ) -> remediation.RemediationStatus:
     """Settle, by observation alone, a record that was sent and has no outcome.
 
     The mark is on the target: effective.  No mark and the generation is the planned one: it was
-    never carried out.  Anything else: nobody knows, and a person must look.
+    never carried out.  Anything else: nobody knows, and a person must look.  An effect that tests
+    what it writes leaves no mark: ``seen``, the objects that it writes, tells.
     """
     effects = ledger.effects_of(record)
     outcomes = [
-        _settle_effect(record, effect, status, live_state)
+        _settle_effect(record, effect, status, live_state, seen)
         if status.outcome == ""
         else status.outcome
         for effect, status in zip(effects, record.status.effects, strict=True)
@@ -129,9 +138,13 @@ def _settle_effect(
     effect: model.Effect,
     status: remediation.EffectStatus,
     live_state: model.LiveState | None,
+    seen: Seen,
 ) -> str:
     if status.sent_at is None:
         return "NotSent"
+    if effect.tested:
+        found = restoring.as_written(effect, seen.get(effect.target))
+        return {True: "Effective", False: "NotSent", None: "Unknown"}[found]
     if live_state is None:
         return "Unknown"
     if effect.verb is model.Verb.EVICT:
@@ -155,8 +168,7 @@ def _settle_job(record: objects.Record, effect: model.Effect, live_state: model.
     if job is not None:
         own = job.annotations.get(objects.MARK) == record.name
         return "Effective" if own else "Unknown"
-    manifest = cast(Mapping[str, Any], effect.patch[0]["value"])
-    cleaned_up = manifest["spec"].get("ttlSecondsAfterFinished") is not None
+    cleaned_up = effect.manifest["spec"].get("ttlSecondsAfterFinished") is not None
     return "Unknown" if cleaned_up else "NotSent"
 
 
@@ -164,6 +176,8 @@ def _written(
     effect: model.Effect, outcome: str, live_state: model.LiveState | None
 ) -> dict[str, object]:
     if outcome != "Effective" or live_state is None or effect.verb is not model.Verb.PATCH:
+        return {}
+    if effect.target != live_state.workload.ref:
         return {}
     return {
         "generation": live_state.workload.generation,
@@ -211,7 +225,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
 
 def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
     """What somebody else did to the target that ends the proof, as reason and message."""
-    paths = {str(operation["path"]) for e in ledger.effects_of(record) for operation in e.patch}
+    own = (e for e in ledger.effects_of(record) if e.target == record.target)
+    paths = {str(operation["path"]) for effect in own for operation in effect.patch}
     if workload.replicas == 0 and "/spec/replicas" not in paths:
         message = f"{workload.ref} was scaled to 0 replicas: there is nothing left to prove"
         return "ScaledToZero", message
@@ -354,5 +369,7 @@ def must_escalate(
         return True
     if record.phase is not Phase.UNHELPFUL:
         return False
+    if record.spec.action == restoring.RESTORE and verify.otherwise is not _ESCALATE:
+        return False  # Another suspect may be next; where there is none the decision says so.
     last = record.spec.step + 1 >= steps
-    return last or verify.otherwise is policy_api.Otherwise.ESCALATE
+    return last or verify.otherwise is _ESCALATE

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from prunella.actions import registry
 from prunella.api import policy as policy_api
 from prunella.api import reasons
+from prunella.api import steps as steps_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
 from prunella.core import model, objects
-from prunella.core.decisions import guards
+from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
 
 Phase, Refused = reasons.Phase, reasons.Refused
@@ -45,6 +46,7 @@ ORDER = (
     "not_too_many_unknown",
     "disruption_budgets_allow",
     "rollout_respects_budgets",
+    "spares_healthy_dependents",
     "unchanged_by_others",
 )
 REFUSING = tuple(name for name in ORDER if name != guards.BUDGETS)
@@ -108,6 +110,14 @@ NO_LABELS = policy_api.Target(selector=api_types.LabelSelector())
 AGAINST_AN_OLD_ONE = builders.record(phase=Phase.UNHELPFUL, target=builders.workload(uid="old"))
 ON_DELETE = model.Strategy(model.Replacement.ON_DELETE)
 TRIGGER = trigger_api.Trigger.model_validate({"incident": {"causeKind": ["Release"]}})
+RESTORE = steps_api.Restore.model_validate({"kinds": ["ConfigMap"]})
+USING = builders.ref("using")
+MOUNTS = {"volumes": [{"name": "v", "configMap": {"name": "flags"}}]}
+LOOKED = restoring.Looked(
+    builders.ref("flags", kind="ConfigMap"),
+    {"metadata": {}},
+    neighbours={USING: {"spec": {"template": {"spec": MOUNTS}}}},
+)
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -197,6 +207,12 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "rollout_respects_budgets": (
         lambda case: _look(_act(case, "restart"), budgets=(model.Budget("b", {}, 0, 1, 1),)),
         Refused.DISRUPTION_BUDGET,
+    ),
+    "spares_healthy_dependents": (
+        lambda case: dataclasses.replace(
+            _see(case, {USING: model.Verdict.HEALTHY}), params=RESTORE, looked=LOOKED
+        ),
+        Refused.HEALTHY_DEPENDENTS,
     ),
     "unchanged_by_others": (
         lambda case: dataclasses.replace(case, follows=AGAINST_AN_OLD_ONE),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import shares, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 from prunella.core.decisions.guards.rollouts import TEMPLATE_ACTIONS
+from prunella.core.incidents import dependents
 
 
 def not_too_many_unavailable(case: Case) -> Answer:
@@ -84,3 +86,32 @@ def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
         return ()
     worst = next((finding.pod for finding in case.findings if finding.pod), "")
     return [pod for pod in live_state.pods if pod.name == worst]
+
+
+def spares_healthy_dependents(case: Case) -> Answer:
+    """What serves others well as it is now is hardly the cause, and is not put back under them."""
+    if not isinstance(case.params, steps_api.Restore):
+        return f"{case.action.name} restores nothing"
+    if case.looked is None:
+        return "not looked at yet"
+    suspect = case.looked.ref
+    known = {**case.looked.neighbours}
+    if case.looked.manifest is not None:
+        known[suspect] = case.looked.manifest
+    depends = dependents.dependents(suspect, known) - {case.target, suspect}
+    verdicts = {**case.peers, **case.verdicts}
+    well = sorted(ref for ref in depends if verdicts.get(ref) is model.Verdict.HEALTHY)
+    limit = case.params.max_healthy_dependents
+    message = (
+        f"{len(well)} of {len(depends)} other workloads that depend on {suspect} are Healthy, "
+        f"at most {limit} may be"
+    )
+    if len(well) > limit:
+        return model.Refusal(Refused.HEALTHY_DEPENDENTS, f"{message}: {_some(well)}")
+    return message
+
+
+def _some(refs: Sequence[model.Ref]) -> str:
+    """The first few names of many."""
+    more = f" and {len(refs) - 3} more" if len(refs) > 3 else ""
+    return ", ".join(map(str, refs[:3])) + more

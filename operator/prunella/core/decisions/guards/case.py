@@ -6,10 +6,10 @@ import dataclasses
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 
+from prunella.api import base, reasons
 from prunella.api import policy as policy_api
-from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes
+from prunella.core.decisions import action, causes, restoring
 from prunella.core.decisions.rules import Rules
 
 Refused = reasons.Refused
@@ -39,6 +39,12 @@ class Case:
     """The open incidents of the cluster that have a suspect."""
     live_state: model.LiveState | None = None
     follows: objects.Record | None = None
+    params: base.ApiModel | None = None
+    """Parameters of the step; none of a revert."""
+    suspect: model.Ref | None = None
+    """The object that an incident suspects."""
+    looked: restoring.Looked | None = None
+    """The suspect as it is now, where it is to be restored and was looked at."""
     own_record: str = ""
     """Name of the record that this case is about to carry out, which is in flight itself."""
 
@@ -46,6 +52,19 @@ class Case:
     def target(self) -> model.Ref:
         """The workload in question."""
         return self.workload.ref
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another object than the target is written."""
+        if self.action.name == restoring.RESTORE:
+            return self.suspect != self.target
+        return any(ref != self.target for ref in self.put_back)
+
+    @property
+    def put_back(self) -> tuple[model.Ref, ...]:
+        """The restored objects that are put back; none but of the undoing of a restore."""
+        undone = self.follows if self.params is None else None
+        return restoring.written(undone) if undone is not None else ()
 
     @property
     def others(self) -> list[objects.Record]:

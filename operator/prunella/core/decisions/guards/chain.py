@@ -15,6 +15,7 @@ from prunella.core.decisions.guards.blast_radius import (
     not_too_many_unavailable,
     not_too_many_unhealthy,
     not_too_many_unknown,
+    spares_healthy_dependents,
 )
 from prunella.core.decisions.guards.case import Case, Guard
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
@@ -65,6 +66,7 @@ GUARDS: tuple[Guard, ...] = (
     not_too_many_unknown,  # Make sure that enough can be seen to judge
     disruption_budgets_allow,  # Make sure that the owner's budget is on the record
     rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
+    spares_healthy_dependents,  # Make sure that what serves others well is not put back
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
 )
 BUDGETS = disruption_budgets_allow.__name__

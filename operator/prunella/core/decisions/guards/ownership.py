@@ -8,16 +8,24 @@ owns what managedFields say that it wrote, and all of an object that bears its m
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Mapping
+from typing import Any
 
 from prunella.core import model
-from prunella.core.decisions import ledger
+from prunella.core.changes import author, diff, undo
+from prunella.core.decisions import ledger, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
+from prunella.core.incidents import picture
 
 REPLICAS = "spec.replicas"
 
 
 def not_owned_by_others(case: Case) -> Answer:
     """What an autoscaler, a controller or a tool that deploys writes, only they should write."""
+    if case.action.name == restoring.RESTORE:
+        return _object_owned(case)
+    if case.put_back:
+        return "what was restored is put back only where it is as it was left"
     field = case.action.owned_field
     if field is None:
         return f"{case.action.name} writes nothing that others own"
@@ -53,7 +61,7 @@ def _by_manager(case: Case, field: str) -> model.Refusal | None:
     managers = [
         manager
         for manager in sorted(case.workload.field_owners.get(field, frozenset()))
-        if any(fnmatch.fnmatchcase(manager, each) for each in case.rules.gitops_managers)
+        if _deploys(case, manager)
     ]
     if not managers:
         return None
@@ -63,13 +71,75 @@ def _by_manager(case: Case, field: str) -> model.Refusal | None:
 
 def _by_mark(case: Case, field: str) -> model.Refusal | None:  # noqa: ARG001 - all of the object
     """A label or annotation of a tool that deploys: it brings back whatever is in Git."""
-    marks = {**case.workload.labels, **case.workload.annotations}
+    mark = _mark_of({**case.workload.labels, **case.workload.annotations}, case)
+    if mark:
+        message = f"{case.target} carries {mark}: change it in Git instead"
+        return model.Refusal(Refused.OWNED_BY_GITOPS, message)
+    return None
+
+
+def _deploys(case: Case, manager: str) -> bool:
+    """Whether a field manager is a tool that deploys."""
+    return any(fnmatch.fnmatchcase(manager, each) for each in case.rules.gitops_managers)
+
+
+def _mark_of(marks: Mapping[str, str], case: Case) -> str:
+    """The label or annotation of a tool that deploys, if there is one."""
     for mark in case.rules.gitops_labels:
         name, _, value = mark.partition("=")
         if name in marks and value in {"", marks[name]}:
-            message = f"{case.target} carries {mark}: change it in Git instead"
-            return model.Refusal(Refused.OWNED_BY_GITOPS, message)
-    return None
+            return mark
+    return ""
+
+
+def _object_owned(case: Case) -> Answer:
+    """The same of an object that is to be restored, for each field of its Change."""
+    looked = case.looked
+    if looked is None or looked.change is None:
+        return "not looked at yet"
+    who = looked.change.spec.by.manager
+    if _deploys(case, who):
+        told = f"{who} has made the change of {looked.ref} and would make it again: change it there"
+        return model.Refusal(Refused.OWNED_BY_GITOPS, told)
+    manifest = looked.manifest
+    if manifest is None:
+        return f"{looked.ref} is not there"
+    metadata = manifest["metadata"]
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            told = f"{owner['kind']}/{owner['name']} controls {looked.ref}: change it there instead"
+            return model.Refusal(Refused.OWNED_BY_CONTROLLER, told)
+    mark = _mark_of({**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}, case)
+    if mark:
+        message = f"{looked.ref} carries {mark}: change it in Git instead"
+        return model.Refusal(Refused.OWNED_BY_GITOPS, message)
+    return _fields_owned(case, looked, metadata)
+
+
+def _fields_owned(case: Case, looked: restoring.Looked, metadata: Mapping[str, Any]) -> Answer:
+    found = looked.undo
+    paths = found.paths if isinstance(found, undo.Undo) else ()
+    for path in paths:
+        for entry in metadata.get("managedFields") or ():
+            manager = str(entry.get("manager") or "")
+            if _deploys(case, manager) and author.owns(entry, path):
+                message = f"{manager} owns {diff.path_text(path)} of {looked.ref}"
+                return model.Refusal(Refused.OWNED_BY_GITOPS, message)
+    scaled = [
+        ref
+        for ref, target in _scaled(looked).items()
+        if target == looked.ref and ("spec", "replicas") in paths
+    ]
+    if scaled:
+        message = f"{scaled[0]} scales {looked.ref}: change its bounds instead"
+        return model.Refusal(Refused.OWNED_BY_AUTOSCALER, message)
+    return f"nobody else owns the {len(paths)} changed fields of {looked.ref}"
+
+
+def _scaled(looked: restoring.Looked) -> Mapping[str, model.Ref]:
+    """What each autoscaler of the namespace scales."""
+    found = picture.of(looked.neighbours).autoscalers
+    return {f"autoscaler {name}": target for (_, name), target in found.items()}
 
 
 def unchanged_by_others(case: Case) -> Answer:

@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prunella.core import model
-from prunella.core.decisions import strategies
+from prunella.core.decisions import restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
 """Actions that write the pod template, and so leave the rest to the update strategy."""
+
+
+def _rolls_out(case: Case) -> bool:
+    """Whether the target's own pods are replaced by what is written."""
+    restored = case.action.name == restoring.RESTORE and not case.elsewhere
+    return restored or case.action.name in TEMPLATE_ACTIONS
 
 
 def wants_pods(case: Case) -> Answer:
@@ -23,7 +29,7 @@ def wants_pods(case: Case) -> Answer:
 
 def rollout_not_paused(case: Case) -> Answer:
     """A person who paused a rollout works on it; kubectl refuses both actions as well."""
-    if case.action.name not in TEMPLATE_ACTIONS:
+    if not _rolls_out(case):
         return f"{case.action.name} starts no rollout"
     if case.workload.paused:
         name = f"{case.target.kind.lower()}/{case.target.name} -n {case.target.namespace}"
@@ -35,7 +41,7 @@ def rollout_not_paused(case: Case) -> Answer:
 def strategy_replaces_pods(case: Case) -> Answer:
     """A new template that reaches no pod heals nothing."""
     workload, strategy = case.workload, case.workload.strategy
-    if case.action.name not in TEMPLATE_ACTIONS:
+    if not _rolls_out(case):
         return f"{case.action.name} does not depend on the update strategy"
     if strategy.replacement is model.Replacement.ON_DELETE:
         message = (
@@ -58,7 +64,7 @@ def rollout_is_not_held_up(case: Case) -> Answer:
     Its controller counts them as unavailable; once they are as many as ``maxUnavailable`` it takes
     no healthy pod down (pkg/controller/daemon/update.go, rollingUpdate).
     """
-    if case.action.name not in TEMPLATE_ACTIONS or case.target.kind != "DaemonSet":
+    if not _rolls_out(case) or case.target.kind != "DaemonSet":
         return f"{case.action.name} of a {case.target.kind} does not wait for lost nodes"
     if case.live_state is None:
         return "not looked at yet"
@@ -82,7 +88,7 @@ def rollout_respects_budgets(case: Case) -> Answer:
     Kubernetes itself does not hold rollouts to budgets.  So a strategy as usual, one pod or the
     default quarter at once, passes wherever a budget allows anything at all.
     """
-    if case.action.name not in TEMPLATE_ACTIONS:
+    if not _rolls_out(case):
         return f"{case.action.name} starts no rollout"
     if case.live_state is None:
         return "not looked at yet"

@@ -63,6 +63,8 @@ def no_rollout_in_progress(case: Case) -> Answer:
     )
     if w.deleting:
         return model.Refusal(Refused.TARGET_GONE, f"{case.target} is being deleted")
+    if case.elsewhere:
+        return f"{case.target} itself is not written; {state}"
     if w.rolling and not stuck:
         return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, state)
     return f"{state}{', stuck' if stuck else ''}"

@@ -1,0 +1,1 @@
+"""`prunella new` and `prunella suggest`: policies from the ready playbooks."""

@@ -1,0 +1,87 @@
+"""An object that an incident suspects, looked at closely: what a restore is decided by."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from prunella.api import change as change_api
+from prunella.core import model, objects
+from prunella.core.changes import kinds, swaps, undo
+from prunella.core.changes.values import Change
+from prunella.core.decisions import ledger
+
+RESTORE: Final = "restore"
+"""The action that writes other objects than its target."""
+CHANGES_FOR: Final = datetime.timedelta(days=1)
+"""How far back the journal is asked about an object."""
+Manifest = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looked:
+    """An object as the API server shows it now, with what the journal tells of it."""
+
+    ref: model.Ref
+    manifest: Manifest | None
+    """None: it is not there."""
+    change: Change | None = None
+    """The suspected Change, with the object before it."""
+    later: tuple[Change, ...] = ()
+    """Newer Changes of the object by others than this operator, oldest first."""
+    neighbours: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
+    """The watched objects of its namespace."""
+    problem: str = ""
+    """Why it could not be looked at."""
+
+    @property
+    def undo(self) -> undo.Undo | undo.Obstacle | None:
+        """What takes the suspected Change back; None without one, or of an unknown kind."""
+        kind = kinds.BY_NAME.get(self.ref.kind)
+        if self.change is None or kind is None:
+            return None
+        return undo.of(kind, self.change, self.manifest, self.later)
+
+
+def suspected(name: str, changes: Sequence[Change]) -> Change | None:
+    """The Change of a name; without a name the newest that somebody else wanted."""
+    if name:
+        return next((each for each in changes if each.name == name), None)
+    others = [each for each in changes if not each.spec.by.own]
+    wanted = [each for each in others if each.class_ is change_api.Class.CHANGE]
+    return wanted[-1] if wanted else None
+
+
+def later_than(change: Change, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Changes of the object after one of them, but for this operator's own."""
+    return tuple(each for each in changes if _age(each) > _age(change) and not each.spec.by.own)
+
+
+def _age(change: Change) -> tuple[datetime.datetime, int]:
+    """By time, whose seconds are whole, and then by the object's version after it."""
+    version = change.spec.resource_version
+    return change.at, int(version) if version.isdecimal() else 0
+
+
+def written(record: objects.Record) -> tuple[model.Ref, ...]:
+    """The objects that a record's effects restore or put back."""
+    return tuple(each.target for each in ledger.effects_of(record) if each.tested)
+
+
+def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
+    """Whether an object is as a tested effect leaves it (True), as before it, or neither (None)."""
+    match effect.verb:
+        case model.Verb.CREATE:
+            if manifest is None:
+                return False
+            return True if swaps.holds(effect.manifest, manifest) else None
+        case model.Verb.DELETE:
+            if manifest is None or "deletionTimestamp" in manifest["metadata"]:
+                return True
+            return False if manifest["metadata"].get("uid") == effect.uid else None
+        case _:
+            if manifest is None or manifest["metadata"].get("uid") != effect.uid:
+                return None
+            return swaps.written(effect.patch, effect.inverse, manifest)

@@ -1,0 +1,95 @@
+"""Which workloads would feel a change of an object, and which objects refer to it by name.
+
+Quotas and limit ranges are asked only when a pod is made: no running workload depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pydantic
+
+from prunella.api import types
+from prunella.core import model
+from prunella.core.incidents import links
+from prunella.core.incidents import picture as pictures
+
+Manifests = pictures.Manifests
+Manifest = pictures.Manifest
+
+
+def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
+    """The workloads that depend on an object, as far as the objects of its namespace tell."""
+    match ref.kind:
+        case "Service":
+            return _of_service(ref, manifests)
+        case "ConfigMap":
+            return {each for each, raw in _workloads(manifests) if ref.name in _config_maps(raw)}
+        case "NetworkPolicy":
+            return _selected(ref, manifests)
+        case "HorizontalPodAutoscaler":
+            target = pictures.of(manifests).autoscalers.get((ref.namespace, ref.name))
+            return set() if target is None else {target}
+        case kind if kind in pictures.WORKLOADS:
+            return {ref}
+        case _:
+            return set()
+
+
+def referrers(ref: model.Ref, manifests: Manifests) -> list[model.Ref]:
+    """The objects that would miss an object if it were deleted, by name."""
+    if ref.kind == "ConfigMap":
+        return sorted(dependents(ref, manifests))
+    if ref.kind == "Service":
+        called = {ref, *_behind(ref, manifests)}
+        calls = links.from_manifests(manifests).calls
+        return sorted(caller for caller, callees in calls.items() if called & set(callees))
+    return []
+
+
+def _workloads(manifests: Manifests) -> Iterator[tuple[model.Ref, Manifest]]:
+    return pictures.of_kind(manifests, *pictures.WORKLOADS)
+
+
+def _behind(ref: model.Ref, manifests: Manifests) -> tuple[model.Ref, ...]:
+    return pictures.of(manifests).services.get((ref.namespace, ref.name), ())
+
+
+def _of_service(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
+    """Those that it sends to, and those that name it."""
+    callers = (each for each in referrers(ref, manifests) if each.kind in pictures.WORKLOADS)
+    return {*_behind(ref, manifests), *callers}
+
+
+def _selected(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
+    """The workloads whose pods a NetworkPolicy selects; all where its selector can't be read."""
+    spec = (manifests.get(ref) or {}).get("spec") or {}
+    try:
+        selector = types.LabelSelector.model_validate(spec.get("podSelector") or {})
+    except pydantic.ValidationError:
+        return {each for each, _ in _workloads(manifests)}
+    return {each for each, raw in _workloads(manifests) if selector.matches(_labels(raw))}
+
+
+def _labels(raw: Manifest) -> dict[str, str]:
+    labels: dict[str, str] = (pictures.template(raw).get("metadata") or {}).get("labels") or {}
+    return labels
+
+
+def _config_maps(raw: Manifest) -> set[str]:
+    """The ConfigMaps that a workload's pods mount or read their environment from."""
+    spec = pictures.template(raw).get("spec") or {}
+    names = {_name(volume, "configMap") for volume in spec.get("volumes") or ()}
+    for volume in spec.get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            names.add(_name(source, "configMap"))
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        names |= {_name(each, "configMapRef") for each in container.get("envFrom") or ()}
+        for each in container.get("env") or ():
+            names.add(_name(each.get("valueFrom") or {}, "configMapKeyRef"))
+    return names - {""}
+
+
+def _name(holder: Any, field: str) -> str:
+    return str((holder.get(field) or {}).get("name") or "")

@@ -1,0 +1,78 @@
+"""Which workloads would feel a change of an object, and what refers to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from prunella.core import model
+from prunella.core.incidents import dependents
+
+
+def ref(kind: str, name: str) -> model.Ref:
+    """An object of the shop."""
+    return model.Ref(kind, "shop", name)
+
+
+CART, WEB, IDLE = (ref("Deployment", name) for name in ("cart", "web", "idle"))
+
+
+def workload(name: str, env: list[Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A Deployment's manifest."""
+    container = {"name": "app", "env": env or []}
+    pod = {"containers": [container], **spec}
+    template = {"metadata": {"labels": {"app": name}}, "spec": pod}
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"template": template}}
+
+
+def projected(name: str) -> list[dict[str, Any]]:
+    """A volume of several sources."""
+    return [{"name": "v", "projected": {"sources": [{"configMap": {"name": name}}]}}]
+
+
+KEY = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "keys", "key": "a"}}}
+WORLD = {
+    CART: workload("cart", volumes=projected("flags")),
+    WEB: workload("web", [{"name": "CART_ADDR", "value": "cart:80"}, KEY]),
+    IDLE: workload("idle"),
+    ref("Service", "cart"): {"spec": {"selector": {"app": "cart"}}},
+    ref("NetworkPolicy", "wall"): {"spec": {"podSelector": {"matchLabels": {"app": "cart"}}}},
+    ref("NetworkPolicy", "all"): {"spec": {"podSelector": {}}},
+    ref("NetworkPolicy", "odd"): {"spec": {"podSelector": {"matchWords": {}}}},
+    ref("HorizontalPodAutoscaler", "web"): {
+        "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}
+    },
+}
+DEPENDS = [
+    pytest.param(ref("Service", "cart"), {CART, WEB}, id="who is behind and who calls"),
+    pytest.param(ref("ConfigMap", "flags"), {CART}, id="who mounts it"),
+    pytest.param(ref("ConfigMap", "keys"), {WEB}, id="who reads a key"),
+    pytest.param(ref("ConfigMap", "none"), set(), id="nobody"),
+    pytest.param(ref("NetworkPolicy", "wall"), {CART}, id="whose pods are selected"),
+    pytest.param(ref("NetworkPolicy", "all"), {CART, WEB, IDLE}, id="an empty selector is all"),
+    pytest.param(ref("NetworkPolicy", "odd"), {CART, WEB, IDLE}, id="an unknown selector is all"),
+    pytest.param(ref("HorizontalPodAutoscaler", "web"), {WEB}, id="what it scales"),
+    pytest.param(ref("HorizontalPodAutoscaler", "gone"), set(), id="an unknown autoscaler"),
+    pytest.param(ref("ResourceQuota", "small"), set(), id="no running pod asks a quota"),
+    pytest.param(CART, {CART}, id="a workload itself"),
+]
+
+
+@pytest.mark.parametrize(("of", "expected"), DEPENDS)
+def test_who_depends(of: model.Ref, expected: set[model.Ref]) -> None:
+    """As far as the namespace's objects tell."""
+    assert expected == dependents.dependents(of, WORLD)
+
+
+REFERS = [
+    pytest.param(ref("Service", "cart"), [WEB], id="a Service is called"),
+    pytest.param(ref("ConfigMap", "flags"), [CART], id="a ConfigMap is mounted"),
+    pytest.param(ref("NetworkPolicy", "wall"), [], id="nobody names a NetworkPolicy"),
+]
+
+
+@pytest.mark.parametrize(("of", "expected"), REFERS)
+def test_what_refers(of: model.Ref, expected: list[model.Ref]) -> None:
+    """What would miss it if it were deleted."""
+    assert expected == dependents.referrers(of, WORLD)
