@@ -307,3 +307,16 @@ def test_roles_can_be_left_to_others(render: Render) -> None:
     documents = render(rbac={"create": False, "aggregateToUserRoles": False})
     kinds = {document["kind"] for document in documents}
     assert set() == {kind for kind in kinds if "Role" in kind}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["Deployment on", "Deployment off"])
+def test_only_a_restored_deployment_is_written_freely(render: Render, *, enabled: bool) -> None:
+    """With its kind on any field may be put back but the pods' ServiceAccount; else as before."""
+    documents = render(actions=_enabled(["restore"]), restore={"kinds": {"Deployment": enabled}})
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-operator")
+    variables = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
+    messages = [each.get("message", "") for each in policy["spec"]["validations"]]
+    freely = "variables.updates && request.resource.resource != 'deployments'"
+    assert variables["edits"] == (freely if enabled else "variables.updates")
+    kept = "spec.template.spec: the operator may not change the ServiceAccount of pods"
+    assert enabled == (kept in messages)

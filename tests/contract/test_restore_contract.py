@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import datetime
 from typing import Any
@@ -80,6 +81,16 @@ async def shown(world: World, ref: model.Ref) -> Manifest:
     found = await world.cluster.read_object(ref)
     assert found is not None
     return copy.deepcopy(dict(found))
+
+
+async def settled(world: World, ref: model.Ref) -> Manifest:
+    """An object when its controller has written its first status."""
+    for _ in range(20):
+        found = await shown(world, ref)
+        await asyncio.sleep(0.5)
+        if found == await shown(world, ref):
+            return found
+    raise AssertionError(f"{ref} does not come to rest")
 
 
 def content(manifest: Manifest) -> Manifest:
@@ -174,7 +185,7 @@ async def test_a_concurrent_edit_is_not_overwritten(world: World) -> None:
 async def test_an_object_is_deleted_and_created_again(world: World, kind: str) -> None:
     """Under its UID and version; a repeat finds it gone, or its name or address taken."""
     ref = await added(world, kind)
-    before = await shown(world, ref)
+    before = await settled(world, ref)
     made = undo.of(kinds.BY_NAME[kind], _created(before), before)
     assert isinstance(made, undo.Undo)
     away = restore.deleting(ref, before, made.whole, "delete it")

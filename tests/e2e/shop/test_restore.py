@@ -45,7 +45,7 @@ def policy(shop: str) -> Document:
         "spec": {
             "mode": "Live",
             "interval": "5s",
-            "target": {"selector": {"matchLabels": {"app.kubernetes.io/part-of": "shop"}}},
+            "target": {"name": "checkout"},
             "trigger": {
                 "incident": {
                     "causeKind": ["Networking", "Configuration", "Quota", "Access", "Unknown"],

@@ -269,7 +269,9 @@ def shown(ref: model.Ref, namespace: str) -> str:
 
 def finding(target: model.Ref, found: OpenIncident) -> model.Finding:
     """The incident as the evidence of a decision."""
-    message = f"{found.name} names it first ({found.cause_kind}, {found.confidence})"
+    by = f"explains it by {found.suspect}"
+    what = "names it first" if found.suspect == target else by
+    message = f"{found.name} {what} ({found.cause_kind}, {found.confidence})"
     return model.Finding(
         signal=SIGNAL,
         target=target,

@@ -145,6 +145,13 @@ def test_which_suspect_is_next(
         assert told in causes.why_not_restored(TRIGGER, CHECKOUT, [incident], records)
 
 
+def test_the_evidence_says_what_explains_a_symptom() -> None:
+    """A symptom is not what the incident names first."""
+    said = [causes.finding(target, about()).message for target in (CHECKOUT, CART)]
+    assert said[0].startswith("inc-1 explains it by Service/cart (Release, High): ")
+    assert said[1].startswith("inc-1 names it first (Release, High): ")
+
+
 def case(action: str = "restore", **changes: Any) -> guards.Case:
     """A case of a policy that restores, and else rolls back."""
     of = builders.policy(trigger={"incident": {"causeKind": ["Release"]}}, steps=STEPS)
