@@ -258,6 +258,15 @@ REFUSED = {
             )
         ],
     ),
+    "stuck pod of a Deployment": (
+        swap("restart: {}", "deleteStuckPod: {}"),
+        [
+            (
+                "13 error spec.steps[0].deleteStuckPod: a Deployment waits for none of its pods: "
+                "only a StatefulSet does [action-kind]"
+            )
+        ],
+    ),
     "doubled key": (
         swap("    for: 1m", "    for: 1m\n    for: 2m"),
         ["12 error spec.signals[0].for: for is written twice, first in line 11 [duplicate-key]"],

@@ -47,9 +47,8 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
         policy["metadata"]["name"]: policy["status"].get("typeChecking", {})
         for policy in toolbox.policies(release)
     }
-    names = {
-        f"{toolbox.ACCOUNT}-{part}" for part in ("records", "incidents", "authors", "operator")
-    }
+    about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
+    names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
 
@@ -58,6 +57,9 @@ CAN = {
     "write statuses": ("update", "remediations.prunella.dev --subresource=status", True),
     "write records": ("create", "remediations.prunella.dev", True),
     "evict while it is off": ("create", "pods --subresource=eviction", False),
+    "watch CronJobs": ("watch", "cronjobs.batch", True),
+    "suspend CronJobs while it is off": ("patch", "cronjobs.batch", False),
+    "create Jobs while it is off": ("create", "jobs.batch", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),
     "read Secrets": ("get", "secrets", False),

@@ -55,11 +55,13 @@ def scale_bounds(policy: Policy) -> Iterator[Note]:
 
 
 def action_fits_kind(policy: Policy) -> Iterator[Note]:
-    """A DaemonSet has a pod on every node and no replicas to change."""
-    if policy.spec.target.kind is not policy_api.TargetKind.DAEMON_SET:
-        return
+    """A DaemonSet has no replicas to change; only a StatefulSet waits for its pods."""
+    kind = policy.spec.target.kind
     for path, step in policy.steps():
-        if step.scale is not None:
+        if step.delete_stuck_pod is not None and kind is not policy_api.TargetKind.STATEFUL_SET:
+            message = f"a {kind} waits for none of its pods: only a StatefulSet does"
+            yield findings.error("action-kind", (*path, "deleteStuckPod"), message)
+        if step.scale is not None and kind is policy_api.TargetKind.DAEMON_SET:
             yield findings.error(
                 "action-kind", (*path, "scale"), "a DaemonSet has no replicas that could be scaled"
             )
