@@ -116,6 +116,7 @@ def audit_policy() -> Document:
             "group": "apps",
             "resources": [*workloads, *(f"{kind}/scale" for kind in workloads)],
         },
+        {"group": "batch", "resources": ["cronjobs", "jobs"]},
         {"group": "", "resources": ["pods/eviction"]},
         {"group": "prunella.dev", "resources": ["*"]},
     ]

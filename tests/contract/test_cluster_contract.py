@@ -243,8 +243,10 @@ async def test_a_pod_of_a_lost_node_goes_without_grace_alone(world: World) -> No
     assert await world.has_pod(lost.name)
     done = await world.cluster.send(forced, "record-1", dry_run=False)
 
-    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.REFUSED, ports.Outcome.EFFECTIVE]
-    assert outcomes == [tried.outcome, refused.outcome, done.outcome]
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.EFFECTIVE]
+    assert outcomes == [tried.outcome, done.outcome]
+    # A real API server tries again and again there, and gives up with a 500.
+    assert refused.outcome in {ports.Outcome.REFUSED, ports.Outcome.UNKNOWN}
     assert not await world.has_pod(lost.name)
 
 

@@ -154,13 +154,17 @@ class SimulatedWorld:
         return any(pod.name == name for pod in pods)
 
     async def add_cron_job(self, name: str) -> None:
-        self.cluster.add_cron_job(self.namespace, name, "shop/job:v1")
+        self.cluster.cron_jobs.add(self.namespace, name, "shop/job:v1")
 
     async def fail_job(self, name: str) -> None:
-        self.cluster.run_job(model.Ref("CronJob", self.namespace, name), model.JobState.FAILED)
+        self.cluster.cron_jobs.run(
+            model.Ref("CronJob", self.namespace, name), model.JobState.FAILED
+        )
 
     async def suspend(self, name: str, *, suspended: bool) -> None:
-        self.cluster.suspend(model.Ref("CronJob", self.namespace, name), suspended=suspended)
+        self.cluster.cron_jobs.suspend(
+            model.Ref("CronJob", self.namespace, name), suspended=suspended
+        )
 
     async def add_bare_pod(self, name: str) -> None:
         self.cluster.add_bare_pod(self.namespace, name, "shop/job:v1")

@@ -20,9 +20,9 @@ DONE, GONE_WRONG = Phase.SUCCEEDED, model.JobState.FAILED
 def overdue(story: Story, image: str = "shop/nightly:v1") -> None:
     """Given a CronJob whose last Job has failed, and a signal that says what is missing."""
     story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
-    story.world.cluster.add_cron_job(NAMESPACE, "nightly", image)
-    story.world.cluster.run_job(NIGHTLY, model.JobState.COMPLETE)
-    story.world.cluster.run_job(NIGHTLY, GONE_WRONG)
+    story.world.cluster.cron_jobs.add(NAMESPACE, "nightly", image)
+    story.world.cluster.cron_jobs.run(NIGHTLY, model.JobState.COMPLETE)
+    story.world.cluster.cron_jobs.run(NIGHTLY, GONE_WRONG)
     story.world.apps.surge(CHECKOUT, load=3.0)
     signal = {
         "name": "overdue",
@@ -96,13 +96,13 @@ async def test_a_death_before_the_request_is_seen_as_such(story: Story) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Story], None], Refused]] = {
-    "a run": (lambda story: story.world.cluster.run_job(NIGHTLY), Refused.JOB_RUNNING),
+    "a run": (lambda story: story.world.cluster.cron_jobs.run(NIGHTLY), Refused.JOB_RUNNING),
     "a complete run": (
-        lambda story: story.world.cluster.run_job(NIGHTLY, model.JobState.COMPLETE),
+        lambda story: story.world.cluster.cron_jobs.run(NIGHTLY, model.JobState.COMPLETE),
         Refused.NOTHING_TO_RERUN,
     ),
     "a suspension": (
-        lambda story: story.world.cluster.suspend(NIGHTLY, suspended=True),
+        lambda story: story.world.cluster.cron_jobs.suspend(NIGHTLY, suspended=True),
         Refused.SCALED_TO_ZERO,
     ),
     "no right": (lambda story: story.world.cluster.forbid("rerunJob"), Refused.FORBIDDEN),

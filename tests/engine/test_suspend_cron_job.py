@@ -18,7 +18,7 @@ NIGHTLY = model.Ref("CronJob", NAMESPACE, "nightly")
 def overload(story: Story, **changes: Any) -> None:
     """Given a CronJob whose runs overload a database, and a policy that suspends it."""
     story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
-    story.world.cluster.add_cron_job(NAMESPACE, "nightly", "shop/nightly:v1")
+    story.world.cluster.cron_jobs.add(NAMESPACE, "nightly", "shop/nightly:v1")
     story.world.apps.surge(CHECKOUT, load=3.0)
     signal = {
         "name": "load",
@@ -63,7 +63,7 @@ async def test_a_person_who_lets_it_go_on_is_not_fought(story: Story) -> None:
     """Given a person who ends the suspension, then it is theirs: not proved, not undone."""
     overload(story)
     await story.until(lambda: suspended(story))
-    story.world.cluster.suspend(NIGHTLY, suspended=False)
+    story.world.cluster.cron_jobs.suspend(NIGHTLY, suspended=False)
     await story.until(lambda: story.phases() == [("suspendCronJob", Phase.SUPERSEDED)])
     await story.run(120)
     assert (1, False) == (len(story.sent()), suspended(story))
@@ -85,9 +85,9 @@ async def test_it_is_refused(story: Story, how: str) -> None:
     overload(story)
     cluster = story.world.cluster
     if how == "suspended":
-        cluster.suspend(NIGHTLY, suspended=True)
+        cluster.cron_jobs.suspend(NIGHTLY, suspended=True)
     elif how == "GitOps":
-        cluster.suspend(NIGHTLY, suspended=False, manager="argocd-controller")
+        cluster.cron_jobs.suspend(NIGHTLY, suspended=False, manager="argocd-controller")
     else:
         cluster.forbid("suspendCronJob")
     await story.run(60)

@@ -274,7 +274,7 @@ class Passes:
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
-                await self._settle(record, policy, outcome, now)
+                await self._settle(record, policy, outcome)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
         records = tuple(self._world.ledger.records())
@@ -285,30 +285,17 @@ class Passes:
         return frozenset(record.target for record in waiting)
 
     async def _settle(
-        self,
-        record: objects.Record,
-        policy: objects.Policy,
-        outcome: step.Outcome,
-        now: datetime.datetime,
+        self, record: objects.Record, policy: objects.Policy, outcome: step.Outcome
     ) -> None:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
-            pause = await self._world.cluster.paused()
-            spec = current.spec if current is not None else None
-            live = spec is not None and spec.mode is policy_api.Mode.LIVE and not spec.suspend
-            may_send = live and not pause.paused
+            may_send = pacing.may_send(current, await self._world.cluster.paused())
             if not pacing.is_paced(record):
                 await self._executor.settle(record, may_send=may_send)
                 return
-            found = [f for f in outcome.findings if f.target == record.target]
-            scene = pacing.Scene(
-                now=now,
-                rules=self._options.rules,
-                may_send=may_send,
-                verdict=outcome.verdicts.get(record.target, model.Verdict.UNKNOWN),
-                sick=frozenset(pod for finding in found for pod in finding.sick_pods),
-            )
+            now = self._world.clock.now()
+            scene = pacing.scene(record, outcome, self._options.rules, now, may_send=may_send)
             await self._executor.pace(record, scene)
 
     async def _resume(

@@ -85,7 +85,7 @@ class Stage:
             if manifest["kind"] in fields.WORKLOAD_KINDS:
                 self._create_workload(manifest, each)
             elif manifest["kind"] == "CronJob":
-                self._world.cluster.create_cron_job(manifest)
+                self._world.cluster.cron_jobs.create(manifest)
             elif manifest["kind"] in objects_module.SCALERS:
                 target = spec["scaleTargetRef"]
                 kind = target.get("kind", "Deployment")
@@ -160,7 +160,7 @@ class Stage:
             for target, replicas in (event.scale or {}).items():
                 world.cluster.scale(self._ref(target), replicas)
             for target, ended in (event.run_job or {}).items():
-                world.cluster.run_job(self._ref(target), model.JobState(ended))
+                world.cluster.cron_jobs.run(self._ref(target), model.JobState(ended))
             if event.delete is not None:
                 world.cluster.delete(self._ref(event.delete))
         except (KeyError, ports.ClusterError) as error:

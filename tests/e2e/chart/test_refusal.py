@@ -14,7 +14,6 @@ from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
 from tests.e2e.harness.story import Story
-from tests.e2e.stories import test_rollouts
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,7 +25,6 @@ REFUSED: dict[str, tuple[Document, str]] = {
     ),
     "scale": ({"scale": {"by": 1}}, "spec.replicas: action scale is not enabled for the operator"),
     "evict": ({"evictPod": {}}, 'cannot create resource "pods/eviction"'),
-    "pods": ({"restartPods": {}}, 'cannot create resource "pods/eviction"'),
 }
 """Each action that is off, with the words of the admission policy, or of RBAC."""
 ENABLED = "restart"
@@ -42,7 +40,7 @@ class Before:
 
 @pytest.fixture(scope="module")
 def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Sick workloads, for each action one, and the operator under the chart's account."""
+    """Four sick workloads, for each action one, and the operator under the chart's account."""
     release.kubectl("create", "namespace", NAMESPACE)
     account = release.token_kubeconfig(toolbox.ACCOUNT, toolbox.HOME)
     api = kube.connect(release.kubeconfig, None, NAMESPACE)
@@ -53,7 +51,7 @@ def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     try:
         stage.run(*(manifests.workload(name, "v1") for name in (*REFUSED, ENABLED)))
         stage.release("rollback", "v2-bad")
-        for name in ("scale", "evict", "pods", ENABLED):
+        for name in ("scale", "evict", ENABLED):
             stage.annotate_pods(name, errors="0.5")
         yield stage
     finally:
@@ -68,7 +66,6 @@ def before(story: Story) -> dict[str, Before]:
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
-        limits=test_rollouts.LIMITS,
     )
     by_pod = manifests.errors(by="pod")
     story.apply(
@@ -93,63 +90,6 @@ def test_disabled_action_is_refused_by_the_server(
     answers = {event["responseStatus"]["code"] for event in story.requests(name)}
     assert answers <= {403}
     story.wait(functools.partial(_event, story, name), f"an Event about {name}", 30)
-
-
-def test_a_disabled_action_on_a_cron_job_is_refused(
-    story: Story, before: dict[str, Before]
-) -> None:
-    """Given suspendCronJob off, when its signal is sick, then the CronJob stays as it is."""
-    assert before
-    story.apply(manifests.cron_job("nightly"))
-    target = {"kind": "CronJob", "name": "nightly"}
-    signal = manifests.failing("evict")
-    step = {"suspendCronJob": {}}
-    story.apply(manifests.policy("nightly", step, target=target, signal=signal))
-
-    message = story.becomes("nightly", "ForbiddenByServer")
-
-    assert 'cannot patch resource "cronjobs"' in message
-    assert [] == story.records("nightly")
-    assert [] == story.writes("nightly")
-
-
-def test_a_disabled_rerun_is_refused(story: Story, before: dict[str, Before]) -> None:
-    """Given rerunJob off, when a Job has failed, then none is made."""
-    assert before
-    story.apply(manifests.cron_job("report", fails=True))
-    within = ("--namespace", NAMESPACE)
-    story.lab.kubectl(*within, "create", "job", "report-1", "--from=cronjob/report")
-    story.lab.kubectl(*within, "wait", "job/report-1", "--for=condition=Failed", "--timeout=60s")
-    target = {"kind": "CronJob", "name": "report"}
-    signal = manifests.failing("evict")
-    story.apply(manifests.policy("report", {"rerunJob": {}}, target=target, signal=signal))
-
-    message = story.becomes("report", "ForbiddenByServer")
-
-    assert 'cannot create resource "jobs"' in message
-    assert [] == story.records("report")
-
-
-def test_a_disabled_removal_of_a_stuck_pod_is_refused(
-    story: Story, before: dict[str, Before]
-) -> None:
-    """Given deleteStuckPod off, when a repaired set hangs, then its old pod stays."""
-    assert before
-    story.run(manifests.workload("stuck", "v1", kind="StatefulSet", replicas=3))
-    test_rollouts.all_report(story, "StatefulSet")
-    target = {"kind": "StatefulSet", "name": "stuck"}
-    signal = test_rollouts.too_few("StatefulSet")
-    step = {"deleteStuckPod": {}}
-    story.apply(manifests.policy("stuck", step, target=target, signal=signal))
-    placing = (test_rollouts.NEVER_PLACED, {"limits": {"cpu": "1"}, "requests": {"cpu": "10m"}})
-    for number, resources in enumerate(placing, 2):
-        test_rollouts.release(story, "stuck", f"v{number}", "StatefulSet", resources=resources)
-        story.wait(lambda: len(story.pods("stuck")) == 3, "its pods are there")
-
-    message = story.becomes("stuck", "ForbiddenByServer", timeout=150)
-
-    assert 'cannot create resource "pods/eviction"' in message
-    assert [] == story.writes("stuck-2")
 
 
 def test_enabled_action_heals_beside_them(story: Story, before: dict[str, Before]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse, selectors
+from prunella.adapters.kubernetes import client, kinds, parse, parse_job, selectors
 from prunella.core import model
 
 
@@ -24,7 +24,9 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
     workload = parse.workload(target.kind, reply.body)
     if target.kind == kinds.CRON_JOB.name:
         raws = await api.items(kinds.JOB.path(target.namespace))
-        jobs = tuple(parse.job(raw) for raw in raws if parse.controller_uid(raw) == workload.uid)
+        jobs = tuple(
+            parse_job.job(raw) for raw in raws if parse.controller_uid(raw) == workload.uid
+        )
         return model.LiveState(workload, pods_known=False, jobs=jobs)
     query = {"labelSelector": selectors.query(reply.body["spec"]["selector"])}
     history, pods, budgets, autoscalers = await asyncio.gather(

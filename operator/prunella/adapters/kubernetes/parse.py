@@ -37,11 +37,12 @@ def workload(kind: str, raw: Raw) -> model.Workload:
     """A Deployment, StatefulSet, DaemonSet or CronJob."""
     meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     replicas, updated, available, total = _COUNTS[kind](spec, status)
+    own = meta.get("generation", 0)  # A CronJob's controller does not tell which one it has seen.
     return model.Workload(
         ref=model.Ref(kind, meta["namespace"], meta["name"]),
         uid=meta["uid"],
-        generation=meta.get("generation", 0),
-        observed_generation=_observed(kind, raw),
+        generation=own,
+        observed_generation=status.get("observedGeneration", own if kind == "CronJob" else 0),
         replicas=replicas,
         updated=updated,
         available=available,
@@ -61,13 +62,6 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         paused=bool(spec.get("paused")),
         suspended=bool(spec.get("suspend")),
     )
-
-
-def _observed(kind: str, raw: Raw) -> int:
-    """The generation that its controller has seen; that of CronJobs does not tell."""
-    own: int = raw["metadata"].get("generation", 0)
-    seen: int = (raw.get("status") or {}).get("observedGeneration", 0)
-    return own if kind == "CronJob" else seen
 
 
 def _annotations(meta: Raw) -> Mapping[str, str]:
@@ -149,25 +143,6 @@ _COUNTS = {
     "DaemonSet": _daemon_set_counts,
     "CronJob": _cron_job_counts,
 }
-
-
-def job(raw: Raw) -> model.Job:
-    """A Job, as far as its conditions tell."""
-    meta, status = raw["metadata"], raw.get("status") or {}
-    held = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
-    state = next((s for s in _ENDED if s.value in held), model.JobState.ACTIVE)
-    told = held.get(state.value, {})
-    return model.Job(
-        name=meta["name"],
-        uid=meta["uid"],
-        created=datetime.datetime.fromisoformat(meta["creationTimestamp"]),
-        state=state,
-        message=": ".join(filter(None, (told.get("reason"), told.get("message")))),
-        annotations=meta.get("annotations") or model.NO_LABELS,
-    )
-
-
-_ENDED = (model.JobState.COMPLETE, model.JobState.FAILED)
 
 
 def field_owners(managed: Iterable[Raw]) -> Mapping[str, frozenset[str]]:

@@ -125,7 +125,7 @@ class SimulatedCluster(server.Server):
             if known is None or known.resource_version != version:
                 known = workload.view()
             fresh[workload.ref] = known
-        fresh |= {view.ref: view for view in self.views()}
+        fresh |= {view.ref: view for view in self.cron_jobs.views()}
         self._views = fresh
 
     def break_watch(self) -> None:

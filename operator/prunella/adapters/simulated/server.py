@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import controllers, cron_jobs, others, patches, state
-from prunella.core import model, objects
+from prunella.core import model
 
 OPERATOR: Final = "prunella"
 """Field manager of the operator's own changes."""
@@ -47,7 +46,7 @@ class Server:
         """Actions that the operator's account has no right to: refused with 403."""
         self._controllers = controllers.Controllers(clock)
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
-        self._cron_jobs: dict[model.Ref, cron_jobs.CronJobState] = {}
+        self.cron_jobs = cron_jobs.CronJobs(self._controllers)
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []
@@ -65,16 +64,10 @@ class Server:
             if namespace is None or each.ref.namespace == namespace
         ]
 
-    def views(self) -> list[model.Workload]:
-        """All CronJobs."""
-        return [each.view() for each in self._cron_jobs.values()]
-
     def read(self, target: model.Ref) -> model.LiveState | None:
         """A workload with all that belongs to it, newest revision first."""
-        if target in self._cron_jobs:
-            found_job = self._cron_jobs[target]
-            jobs = tuple(job.view() for job in found_job.jobs)
-            return model.LiveState(found_job.view(), pods_known=False, jobs=jobs)
+        if target in self.cron_jobs:
+            return self.cron_jobs.look(target)
         found = self._workloads.get(target)
         if found is None:
             return None
@@ -92,10 +85,10 @@ class Server:
 
     def object_of(self, ref: model.Ref) -> state.Manifest | None:
         """A workload or another object as the API server shows it; None: not there."""
-        found = self._workloads.get(ref) or self._cron_jobs.get(ref)
+        found = self._workloads.get(ref) or self.cron_jobs.get(ref)
         if found is None:
             return self._others.get(ref)
-        version = "batch/v1" if ref in self._cron_jobs else "apps/v1"
+        version = "batch/v1" if ref in self.cron_jobs else "apps/v1"
         return {"apiVersion": version, "kind": ref.kind, **copy.deepcopy(found.manifest)}
 
     def restore(self, effect: model.Effect, *, dry_run: bool) -> None:
@@ -108,7 +101,7 @@ class Server:
 
     def patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
         """Patch a workload under its preconditions. Raises ClusterError."""
-        if effect.target in self._cron_jobs:
+        if effect.target in self.cron_jobs:
             return self._patch_cron_job(effect, mark, dry_run=dry_run)
         found = self._workloads.get(effect.target)
         if found is None:
@@ -124,44 +117,16 @@ class Server:
         return found.view()
 
     def _patch_cron_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
-        found = self._cron_jobs[effect.target]
-        patched = patches.apply(found.manifest, effect, mark)
+        patched = self.cron_jobs.patched(effect, mark)
         self._authorize("suspendCronJob", effect.target)
         self._admit(dry_run=dry_run)
-        if dry_run:
-            return found.view(cron_jobs.next_version(found.manifest, patched))
-        found.store(patched, OPERATOR, self._controllers.version())
-        return found.view()
+        return self.cron_jobs.take(effect.target, patched, OPERATOR, dry_run=dry_run)
 
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job of a CronJob. Raises ClusterError."""
-        metadata = effect.manifest["metadata"]
-        owner = model.Ref(
-            "CronJob", effect.target.namespace, metadata["ownerReferences"][0]["name"]
-        )
-        found = self._cron_jobs.get(owner)
-        if found is None:
-            raise ports.ClusterError(f"{owner} not found", status=404)
         self._authorize("rerunJob", effect.target)
         self._admit(dry_run=dry_run)
-        if any(job.name == metadata["name"] for job in found.jobs):
-            raise ports.Conflict(f"jobs.batch {metadata['name']!r} already exists", status=409)
-        if not dry_run:
-            annotations = {**metadata["annotations"], objects.MARK: mark}
-            self._begin(found, metadata["name"], annotations)
-
-    def _begin(
-        self, found: cron_jobs.CronJobState, name: str, annotations: dict[str, str]
-    ) -> cron_jobs.JobRun:
-        uid = f"job-{state.digest(str(found.ref), name, length=20)}"
-        job = cron_jobs.JobRun(name, uid, self._controllers.now(), annotations)
-        found.jobs.append(job)
-
-        def end() -> None:
-            job.state = found.outcome
-
-        self._controllers.later(cron_jobs.RUN_SECONDS, end)
-        return job
+        self.cron_jobs.create_job(effect, mark, dry_run=dry_run)
 
     def evict(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Evict a pod under its UID and its budget. Raises ClusterError."""
@@ -181,7 +146,7 @@ class Server:
 
     def disown(self, target: model.Ref, uid: str) -> None:
         """Take the operator out of managedFields; the values stay."""
-        found = self._workloads.get(target) or self._cron_jobs.get(target)
+        found = self._workloads.get(target) or self.cron_jobs.get(target)
         if found is None:
             self._others.disown(target, OPERATOR)
             return
@@ -341,39 +306,6 @@ class Server:
         """Change the number of replicas."""
         self.edit(ref, lambda manifest: manifest["spec"].update(replicas=replicas), manager)
 
-    def add_cron_job(self, namespace: str, name: str, image: str) -> model.Ref:
-        """Create a CronJob whose Jobs have this image."""
-        containers = [{"name": "app", "image": image}]
-        template = {"spec": {"containers": containers, "restartPolicy": "Never"}}
-        manifest: state.Manifest = {
-            "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
-            "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}},
-        }
-        return self.create_cron_job(manifest)
-
-    def create_cron_job(self, manifest: Mapping[str, Any]) -> model.Ref:
-        """Create a CronJob from its manifest."""
-        metadata = manifest["metadata"]
-        ref = model.Ref("CronJob", metadata["namespace"], metadata["name"])
-        self._created += 1
-        uid = f"uid-{state.digest(self._created, str(ref), length=20)}"
-        self._cron_jobs[ref] = cron_jobs.new(ref, manifest, uid, self._controllers.version())
-        return ref
-
-    def run_job(self, ref: model.Ref, outcome: model.JobState | None = None) -> None:
-        """Let a CronJob start a Job; with an ``outcome`` it has ended at once."""
-        found = self._cron_jobs[ref]
-        job = self._begin(found, f"{ref.name}-{29_000_000 + len(found.jobs)}", {})
-        if outcome is not None:
-            found.jobs[-1] = dataclasses.replace(job, state=outcome)
-
-    def suspend(self, ref: model.Ref, *, suspended: bool, manager: str = "kubectl-patch") -> None:
-        """Let somebody suspend a CronJob, or let it go on."""
-        found = self._cron_jobs[ref]
-        changed = copy.deepcopy(found.manifest)
-        changed["spec"]["suspend"] = suspended
-        found.store(changed, manager, self._controllers.version())
-
     def add_object(self, manifest: state.Manifest, manager: str = "kubectl-create") -> model.Ref:
         """Create an object that is no workload, such as a Service."""
         return self._others.add(manifest, manager, self._controllers.version)
@@ -397,8 +329,6 @@ class Server:
 
     def delete(self, ref: model.Ref) -> None:
         """Delete a workload and its pods."""
-        if self._cron_jobs.pop(ref, None) is not None:
-            return
         self._controllers.remove(self._workloads.pop(ref))
 
     def deny(self, webhook: str, message: str, *, dry_runs_too: bool = True) -> None:

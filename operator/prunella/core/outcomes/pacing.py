@@ -14,9 +14,10 @@ import datetime
 import enum
 from collections.abc import Collection
 
+from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, step
 from prunella.core.decisions.rules import Rules
 
 
@@ -41,6 +42,32 @@ class Scene:
     """The pods that the signals name now; empty when they name none."""
     no_room: bool = False
     """True when a disruption budget has just been found to be in the way."""
+
+
+def may_send(policy: objects.Policy | None, pause: model.PauseState) -> bool:
+    """Whether nobody has said stop since the first effect was sent."""
+    spec = policy.spec if policy is not None else None
+    live = spec is not None and spec.mode is policy_api.Mode.LIVE and not spec.suspend
+    return live and not pause.paused
+
+
+def scene(
+    record: objects.Record,
+    outcome: step.Outcome,
+    rules: Rules,
+    now: datetime.datetime,
+    *,
+    may_send: bool,
+) -> Scene:
+    """What the newest pass says of a record's target."""
+    found = [finding for finding in outcome.findings if finding.target == record.target]
+    return Scene(
+        now=now,
+        rules=rules,
+        may_send=may_send,
+        verdict=outcome.verdicts.get(record.target, model.Verdict.UNKNOWN),
+        sick=frozenset(pod for finding in found for pod in finding.sick_pods),
+    )
 
 
 def is_paced(record: objects.Record) -> bool:

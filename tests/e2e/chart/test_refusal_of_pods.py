@@ -1,0 +1,109 @@
+"""Actions on single pods and on Jobs that the chart has not enabled: the API server refuses them.
+
+Each has a namespace of its own, so that no incident explains one fault by another.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from lab.cluster import Lab
+from prunella.cli import kube
+from tests.e2e.chart import toolbox
+from tests.e2e.harness import manifests
+from tests.e2e.harness.manifests import Document
+from tests.e2e.harness.story import Story
+from tests.e2e.stories import test_rollouts
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A stage with the chart's account, for which restart alone is enabled."""
+    name = f"guard-{uuid.uuid4().hex[:8]}"
+    release.kubectl("create", "namespace", name)
+    account = release.token_kubeconfig(toolbox.ACCOUNT, toolbox.HOME)
+    api = kube.connect(release.kubeconfig, None, name)
+    folder = tmp_path_factory.mktemp("refusals")
+    stage = Story(release, api, account, toolbox.USERNAME, name, folder)
+    path = f"/api/v1/namespaces/{name}/serviceaccounts"
+    stage.wait(lambda: api.items(path), f"{name} is usable", 30)
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+def refused(story: Story, policy: Document) -> str:
+    """The API server's words, when an operator wants to do what the policy says."""
+    story.start_operator(
+        operatorNamespace=toolbox.HOME,
+        operatorName=toolbox.ACCOUNT,
+        limits=test_rollouts.LIMITS,
+    )
+    story.apply(policy)
+    message = story.becomes(policy["metadata"]["name"], "ForbiddenByServer", timeout=150)
+    assert [] == story.records()
+    return message
+
+
+def test_sick_pods_stay(story: Story) -> None:
+    """Given restartPods off, when two pods fail, then both stay."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+    before = story.pod_uids("checkout")
+    signal = manifests.errors(by="pod")
+
+    message = refused(story, manifests.policy("checkout", {"restartPods": {}}, signal=signal))
+
+    assert 'cannot create resource "pods/eviction"' in message
+    assert before == story.pod_uids("checkout")
+
+
+def test_a_stuck_pod_stays(story: Story) -> None:
+    """Given deleteStuckPod off, when a repaired set hangs, then its old pod stays."""
+    story.run(manifests.workload("store", "v1", kind="StatefulSet", replicas=3))
+    test_rollouts.all_report(story, "StatefulSet")
+    placed = {"limits": {"cpu": "1"}, "requests": {"cpu": "10m"}}
+    for number, resources in enumerate((test_rollouts.NEVER_PLACED, placed), 2):
+        test_rollouts.release(story, "store", f"v{number}", "StatefulSet", resources=resources)
+        story.wait(lambda: len(story.pods("store")) == 3, "its pods are there")
+    target = {"kind": "StatefulSet", "name": "store"}
+    signal = test_rollouts.too_few("StatefulSet")
+    step = {"deleteStuckPod": {}}
+
+    message = refused(story, manifests.policy("store", step, target=target, signal=signal))
+
+    assert 'cannot create resource "pods/eviction"' in message
+    assert [] == story.writes("store-2")
+
+
+JOBS = {
+    "suspendCronJob": 'cannot patch resource "cronjobs"',
+    "rerunJob": 'cannot create resource "jobs"',
+}
+
+
+@pytest.mark.parametrize(("action", "words"), JOBS.items(), ids=JOBS)
+def test_a_cron_job_is_left_alone(story: Story, action: str, words: str) -> None:
+    """Given the action off, when its signal is sick, then nothing is suspended or made."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.apply(manifests.cron_job("nightly", fails=True))
+    within = ("--namespace", story.namespace)
+    story.lab.kubectl(*within, "create", "job", "nightly-1", "--from=cronjob/nightly")
+    story.lab.kubectl(*within, "wait", "job/nightly-1", "--for=condition=Failed", "--timeout=60s")
+    story.annotate_pods("checkout", errors="0.5")
+    target = {"kind": "CronJob", "name": "nightly"}
+    signal = manifests.failing("checkout")
+
+    message = refused(
+        story, manifests.policy("nightly", {action: {}}, target=target, signal=signal)
+    )
+
+    assert words in message
+    assert [] == story.writes("nightly")
+    assert 1 == len(story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs"))
