@@ -137,11 +137,11 @@ def test_shops_are_put_back(lab: Lab, shops: dict[str, str]) -> None:
 
         first, by_policy, *_ = shops.values()
         wait_until(
-            lambda: "ForbiddenByServer" in refused(lab, first), 120, lambda: told(lab, first)
+            lambda: "ForbiddenByServer" in refused(lab, first), 180, lambda: told(lab, first)
         )
         wait_until(
             lambda: phases(lab, by_policy) == [("restore", "Succeeded")],
-            200,
+            240,
             lambda: told(lab, by_policy),
         )
         enable(lab, *KINDS)

@@ -88,7 +88,7 @@ class Server:
         found = self._workloads.get(ref) or self.cron_jobs.get(ref)
         if found is None:
             return self._others.get(ref)
-        version = "batch/v1" if ref.kind == "CronJob" else "apps/v1"
+        version = "batch/v1" if ref in self.cron_jobs else "apps/v1"
         return {"apiVersion": version, "kind": ref.kind, **copy.deepcopy(found.manifest)}
 
     def restore(self, effect: model.Effect, *, dry_run: bool) -> None:
