@@ -45,10 +45,8 @@ class Passes:
         self._compile(policy, memory)
         if memory.compiled is None:
             memory.verdicts = {}
-            limits = self._options.rules
-            await orphans.close_unjudged(
-                self._world, self._executor, policy, memory.problem, limits
-            )
+            rules, problem = self._options.rules, memory.problem
+            await orphans.close_unjudged(self._world, self._executor, policy, problem, rules)
             await self._reporter.invalid(policy, memory, memory.problem, now)
             self._tell_gone(policy.key)
             return None
@@ -241,10 +239,8 @@ class Passes:
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
             others = [r for r in snapshot.records if r.name != record.name]
             named = causes.named(scene.spec, [record.target], snapshot.incidents, others)
-            cause_of = named.get(record.target)
-            sick = step.sickness(
-                config.compiled, workload, outcome.findings, outcome.memory, now, cause_of
-            )
+            cause, findings = named.get(record.target), outcome.findings
+            sick = step.sickness(config.compiled, workload, findings, outcome.memory, now, cause)
             decision = decide.plan_attempt(
                 scene, sick, following, record.spec.decided_at, record.name
             )
@@ -291,12 +287,12 @@ class Passes:
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
             may_send = pacing.may_send(current, await self._world.cluster.paused())
-            if not pacing.is_paced(record):
+            if pacing.is_paced(record):
+                now, rules = self._world.clock.now(), self._options.rules
+                scene = pacing.scene(record, outcome, rules, now, may_send=may_send)
+                await self._executor.pace(record, scene)
+            else:
                 await self._executor.settle(record, may_send=may_send)
-                return
-            now = self._world.clock.now()
-            scene = pacing.scene(record, outcome, self._options.rules, now, may_send=may_send)
-            await self._executor.pace(record, scene)
 
     async def _resume(
         self,
