@@ -22,6 +22,8 @@ SIGNAL = "incident"
 """What stands as the signal in the evidence of a decision that an incident led to."""
 WAIT = datetime.timedelta(minutes=15)
 """How long a symptom is left alone at most: by then the cause was treated, or a person called."""
+OWN_DELETION = datetime.timedelta(minutes=1)
+"""How far from the operator's own deletion a Change that tells it may be."""
 _RANK = {
     incident_api.Confidence.LOW: 0,
     incident_api.Confidence.MEDIUM: 1,
@@ -159,6 +161,20 @@ def _restored(view: OpenIncident, records: Iterable[objects.Record]) -> str:
         later = view.changed_at is not None and view.changed_at > record.spec.decided_at
         if record.phase == "Succeeded" and not later:
             return record.name
+    return _deleted_by(view, records)
+
+
+def _deleted_by(view: OpenIncident, records: Iterable[objects.Record]) -> str:
+    """The record that deleted a suspect: the journal knows nobody who deletes, not even us."""
+    for record in records:
+        if record.spec.action not in {restoring.RESTORE, "revert"} or view.changed_at is None:
+            continue
+        for effect, status in zip(record.spec.effects, record.status.effects, strict=False):
+            ref = model.Ref(effect.kind, effect.namespace, effect.name)
+            if effect.verb != "Delete" or ref != view.suspect or status.sent_at is None:
+                continue
+            if abs(view.changed_at - status.sent_at) <= OWN_DELETION:
+                return record.name
     return ""
 
 

@@ -379,3 +379,15 @@ def test_which_change_is_taken_back(
     assert expected == found
     if found is not None:
         assert tuple(later) == restoring.later_than(found, known)
+
+
+def test_what_the_operator_deleted_is_not_created_again() -> None:
+    """The journal tells of nobody who deletes: its own deletion looks like a person's."""
+    away = restore.deleting(CART, thing(1), {}, "delete it")
+    status = remediation.EffectStatus(sent_at=NOW - seconds(70))
+    record = builders.record(
+        "R", action="restore", effects=[away], effect_statuses=[status], ago=seconds(75)
+    )
+    assert causes.to_restore(TRIGGER, CHECKOUT, [about()], [record]) is None
+    told = causes.why_not_restored(TRIGGER, CHECKOUT, [about()], [record])
+    assert "R has restored Service/cart for inc-1 already" == told
