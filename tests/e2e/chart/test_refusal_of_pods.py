@@ -69,17 +69,26 @@ def test_a_stuck_pod_stays(story: Story) -> None:
     story.run(manifests.workload("store", "v1", kind="StatefulSet", replicas=3))
     test_rollouts.all_report(story, "StatefulSet")
     placed = {"limits": {"cpu": "1"}, "requests": {"cpu": "10m"}}
-    for number, resources in enumerate((test_rollouts.NEVER_PLACED, placed), 2):
-        test_rollouts.release(story, "store", f"v{number}", "StatefulSet", resources=resources)
-        story.wait(lambda: len(story.pods("store")) == 3, "its pods are there")
+    broken = test_rollouts.NEVER_PLACED
+    test_rollouts.release(story, "store", "v2", "StatefulSet", resources=broken)
+    story.wait(lambda: _is_broken(story, "store-2"), "a pod of the broken template is there")
+    test_rollouts.release(story, "store", "v3", "StatefulSet", resources=placed)
     target = {"kind": "StatefulSet", "name": "store"}
     signal = test_rollouts.too_few("StatefulSet")
-    step = {"deleteStuckPod": {}}
+    step: Document = {"deleteStuckPod": {}}
 
     message = refused(story, manifests.policy("store", step, target=target, signal=signal))
 
     assert 'cannot create resource "pods/eviction"' in message
     assert [] == story.writes("store-2")
+
+
+def _is_broken(story: Story, name: str) -> bool:
+    images = {
+        pod["metadata"]["name"]: pod["spec"]["containers"][0]["image"]
+        for pod in story.pods("store")
+    }
+    return images.get(name) == manifests.image("store", "v2")
 
 
 JOBS = {
