@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB ?= default
 # Stories at the same time: they mostly wait.
-STORIES ?= 6
+STORIES ?= 8
 KIND_NAME ?= prunella
 KIND_KUBECONFIG := $(CURDIR)/.lab/kind.kubeconfig
 # The first python that is new enough; PYTHON=/path/to/python chooses another.

@@ -71,7 +71,7 @@ def status(story: Story, **wanted: Any) -> Document:
         seen: Document = found[0].get("status", {})
         return seen if all(seen.get(key) == value for key, value in wanted.items()) else None
 
-    answer: Document = story.wait(fits, f"one incident has {wanted}: {incidents(story)}", 90)
+    answer: Document = story.wait(fits, f"one incident has {wanted}", 150)
     return answer
 
 
