@@ -40,7 +40,8 @@ def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
 def referrers(ref: model.Ref, manifests: Manifests) -> list[model.Ref]:
     """The objects that would miss an object if it were deleted, by name."""
     if ref.kind == "ConfigMap":
-        return sorted(dependents(ref, manifests))
+        running = pictures.of_kind(manifests, *pictures.WORKLOADS, *pictures.BATCH)
+        return sorted(each for each, raw in running if ref.name in _config_maps(raw))
     if ref.kind == "Service":
         called = {ref, *_behind(ref, manifests)}
         calls = links.from_manifests(manifests).calls

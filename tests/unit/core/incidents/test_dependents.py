@@ -15,6 +15,7 @@ def ref(kind: str, name: str) -> model.Ref:
     return model.Ref(kind, "shop", name)
 
 
+NIGHTLY = ref("CronJob", "nightly")
 CART, WEB, IDLE = (ref("Deployment", name) for name in ("cart", "web", "idle"))
 
 
@@ -36,6 +37,7 @@ WORLD = {
     CART: workload("cart", volumes=projected("flags")),
     WEB: workload("web", [{"name": "CART_ADDR", "value": "cart:80"}, KEY]),
     IDLE: workload("idle"),
+    NIGHTLY: {"spec": {"jobTemplate": workload("nightly", volumes=projected("night"))}},
     ref("Service", "cart"): {"spec": {"selector": {"app": "cart"}}},
     ref("NetworkPolicy", "wall"): {"spec": {"podSelector": {"matchLabels": {"app": "cart"}}}},
     ref("NetworkPolicy", "all"): {"spec": {"podSelector": {}}},
@@ -68,6 +70,7 @@ def test_who_depends(of: model.Ref, expected: set[model.Ref]) -> None:
 REFERS = [
     pytest.param(ref("Service", "cart"), [WEB], id="a Service is called"),
     pytest.param(ref("ConfigMap", "flags"), [CART], id="a ConfigMap is mounted"),
+    pytest.param(ref("ConfigMap", "night"), [NIGHTLY], id="by what runs at night only"),
     pytest.param(ref("NetworkPolicy", "wall"), [], id="nobody names a NetworkPolicy"),
 ]
 
