@@ -1,6 +1,6 @@
 """Run every fault of the shop on the real control plane, and judge the incidents.
 
-    python -m bench.exam [--faults DIR] [--only NAME ...] [--at-once 7] [--out FILE] [--no-operator]
+    python -m bench.exam [--faults DIR] [--only NAME ...] [--at-once 9] [--out FILE] [--no-operator]
 
 Several shops stand side by side in one lab, each with namespaces and nodes of its own; each fault
 gets a fresh one. The exit code is 1 when a floor is missed. With --no-operator only the symptoms
@@ -124,8 +124,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.exam", description=__doc__)
     parser.add_argument("--faults", type=pathlib.Path, default=faults.FOLDER, metavar="DIR")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these faults")
-    shops = "shops side by side (default: 7)"
-    parser.add_argument("--at-once", type=int, default=7, help=shops)
+    shops = "shops side by side (default: 9)"
+    parser.add_argument("--at-once", type=int, default=9, help=shops)
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write all as JSON")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep all Incidents there")
     parser.add_argument("--lab", default=LAB, help="the lab's name (default: exam)")
