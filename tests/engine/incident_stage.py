@@ -84,13 +84,12 @@ class Around:
         self.about: Collection[model.Ref] | None = None
         """What an incident must have for the suspects to be of it; None: all have them."""
         self.looks = 0
+        self.viewed: set[str] = set()
+        """The namespaces that were looked at."""
 
-    async def view(
-        self,
-        namespaces: Collection[str],  # noqa: ARG002 - of the port
-        now: Any,
-    ) -> diagnosis.View:
+    async def view(self, namespaces: Collection[str], now: Any) -> diagnosis.View:
         """All objects of the story, with nothing in them."""
+        self.viewed |= set(namespaces)
         await self._clock.sleep(self.seconds)
         every = (CART, CHECKOUT, FRONT, DB, MAIL)
         return diagnosis.View(now.timestamp(), {each: {} for each in every})

@@ -431,6 +431,14 @@ async def test_what_is_only_guessed_keeps_incidents_apart() -> None:
         assert 2 == len(stage.objects())
 
 
+async def test_an_alert_about_a_namespace_leads_into_it() -> None:
+    """A quota that is used up is told of the namespace: its objects say what it was."""
+    async with telling() as stage:
+        stage.alerts.fire(model.Ref("Namespace", "", "core"), "KubeQuotaFullyUsed")
+        await stage.run(6)
+        assert {"core"} == stage.around.viewed
+
+
 async def test_a_slow_look_holds_up_no_alert() -> None:
     """A view takes a minute: the incident is told of, and its cause named when it is there."""
     async with telling() as stage:

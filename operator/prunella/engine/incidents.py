@@ -140,6 +140,7 @@ class Incidents:
         calls = self._links[0]
         found = set(statuses.namespaces(incident))
         edge = {each.target for each in incident.members}
+        found |= {each.name for each in edge if each.kind == "Namespace"}
         for _ in range(graphs.HOPS):
             edge = {callee for caller in edge for callee in calls.get(caller, ())}
             found |= {each.namespace for each in edge}
