@@ -192,8 +192,7 @@ class Executor:
 
     async def _has_room(self, record: objects.Record) -> bool:
         """Whether no disruption budget is in the way of the next eviction."""
-        halves = zip(ledger.effects_of(record), record.status.effects, strict=True)
-        due = next(effect for effect, status in halves if not (status.sent_at or status.outcome))
+        due = pacing.due(record)
         receipt = await self._world.cluster.send(due, record.name, dry_run=True)
         return receipt.status != BUDGET_IN_THE_WAY
 

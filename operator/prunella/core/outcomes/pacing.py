@@ -96,7 +96,12 @@ def turn(
 
 def passed_over(record: objects.Record, scene: Scene) -> bool:
     """Whether the next pod is not among the sick ones any more: it needs no eviction."""
-    return bool(scene.sick) and _left(record)[0].target.name not in scene.sick
+    return bool(scene.sick) and due(record).target.name not in scene.sick
+
+
+def due(record: objects.Record) -> model.Effect:
+    """The next effect of a record that has one left."""
+    return _left(record)[0]
 
 
 def without_next(record: objects.Record) -> remediation.RemediationStatus:
