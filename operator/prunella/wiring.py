@@ -305,6 +305,25 @@ def _traces(
     )
 
 
+def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> worlds.World:
+    """What the engine works in."""
+    people = notifier.KubernetesNotifier(
+        base.api, base.clock, socket.gethostname(), alerts.escalate
+    )
+    return worlds.World(
+        clock=base.clock,
+        metrics=rounds.SharedRound(base.metrics, base.clock),
+        cluster=base.cluster,
+        policies=policies.KubernetesPolicies(base.api, base.stores),
+        ledger=base.ledger,
+        notifier=people,
+        telemetry=base.telemetry,
+        incidents=base.incidents,
+        findings=around.intake.findings,
+        journal=around.journal,
+    )
+
+
 def live(
     settings: settings_module.Settings,
     on_change: store.OnChange,
@@ -324,21 +343,7 @@ def live(
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
-    people = notifier.KubernetesNotifier(
-        base.api, base.clock, socket.gethostname(), alerts.escalate
-    )
-    world = worlds.World(
-        clock=base.clock,
-        metrics=rounds.SharedRound(base.metrics, base.clock),
-        cluster=base.cluster,
-        policies=policies.KubernetesPolicies(base.api, base.stores),
-        ledger=base.ledger,
-        notifier=people,
-        telemetry=base.telemetry,
-        incidents=base.incidents,
-        findings=around.intake.findings,
-        journal=around.journal,
-    )
+    world = _world(base, around, alerts)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),

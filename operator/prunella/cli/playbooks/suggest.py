@@ -11,7 +11,7 @@ import typer
 from prunella.cli import backtest, errors, options
 
 if TYPE_CHECKING:
-    from prunella.cli.playbooks import fitting
+    from prunella.cli.playbooks import fitting, suggestions
 
 PlaybookOption = Annotated[
     list[str] | None, typer.Option("--playbook", help="Only this one; may be repeated.")
@@ -47,7 +47,7 @@ def suggest(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     """
     from prunella import logs  # noqa: PLC0415 - see main
     from prunella.cli import backtest_session as session  # noqa: PLC0415
-    from prunella.cli.playbooks import filled, shown, suggestions  # noqa: PLC0415
+    from prunella.cli.playbooks import filled, suggestions  # noqa: PLC0415
 
     logs.quiet()
     if (data is None) == (prometheus is None and config is None):
@@ -72,6 +72,15 @@ def suggest(  # noqa: PLR0913, PLR0917 - each is an option of the command line
             workloads=workloads or frozenset(),
         )
     )
+    _show(found, out, output)
+    if not found.suggestions:
+        raise typer.Exit(errors.NEGATIVE)
+
+
+def _show(found: suggestions.Found, out: pathlib.Path | None, output: options.Output) -> None:
+    """Write files where they are wanted, and print."""
+    from prunella.cli.playbooks import shown  # noqa: PLC0415 - see main
+
     if out is not None:
         shown.write(found, out)
     if output is options.Output.JSON:
@@ -80,8 +89,6 @@ def suggest(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         shown.as_table(found)
     else:
         shown.as_yaml(found, sys.stdout)
-    if not found.suggestions:
-        raise typer.Exit(errors.NEGATIVE)
 
 
 def _cluster(
