@@ -20,6 +20,9 @@ Manifest = Mapping[str, Any]
 Refused = reasons.Refused
 EVERYTHING: Final = noise.Noise(annotations=())
 """No annotation is noise where an object is made again."""
+WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+LABELLED: Final = ("metadata.labels", "metadata.annotations")
+"""What a release writes beside the pod template, as its version: it is left as it is."""
 _SET_BY_THE_SERVER: Final = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 
 
@@ -86,7 +89,10 @@ def _modified(kind: kinds.Kind, change: Change, manifest: Manifest | None) -> Un
     now = redact.redact(noise.content(kind, manifest, noise.Noise()), change.object_uid)
     found = {diff.path_text(each.path): each for each in diff.diff(before, now)}
     wanted = []
+    told_only = kind.name in WORKLOADS
     for field in change.spec.fields:
+        if told_only and field.path.startswith(LABELLED):
+            continue
         each = found.get(field.path)
         if each is None:
             return _since(f"{field.path} of {change.object} is no longer as the change left it")
@@ -94,6 +100,9 @@ def _modified(kind: kinds.Kind, change: Change, manifest: Manifest | None) -> Un
             told = f"{field.path} of {change.object} is {diff.value_text(each.new)} now"
             return _since(f"{told}, the change wrote {field.new}")
         wanted.append(each)
+    if not wanted:
+        told = f"{change.name} changed only labels or annotations of {change.object} itself"
+        return Obstacle(Refused.NOT_ALLOWED, f"{told}: its pods do not depend on them")
     hidden = [diff.path_text(e.path) for e in wanted if _hidden(e.old) or _hidden(e.new)]
     if hidden:
         return _redacted(change, hidden)
