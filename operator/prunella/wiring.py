@@ -321,6 +321,7 @@ def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> w
         incidents=base.incidents,
         findings=around.intake.findings,
         journal=around.journal,
+        topology=around.topology.current,
     )
 
 

@@ -148,9 +148,12 @@ class Shop:
         self.story.world.clock.every(1.0, look)
 
     def incident(self, *suspects: tuple[model.Ref, str], **fields: Any) -> None:
-        """An open incident of which checkout is a symptom; suspects with their Changes' names."""
+        """An open incident; suspects with their Changes' names.
+
+        Checkout is a symptom of it, and what else is ``sick``; or else ``symptoms`` alone.
+        """
         now = self.story.world.clock.now()
-        symptoms = (CHECKOUT, *fields.pop("sick", ()))
+        symptoms = fields.pop("symptoms", (CHECKOUT, *fields.pop("sick", ())))
         told = {
             "title": "HighErrorRate",
             "startedAt": now,

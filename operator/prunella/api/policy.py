@@ -156,6 +156,10 @@ _FIT = (
     f"self.steps.all(s, {_IS_CRON_JOB} == ({_OF_CRON_JOBS}))",
     f"a target of kind CronJob takes {' or '.join(steps_api.OF_CRON_JOBS)}, no other kind does",
 )
+ANYWHERE_NEEDS_RESTORE = (
+    "trigger.incident.symptoms: Anywhere needs a step restore: "
+    "other actions treat the suspect itself"
+)
 RESTORE_NEEDS_TRIGGER = "restore needs spec.trigger: it puts back what an incident suspects"
 
 
@@ -175,6 +179,14 @@ class RemediationPolicySpec(base.ApiModel):
             (
                 "has(self.trigger) || !self.steps.exists(s, has(s.restore))",
                 RESTORE_NEEDS_TRIGGER,
+            ),
+            (
+                (
+                    "!has(self.trigger) || !has(self.trigger.incident.symptoms) "
+                    "|| self.trigger.incident.symptoms != 'Anywhere' "
+                    "|| self.steps.exists(s, has(s.restore))"
+                ),
+                ANYWHERE_NEEDS_RESTORE,
             ),
         )
     )
@@ -266,8 +278,12 @@ class RemediationPolicySpec(base.ApiModel):
         single = any(s.mapping is not None and s.mapping.single for s in self.signals)
         if single and self.target.name is None:
             raise ValueError("mapping single: true needs target.name")
-        if self.trigger is None and any(step.restore is not None for step in self.steps):
+        restores = any(step.restore is not None for step in self.steps)
+        if self.trigger is None and restores:
             raise ValueError(RESTORE_NEEDS_TRIGGER)
+        anywhere = self.trigger is not None and self.trigger.incident.anywhere
+        if anywhere and not restores:
+            raise ValueError(ANYWHERE_NEEDS_RESTORE)
         if self.interval.total_seconds() < 5:
             raise ValueError(f"interval must be at least 5s, found {self.interval}")
         return self

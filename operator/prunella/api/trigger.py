@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 import pydantic
 
 from prunella.api import base, types
 from prunella.api import incident as incident_api
+
+
+class Symptoms(enum.StrEnum):
+    """Where what is sick may be, for an object to be restored."""
+
+    TARGET = "Target"
+    ANYWHERE = "Anywhere"
 
 
 class IncidentTrigger(base.ApiModel):
@@ -30,6 +38,20 @@ class IncidentTrigger(base.ApiModel):
             "Default: any cause, also one without a change."
         ),
     )
+    symptoms: Symptoms = pydantic.Field(
+        Symptoms.TARGET,
+        description=(
+            "For a restore. Target: the target is sick in the incident. Anywhere: what is sick "
+            "may also be in other namespaces, if the suspected object is in the policy's own; "
+            "then a target leads that depends on that object, or that the sick ones call, and "
+            "only while the policy's own signals say that it is Unhealthy: they are the proof."
+        ),
+    )
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether what is sick may be in other namespaces."""
+        return self.symptoms is Symptoms.ANYWHERE
 
 
 class Trigger(base.ApiModel):

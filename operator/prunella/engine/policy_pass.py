@@ -14,7 +14,7 @@ from prunella.core.decisions import causes, decide, episode, step
 from prunella.core.outcomes import escalation, pacing, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
-from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
+from prunella.engine import attempt, closer_look, leaders, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -36,6 +36,7 @@ class Passes:
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
+        self._leaders = leaders.Leaders(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
 
@@ -60,7 +61,7 @@ class Passes:
             owners=owners,
             records=tuple(self._world.ledger.records()),
             peers=self._peers(policy.key),
-            incidents=self._incidents(),
+            incidents=await self._leaders.incidents(policy, now),
         )
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
@@ -118,10 +119,6 @@ class Passes:
             signals, options.rules, options.actions, options.detectors, options.guards
         )
 
-    def _incidents(self) -> tuple[causes.OpenIncident, ...]:
-        incidents = self._world.incidents
-        return () if incidents is None else causes.open_incidents(incidents.all())
-
     def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
         """The worst verdict of each target of the namespace's other policies."""
         seen: dict[model.Ref, set[model.Verdict]] = {}
@@ -147,7 +144,7 @@ class Passes:
             current = await self._world.policies.read(policy.key)
             if current is None or memories.version(current) != memories.version(policy):
                 return dataclasses.replace(outcome, decisions={}, needs=(), command=None)
-            snapshot = await self._fresh(snapshot, policy.key.namespace)
+            snapshot = await self._fresh(snapshot, policy)
             outcome = await self._answer(snapshot, current, memory, now)
             # What the closer look took back has not held: it begins anew, as after any doubt.
             memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
@@ -164,14 +161,15 @@ class Passes:
                 await self._carry_out(begun, snapshot, current, memory, now)
             return outcome
 
-    async def _fresh(self, snapshot: step.Snapshot, namespace: str) -> step.Snapshot:
+    async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
+        namespace = policy.key.namespace
         await self._world.ledger.refresh(namespace)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
             workloads=tuple(self._world.cluster.workloads(namespace)),
-            incidents=self._incidents(),
+            incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
             living_only={},
             looked={},
@@ -205,7 +203,7 @@ class Passes:
         now: datetime.datetime,
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
-        snapshot = await self._fresh(snapshot, policy.key.namespace)
+        snapshot = await self._fresh(snapshot, policy)
         replanned = await self._replan(record, snapshot, policy, memory, now)
         if isinstance(replanned, model.Refusal):
             await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
@@ -230,7 +228,8 @@ class Passes:
         following = episode.Next(record.spec.step, follows, revert=revert)
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
-            scene = step.make_scene(snapshot, policy, config, outcome.verdicts, now)
+            judged = (outcome.verdicts, now, outcome.measured)
+            scene = step.make_scene(snapshot, policy, config, *judged)
             workload = outcome.workloads.get(record.target)
             if workload is None or workload.uid != record.spec.target.uid:
                 return model.Refusal(reasons.Refused.TARGET_GONE, f"{record.target} is gone")
@@ -238,7 +237,8 @@ class Passes:
                 message = f"{record.target} is no longer known to be Unhealthy"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
             others = [r for r in snapshot.records if r.name != record.name]
-            named = causes.named(scene.spec, [record.target], snapshot.incidents, others)
+            told = (snapshot.incidents, others, outcome.measured)
+            named = causes.named(scene.spec, [record.target], *told)
             cause, findings = named.get(record.target), outcome.findings
             sick = step.sickness(config.compiled, workload, findings, outcome.memory, now, cause)
             decision = decide.plan_attempt(

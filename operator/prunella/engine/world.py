@@ -10,6 +10,7 @@ from prunella import ports
 from prunella.core.decisions import action, guards
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect
+from prunella.engine import incident_world
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class World:
     """Who is told what the passes find; None: nobody."""
     journal: ports.Journal | None = None
     """What a restore takes back; None: nothing is known of changes."""
+    topology: incident_world.Topology | None = None
+    """Who calls whom, as measured; None: as the journal's objects declare it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ EVICT = "create:pods/eviction"
 SCALE_STEP = {"scale": {"to": 2}}
 RESTORE = {"restore": {"kinds": ["Service"]}}
 TRIGGER = {"incident": {"causeKind": ["Networking"]}}
+ANYWHERE = {"incident": {"causeKind": ["Networking"], "symptoms": "Anywhere"}}
 BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
 AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
     "advise needs no right": ((), "Advise", {}, ""),
@@ -120,6 +121,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "Advise",
         {"steps": [RESTORE]},
         "restore needs spec.trigger",
+    ),
+    "symptoms elsewhere without a restore": (
+        (),
+        "Advise",
+        {"steps": [{"rollback": {}}], "trigger": ANYWHERE},
+        "symptoms: Anywhere needs a step restore",
     ),
     "eviction with the right": ((EVICT,), "Live", {"steps": [{"evictPod": {}}]}, ""),
     "all with all rights": (

@@ -257,3 +257,10 @@ def test_a_restore_without_a_trigger_is_refused() -> None:
     """Signals name no object that could be put back."""
     with pytest.raises(pydantic.ValidationError, match=policy_api.RESTORE_NEEDS_TRIGGER):
         builders.spec(steps=[{"restore": {"kinds": ["Service"]}}])
+
+
+def test_symptoms_elsewhere_without_a_restore_are_refused() -> None:
+    """What treats the suspect itself does not ask where its symptoms are."""
+    trigger = {"incident": {"causeKind": ["Release"], "symptoms": "Anywhere"}}
+    with pytest.raises(pydantic.ValidationError, match=policy_api.ANYWHERE_NEEDS_RESTORE):
+        builders.spec(steps=[{"rollback": {}}], trigger=trigger)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import types
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from prunella.api import incident as incident_api
 from prunella.api import policy as policy_api
 from prunella.api import trigger as trigger_api
 from prunella.core import model, objects
 from prunella.core.decisions import episode, restoring
-from prunella.core.incidents import naming, values, words
+from prunella.core.incidents import mirror, naming, values, words
 
 SIGNAL = "incident"
 """What stands as the signal in the evidence of a decision that an incident led to."""
@@ -24,6 +26,8 @@ WAIT = datetime.timedelta(minutes=15)
 """How long a symptom is left alone at most: by then the cause was treated, or a person called."""
 OWN_DELETION = datetime.timedelta(minutes=1)
 """How far from the operator's own deletion a Change that tells it may be."""
+Verdicts = Mapping[model.Ref, model.Verdict]
+NOTHING_MEASURED: Final[Verdicts] = types.MappingProxyType({})
 _RANK = {
     incident_api.Confidence.LOW: 0,
     incident_api.Confidence.MEDIUM: 1,
@@ -51,6 +55,8 @@ class OpenIncident:
     """Name of the suspected Change."""
     others: tuple[OpenIncident, ...] = ()
     """The same incident by each of its further suspects, likelier ones first."""
+    leaders: frozenset[model.Ref] = frozenset()
+    """Workloads beside the suspect that can prove its restore for what is sick elsewhere."""
 
     def has(self, target: model.Ref) -> bool:
         """Whether a target is sick in it, named or not."""
@@ -86,7 +92,7 @@ def _by(record: values.Record, suspect: incident_api.SuspectItem) -> OpenInciden
         suspect=words.ref_of(suspect.object),
         cause_kind=suspect.cause_kind,
         confidence=incident_api.Confidence.HIGH if sure else suspect.confidence,
-        summary=suspect.summary,
+        summary=_summary(record.status, suspect),
         started_at=status.started_at or opened,
         named_at=status.named_at or opened,
         changed_at=suspect.changed_at,
@@ -94,6 +100,16 @@ def _by(record: values.Record, suspect: incident_api.SuspectItem) -> OpenInciden
         unlisted=naming.objects_of(status.unlisted),
         change=suspect.change,
     )
+
+
+def _summary(status: incident_api.IncidentStatus, suspect: incident_api.SuspectItem) -> str:
+    """What is said of a suspect, as far as the readers of its namespace may know it."""
+    named = [words.ref_of(each.object) for each in (*status.members, *status.suspects)]
+    foreign = mirror.Foreign(suspect.object.namespace, named)
+    beyond = any(ref.namespace not in {suspect.object.namespace, ""} for ref in named)
+    if foreign(suspect.summary) or (beyond and status.unlisted):
+        return f"together with what is {mirror.OUTSIDE}"
+    return suspect.summary
 
 
 def cause(
@@ -116,20 +132,39 @@ def to_restore(
     target: model.Ref,
     incidents: Sequence[OpenIncident],
     records: Sequence[objects.Record],
+    measured: Verdicts = NOTHING_MEASURED,
 ) -> OpenIncident | None:
-    """The incident of which a target is a symptom, by the suspect that is to be restored next.
+    """The incident that a target leads a restore for, by the suspect that is to be restored next.
 
-    That is the likeliest one that was not tried in vain, in the target's own namespace.
+    That is the likeliest one that was not tried in vain, in the target's own namespace.  The target
+    is a symptom; or else, where the policy wants it, the suspect serves it or is it, and the
+    policy's own signals (``measured``) say that it is Unhealthy.
     """
     for each in incidents:
-        if not each.is_about(target):
-            continue
         found = _next_suspect(each, records)
         if found is None or found.suspect.namespace != target.namespace:
+            continue
+        if not each.is_about(target) and _why_no_leader(trigger, target, found, measured):
             continue
         if not _why_not(found, trigger.incident) and not _restored(found, records):
             return found
     return None
+
+
+def _why_no_leader(
+    trigger: trigger_api.Trigger, target: model.Ref, found: OpenIncident, measured: Verdicts
+) -> str:
+    """Why a target that is not sick in an incident may not lead a restore for it."""
+    if not trigger.incident.anywhere:
+        return "trigger.incident.symptoms is Target"
+    if target != found.suspect and target not in found.leaders:
+        return f"{target} neither depends on it nor is called by what is sick"
+    if sick := sorted(ref for ref in measured if found.has(ref)):
+        return f"{sick[0]}, which is sick in it, leads"
+    verdict = measured.get(target, model.Verdict.UNKNOWN)
+    if verdict is not model.Verdict.UNHEALTHY:
+        return f"by the policy's own signals {target} is {verdict}: they would prove nothing"
+    return ""
 
 
 def _next_suspect(each: OpenIncident, records: Sequence[objects.Record]) -> OpenIncident | None:
@@ -187,7 +222,8 @@ def restores_for_another(
         open_ = record.acted or record.in_flight
         done = record.phase == "Succeeded" or record.status.cleared_at is not None
         if same and open_ and not done and record.target != target:
-            return record.name
+            own = record.target.namespace == target.namespace
+            return record.name if own else "a record outside this namespace"
     return ""
 
 
@@ -196,20 +232,46 @@ def why_not_restored(
     target: model.Ref,
     incidents: Sequence[OpenIncident],
     records: Sequence[objects.Record],
+    measured: Verdicts = NOTHING_MEASURED,
 ) -> str:
     """Why no suspect of an incident may be restored for a target, with what was compared."""
     about = [each for each in incidents if each.is_about(target)]
     if not about:
-        return f"{target} is a symptom of none of {len(incidents)} open incidents with a suspect"
+        told = f"{target} is a symptom of none of {len(incidents)} open incidents with a suspect"
+        return told + _why_not_led(trigger, target, incidents, records, measured)
     each = about[0]
     found = _next_suspect(each, records)
     if found is None:
         return f"all {1 + len(each.others)} suspects of {each.name} were restored in vain"
     if found.suspect.namespace != target.namespace:
         return f"{each.name} suspects an object outside of namespace {target.namespace}"
+    return _why_left(trigger, found, records)
+
+
+def _why_left(
+    trigger: trigger_api.Trigger, found: OpenIncident, records: Sequence[objects.Record]
+) -> str:
     if healed := _restored(found, records):
-        return f"{healed} has restored {found.suspect} for {each.name} already"
-    return f"{each.name} suspects {found.suspect}, but {_why_not(found, trigger.incident)}"
+        return f"{healed} has restored {found.suspect} for {found.name} already"
+    return f"{found.name} suspects {found.suspect}, but {_why_not(found, trigger.incident)}"
+
+
+def _why_not_led(
+    trigger: trigger_api.Trigger,
+    target: model.Ref,
+    incidents: Sequence[OpenIncident],
+    records: Sequence[objects.Record],
+    measured: Verdicts,
+) -> str:
+    """What else stood in the way where an incident suspects an object of the namespace."""
+    for each in incidents:
+        found = _next_suspect(each, records)
+        if found is None or found.suspect.namespace != target.namespace:
+            continue
+        if why := _why_no_leader(trigger, target, found, measured):
+            return f"; {each.name} suspects {found.suspect}, and {why}"
+        return f"; {_why_left(trigger, found, records)}"
+    return ""
 
 
 def named(
@@ -217,10 +279,12 @@ def named(
     targets: Iterable[model.Ref],
     incidents: Sequence[OpenIncident],
     records: Sequence[objects.Record],
+    measured: Verdicts = NOTHING_MEASURED,
 ) -> dict[model.Ref, OpenIncident]:
     """The targets that an open incident lets a policy on causes act for.
 
-    Those that it names as the cause; for a restore also those that it names as symptoms.
+    Those that it names as the cause; for a restore also those that it names as symptoms, or that
+    can prove it.
     """
     trigger = spec.trigger
     if trigger is None:
@@ -230,7 +294,7 @@ def named(
     for target in targets:
         each = cause(trigger, target, incidents, records)
         if each is None and restores:
-            each = to_restore(trigger, target, incidents, records)
+            each = to_restore(trigger, target, incidents, records, measured)
         if each is not None:
             found[target] = each
     return found
@@ -320,5 +384,5 @@ def without_symptoms(
     return {
         ref: verdict
         for ref, verdict in verdicts.items()
-        if ref == found.suspect or not found.has(ref)
+        if ref == found.suspect or not (found.has(ref) or ref in found.leaders)
     }

@@ -31,6 +31,8 @@ class Scene:
     guards: Sequence[guards.Guard] = guards.GUARDS
     incidents: Sequence[causes.OpenIncident] = ()
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    """What the policy's signals alone say."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ def _case(
         params=None if attempt.revert else scene.spec.steps[attempt.step].params,
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
         own_record=own_record,
+        measured=scene.measured,
     )
 
 

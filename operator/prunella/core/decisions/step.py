@@ -82,6 +82,8 @@ class Outcome:
     next_check: datetime.datetime
     workloads: Mapping[model.Ref, model.Workload] = dataclasses.field(default_factory=dict)
     """The targets as they were judged: marked as stuck where their rollout is."""
+    measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    """What the signals alone say, whatever an incident names."""
 
 
 def step(
@@ -95,17 +97,17 @@ def step(
     spec = valid_spec(policy)
     workloads = select(policy.key.namespace, spec.target, snapshot.workloads)
     findings = find(workloads, snapshot, config, now)
-    verdicts = judge_targets(workloads, findings, config.compiled.when)
+    measured = judge_targets(workloads, findings, config.compiled.when)
     scrapes = {name: reading.spacing.slowest for name, reading in snapshot.readings.items()}
     patience = config.rules.rollout_seconds
     remembered = onsets.remember(
         memory, config.compiled, workloads, findings, scrapes, now, patience
     )
     workloads = [onsets.with_stuck(each, remembered, now, patience) for each in workloads]
-    named = causes.named(spec, verdicts, snapshot.incidents, snapshot.records)
+    named = causes.named(spec, measured, snapshot.incidents, snapshot.records, measured)
     findings += [causes.finding(ref, incident) for ref, incident in named.items()]
-    verdicts |= dict.fromkeys(named, model.Verdict.UNHEALTHY)
-    scene = make_scene(snapshot, policy, config, verdicts, now)
+    verdicts = measured | dict.fromkeys(named, model.Verdict.UNHEALTHY)
+    scene = make_scene(snapshot, policy, config, verdicts, now, measured)
     sick = [
         sickness(config.compiled, workload, findings, remembered, now, named.get(workload.ref))
         for workload in workloads
@@ -131,6 +133,7 @@ def step(
         to_clear=cleared,
         next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
         workloads={workload.ref: workload for workload in workloads},
+        measured=measured,
     )
 
 
@@ -285,6 +288,7 @@ def make_scene(
     config: Config,
     verdicts: Mapping[model.Ref, model.Verdict],
     now: datetime.datetime,
+    measured: Mapping[model.Ref, model.Verdict] = causes.NOTHING_MEASURED,
 ) -> decide.Scene:
     """What all decisions of this pass share.
 
@@ -307,6 +311,7 @@ def make_scene(
         guards=config.guards,
         incidents=snapshot.incidents,
         looked=snapshot.looked,
+        measured=measured,
     )
 
 
@@ -326,9 +331,15 @@ def sickness(
     """
     own = [finding for finding in findings if finding.target == workload.ref]
     bad = tuple(finding for finding in own if finding.verdict is model.Verdict.UNHEALTHY)
-    if cause_of is not None:
+    if cause_of is not None and cause_of.is_about(workload.ref):
         at_once = datetime.timedelta()
         return decide.UnhealthyTarget(workload, bad[::-1], cause_of.named_at, at_once, cause_of)
+    if cause_of is not None:
+        # It leads for what is sick elsewhere. Its own signals are the proof: they must have held.
+        told = [finding for finding in own if finding.signal == causes.SIGNAL]
+        rest = [finding for finding in own if finding.signal != causes.SIGNAL]
+        led = sickness(signals, workload, rest, memory, now)
+        return dataclasses.replace(led, findings=(*told, *led.findings), cause_of=cause_of)
     holds = {
         signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
         for signal in signals.signals

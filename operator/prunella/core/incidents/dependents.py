@@ -5,18 +5,20 @@ Quotas and limit ranges are asked only when a pod is made: no running workload d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import types as mapping_types
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import pydantic
 
 from prunella.api import types
 from prunella.core import model
-from prunella.core.incidents import links
+from prunella.core.incidents import links, topology
 from prunella.core.incidents import picture as pictures
 
 Manifests = pictures.Manifests
 Manifest = pictures.Manifest
+NO_CALLS: Final[topology.Links] = mapping_types.MappingProxyType({})
 
 
 def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
@@ -26,6 +28,8 @@ def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
             return _of_service(ref, manifests)
         case "ConfigMap":
             return {each for each, raw in _workloads(manifests) if ref.name in _config_maps(raw)}
+        case "Ingress":
+            return _routed(ref, manifests)
         case "NetworkPolicy":
             return _selected(ref, manifests)
         case "HorizontalPodAutoscaler":
@@ -35,6 +39,27 @@ def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
             return {ref}
         case _:
             return set()
+
+
+def leaders(
+    ref: model.Ref,
+    sick: Iterable[model.Ref],
+    manifests: Manifests,
+    before: Manifest | None = None,
+    calls: topology.Links = NO_CALLS,
+) -> set[model.Ref]:
+    """The workloads that can prove a restore of an object for what is sick elsewhere.
+
+    Those that depend on it as it is, or as it was ``before``, and those that the sick ones call.
+    """
+    found = dependents(ref, manifests)
+    if before is not None:
+        found |= dependents(ref, {**manifests, ref: before})
+    called = {callee for each in sick for callee in (each, *calls.get(each, ()))}
+    for each in called:
+        if each.namespace == ref.namespace:
+            found |= {each, *(_behind(each, manifests) if each.kind == "Service" else ())}
+    return {each for each in found if each.kind in pictures.WORKLOADS}
 
 
 def referrers(ref: model.Ref, manifests: Manifests) -> list[model.Ref]:
@@ -55,6 +80,13 @@ def _workloads(manifests: Manifests) -> Iterator[tuple[model.Ref, Manifest]]:
 
 def _behind(ref: model.Ref, manifests: Manifests) -> tuple[model.Ref, ...]:
     return pictures.of(manifests).services.get((ref.namespace, ref.name), ())
+
+
+def _routed(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
+    """The workloads behind the Services that an Ingress sends to."""
+    known = pictures.of(manifests).services
+    places = links.backends(ref, manifests.get(ref) or {})
+    return {each for place in places for each in known.get(place, ())}
 
 
 def _of_service(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:

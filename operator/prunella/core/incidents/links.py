@@ -70,7 +70,7 @@ def from_manifests(manifests: Manifests, picture: pictures.Picture | None = None
         for service in _named_services(ref, raw, manifests, known):
             _link_service(calls, ref, service, known)
     for ref, raw in pictures.of_kind(manifests, "Ingress", "HTTPRoute"):
-        for service in _backends(ref, raw):
+        for service in backends(ref, raw):
             if service in known.services:
                 _link_service(calls, ref, service, known)
     return Pair(calls, _places(manifests))
@@ -144,7 +144,7 @@ def _texts(namespace: str, spec: Manifest, manifests: Manifests) -> Iterator[env
         yield from environment.variables(namespace, container, manifests)
 
 
-def _backends(ref: model.Ref, raw: Manifest) -> Iterator[pictures.Place]:
+def backends(ref: model.Ref, raw: Manifest) -> Iterator[pictures.Place]:
     """The Services behind an Ingress or an HTTPRoute."""
     spec = raw.get("spec") or {}
     backends = [spec.get("defaultBackend") or {}]

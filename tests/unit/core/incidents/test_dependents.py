@@ -42,6 +42,12 @@ WORLD = {
     ref("NetworkPolicy", "wall"): {"spec": {"podSelector": {"matchLabels": {"app": "cart"}}}},
     ref("NetworkPolicy", "all"): {"spec": {"podSelector": {}}},
     ref("NetworkPolicy", "odd"): {"spec": {"podSelector": {"matchWords": {}}}},
+    ref("Ingress", "door"): {
+        "spec": {
+            "defaultBackend": {"service": {"name": "none"}},
+            "rules": [{"http": {"paths": [{"backend": {"service": {"name": "cart"}}}]}}],
+        }
+    },
     ref("HorizontalPodAutoscaler", "web"): {
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}
     },
@@ -54,6 +60,8 @@ DEPENDS = [
     pytest.param(ref("NetworkPolicy", "wall"), {CART}, id="whose pods are selected"),
     pytest.param(ref("NetworkPolicy", "all"), {CART, WEB, IDLE}, id="an empty selector is all"),
     pytest.param(ref("NetworkPolicy", "odd"), {CART, WEB, IDLE}, id="an unknown selector is all"),
+    pytest.param(ref("Ingress", "door"), {CART}, id="where an Ingress leads to"),
+    pytest.param(ref("Ingress", "gone"), set(), id="an unknown Ingress"),
     pytest.param(ref("HorizontalPodAutoscaler", "web"), {WEB}, id="what it scales"),
     pytest.param(ref("HorizontalPodAutoscaler", "gone"), set(), id="an unknown autoscaler"),
     pytest.param(ref("ResourceQuota", "small"), set(), id="no running pod asks a quota"),
@@ -67,8 +75,40 @@ def test_who_depends(of: model.Ref, expected: set[model.Ref]) -> None:
     assert expected == dependents.dependents(of, WORLD)
 
 
+FRONT = model.Ref("Deployment", "front", "frontend")
+WAS = {"spec": {"selector": {"app": "idle"}}}
+LEADERS = [
+    pytest.param(ref("Service", "cart"), None, {}, {CART, WEB}, id="who depends on it"),
+    pytest.param(ref("Service", "cart"), WAS, {}, {CART, WEB, IDLE}, id="and who did before"),
+    pytest.param(ref("Service", "gone"), WAS, {}, {IDLE}, id="it was deleted"),
+    pytest.param(ref("ResourceQuota", "q"), None, {FRONT: [IDLE]}, {IDLE}, id="who is called"),
+    pytest.param(
+        ref("ResourceQuota", "q"), None, {FRONT: [ref("Service", "cart")]}, {CART}, id="by Service"
+    ),
+    pytest.param(ref("ResourceQuota", "q"), None, {WEB: [IDLE]}, set(), id="by what is well"),
+    pytest.param(
+        ref("ResourceQuota", "q"),
+        None,
+        {FRONT: [model.Ref("Deployment", "front", "ad")]},
+        set(),
+        id="in another namespace",
+    ),
+]
+
+
+@pytest.mark.parametrize(("of", "before", "calls", "expected"), LEADERS)
+def test_who_can_prove_a_restore(
+    of: model.Ref,
+    before: dict[str, Any] | None,
+    calls: dict[model.Ref, list[model.Ref]],
+    expected: set[model.Ref],
+) -> None:
+    """For what is sick elsewhere: workloads of the object's own namespace alone."""
+    assert expected == dependents.leaders(of, [FRONT], WORLD, before, calls)
+
+
 REFERS = [
-    pytest.param(ref("Service", "cart"), [WEB], id="a Service is called"),
+    pytest.param(ref("Service", "cart"), [WEB, ref("Ingress", "door")], id="a Service is called"),
     pytest.param(ref("ConfigMap", "flags"), [CART], id="a ConfigMap is mounted"),
     pytest.param(ref("ConfigMap", "night"), [NIGHTLY], id="by what runs at night only"),
     pytest.param(ref("NetworkPolicy", "wall"), [], id="nobody names a NetworkPolicy"),

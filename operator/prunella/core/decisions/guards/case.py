@@ -45,6 +45,8 @@ class Case:
     """The object that an incident suspects."""
     looked: restoring.Looked | None = None
     """The suspect as it is now, where it is to be restored and was looked at."""
+    measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    """What the policy's signals alone say of its targets, whatever an incident names."""
     own_record: str = ""
     """Name of the record that this case is about to carry out, which is in flight itself."""
 

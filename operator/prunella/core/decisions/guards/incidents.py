@@ -29,9 +29,10 @@ def named_by_an_incident(case: Case) -> Answer:
 
 def _suspect_to_restore(case: Case, trigger: trigger_api.Trigger) -> Answer:
     """One target leads what is tried for an incident: the others wait for its proof."""
-    found = causes.to_restore(trigger, case.target, case.incidents, case.others)
+    asked = (trigger, case.target, case.incidents, case.others, case.measured)
+    found = causes.to_restore(*asked)
     if found is None:
-        message = causes.why_not_restored(trigger, case.target, case.incidents, case.others)
+        message = causes.why_not_restored(*asked)
         return model.Refusal(Refused.NOT_THE_CAUSE, message, skip_step=True)
     if busy := causes.restores_for_another(found, case.target, case.others):
         message = f"{busy} tries to restore what {found.name} suspects, for another target"
