@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prunella.actions import restore
+from prunella.actions import registry, restore
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation, trigger
 from prunella.core import model, objects
@@ -221,7 +221,7 @@ def test_a_rollout_is_no_bar_to_taking_it_back() -> None:
     rolling = builders.workload(updated=2)
     asked = case(target=rolling, suspect=rolling.ref)
     assert "this rollout itself" in str(timing.no_rollout_in_progress(asked))
-    restart = dataclasses.replace(asked, action=registry.ACTIONS["restart"])
+    restart = dataclasses.replace(asked, action=registry.all_actions()["restart"])
     assert isinstance(timing.no_rollout_in_progress(restart), model.Refusal)
 
 
