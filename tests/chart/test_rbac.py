@@ -84,7 +84,13 @@ RESTORED = {
     "HorizontalPodAutoscaler": _rights(
         "autoscaling", "horizontalpodautoscalers", "get patch create delete"
     ),
+    "Ingress": _rights("networking.k8s.io", "ingresses", "get patch create delete"),
+    "LimitRange": _rights("", "limitranges", "get patch create delete"),
+    "PodDisruptionBudget": _rights("policy", "poddisruptionbudgets", "get patch create delete"),
     "Deployment": _rights("apps", "deployments", "get patch"),
+    "StatefulSet": _rights("apps", "statefulsets", "get patch"),
+    "DaemonSet": _rights("apps", "daemonsets", "get patch"),
+    "CronJob": _rights("batch", "cronjobs", "get patch"),
 }
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
@@ -310,14 +316,37 @@ def test_roles_can_be_left_to_others(render: Render) -> None:
     assert set() == {kind for kind in kinds if "Role" in kind}
 
 
-@pytest.mark.parametrize("enabled", [True, False], ids=["Deployment on", "Deployment off"])
-def test_only_a_restored_deployment_is_written_freely(render: Render, *, enabled: bool) -> None:
+FREELY = [
+    pytest.param((), "", id="none"),
+    pytest.param(("Deployment",), "deployments", id="Deployment"),
+    pytest.param(("DaemonSet", "StatefulSet"), "daemonsets', 'statefulsets", id="two"),
+    pytest.param(("CronJob", "Service"), "", id="others"),
+]
+
+
+@pytest.mark.parametrize(("kinds", "resources"), FREELY)
+def test_only_a_restored_workload_is_written_freely(
+    render: Render, kinds: tuple[str, ...], resources: str
+) -> None:
     """With its kind on any field may be put back but the pods' ServiceAccount; else as before."""
-    documents = render(actions=_enabled(["restore"]), restore={"kinds": {"Deployment": enabled}})
+    switched = {"kinds": dict.fromkeys(kinds, True)}
+    documents = render(actions=_enabled(["restore"]), restore=switched)
     [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-operator")
     variables = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
     messages = [each.get("message", "") for each in policy["spec"]["validations"]]
-    freely = "variables.updates && request.resource.resource != 'deployments'"
-    assert variables["edits"] == (freely if enabled else "variables.updates")
+    freely = f"variables.updates && !(request.resource.resource in ['{resources}'])"
+    assert variables["edits"] == (freely if resources else "variables.updates")
     kept = "spec.template.spec: the operator may not change the ServiceAccount of pods"
+    assert bool(resources) == (kept in messages)
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["CronJob on", "CronJob off"])
+def test_only_a_restored_cron_job_is_written_freely(render: Render, *, enabled: bool) -> None:
+    """The same of CronJobs and the pods of their Jobs."""
+    documents = render(actions=_enabled(["restore"]), restore={"kinds": {"CronJob": enabled}})
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-cronjobs")
+    variables = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
+    messages = [each.get("message", "") for each in policy["spec"]["validations"]]
+    assert variables["edits"] == f"variables.updates && {str(not enabled).lower()}"
+    kept = "spec.jobTemplate: the operator may not change the ServiceAccount of pods"
     assert enabled == (kept in messages)

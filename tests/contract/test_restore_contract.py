@@ -23,6 +23,11 @@ RULES = entry.Journalling()
 PORT = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
 ADMIN = {"name": "admin", "port": 81, "protocol": "TCP", "targetPort": 8081}
 SELECTOR = {"matchLabels": {"app": "web"}}
+ROUTE = {
+    "path": "/",
+    "pathType": "Prefix",
+    "backend": {"service": {"name": "web", "port": {"number": 80}}},
+}
 OBJECTS: dict[str, Manifest] = {
     "Service": {"apiVersion": "v1", "spec": {"selector": {"app": "web"}, "ports": [PORT, ADMIN]}},
     "ConfigMap": {"apiVersion": "v1", "data": {"mode": "fast", "a.b-c": "1"}},
@@ -30,6 +35,18 @@ OBJECTS: dict[str, Manifest] = {
     "NetworkPolicy": {
         "apiVersion": "networking.k8s.io/v1",
         "spec": {"podSelector": SELECTOR, "ingress": [{}], "policyTypes": ["Ingress"]},
+    },
+    "Ingress": {
+        "apiVersion": "networking.k8s.io/v1",
+        "spec": {"rules": [{"host": "web.example", "http": {"paths": [ROUTE]}}]},
+    },
+    "LimitRange": {
+        "apiVersion": "v1",
+        "spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}}]},
+    },
+    "PodDisruptionBudget": {
+        "apiVersion": "policy/v1",
+        "spec": {"minAvailable": 1, "selector": SELECTOR},
     },
     "HorizontalPodAutoscaler": {
         "apiVersion": "autoscaling/v2",
@@ -40,6 +57,7 @@ OBJECTS: dict[str, Manifest] = {
         },
     },
 }
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 Edit = tuple[str, list[Manifest]]
 
 
@@ -69,10 +87,21 @@ EDITS: dict[str, Edit] = {
     "a quota": ("ResourceQuota", [op("replace", "/spec/hard/pods", "4")]),
     "a rule that is gone": ("NetworkPolicy", [op("remove", "/spec/ingress")]),
     "a bound": ("HorizontalPodAutoscaler", [op("replace", "/spec/maxReplicas", 2)]),
-    "an environment": (
-        "Deployment",
-        [op("add", "/spec/template/spec/containers/0/env", [{"name": "A", "value": "1"}])],
+    "a backend": (
+        "Ingress",
+        [op("replace", "/spec/rules/0/http/paths/0/backend/service/name", "wbe")],
     ),
+    "a host": ("Ingress", [op("replace", "/spec/rules/0/host", "wbe.example")]),
+    "a limit": ("LimitRange", [op("replace", "/spec/limits/0/max/cpu", "100m")]),
+    "a budget": ("PodDisruptionBudget", [op("replace", "/spec/minAvailable", 3)]),
+    "a schedule": ("CronJob", [op("replace", "/spec/schedule", "* * * * *")]),
+    **{
+        f"an environment of a {kind}": (
+            kind,
+            [op("add", "/spec/template/spec/containers/0/env", [{"name": "A", "value": "1"}])],
+        )
+        for kind in WORKLOADS
+    },
 }
 
 
@@ -100,6 +129,7 @@ def content(manifest: Manifest) -> Manifest:
     metadata = {k: v for k, v in kept["metadata"].items() if k not in counted}
     annotations = metadata.get("annotations", {})
     annotations.pop("deployment.kubernetes.io/revision", None)
+    annotations.pop("deprecated.daemonset.template.generation", None)
     if not annotations:
         metadata.pop("annotations", None)
     return {**kept, "metadata": metadata}
@@ -108,8 +138,10 @@ def content(manifest: Manifest) -> Manifest:
 async def added(world: World, kind: str) -> model.Ref:
     """An object of a kind."""
     ref = model.Ref(kind, world.namespace, "web")
-    if kind == "Deployment":
+    if kind in WORKLOADS:
         await world.add(ref, 1)
+    elif kind == "CronJob":
+        await world.add_cron_job(ref.name)
     else:
         await world.add_object({"kind": kind, "metadata": {"name": "web"}, **OBJECTS[kind]})
     return ref

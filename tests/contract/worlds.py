@@ -179,7 +179,9 @@ class SimulatedWorld:
             manifest.clear()
             manifest.update(changed)
 
-        if ref.kind == "Deployment":
+        if ref.kind == "CronJob":
+            self.cluster.cron_jobs.edit(ref, change)
+        elif ref.kind in {"Deployment", "StatefulSet", "DaemonSet"}:
             self.cluster.edit(ref, change)
         else:
             self.cluster.edit_object(ref, change)

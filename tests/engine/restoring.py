@@ -96,7 +96,9 @@ class Shop:
     ) -> str:
         """Let somebody edit an object; returns the Change's name."""
         was, _ = self._sight(ref)
-        if ref.kind == "Deployment":
+        if ref.kind == "CronJob":
+            self.cluster.cron_jobs.edit(ref, change, manager)
+        elif ref.kind in {"Deployment", "StatefulSet", "DaemonSet"}:
             self.cluster.edit(ref, change, manager)
         else:
             self.cluster.edit_object(ref, change, manager)

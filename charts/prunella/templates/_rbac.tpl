@@ -102,10 +102,21 @@ NetworkPolicy networking.k8s.io networkpolicies
 ConfigMap - configmaps
 ResourceQuota - resourcequotas
 HorizontalPodAutoscaler autoscaling horizontalpodautoscalers
+Ingress networking.k8s.io ingresses
+LimitRange - limitranges
+PodDisruptionBudget policy poddisruptionbudgets
 Deployment apps deployments
+StatefulSet apps statefulsets
+DaemonSet apps daemonsets
+CronJob batch cronjobs
 {{- end }}
 
-{{/* Rights to restore the enabled kinds; Deployments are never created or deleted. */}}
+{{/* Those of which only fields are restored: what runs pods is never created or deleted. */}}
+{{- define "prunella.restoreFieldsOnly" -}}
+Deployment StatefulSet DaemonSet CronJob
+{{- end }}
+
+{{/* Rights to restore the enabled kinds. */}}
 {{- define "prunella.rules.restore" -}}
 {{- if .Values.actions.restore }}
 {{- range splitList "\n" (include "prunella.restoreKinds" .) }}
@@ -114,7 +125,7 @@ Deployment apps deployments
 {{- if index $.Values.restore.kinds $kind }}
 - apiGroups: [{{ ternary "" (index $words 1) (eq (index $words 1) "-") | quote }}]
   resources: [{{ index $words 2 }}]
-  verbs: [{{ ternary "get, patch" "get, patch, create, delete" (eq $kind "Deployment") }}]
+  verbs: [{{ ternary "get, patch" "get, patch, create, delete" (has $kind (splitList " " (include "prunella.restoreFieldsOnly" $))) }}]
 {{- end }}
 {{- end }}
 {{- end }}

@@ -11,6 +11,7 @@ import datetime
 import re
 from typing import Any, Final
 
+from prunella.actions import evict_pod
 from prunella.api import change as change_api
 from prunella.api import reasons
 from prunella.api import steps as steps_api
@@ -58,7 +59,7 @@ class Restore:
         found = looked.undo
         if not isinstance(found, undo.Undo):
             return _obstacle(looked, found)
-        return _effect(looked, found)
+        return _effect(looked, found, request.live_state)
 
 
 def _next(reason: reasons.Refused, message: str) -> model.Refusal:
@@ -91,8 +92,8 @@ def _not_allowed(
         told = f"{', '.join(others[:MOST_PATHS])} of {ref} changed, and fields is"
         return _next(Refused.NOT_ALLOWED, f"{told} {', '.join(params.fields)}")
     whole = verb is not change_api.Verb.MODIFIED
-    if whole and ref.kind == steps_api.RestoredKind.DEPLOYMENT:
-        told = f"{ref} was {verb.value.lower()}: Deployments are not created or deleted"
+    if whole and ref.kind in steps_api.FIELDS_ONLY:
+        told = f"{ref} was {verb.value.lower()}: {ref.kind}s are not created or deleted"
         return _next(Refused.NOT_ALLOWED, told)
     if verb is change_api.Verb.CREATED and not params.undo_created:
         return _next(Refused.NOT_ALLOWED, f"{ref} was created, and undoCreated is false")
@@ -110,7 +111,9 @@ def _obstacle(looked: restoring.Looked, found: undo.Obstacle | None) -> model.Re
     return _next(found.reason, found.message)
 
 
-def _effect(looked: restoring.Looked, found: undo.Undo) -> action.Plan | model.Refusal:
+def _effect(
+    looked: restoring.Looked, found: undo.Undo, live_state: model.LiveState
+) -> action.Plan | model.Refusal:
     ref, change = looked.ref, found.change
     told = f"as before {change.name} of {change.at:%Y-%m-%dT%H:%M:%SZ}"
     if found.swaps is not None and looked.manifest is not None:
@@ -118,7 +121,8 @@ def _effect(looked: restoring.Looked, found: undo.Undo) -> action.Plan | model.R
         more = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
         fields = ", ".join(paths[:MOST_PATHS]) + more
         summary = f"restore {fields} of {ref} {told}"
-        return action.Plan((patching(ref, looked.manifest, found.swaps, summary),))
+        effect = patching(ref, looked.manifest, found.swaps, summary)
+        return action.Plan((effect, *_unblocked(effect, live_state)))
     if change.spec.verb is change_api.Verb.DELETED:
         return action.Plan((creating(ref, found.whole, f"create {ref} again, {told}"),))
     known = dict(looked.neighbours)
@@ -129,6 +133,13 @@ def _effect(looked: restoring.Looked, found: undo.Undo) -> action.Plan | model.R
         return _next(Refused.STILL_REFERRED_TO, message)
     summary = f"delete {ref}, {told}"
     return action.Plan((deleting(ref, looked.manifest, found.whole, summary),))
+
+
+def _unblocked(effect: model.Effect, live_state: model.LiveState) -> tuple[model.Effect, ...]:
+    """Evictions of pods that would hold up the rollout of the target's own template."""
+    own = effect.target == live_state.workload.ref
+    rolls_out = any(str(each["path"]).startswith("/spec/template") for each in effect.patch)
+    return evict_pod.unblock(live_state) if own and rolls_out else ()
 
 
 def patching(

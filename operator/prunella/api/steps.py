@@ -132,7 +132,24 @@ class RestoredKind(enum.StrEnum):
     CONFIG_MAP = "ConfigMap"
     RESOURCE_QUOTA = "ResourceQuota"
     AUTOSCALER = "HorizontalPodAutoscaler"
+    INGRESS = "Ingress"
+    LIMIT_RANGE = "LimitRange"
+    BUDGET = "PodDisruptionBudget"
     DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+    CRON_JOB = "CronJob"
+
+
+FIELDS_ONLY: frozenset[RestoredKind] = frozenset(
+    {
+        RestoredKind.DEPLOYMENT,
+        RestoredKind.STATEFUL_SET,
+        RestoredKind.DAEMON_SET,
+        RestoredKind.CRON_JOB,
+    }
+)
+"""What runs pods: fields of it are put back, and it is neither created nor deleted."""
 
 
 FieldPath = Annotated[
@@ -147,7 +164,7 @@ class Restore(base.ApiModel):
     the next suspect is tried.
     """
 
-    kinds: Annotated[list[RestoredKind], pydantic.Field(min_length=1, max_length=6)] = (
+    kinds: Annotated[list[RestoredKind], pydantic.Field(min_length=1, max_length=12)] = (
         pydantic.Field(
             description="Kinds of objects that may be restored.",
             json_schema_extra={"x-kubernetes-list-type": "set"},

@@ -141,12 +141,22 @@ REFUSALS = [
         "is 300 s old, changeWithin is 240 s",
         id="too old",
     ),
+    *(
+        pytest.param(
+            seen(change=told(CREATED, kind)),
+            {"undoCreated": True, "kinds": [kind]},
+            "NOT_ALLOWED",
+            f"{kind}s are not created or deleted",
+            id=f"a whole {kind}",
+        )
+        for kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+    ),
     pytest.param(
-        seen(change=told(CREATED, "Deployment")),
-        {"undoCreated": True},
+        seen(change=told(PORT, "PersistentVolumeClaim")),
+        {},
         "NOT_ALLOWED",
-        "Deployments are not created or deleted",
-        id="a whole Deployment",
+        "PersistentVolumeClaim/cart is suspected, and kinds is",
+        id="a claim",
     ),
     pytest.param(
         restoring.Looked(FLAGS, objects.config_map(mode="fast"), CREATED),

@@ -68,8 +68,18 @@ TARGETS = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
 WATCHED = (POLICY, RECORD, INCIDENT, *TARGETS.values())
 RESTORED = {
     kind.name: kind
-    for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
+    for kind in (
+        SERVICE,
+        NETWORK_POLICY,
+        CONFIG_MAP,
+        QUOTA,
+        AUTOSCALER,
+        INGRESS,
+        LIMIT_RANGE,
+        BUDGET,
+        *TARGETS.values(),
+    )
 }
-"""The kinds that a restore may write; Deployments alone of the workloads."""
+"""The kinds that a restore may write; of what runs pods only fields."""
 WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB}
 """The kinds of objects that the operator may write; of Jobs it makes new ones only."""

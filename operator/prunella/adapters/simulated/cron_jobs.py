@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from prunella import ports
@@ -166,6 +166,17 @@ class CronJobs:
         job = self._begin(found, f"{ref.name}-{29_000_000 + len(found.jobs)}", {})
         if outcome is not None:
             found.jobs[-1] = dataclasses.replace(job, state=outcome)
+
+    def edit(
+        self,
+        ref: model.Ref,
+        change: Callable[[state.Manifest], object],
+        manager: str = "kubectl-edit",
+    ) -> None:
+        """Let somebody change a CronJob in place."""
+        changed = copy.deepcopy(self._states[ref].manifest)
+        change(changed)
+        self.take(ref, changed, manager)
 
     def suspend(self, ref: model.Ref, *, suspended: bool, manager: str = "kubectl-patch") -> None:
         """Let somebody suspend a CronJob, or let it go on."""

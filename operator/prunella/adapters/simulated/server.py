@@ -118,7 +118,7 @@ class Server:
 
     def _patch_cron_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
         patched = self.cron_jobs.patched(effect, mark)
-        self._authorize("suspendCronJob", effect.target)
+        self._authorize("restore" if effect.tested else "suspendCronJob", effect.target)
         self._admit(dry_run=dry_run)
         return self.cron_jobs.take(effect.target, patched, OPERATOR, dry_run=dry_run)
 

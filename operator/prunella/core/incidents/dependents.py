@@ -1,6 +1,7 @@
 """Which workloads would feel a change of an object, and which objects refer to it by name.
 
-Quotas and limit ranges are asked only when a pod is made: no running workload depends on them.
+Quotas and limit ranges are asked only when a pod is made, budgets only when one is evicted: no
+running workload depends on them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def leaders(
     if before is not None:
         found |= dependents(ref, {**manifests, ref: before})
     called = {callee for each in sick for callee in (each, *calls.get(each, ()))}
+    if ref.kind == "PodDisruptionBudget":
+        found |= _selected(ref, manifests, "selector")
     for each in called:
         if each.namespace == ref.namespace:
             found |= {each, *(_behind(each, manifests) if each.kind == "Service" else ())}
@@ -95,11 +98,11 @@ def _of_service(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
     return {*_behind(ref, manifests), *callers}
 
 
-def _selected(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
-    """The workloads whose pods a NetworkPolicy selects; all where its selector can't be read."""
+def _selected(ref: model.Ref, manifests: Manifests, field: str = "podSelector") -> set[model.Ref]:
+    """The workloads whose pods a policy selects; all where its selector can't be read."""
     spec = (manifests.get(ref) or {}).get("spec") or {}
     try:
-        selector = types.LabelSelector.model_validate(spec.get("podSelector") or {})
+        selector = types.LabelSelector.model_validate(spec.get(field) or {})
     except pydantic.ValidationError:
         return {each for each, _ in _workloads(manifests)}
     return {each for each, raw in _workloads(manifests) if selector.matches(_labels(raw))}

@@ -112,19 +112,23 @@ def half_done(
     sent = [(effect, status) for effect, status in halves if status.sent_at is not None]
     if not unsent or not sent or live_state is None or not all(_is_over(*each) for each in sent):
         return False
-    workload = live_state.workload
-    # One patch is one generation: with any later one somebody else has written, too.
-    as_left = all(
-        workload.annotations.get(objects.MARK) == record.name
-        and effect.generation is not None
-        and workload.generation == effect.generation + 1
-        for effect, _ in sent
-        if effect.verb is model.Verb.PATCH
-    )
+    patched = [effect for effect, _ in sent if effect.verb is model.Verb.PATCH]
+    as_left = all(_as_left(record, effect, live_state.workload) for effect in patched)
     waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
     return as_left and all(
         e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting) for e in unsent
     )
+
+
+def _as_left(record: objects.Record, effect: model.Effect, workload: model.Workload) -> bool:
+    """Whether the target is as a patch left it: what was written elsewhere does not tell.
+
+    One patch is one generation: with any later one somebody else has written, too.
+    """
+    if effect.target != workload.ref:
+        return True
+    marked = effect.tested or workload.annotations.get(objects.MARK) == record.name
+    return marked and effect.generation is not None and workload.generation == effect.generation + 1
 
 
 def _is_over(effect: model.Effect, status: remediation.EffectStatus) -> bool:

@@ -48,6 +48,7 @@ WORLD = {
             "rules": [{"http": {"paths": [{"backend": {"service": {"name": "cart"}}}]}}],
         }
     },
+    ref("PodDisruptionBudget", "cart"): {"spec": {"selector": {"matchLabels": {"app": "cart"}}}},
     ref("HorizontalPodAutoscaler", "web"): {
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}
     },
@@ -65,6 +66,8 @@ DEPENDS = [
     pytest.param(ref("HorizontalPodAutoscaler", "web"), {WEB}, id="what it scales"),
     pytest.param(ref("HorizontalPodAutoscaler", "gone"), set(), id="an unknown autoscaler"),
     pytest.param(ref("ResourceQuota", "small"), set(), id="no running pod asks a quota"),
+    pytest.param(ref("PodDisruptionBudget", "cart"), set(), id="nor a budget"),
+    pytest.param(ref("CronJob", "nightly"), set(), id="nor what runs at night"),
     pytest.param(CART, {CART}, id="a workload itself"),
 ]
 
@@ -85,6 +88,7 @@ LEADERS = [
     pytest.param(
         ref("ResourceQuota", "q"), None, {FRONT: [ref("Service", "cart")]}, {CART}, id="by Service"
     ),
+    pytest.param(ref("PodDisruptionBudget", "cart"), None, {}, {CART}, id="whom a budget keeps"),
     pytest.param(ref("ResourceQuota", "q"), None, {WEB: [IDLE]}, set(), id="by what is well"),
     pytest.param(
         ref("ResourceQuota", "q"),
