@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME, ACCOUNT = "prunella-system", "prunella"
 CHAOS = "chaos.lab.prunella.dev/*"
 INCIDENTS = "/apis/prunella.dev/v1alpha1/incidents"
-ACTIONS = ("restore", "rollback", "restart", "scale")
+ACTIONS = ("restore", "rollback", "restart", "evictPod", "scale")
 """What is enabled in the chart, restore for all of its kinds."""
 
 
