@@ -69,7 +69,7 @@ class Passes:
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
-        self._tell(policy.key, memory.compiled, outcome, now)
+        self._tell(policy, memory.compiled, outcome, now)
         called = await self._take_forward(policy, memory, snapshot, outcome, now)
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
@@ -85,15 +85,20 @@ class Passes:
 
     def _tell(
         self,
-        key: objects.Key,
+        policy: objects.Policy,
         signals: compiled.Policy,
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
-        """What has held is a symptom that an incident may be made of."""
-        if self._world.findings is not None:
+        """What has held is a symptom that an incident may be made of.
+
+        Not so the signals of a policy with a trigger: they prove what it does, and may show what
+        others suffer.
+        """
+        triggered = policy.spec is not None and policy.spec.trigger is not None
+        if self._world.findings is not None and not triggered:
             held = step.held(signals, outcome, now)
-            self._world.findings.found(key, outcome.findings, held)
+            self._world.findings.found(policy.key, outcome.findings, held)
 
     def _tell_gone(self, key: objects.Key) -> None:
         if self._world.findings is not None:
