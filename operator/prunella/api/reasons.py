@@ -56,6 +56,7 @@ class Refused(enum.StrEnum):
     WIDENS_RIGHTS = "WidensRights"
     HEALTHY_DEPENDENTS = "HealthyDependents"
     STILL_REFERRED_TO = "StillReferredTo"
+    NEEDS_RESTART = "NeedsRestart"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"
     REFUSED_BY_ADMISSION = "RefusedByAdmission"

@@ -363,6 +363,7 @@ class Passes:
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,
             scrape_seconds=scrape_seconds,
+            others=verification.others(record, workloads),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

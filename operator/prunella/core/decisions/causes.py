@@ -104,7 +104,8 @@ def _by(record: values.Record, suspect: incident_api.SuspectItem) -> OpenInciden
 
 def _summary(status: incident_api.IncidentStatus, suspect: incident_api.SuspectItem) -> str:
     """What is said of a suspect, as far as the readers of its namespace may know it."""
-    named = [words.ref_of(each.object) for each in (*status.members, *status.suspects)]
+    named = [words.ref_of(each.object) for each in status.members]
+    named += [words.ref_of(each.object) for each in status.suspects]
     foreign = mirror.Foreign(suspect.object.namespace, named)
     beyond = any(ref.namespace not in {suspect.object.namespace, ""} for ref in named)
     if foreign(suspect.summary) or (beyond and status.unlisted):
