@@ -92,7 +92,7 @@ EDITS: dict[str, Edit] = {
         [op("replace", "/spec/rules/0/http/paths/0/backend/service/name", "wbe")],
     ),
     "a host": ("Ingress", [op("replace", "/spec/rules/0/host", "wbe.example")]),
-    "a limit": ("LimitRange", [op("replace", "/spec/limits/0/max/cpu", "100m")]),
+    "a limit": ("LimitRange", [op("replace", "/spec/limits/0/max/cpu", "4")]),
     "a budget": ("PodDisruptionBudget", [op("replace", "/spec/minAvailable", 3)]),
     "a schedule": ("CronJob", [op("replace", "/spec/schedule", "* * * * *")]),
     **{
