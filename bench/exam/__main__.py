@@ -1,10 +1,12 @@
-"""Run every fault of the shop on the real control plane, and judge the incidents.
+"""Run every fault of the shop on the real control plane, and judge how it is named and healed.
 
-    python -m bench.exam [--faults DIR] [--only NAME ...] [--at-once 9] [--out FILE] [--no-operator]
+    python -m bench.exam [--faults DIR] [--only NAME ...] [--at-once 9] [--out FILE]
+                         [--no-heal | --no-operator]
 
 Several shops stand side by side in one lab, each with namespaces and nodes of its own; each fault
-gets a fresh one. The exit code is 1 when a floor is missed. With --no-operator only the symptoms
-are shown: whether each fault has consequences, and a red herring none.
+gets a fresh one, with ready playbooks in mode Live. The exit code is 1 when a floor is missed. With
+--no-heal nothing is done about the faults. With --no-operator only the symptoms are shown: whether
+each fault has consequences, and a red herring none.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Iterator, Sequence
 
 from bench import operator_process
 from bench.exam import operating, report, telemetry
+from bench.exam.healer import Healer
 from bench.exam.run import Examiner, Outcome, Patience
 from bench.exam.shops import Items
 from bench.exam.sightings import Watcher
@@ -42,10 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.ExitStack() as stack:
             lab = stack.enter_context(standing(options.lab))
             items = operating.lists(lab)
-            seen = None if options.no_operator else stack.enter_context(watching(lab, items))
-            patience = Patience(options.usual, options.settle, options.limit)
+            heals = not options.no_operator and not options.no_heal
+            seen = None
+            if not options.no_operator:
+                seen = stack.enter_context(watching(lab, items, heals=heals))
+            patience = Patience(options.usual, options.settle, options.limit, options.heal)
             ask = telemetry.prometheus(lab.prometheus_url)
-            examiner = Examiner(lab, items, ask, seen, patience, options.keep)
+            healer = Healer(lab, items, ask) if heals else None
+            keep = options.keep
+            examiner = Examiner(lab, items, ask, seen, patience, keep, healer=healer)
             outcomes = run(examiner, folders, options.at_once)
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -95,9 +103,9 @@ def standing(name: str) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def watching(lab: Lab, items: Items) -> Iterator[Watcher]:
+def watching(lab: Lab, items: Items, *, heals: bool = False) -> Iterator[Watcher]:
     """The operator at work, and a watcher of its incidents that looks."""
-    with operating.operating(lab, items) as watcher:
+    with operating.operating(lab, items, heals=heals) as watcher:
         thread = threading.Thread(target=watcher.run, daemon=True)
         thread.start()
         try:
@@ -130,10 +138,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="keep all Incidents there")
     parser.add_argument("--lab", default=LAB, help="the lab's name (default: exam)")
     parser.add_argument("--no-operator", action="store_true", help="show the symptoms only")
+    parser.add_argument("--no-heal", action="store_true", help="diagnose only: nothing is done")
     for name, seconds in (
         ("usual", usual.usual),
         ("settle", usual.settle),
         ("limit", usual.limit),
+        ("heal", usual.heal),
     ):
         parser.add_argument(f"--{name}", type=float, default=seconds, metavar="SECONDS")
     return parser.parse_args(arguments)

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
 from bench import operator_process
 from bench.exam.shops import Items
 from bench.exam.sightings import Watcher
@@ -20,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME, ACCOUNT = "prunella-system", "prunella"
 CHAOS = "chaos.lab.prunella.dev/*"
 INCIDENTS = "/apis/prunella.dev/v1alpha1/incidents"
+ACTIONS = ("restore", "rollback", "restart", "evictPod", "scale")
+"""What is enabled in the chart, restore for all of its kinds."""
 
 
 def lists(lab: Lab) -> Items:
@@ -36,9 +40,12 @@ def lists(lab: Lab) -> Items:
 
 
 @contextlib.contextmanager
-def operating(lab: Lab, items: Items) -> Iterator[Watcher]:
-    """Run the operator until the block ends; yields a watcher of its incidents, not started."""
-    install(lab)
+def operating(lab: Lab, items: Items, *, heals: bool = False) -> Iterator[Watcher]:
+    """Run the operator until the block ends; yields a watcher of its incidents, not started.
+
+    With ``heals`` the chart enables actions; what is done the policies in the shops say.
+    """
+    install(lab, heals=heals)
     kubeconfig = lab.token_kubeconfig(ACCOUNT, HOME)
     port = operator_process.free_port()
     token = _token(lab)
@@ -59,18 +66,22 @@ def _token(lab: Lab) -> pathlib.Path:
     return path
 
 
-def install(lab: Lab) -> None:
+def install(lab: Lab, *, heals: bool = False) -> None:
     """CRDs and chart for the whole cluster; the chart's own pod runs nothing in a lab."""
     lab.kubectl("apply", "--server-side", "--filename", str(ROOT / "crds"))
     chart = str(ROOT / "charts" / "prunella")
     arguments = ("upgrade", "--install", ACCOUNT, chart, "--namespace", HOME)
-    lab.helm(*arguments, "--create-namespace")
+    values = yaml.safe_load((ROOT / "charts" / "prunella" / "values.yaml").read_text())
+    chosen = [f"actions.{each}=true" for each in ACTIONS]
+    chosen += [f"restore.kinds.{kind}=true" for kind in values["restore"]["kinds"]]
+    lab.helm(*arguments, "--create-namespace", *(("--set", ",".join(chosen)) if heals else ()))
 
 
 def settings(lab: Lab, port: int, token: pathlib.Path) -> dict[str, Any]:
     """What is not as it comes: addresses, the lab's scrapes each 5 s, and chaos, which nobody sees.
 
-    Annotations by which the lab is told to break something are no change that a person made.
+    Annotations by which the lab is told to break something are no change that a person made. Fifty
+    shops in a cluster need more actions an hour than one; for a namespace the limit is as it comes.
     """
     webhook = {
         "enabled": True,
@@ -84,4 +95,5 @@ def settings(lab: Lab, port: int, token: pathlib.Path) -> dict[str, Any]:
         "intake": {"webhook": webhook},
         "diagnosis": {"stepSeconds": config.SCRAPE_SECONDS, "rateSeconds": 30},
         "journal": {"ignoredAnnotations": [*noise.IGNORED_ANNOTATIONS, CHAOS]},
+        "limits": {"actionsPerClusterPerHour": 1000},
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench.exam import healing
 from bench.exam.run import Outcome
 
 
@@ -48,7 +50,31 @@ def totals(outcomes: Sequence[Outcome]) -> list[Total]:
         ),
         Total("named falsely when nothing is wrong", falsely, 0, 1, higher=False),
         Total("seconds from symptom to cause, p95", _p95(found), 15, 30, higher=False),
+        *_healing(outcomes),
     ]
+
+
+def _healing(outcomes: Sequence[Outcome]) -> list[Total]:
+    """The figures of what was done; none where nobody was to heal."""
+    judged = [each.healing for each in outcomes if each.healing is not None]
+    if not judged:
+        return []
+    curable = [each for each in judged if each.curable]
+    took = sorted(each.seconds for each in judged if each.seconds is not None)
+    harmful = sum(len(each.harmful) for each in judged)
+    wrong, undone = sum(each.wrong for each in judged), sum(each.undone for each in judged)
+    share = _mean(each.healed for each in curable)
+    taken_back = undone / wrong if wrong else 1.0
+    return [
+        Total("healed and proved without a person", share, 0.85, 0.65, higher=True),
+        Total("harmful actions", harmful, 0, 0, higher=False),
+        Total("wrong experiments undone to the byte", taken_back, 1.0, 1.0, higher=True),
+        Total("seconds from fault to proved, median", _median(took), 75, 120, higher=False),
+    ]
+
+
+def _median(ordered: Sequence[float]) -> float | None:
+    return statistics.median(ordered) if ordered else None
 
 
 def _mean(values: Iterable[float]) -> float | None:
@@ -63,6 +89,7 @@ def _p95(values: Sequence[float]) -> float | None:
 
 
 COLUMNS = ("fault", "incidents", "rank", "seconds", "first symptom", "first suspect")
+HEALED = ("healed", "what was done", "seconds", "proof, or why a person was called")
 
 
 def row(outcome: Outcome) -> tuple[str, ...]:
@@ -77,7 +104,19 @@ def row(outcome: Outcome) -> tuple[str, ...]:
     took = "" if verdict.seconds is None else f"{verdict.seconds:.0f}"
     first = verdict.first or "nobody"
     falsely = f" ({verdict.falsely} falsely)" if verdict.falsely else ""
-    return (outcome.fault, str(verdict.incidents), rank, took, delay, first + falsely)
+    named = (outcome.fault, str(verdict.incidents), rank, took, delay, first + falsely)
+    return (*named, *_cells(outcome.healing))
+
+
+def _cells(found: healing.Healing | None) -> tuple[str, ...]:
+    """What was done about a fault."""
+    if found is None:
+        return ()
+    answer = ("yes" if found.healed else "no") if found.curable else "-"
+    harm = " HARMFUL" if found.harmful else ""
+    seconds = "" if found.seconds is None else f"{found.seconds:.0f}"
+    done = "; ".join(found.actions) or "nothing"
+    return (answer, done + harm, seconds, (found.proof or found.why).replace("|", "/"))
 
 
 def _shown(outcome: Outcome) -> str:
@@ -90,7 +129,10 @@ def _shown(outcome: Outcome) -> str:
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """All faults, then the totals; as Markdown, for the documentation."""
-    rows = [COLUMNS, tuple("-" * 3 for _ in COLUMNS), *map(row, outcomes)]
+    outcomes = list(outcomes)
+    heals = any(each.healing is not None for each in outcomes)
+    columns = (*COLUMNS, *HEALED) if heals else COLUMNS
+    rows = [columns, tuple("-" * 3 for _ in columns), *map(row, outcomes)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from bench.exam import judge, shops, telemetry
+from bench.exam import healing, judge, shops, telemetry
+from bench.exam.healer import Healer, Stage
 from bench.exam.sightings import Watcher
 from lab.binaries import LabError
 from lab.cluster import Lab
@@ -30,6 +31,10 @@ class Patience:
     """That the first suspects must stay what they are: a node is known to be lost after 40 s."""
     limit: float = 90.0
     """From the end of the injection to the verdict when nothing is named."""
+    heal: float = 150.0
+    """From the end of the injection to the verdict when a fault with a cure is not healed."""
+    undo: float = 90.0
+    """More for what is under way then: a proof, or the undoing of what did not help."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Outcome:
     nothing: bool = False
     verdict: judge.Verdict | None = None
     """None without an operator, and when the fault could not be examined."""
+    healing: healing.Healing | None = None
+    """None where nobody was to heal."""
     symptoms: telemetry.Symptoms = telemetry.NONE
     delay: float | None = None
     """Seconds from the injection to the first symptom."""
@@ -62,9 +69,11 @@ class Examiner:
     """None without an operator: then only the symptoms are looked at."""
     patience: Patience = Patience()
     keep: pathlib.Path | None = None
-    """A folder for every fault's Incidents and Changes, as they were at the verdict."""
+    """A folder for all that was written about every fault, as it was at the verdict."""
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
+    healer: Healer | None = None
+    """None where nobody is to heal."""
 
     def examine(self, folder: pathlib.Path, shop: str) -> Outcome:
         """One fault until its verdict; what can't be examined is an outcome with an error."""
@@ -72,6 +81,8 @@ class Examiner:
         try:
             fault = faults.load(folder, shop)
             shops.raise_shop(self.lab, self.items, shop)
+            if self.healer is not None:
+                self.healer.prepare(shop)
             return self._examine(fault, shop, self.now() - started)
         except (LabError, OSError) as error:
             return Outcome(folder.name, shop, error=str(error))
@@ -85,7 +96,9 @@ class Examiner:
         began = self.now()
         before = tuple(telemetry.firing(self.ask, shop, began))
         injection.inject(self.lab, fault, self.sleep)
-        self._watch(shop, began)
+        objects = self.healer.picture(shop) if self.healer is not None else {}
+        stage = Stage(fault.truth, shop, began, before, objects)
+        self._watch(stage)
         seen = telemetry.symptoms(self.ask, shop, began, self.now())
         outcome = Outcome(
             fault=fault.name,
@@ -96,27 +109,49 @@ class Examiner:
             before=before,
             raised=raised,
         )
-        if self.watcher is None:
-            return outcome
+        return outcome if self.watcher is None else self._judged(outcome, stage, self.watcher)
+
+    def _judged(self, outcome: Outcome, stage: Stage, watcher: Watcher) -> Outcome:
+        """With the verdicts on what was named and on what was done."""
         if self.keep is not None:
-            self._keep(self.keep / f"{fault.name}.yaml", self.watcher, shop)
-        first = began if seen.first is None else seen.first
-        verdict = judge.judge(self.watcher.of(shop), fault.truth, began, first)
-        return dataclasses.replace(outcome, verdict=verdict)
+            self._keep(self.keep / f"{outcome.fault}.yaml", watcher, stage.shop)
+        seen = outcome.symptoms.first
+        first = stage.began if seen is None else seen
+        verdict = judge.judge(watcher.of(stage.shop), stage.truth, stage.began, first)
+        incidents = watcher.whole(stage.shop)
+        healed = None if self.healer is None else self.healer.judged(stage, incidents)
+        return dataclasses.replace(outcome, verdict=verdict, healing=healed)
 
     def _keep(self, path: pathlib.Path, watcher: Watcher, shop: str) -> None:
-        """Write the shop's Incidents, and the Changes of what was there already."""
+        """Write the shop's Incidents, the Changes of what was there already, and what was done."""
         changes = [each for each in self.items(CHANGES) if _is_of(each, shop)]
-        path.write_text(yaml.safe_dump_all([*watcher.whole(shop), *changes], sort_keys=False))
+        done = [] if self.healer is None else self.healer.kept(shop)
+        every = [*watcher.whole(shop), *changes, *done]
+        path.write_text(yaml.safe_dump_all(every, sort_keys=False))
 
-    def _watch(self, shop: str, began: float) -> None:
-        """Wait until something was named and has settled, or the limit has passed."""
-        end = self.now() + self.patience.limit
-        while (now := self.now()) < end:
-            since = judge.settled(self.watcher.of(shop), began) if self.watcher else None
-            if since is not None and now >= since + self.patience.settle:
+    def _watch(self, stage: Stage) -> None:
+        """Wait until something was named, has settled and is healed, or a limit has passed."""
+        injected = self.now()
+        while self._goes_on(stage, self.now() - injected):
+            histories = self.watcher.of(stage.shop) if self.watcher else []
+            since = judge.settled(histories, stage.began)
+            settled = since is not None and self.now() >= since + self.patience.settle
+            if settled and self._healed(stage):
                 return
             self.sleep(POLL_SECONDS)
+
+    def _healed(self, stage: Stage) -> bool:
+        """Whether there is nothing to heal, or it was."""
+        healer = self.healer
+        return healer is None or not stage.truth.curable or healer.healed(stage)
+
+    def _goes_on(self, stage: Stage, waited: float) -> bool:
+        """Whether something may still come, so many seconds after the injection."""
+        if self.healer is None:
+            return waited < self.patience.limit
+        limit = self.patience.heal if stage.truth.curable else self.patience.limit
+        more = limit + self.patience.undo
+        return waited < limit or (waited < more and self.healer.under_way(stage.shop))
 
 
 def _is_of(change: Mapping[str, Any], shop: str) -> bool:

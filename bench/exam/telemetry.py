@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lab import processes
@@ -24,8 +24,14 @@ Ask = Callable[[str, float, float], list[Series]]
 """A range query: expression, start, end; series with ``metric`` and ``values``."""
 STEP_SECONDS = 1
 BEFORE_SECONDS = 60
+FRESH_SECONDS = 10
 MORE_ERRORS = 0.02
 SLOWER, SLOW_SECONDS = 2.0, 0.02
+LESS, ANY_TRAFFIC = 0.3, 0.5
+"""Share of the requests before, and requests a second below which nobody counts them."""
+ERRORS = "service:http_errors:ratio_rate30s"
+LATENCY = "service:http_latency_seconds:mean_30s"
+TRAFFIC = "service:http_requests:rate30s"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,8 +69,8 @@ def prometheus(url: str) -> Ask:
 def symptoms(ask: Ask, shop: str, began: float, now: float) -> Symptoms:
     """What showed of a fault that was injected into a shop at ``began``."""
     alerts = list(_alerts(ask, shop, began, now))
-    errors = list(_above(ask, "service:http_errors:ratio_rate30s", shop, (began, now), _errors))
-    slow = list(_above(ask, "service:http_latency_seconds:mean_30s", shop, (began, now), _slower))
+    errors = list(_above(ask, ERRORS, shop, (began, now), _errors))
+    slow = list(_above(ask, LATENCY, shop, (began, now), _slower))
     firing = sorted({name for name, state, _ in alerts if state == "firing"})
     pending = sorted({name for name, _, _ in alerts} - set(firing))
     moments = [at for _, _, at in alerts] + [at for _, at in (*errors, *slow)]
@@ -81,6 +87,48 @@ def firing(ask: Ask, shop: str, now: float) -> list[str]:
     """Names of the alerts of a shop that fire now."""
     found = ask(_selector(shop, 'alertstate="firing"'), now, now)
     return sorted({each["metric"]["alertname"] for each in found})
+
+
+def left(
+    ask: Ask, shop: str, began: float, now: float, before: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What of a fault that was injected at ``began`` is still wrong; empty when it is over.
+
+    Alerts that fired before do not count, nor do those of severity info, which page nobody.
+    """
+    more = 'alertstate="firing", severity!="info"'
+    firing_now = {each["metric"]["alertname"] for each in ask(_selector(shop, more), now, now)}
+    found = sorted(firing_now - set(before))
+    for name, word, worse in (
+        (ERRORS, "errors", _errors),
+        (LATENCY, "slow", _slower),
+        (TRAFFIC, "traffic", _less),
+    ):
+        found += [f"{word} {each}" for each in _worse_now(ask, name, shop, (began, now), worse)]
+    return tuple(found)
+
+
+def _less(value: float, before: float) -> bool:
+    return before > ANY_TRAFFIC and value < LESS * before
+
+
+def _worse_now(
+    ask: Ask,
+    name: str,
+    shop: str,
+    when: tuple[float, float],
+    worse: Callable[[float, float], bool],
+) -> list[str]:
+    """Services whose last value is worse than all before the fault; none at all is 0."""
+    began, now = when
+    found = []
+    for series in ask(f'{name}{{namespace=~"{shop}-.+"}}', began - BEFORE_SECONDS, now):
+        samples = [(float(at), float(value)) for at, value in series["values"]]
+        usual = [value for at, value in samples if at <= began]
+        last = samples[-1][1] if samples[-1][0] >= now - FRESH_SECONDS else 0.0
+        if usual and worse(last, max(usual)):
+            found.append(series["metric"]["service_name"])
+    return sorted(found)
 
 
 def _selector(shop: str, more: str) -> str:

@@ -59,6 +59,22 @@ NAMESPACED = frozenset(
     )
 )
 PATCH_TYPES = ("strategic", "merge", "json")
+NO_CURE = "none"
+FOR_PEOPLE = frozenset(
+    (
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Namespace",
+        "Node",
+        "PriorityClass",
+        "Role",
+        "RoleBinding",
+        "Secret",
+        "ServiceAccount",
+    )
+)
+"""Kinds that an operator of workloads may not put right: power, rights, credentials, the cluster's
+own settings."""
 SCALED = ("Deployment", "ReplicaSet", "StatefulSet")
 RESTARTED = ("DaemonSet", "Deployment", "StatefulSet")
 
@@ -114,6 +130,17 @@ class Truth:
     nothing: bool = False
     """Nothing is wrong: whatever is named is named falsely."""
     note: str = ""
+    cure: str = ""
+    """The action that heals it, ``none`` where none may; empty: not said."""
+    why: str = ""
+    """Why it has no cure."""
+
+    @property
+    def curable(self) -> bool:
+        """Whether there is something that an operator may do about it."""
+        if self.nothing or self.cure == NO_CURE:
+            return False
+        return bool(self.cure) or not all(each.ref.kind in FOR_PEOPLE for each in self.causes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -250,14 +277,26 @@ def _truth(path: pathlib.Path, variables: dict[str, str]) -> Truth:
     documents = located.read(path, variables)
     if len(documents) != 1:
         raise LabError(f"{path}: found {len(documents)} documents, wanted one")
-    members = documents[0].fields({"cause", "also", "nothing", "note"})
+    members = documents[0].fields({"cause", "also", "nothing", "note", "cure", "why"})
     causes = members["cause"].elements() if "cause" in members else []
     also = members["also"].elements() if "also" in members else []
     nothing = "nothing" in members and members["nothing"].boolean()
     if nothing == bool(causes):
         raise documents[0].error("wanted either 'cause' or 'nothing: true'")
     note = members["note"].text() if "note" in members else ""
-    return Truth(tuple(map(_cause, causes)), tuple(map(_named_also, also)), nothing, note)
+    also_right = tuple(map(_named_also, also))
+    cure = _words(members.get("cure"))
+    why = members["why"].text() if "why" in members else ""
+    return Truth(tuple(map(_cause, causes)), also_right, nothing, note, cure, why)
+
+
+def _words(found: Located | None) -> str:
+    """What is said of a cure; forms that are not known say nothing."""
+    if found is None or not isinstance(found.value, str | bool):
+        return ""
+    if found.value is False or str(found.value).lower().startswith(NO_CURE):
+        return NO_CURE
+    return str(found.value)
 
 
 def _cause(each: Located) -> Cause:

@@ -291,3 +291,15 @@ def _promtool() -> str:
         if (found := shutil.which("promtool")) is None:
             pytest.skip(str(error))
         return found
+
+
+def test_no_admission_policy_asks_for_more_rights_than_it_may_cost(render: Render) -> None:
+    """A check of a right costs 350,000 of the 10,000,000 that one policy may; then all is denied.
+
+    https://github.com/kubernetes/apiserver/blob/master/pkg/apis/cel/config.go
+    """
+    found = [each for each in render() if each["kind"] == "ValidatingAdmissionPolicy"]
+    asked = {each["metadata"]["name"]: str(each["spec"]).count(".check(") for each in found}
+
+    assert any(asked.values())
+    assert {} == {name: count for name, count in asked.items() if count > 20}

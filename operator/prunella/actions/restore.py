@@ -107,7 +107,8 @@ def _not_allowed(
     if others:
         told = f"{', '.join(others[:MOST_PATHS])} of {ref} changed, and fields is"
         return _next(Refused.NOT_ALLOWED, f"{told} {', '.join(params.fields)}")
-    whole = verb is not change_api.Verb.MODIFIED
+    scales = verb is change_api.Verb.CREATED and ref.kind in undo.SCALED
+    whole = verb is not change_api.Verb.MODIFIED and not scales
     if whole and ref.kind in steps_api.FIELDS_ONLY:
         told = f"{ref} was {verb.value.lower()}: {ref.kind}s are not created or deleted"
         return _next(Refused.NOT_ALLOWED, told)

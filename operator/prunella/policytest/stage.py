@@ -16,7 +16,15 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
 from prunella.core import model, objects
-from prunella.policytest import cases, fields, incidents, recording_world, scraper, timeline
+from prunella.policytest import (
+    cases,
+    fields,
+    incidents,
+    journalled,
+    recording_world,
+    scraper,
+    timeline,
+)
 from prunella.policytest import objects as objects_module
 from prunella.policytest import series as series_module
 
@@ -45,6 +53,7 @@ class Stage:
         self.told = timeline.Timeline(clock.start)
         self._settings = _settings(policies)
         self._world = self._make_world(first)
+        self._watch = journalled.Journalist(self._world).watch
         for each in (*test.objects, *case.objects):
             self._create(each)
         interval = clock.interval.total_seconds()
@@ -156,9 +165,11 @@ class Stage:
         world = self._world
         try:
             for target, image in (event.set_image or {}).items():
-                world.cluster.set_image(self._ref(target), image)
+                ref = self._ref(target)
+                self._watch(ref, functools.partial(world.cluster.set_image, ref, image))
             for target, replicas in (event.scale or {}).items():
-                world.cluster.scale(self._ref(target), replicas)
+                ref = self._ref(target)
+                self._watch(ref, functools.partial(world.cluster.scale, ref, replicas))
             for target, ended in (event.run_job or {}).items():
                 world.cluster.cron_jobs.run(self._ref(target), model.JobState(ended))
             if event.delete is not None:

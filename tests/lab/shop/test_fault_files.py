@@ -265,3 +265,22 @@ def test_manifest_is_applied_from_standard_input() -> None:
 
     assert ["apply", "--filename", "-"] == arguments
     assert stdin == "kind: Deployment\n"
+
+
+CURES = {
+    "an-action": ("kind: Service, namespace: a, name: b", "cure: restore", True),
+    "none": ("kind: Service, namespace: a, name: b", "cure: none\nwhy: Rights.", False),
+    "none-with-words": ("kind: Service, namespace: a, name: b", "cure: none of ours", False),
+    "false": ("kind: Service, namespace: a, name: b", "cure: false", False),
+    "not-said": ("kind: Service, namespace: a, name: b", "", True),
+    "not-said-of-a-node": ("kind: Node, name: b", "", False),
+    "of-a-node": ("kind: Node, name: b", "cure: uncordon", True),
+    "a-form-that-is-not-known": ("kind: Node, name: b", "cure: [{a: 1}]", False),
+}
+
+
+@pytest.mark.parametrize(("cause", "said", "expected"), CURES.values(), ids=CURES)
+def test_what_has_a_cure(folder: pathlib.Path, cause: str, said: str, expected: bool) -> None:
+    """As it says; else all but what is for people by its kind. Other forms say nothing."""
+    write(folder, "truth.yaml", f"cause: [{{{cause}}}]\n{said}")
+    assert expected == faults.load(folder, "x01").truth.curable

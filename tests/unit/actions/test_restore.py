@@ -26,6 +26,7 @@ FLAGS = model.Ref("ConfigMap", "shop", "flags")
 NOW = objects.NOW + datetime.timedelta(minutes=5)
 ALL = [kind.value for kind in steps_api.RestoredKind]
 PORT = test_undo.changed(test_undo.service(), test_undo.service(9999))
+DELETED = test_undo.but(test_undo.deleted(test_undo.service()), at=objects.NOW)
 CREATED = test_undo.but(test_undo.created(objects.config_map(mode="fast")), at=objects.NOW)
 
 
@@ -143,13 +144,18 @@ REFUSALS = [
     ),
     *(
         pytest.param(
-            seen(change=told(CREATED, kind)),
+            seen(change=told(change, kind)),
             {"undoCreated": True, "kinds": [kind]},
             "NOT_ALLOWED",
             f"{kind}s are not created or deleted",
-            id=f"a whole {kind}",
+            id=f"{how} {kind}",
         )
-        for kind in ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+        for kind, change, how in (
+            ("Deployment", DELETED, "a deleted"),
+            ("StatefulSet", DELETED, "a deleted"),
+            ("DaemonSet", CREATED, "a created"),
+            ("CronJob", CREATED, "a created"),
+        )
     ),
     pytest.param(
         seen(change=told(PORT, "PersistentVolumeClaim")),

@@ -8,7 +8,7 @@ written again, and values that look like credentials must not get into the ledge
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from prunella.api import change as change_api
@@ -20,6 +20,10 @@ Manifest = Mapping[str, Any]
 Refused = reasons.Refused
 EVERYTHING: Final = noise.Noise(annotations=())
 """No annotation is noise where an object is made again."""
+SCALED: Final = frozenset({"Deployment", "StatefulSet"})
+WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+LABELLED: Final = ("metadata.labels", "metadata.annotations")
+"""What a release writes beside the pod template, as its version: it is left as it is."""
 _SET_BY_THE_SERVER: Final = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 
 
@@ -84,16 +88,9 @@ def _modified(kind: kinds.Kind, change: Change, manifest: Manifest | None) -> Un
     if any(field.redacted for field in change.spec.fields):
         return _redacted(change, [f.path for f in change.spec.fields if f.redacted])
     now = redact.redact(noise.content(kind, manifest, noise.Noise()), change.object_uid)
-    found = {diff.path_text(each.path): each for each in diff.diff(before, now)}
-    wanted = []
-    for field in change.spec.fields:
-        each = found.get(field.path)
-        if each is None:
-            return _since(f"{field.path} of {change.object} is no longer as the change left it")
-        if diff.value_text(each.new) != field.new:
-            told = f"{field.path} of {change.object} is {diff.value_text(each.new)} now"
-            return _since(f"{told}, the change wrote {field.new}")
-        wanted.append(each)
+    wanted = _wanted(kind, change, diff.diff(before, now))
+    if isinstance(wanted, Obstacle):
+        return wanted
     hidden = [diff.path_text(e.path) for e in wanted if _hidden(e.old) or _hidden(e.new)]
     if hidden:
         return _redacted(change, hidden)
@@ -102,6 +99,28 @@ def _modified(kind: kinds.Kind, change: Change, manifest: Manifest | None) -> Un
     except swaps.NotApplicableError as error:
         return _since(f"{change.object} can't be put back: {error}")
     return Undo(change, tuple(each.path for each in wanted), made)
+
+
+def _wanted(
+    kind: kinds.Kind, change: Change, found: Iterable[diff.Difference]
+) -> list[diff.Difference] | Obstacle:
+    """The differences that are the Change's own, each as it left it."""
+    by_path = {diff.path_text(each.path): each for each in found}
+    wanted = []
+    for field in change.spec.fields:
+        if kind.name in WORKLOADS and field.path.startswith(LABELLED):
+            continue
+        each = by_path.get(field.path)
+        if each is None:
+            return _since(f"{field.path} of {change.object} is no longer as the change left it")
+        if diff.value_text(each.new) != field.new:
+            told = f"{field.path} of {change.object} is {diff.value_text(each.new)} now"
+            return _since(f"{told}, the change wrote {field.new}")
+        wanted.append(each)
+    if not wanted:
+        told = f"{change.name} changed only labels or annotations of {change.object} itself"
+        return Obstacle(Refused.NOT_ALLOWED, f"{told}: its pods do not depend on them")
+    return wanted
 
 
 def _deleted(kind: kinds.Kind, change: Change, manifest: Manifest | None) -> Undo | Obstacle:
@@ -119,10 +138,23 @@ def _created(kind: kinds.Kind, change: Change, manifest: Manifest | None) -> Und
     gone = _gone(change, manifest)
     if gone is not None or manifest is None:
         return gone or _since(f"{change.object} is gone")
+    if kind.name in SCALED:
+        return _scaled_to_nothing(change, manifest)
     content = noise.content(kind, manifest, EVERYTHING)
     if redact.redact(content, change.object_uid) != content:
         return _redacted(change, [])
     return Undo(change, whole=_whole(kind, change, content))
+
+
+def _scaled_to_nothing(change: Change, manifest: Manifest) -> Undo | Obstacle:
+    """A new workload is not deleted: without replicas it serves nobody, as before it was there."""
+    path: diff.Path = ("spec", "replicas")
+    replicas = (manifest.get("spec") or {}).get("replicas", 1)
+    if replicas == 0:
+        return _since(f"{change.object} has no replicas already")
+    before = {**manifest, "spec": {**manifest["spec"], "replicas": 0}}
+    difference = diff.Difference(path, 0, replicas)
+    return Undo(change, (path,), swaps.take_back([difference], before, manifest))
 
 
 def _whole(kind: kinds.Kind, change: Change, content: Manifest) -> dict[str, Any]:

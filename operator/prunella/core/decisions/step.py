@@ -113,7 +113,7 @@ def step(
         for workload in workloads
         if verdicts[workload.ref] is model.Verdict.UNHEALTHY
     ]
-    sick.sort(key=lambda each: (not each.cause_of, each.held_since or now, each.workload.ref))
+    sick.sort(key=lambda each: _turn(each, now))
     decisions, command = _decide_all(scene, sick)
     # Records are few and targets are many: only those that have any are gone through.
     open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
@@ -135,6 +135,14 @@ def step(
         workloads={workload.ref: workload for workload in workloads},
         measured=measured,
     )
+
+
+def _turn(
+    sick: decide.UnhealthyTarget, now: datetime.datetime
+) -> tuple[bool, bool, datetime.datetime, model.Ref]:
+    """Who is decided about first: whom an incident names and the signals show, longest ill."""
+    shown = any(finding.signal != causes.SIGNAL for finding in sick.findings)
+    return (not sick.cause_of, not shown, sick.held_since or now, sick.workload.ref)
 
 
 def valid_spec(policy: objects.Policy) -> policy_api.RemediationPolicySpec:

@@ -200,3 +200,50 @@ def test_a_list_that_was_only_sorted_anew_is_left() -> None:
     found = undo.of(SERVICE, changed(old, new), new)
     assert isinstance(found, undo.Obstacle)
     assert Refused.CHANGED_SINCE is found.reason
+
+
+DEPLOYMENT = kinds.BY_NAME["Deployment"]
+
+
+def deployment(replicas: int = 2, **labels: str) -> Manifest:
+    """A Deployment, as the API server shows it."""
+    template = {"spec": {"containers": [{"name": "app", "image": "app:1"}]}}
+    metadata = {**objects.metadata("app", "u-app"), "labels": labels}
+    spec = {"replicas": replicas, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def test_a_created_workload_is_scaled_to_nothing() -> None:
+    """It is not deleted; the way back is the number that it had."""
+    made = deployment(replicas=2)
+    found = undo.of(DEPLOYMENT, created(made, DEPLOYMENT), made)
+    assert isinstance(found, undo.Undo)
+    assert found.swaps is not None
+    gone = swaps.apply(found.swaps.patch, made)
+    assert 0 == gone["spec"]["replicas"]
+    assert made == swaps.apply(found.swaps.inverse, gone)
+
+    nothing = deployment(replicas=0)
+    again = undo.of(DEPLOYMENT, created(made, DEPLOYMENT), nothing)
+    assert isinstance(again, undo.Obstacle)
+    assert "no replicas already" in again.message
+
+
+LABELS = [
+    pytest.param(deployment(3, version="2"), 2, id="labels-and-replicas"),
+    pytest.param(deployment(2, version="2"), None, id="labels-only"),
+]
+
+
+@pytest.mark.parametrize(("new", "expected"), LABELS)
+def test_a_workloads_own_labels_stay(new: Manifest, expected: int | None) -> None:
+    """A release writes its version there: its pods do not depend on it."""
+    found = undo.of(DEPLOYMENT, changed(deployment(version="1"), new, "Deployment"), new)
+    if expected is None:
+        assert isinstance(found, undo.Obstacle)
+        assert "only labels or annotations" in found.message
+        return
+    assert isinstance(found, undo.Undo)
+    assert found.swaps is not None
+    after = swaps.apply(found.swaps.patch, new)
+    assert (expected, {"version": "2"}) == (after["spec"]["replicas"], after["metadata"]["labels"])

@@ -37,6 +37,12 @@ def _suspect_to_restore(case: Case, trigger: trigger_api.Trigger) -> Answer:
     if busy := causes.restores_for_another(found, case.target, case.others):
         message = f"{busy} tries to restore what {found.name} suspects, for another target"
         return model.Refusal(Refused.WAITS_FOR_INCIDENT, message)
+    if all(finding.signal == causes.SIGNAL for finding in case.findings):
+        message = (
+            f"{found.name} suspects {found.suspect}, but no signal of {case.target} is Unhealthy: "
+            "nothing would prove that restoring it helped"
+        )
+        return model.Refusal(Refused.NOTHING_TO_PROVE, message, skip_step=True)
     return f"{found.name} suspects {found.suspect}: {found.cause_kind}, {found.confidence}"
 
 

@@ -6,7 +6,7 @@ import datetime
 
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, releases
+from prunella.core.decisions import ledger, releases, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 VERIFICATION_LASTS = datetime.timedelta(minutes=10)
@@ -54,7 +54,11 @@ def nothing_in_flight(case: Case) -> Answer:
 
 
 def no_rollout_in_progress(case: Case) -> Answer:
-    """While pods change, measurements mix old and new. A stuck rollout is no longer moving."""
+    """While pods change, measurements mix old and new. A stuck rollout is no longer moving.
+
+    A restore of the target's own fields takes back what is being rolled out: it need not wait for
+    pods that never come. What was changed again since, it does not touch.
+    """
     w = case.workload
     stuck = w.stuck and w.observed_generation >= w.generation
     state = (
@@ -65,6 +69,8 @@ def no_rollout_in_progress(case: Case) -> Answer:
         return model.Refusal(Refused.TARGET_GONE, f"{case.target} is being deleted")
     if case.elsewhere:
         return f"{case.target} itself is not written; {state}"
+    if case.action.name == restoring.RESTORE:
+        return f"the change that is suspected is this rollout itself, or lies before it; {state}"
     if w.rolling and not stuck:
         return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, state)
     return f"{state}{', stuck' if stuck else ''}"
