@@ -160,7 +160,8 @@ def _why_no_leader(
         return "trigger.incident.symptoms is Target"
     if target != found.suspect and target not in found.leaders:
         return f"{target} neither depends on it nor is called by what is sick"
-    if sick := sorted(ref for ref in measured if found.has(ref)):
+    bad = [ref for ref, verdict in measured.items() if verdict is model.Verdict.UNHEALTHY]
+    if sick := sorted(ref for ref in bad if found.has(ref)):
         return f"{sick[0]}, which is sick in it, leads"
     verdict = measured.get(target, model.Verdict.UNKNOWN)
     if verdict is not model.Verdict.UNHEALTHY:
