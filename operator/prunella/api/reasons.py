@@ -57,6 +57,7 @@ class Refused(enum.StrEnum):
     HEALTHY_DEPENDENTS = "HealthyDependents"
     STILL_REFERRED_TO = "StillReferredTo"
     NEEDS_RESTART = "NeedsRestart"
+    ONE_WAY = "OneWayStep"
     NOTHING_TO_PROVE = "NothingToProve"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"

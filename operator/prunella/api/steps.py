@@ -122,6 +122,20 @@ class Rollback(base.ApiModel):
             "rollout: a release that came back is young again, a restarted one is not."
         ),
     )
+    config_maps: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Also put back the ConfigMaps that the earlier template names and that were changed "
+            "with the release. The chart must enable restore of ConfigMaps."
+        ),
+    )
+    allow_one_way: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Roll back although the release took a step that no rollback takes back: a migration "
+            "Job, or a change of a claim that the pods mount."
+        ),
+    )
 
 
 class RestoredKind(enum.StrEnum):

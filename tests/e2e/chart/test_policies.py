@@ -117,6 +117,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [RESTORE], "trigger": TRIGGER},
         "",
     ),
+    "rollback with ConfigMaps without that right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"rollback": {"configMaps": True}}]},
+        "lets the operator patch configmaps",
+    ),
+    "rollback with ConfigMaps with both rights": (
+        (PATCH_DEPLOYMENTS, "patch:configmaps"),
+        "Live",
+        {"steps": [{"rollback": {"configMaps": True}}]},
+        "",
+    ),
     "restart of readers with a right to the ConfigMap alone": (
         ("patch:configmaps", "create:configmaps", "delete:configmaps"),
         "Live",

@@ -47,6 +47,16 @@ class Looked:
         return undo.of(kind, self.change, self.manifest, self.later)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recent:
+    """What the journal tells of a target's namespace."""
+
+    changes: tuple[Change, ...] = ()
+    """All Changes of a day, oldest first; without the objects before them."""
+    jobs: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
+    """The Jobs that are still there, where one was changed."""
+
+
 def readers(looked: Looked) -> dependents.Readers:
     """Who has read what the Change of a ConfigMap wrote.
 

@@ -28,7 +28,7 @@ def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
         case "Service":
             return _of_service(ref, manifests)
         case "ConfigMap":
-            return {each for each, raw in _workloads(manifests) if ref.name in _config_maps(raw)}
+            return {each for each, raw in _workloads(manifests) if ref.name in config_maps(raw)}
         case "Ingress":
             return _routed(ref, manifests)
         case "NetworkPolicy":
@@ -112,7 +112,7 @@ def referrers(ref: model.Ref, manifests: Manifests) -> list[model.Ref]:
     """The objects that would miss an object if it were deleted, by name."""
     if ref.kind == "ConfigMap":
         running = pictures.of_kind(manifests, *pictures.WORKLOADS, *pictures.BATCH)
-        return sorted(each for each, raw in running if ref.name in _config_maps(raw))
+        return sorted(each for each, raw in running if ref.name in config_maps(raw))
     if ref.kind == "Service":
         called = {ref, *_behind(ref, manifests)}
         calls = links.from_manifests(manifests).calls
@@ -156,7 +156,7 @@ def _labels(raw: Manifest) -> dict[str, str]:
     return labels
 
 
-def _config_maps(raw: Manifest) -> set[str]:
+def config_maps(raw: Manifest) -> set[str]:
     """The ConfigMaps that a workload's pods mount or read their environment from."""
     spec = pictures.template(raw).get("spec") or {}
     names = {name for volume in spec.get("volumes") or () for name in _held_by(volume)}

@@ -115,7 +115,8 @@ def half_done(
 
     Evictions are right while the target is as the effect before left it, and while their pods are
     there and not ready; those that go one after the other are judged when their turn comes.  What
-    tests what it writes is refused by the API server where it is not right any more.
+    tests what it writes is refused by the API server where it is not right any more; so is a patch
+    of the target, which is sent only in the generation that it was planned for.
     """
     halves = list(zip(ledger.effects_of(record), settled.effects, strict=True))
     unsent = [effect for effect, status in halves if status.sent_at is None]
@@ -126,7 +127,10 @@ def half_done(
     as_left = all(_as_left(record, effect, live_state.workload) for effect in patched)
     waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
     return as_left and all(
-        e.tested or (e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting)) for e in unsent
+        e.tested
+        or (e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting))
+        or (e.target == live_state.workload.ref and e.generation == live_state.workload.generation)
+        for e in unsent
     )
 
 
