@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from prunella import ports
-from prunella.actions import restore
+from prunella.actions import restart_readers, restore
 from prunella.core import model, objects
 from prunella.core.changes import entry, kinds, swaps, undo
 from prunella.core.changes.values import Change
@@ -92,7 +92,7 @@ EDITS: dict[str, Edit] = {
         [op("replace", "/spec/rules/0/http/paths/0/backend/service/name", "wbe")],
     ),
     "a host": ("Ingress", [op("replace", "/spec/rules/0/host", "wbe.example")]),
-    "a limit": ("LimitRange", [op("replace", "/spec/limits/0/max/cpu", "100m")]),
+    "a limit": ("LimitRange", [op("replace", "/spec/limits/0/max/cpu", "4")]),
     "a budget": ("PodDisruptionBudget", [op("replace", "/spec/minAvailable", 3)]),
     "a schedule": ("CronJob", [op("replace", "/spec/schedule", "* * * * *")]),
     **{
@@ -270,6 +270,26 @@ async def test_what_was_restored_is_given_back(world: World) -> None:
     managers = [each["manager"] for each in found["metadata"]["managedFields"]]
     assert objects.FIELD_MANAGER not in managers
     assert content(before) == content(found)
+
+
+@pytest.mark.parametrize("kind", WORKLOADS)
+async def test_a_reader_is_restarted_and_brought_back(world: World, kind: str) -> None:
+    """The restart leaves no mark, is refused the second time, and is undone to the byte."""
+    ref = await added(world, kind)
+    before = await settled(world, ref)
+    when, read = "2026-03-01T00:00:00Z", model.Ref("ConfigMap", world.namespace, "flags")
+    effect = restart_readers.restarting(ref, before, when, read)
+    assert ports.Outcome.WOULD_SUCCEED is (await send(world, effect, dry_run=True)).outcome
+    assert ports.Outcome.EFFECTIVE is (await send(world, effect)).outcome
+    assert (ports.Outcome.REFUSED, 422) == _told(await send(world, effect))
+    now = await shown(world, ref)
+    assert (True, False) == (
+        restoring.as_written(effect, now),
+        objects.MARK in now["metadata"].get("annotations", {}),
+    )
+    back = restore.patching(ref, now, swaps.Swaps(effect.inverse, effect.patch), "undo it")
+    assert ports.Outcome.EFFECTIVE is (await send(world, back)).outcome
+    assert content(before) == content(await shown(world, ref))
 
 
 async def test_no_other_kind_is_read(world: World) -> None:

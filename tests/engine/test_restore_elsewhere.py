@@ -161,6 +161,8 @@ async def test_the_sick_target_leads_before_another(story: Story) -> None:
     shop.broken_while(lambda: True)
     await story.run(20)
     cart = model.Ref("Deployment", NAMESPACE, "cart")
+    story.world.apps.surge(cart, errors=0.5)
+    await story.run(15)
     shop.incident((SERVICE, wrong_port(shop)), symptoms=(FRONTEND, cart))
     await story.until(lambda: bool(story.records()))
     assert [cart] == [record.target for record in story.records()]

@@ -11,7 +11,7 @@ import datetime
 import re
 from typing import Any, Final
 
-from prunella.actions import evict_pod
+from prunella.actions import evict_pod, restart_readers
 from prunella.api import change as change_api
 from prunella.api import reasons
 from prunella.api import steps as steps_api
@@ -32,6 +32,7 @@ _RIGHTS_OF_PODS: Final = re.compile(
 )
 """Fields of a pod template that say what its pods may do."""
 MOST_PATHS: Final = 3
+Planned = action.Plan | model.Refusal | tuple[model.Need, ...]
 
 
 class Restore:
@@ -40,8 +41,8 @@ class Restore:
     name = restoring.RESTORE
     owned_field = None
 
-    def plan(self, request: action.Request) -> action.Plan | model.Refusal:
-        """One patch, creation or deletion of the suspected object."""
+    def plan(self, request: action.Request) -> Planned:
+        """One patch, creation or deletion of the suspected object, and what must follow it."""
         if not isinstance(request.params, steps_api.Restore):
             raise TypeError("restore is planned from the parameters of a restore step")
         looked = request.looked.get(request.suspect) if request.suspect is not None else None
@@ -59,7 +60,22 @@ class Restore:
         found = looked.undo
         if not isinstance(found, undo.Undo):
             return _obstacle(looked, found)
-        return _effect(looked, found, request.live_state)
+        planned = _effect(looked, found, request.live_state)
+        if isinstance(planned, model.Refusal):
+            return planned
+        return _with_restarts(planned, restart_readers.plan(request, looked, request.params))
+
+
+def _with_restarts(
+    planned: action.Plan,
+    restarts: restart_readers.Effects | model.Refusal | tuple[model.Need, ...],
+) -> Planned:
+    if isinstance(restarts, model.Refusal):
+        return restarts
+    if needs := tuple(each for each in restarts if isinstance(each, model.Need)):
+        return needs
+    effects = (each for each in restarts if isinstance(each, model.Effect))
+    return action.Plan((*planned.effects, *effects))
 
 
 def _next(reason: reasons.Refused, message: str) -> model.Refusal:

@@ -29,6 +29,8 @@ class Revert:
             if isinstance(undone, model.Refusal):
                 return undone
             effects.append(undone)
+        # What is restarted reads the object as it was put back.
+        effects.sort(key=restoring.runs_pods)
         if not effects:
             message = f"{request.follows.name} has no effect that can be undone"
             return model.Refusal(Refused.NO_STEP_LEFT, message)

@@ -6,11 +6,12 @@ successor was created.  A rollback is never undone by itself; the message says h
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Sequence
 
-from prunella.actions import evict_pod
+from prunella.actions import evict_pod, with_release
 from prunella.api import reasons
 from prunella.api import steps as steps_api
 from prunella.core import model
@@ -18,6 +19,17 @@ from prunella.core.decisions import action, releases, strategies
 
 MOMENT_BEFORE = datetime.timedelta(seconds=1)
 MOST_REVISIONS_ASKED = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chosen:
+    """The revision to return to, and why."""
+
+    revision: model.Revision
+    why: str
+
+
+Found = Chosen | model.Refusal | tuple[model.Need, ...]
 
 
 class Rollback:
@@ -43,8 +55,17 @@ class Rollback:
         if refusal := _too_old(current, earlier, request.params, request.now):
             return refusal
         if request.params.to is steps_api.RollbackTo.PREVIOUS:
-            return _previous(request, current, earlier)
-        return _last_healthy(request, current, earlier)
+            found: Found = _previous(request, current, earlier)
+        else:
+            found = _last_healthy(request, current, earlier)
+        if not isinstance(found, Chosen):
+            return found
+        later = (r for r in revisions if r.number > found.revision.number)
+        began = min(later, key=lambda revision: revision.number)
+        around = with_release.plan(request, request.params, found.revision, began)
+        if isinstance(around, with_release.Along):
+            return _effect(request, current, found, around)
+        return around
 
 
 def _too_old(
@@ -72,14 +93,17 @@ def _too_old(
 
 def _previous(
     request: action.Request, current: model.Revision, earlier: Sequence[model.Revision]
-) -> action.Plan | model.Refusal:
+) -> Chosen | model.Refusal:
     """The newest other release, unseen, but for those that were proved bad."""
     others = [r for r in earlier if _release(r) != _release(current)]
     chosen = next((r for r in others if not _condemned(request, r)), None)
     if others and chosen is None:
         message = "; ".join(f"revision {r.number} {_condemned(request, r)}" for r in others)
         return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
-    return _effect(request, current, chosen, "unseen, as the policy asks")
+    if chosen is None:
+        message = f"{request.live_state.workload.ref} has no earlier revision with another template"
+        return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+    return Chosen(chosen, "unseen, as the policy asks")
 
 
 def _release(revision: model.Revision) -> dict[str, object]:
@@ -94,7 +118,7 @@ def _condemned(request: action.Request, revision: model.Revision) -> str:
 
 def _last_healthy(
     request: action.Request, current: model.Revision, earlier: Sequence[model.Revision]
-) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
+) -> Found:
     """Ask about one revision after the other, newest first, until one was Healthy."""
     seen: list[str] = []
     successor = current
@@ -112,7 +136,7 @@ def _last_healthy(
             return (model.Need(model.NeedKind.VERDICT_AT, request.live_state.workload.ref, at),)
         verdict = request.verdicts_at[at]
         if verdict is model.Verdict.HEALTHY:
-            return _effect(request, current, revision, f"Healthy at {at:%Y-%m-%dT%H:%M:%SZ}")
+            return Chosen(revision, f"Healthy at {at:%Y-%m-%dT%H:%M:%SZ}")
         seen.append(f"revision {revision.number} was {verdict} at {at:%Y-%m-%dT%H:%M:%SZ}")
     message = "; ".join(seen) or "there is no earlier revision"
     return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
@@ -136,25 +160,25 @@ def _not_judged(
 
 
 def _effect(
-    request: action.Request, current: model.Revision, chosen: model.Revision | None, why: str
-) -> action.Plan | model.Refusal:
-    workload = request.live_state.workload
-    if chosen is None:
-        message = f"{workload.ref} has no earlier revision with another template"
-        return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
+    request: action.Request, current: model.Revision, chosen: Chosen, around: with_release.Along
+) -> action.Plan:
+    workload, number = request.live_state.workload, chosen.revision.number
     how = "" if strategies.pod_by_pod(workload) else f", {strategies.in_words(workload)}"
     effect = model.Effect(
         verb=model.Verb.PATCH,
         target=workload.ref,
         uid=workload.uid,
         generation=workload.generation,
-        patch=({"op": "replace", "path": "/spec/template", "value": dict(chosen.template)},),
+        patch=(
+            {"op": "replace", "path": "/spec/template", "value": dict(chosen.revision.template)},
+        ),
         summary=(
-            f"roll {workload.ref} back from revision {current.number} to {chosen.number} "
-            f"({why}){how}; forward again: kubectl rollout undo "
+            f"roll {workload.ref} back from revision {current.number} to {number} "
+            f"({chosen.why}){how}{around.left}; forward again: kubectl rollout undo "
             f"{workload.ref.kind.lower()}/{workload.ref.name} -n {workload.ref.namespace} "
             f"--to-revision={current.number}"
         ),
     )
-    effects = (effect, *evict_pod.unblock(request.live_state, chosen.name))
-    return action.Plan(effects, leaves=releases.release_hash(current.template))
+    unblocked = evict_pod.unblock(request.live_state, chosen.revision.name)
+    leaves = releases.release_hash(current.template)
+    return action.Plan((*around.effects, effect, *unblocked), leaves=leaves)

@@ -56,6 +56,8 @@ class Refused(enum.StrEnum):
     WIDENS_RIGHTS = "WidensRights"
     HEALTHY_DEPENDENTS = "HealthyDependents"
     STILL_REFERRED_TO = "StillReferredTo"
+    NEEDS_RESTART = "NeedsRestart"
+    ONE_WAY = "OneWayStep"
     NOTHING_TO_PROVE = "NothingToProve"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"

@@ -122,6 +122,20 @@ class Rollback(base.ApiModel):
             "rollout: a release that came back is young again, a restarted one is not."
         ),
     )
+    config_maps: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Also put back the ConfigMaps that the earlier template names and that were changed "
+            "with the release. The chart must enable restore of ConfigMaps."
+        ),
+    )
+    allow_one_way: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Roll back although the release took a step that no rollback takes back: a migration "
+            "Job, or a change of a claim that the pods mount."
+        ),
+    )
 
 
 class RestoredKind(enum.StrEnum):
@@ -157,12 +171,35 @@ FieldPath = Annotated[
 ]
 
 
+class RestartReaders(enum.StrEnum):
+    """Which workloads that read a restored ConfigMap are restarted with it."""
+
+    NEVER = "Never"
+    AT_START = "AtStart"
+    ALL = "All"
+
+
+READERS_OF_CONFIG_MAPS = "restartReaders needs ConfigMap among kinds: nothing else is read at start"
+
+
 class Restore(base.ApiModel):
     """Put the object that an incident suspects back as it was before the suspected change.
 
     Only the fields of that change are written. When it does not help, the change is put back and
     the next suspect is tried.
     """
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            (
+                (
+                    "!has(self.restartReaders) || self.restartReaders == 'Never' "
+                    "|| 'ConfigMap' in self.kinds"
+                ),
+                READERS_OF_CONFIG_MAPS,
+            )
+        )
+    )
 
     kinds: Annotated[list[RestoredKind], pydantic.Field(min_length=1, max_length=12)] = (
         pydantic.Field(
@@ -195,6 +232,22 @@ class Restore(base.ApiModel):
             "policy's signals. With more of them it is left alone."
         ),
     )
+    restart_readers: RestartReaders = pydantic.Field(
+        RestartReaders.NEVER,
+        description=(
+            "Workloads that are restarted after a ConfigMap, as they keep what they have read. "
+            "AtStart: those that read a changed key as environment or by subPath; All: also those "
+            "that mount it. Never: a ConfigMap that is read at start only is left alone. Restarts "
+            "need action restart."
+        ),
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _readers_of_config_maps(self) -> Restore:
+        restarts = self.restart_readers is not RestartReaders.NEVER
+        if restarts and RestoredKind.CONFIG_MAP not in self.kinds:
+            raise ValueError(READERS_OF_CONFIG_MAPS)
+        return self
 
 
 ACTIONS: tuple[str, ...] = (

@@ -111,8 +111,9 @@ class Executor:
             record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
             receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
             done = sent.model_copy(update=_received(record, effect, receipt))
-            record = await self._write(record, self._after(record, index, done, receipt))
-            if receipt.outcome is not ports.Outcome.EFFECTIVE and not _needless(index, receipt):
+            record = await self._write(record, self._after(record, index, done, receipt, effect))
+            needless = _needless(effect, index, receipt)
+            if receipt.outcome is not ports.Outcome.EFFECTIVE and not needless:
                 break
         self._count(record, record.phase)
         await self._tell_progress(record)
@@ -124,9 +125,10 @@ class Executor:
         index: int,
         done: remediation.EffectStatus,
         receipt: ports.Receipt,
+        effect: model.Effect,
     ) -> remediation.RemediationStatus:
         last = index + 1 == len(record.spec.effects)
-        if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(index, receipt):
+        if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(effect, index, receipt):
             return _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
         status = _with_effect(record, index, done, Phase.ACTING)
         if receipt.outcome is ports.Outcome.UNKNOWN:
@@ -370,9 +372,10 @@ def _with_effect(
     )
 
 
-def _needless(index: int, receipt: ports.Receipt) -> bool:
-    """Whether a later effect was refused because its pod has gone by itself (404, 409)."""
-    return index > 0 and receipt.outcome is ports.Outcome.REFUSED and receipt.status in {404, 409}
+def _needless(effect: model.Effect, index: int, receipt: ports.Receipt) -> bool:
+    """Whether a later eviction was refused because its pod has gone by itself (404, 409)."""
+    refused = receipt.outcome is ports.Outcome.REFUSED and receipt.status in {404, 409}
+    return refused and index > 0 and effect.verb is model.Verb.EVICT
 
 
 def _received(

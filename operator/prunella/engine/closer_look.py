@@ -56,8 +56,11 @@ class CloserLook:
     ) -> step.Snapshot:
         """Look at a target closely, and at what its signals say of the pods that it has."""
         looked = await self._world.cluster.live_state(target)
+        around = suspects.recent(self._world, target.namespace, now)
         snapshot = dataclasses.replace(
-            snapshot, live_states={**snapshot.live_states, target: looked}
+            snapshot,
+            live_states={**snapshot.live_states, target: looked},
+            recent={**snapshot.recent, target: around},
         )
         if looked is None or not looked.pods_known:
             return snapshot

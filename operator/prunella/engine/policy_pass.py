@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, step
+from prunella.core.decisions import causes, decide, episode, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -245,7 +245,7 @@ class Passes:
             told = (snapshot.incidents, others, outcome.measured)
             named = causes.named(scene.spec, [record.target], *told)
             cause, findings = named.get(record.target), outcome.findings
-            sick = step.sickness(config.compiled, workload, findings, outcome.memory, now, cause)
+            sick = sickness.judge(config.compiled, workload, findings, outcome.memory, now, cause)
             decision = decide.plan_attempt(
                 scene, sick, following, record.spec.decided_at, record.name
             )
@@ -368,6 +368,7 @@ class Passes:
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,
             scrape_seconds=scrape_seconds,
+            others=verification.others(record, workloads),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

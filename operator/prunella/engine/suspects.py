@@ -23,6 +23,17 @@ async def look(world: worlds.World, need: model.Need, now: datetime.datetime) ->
         return dataclasses.replace(looked, problem=f"can't look at {ref}: {error}")
 
 
+def recent(world: worlds.World, namespace: str, now: datetime.datetime) -> restoring.Recent:
+    """What the journal tells of a namespace; nothing without one."""
+    if world.journal is None:
+        return restoring.Recent()
+    changes = tuple(world.journal.changes({namespace}, now - restoring.CHANGES_FOR))
+    if all(each.object.kind != "Job" for each in changes):
+        return restoring.Recent(changes)
+    known = world.journal.manifests({namespace})
+    return restoring.Recent(changes, {r: raw for r, raw in known.items() if r.kind == "Job"})
+
+
 async def _with_changes(
     journal: ports.Journal, looked: restoring.Looked, name: str, now: datetime.datetime
 ) -> restoring.Looked:

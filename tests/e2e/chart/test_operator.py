@@ -77,6 +77,16 @@ CAN = {
         "networkpolicies.networking.k8s.io",
         False,
     ),
+    **{
+        f"{verb} of {kind} while it is off": (verb, f"{kind}{group}", False)
+        for kind, group in {
+            "ingresses": ".networking.k8s.io",
+            "limitranges": "",
+            "poddisruptionbudgets": ".policy",
+        }.items()
+        for verb in ("patch", "create", "delete")
+    },
+    "patch of cronjobs while it is off": ("patch", "cronjobs.batch", False),
     "escalate": ("escalate", "roles.rbac.authorization.k8s.io", False),
 }
 

@@ -16,6 +16,7 @@ PATCH_DEPLOYMENTS = "patch:deployments.apps"
 EVICT = "create:pods/eviction"
 SCALE_STEP = {"scale": {"to": 2}}
 RESTORE = {"restore": {"kinds": ["Service"]}}
+RESTART_READERS = {"restore": {"kinds": ["ConfigMap"], "restartReaders": "AtStart"}}
 TRIGGER = {"incident": {"causeKind": ["Networking"]}}
 ANYWHERE = {"incident": {"causeKind": ["Networking"], "symptoms": "Anywhere"}}
 BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
@@ -115,6 +116,42 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "Live",
         {"steps": [RESTORE], "trigger": TRIGGER},
         "",
+    ),
+    "rollback with ConfigMaps without that right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"rollback": {"configMaps": True}}]},
+        "lets the operator patch configmaps",
+    ),
+    "rollback with ConfigMaps with both rights": (
+        (PATCH_DEPLOYMENTS, "patch:configmaps"),
+        "Live",
+        {"steps": [{"rollback": {"configMaps": True}}]},
+        "",
+    ),
+    "restart of readers with a right to the ConfigMap alone": (
+        ("patch:configmaps", "create:configmaps", "delete:configmaps"),
+        "Live",
+        {"steps": [RESTART_READERS], "trigger": TRIGGER},
+        "lets the operator restart deployments",
+    ),
+    "restart of readers with the rights": (
+        (
+            *("patch:configmaps", "create:configmaps", "delete:configmaps"),
+            *("patch:deployments.apps", "patch:statefulsets.apps", "patch:daemonsets.apps"),
+        ),
+        "Live",
+        {"steps": [RESTART_READERS], "trigger": TRIGGER},
+        "",
+    ),
+    "readers of no ConfigMap": (
+        (),
+        "Advise",
+        {
+            "steps": [{"restore": {"kinds": ["Service"], "restartReaders": "All"}}],
+            "trigger": TRIGGER,
+        },
+        "restartReaders needs ConfigMap",
     ),
     "restore without a trigger": (
         (),

@@ -259,6 +259,12 @@ BAD = [
     pytest.param({"kinds": ["Secret"]}, "'Service', 'NetworkPolicy'", id="a Secret"),
     pytest.param({"kinds": ["Service"], "fields": ["/spec"]}, "match pattern", id="a pointer"),
     pytest.param({"kinds": ["Service"], "maxHealthyDependents": -1}, "greater", id="below 0"),
+    pytest.param(
+        {"kinds": ["Service"], "restartReaders": "All"},
+        "restartReaders needs ConfigMap among kinds",
+        id="readers of nothing",
+    ),
+    pytest.param({"kinds": ["ConfigMap"], "restartReaders": True}, "'Never'", id="not a word"),
 ]
 
 

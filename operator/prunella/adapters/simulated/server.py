@@ -108,7 +108,9 @@ class Server:
             raise ports.ClusterError(f"{effect.target} not found", status=404)
         patched = patches.apply(found.manifest, effect, mark)
         patches.check(found.manifest, patched)
-        action = "restore" if effect.tested else patches.action(found.manifest, patched)
+        action = patches.action(found.manifest, patched)
+        if effect.tested and action != "restart":
+            action = "restore"
         self._authorize(action, effect.target)
         self._admit(dry_run=dry_run)
         if dry_run:

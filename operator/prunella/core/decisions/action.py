@@ -29,6 +29,8 @@ class Request:
     """Releases that were proved bad, by their hash, each with the record that proved it."""
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
     """Objects beside the target that were looked at."""
+    recent: restoring.Recent = dataclasses.field(default_factory=restoring.Recent)
+    """What was changed in the target's namespace."""
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
 

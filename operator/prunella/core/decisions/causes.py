@@ -104,7 +104,8 @@ def _by(record: values.Record, suspect: incident_api.SuspectItem) -> OpenInciden
 
 def _summary(status: incident_api.IncidentStatus, suspect: incident_api.SuspectItem) -> str:
     """What is said of a suspect, as far as the readers of its namespace may know it."""
-    named = [words.ref_of(each.object) for each in (*status.members, *status.suspects)]
+    named = [words.ref_of(each.object) for each in status.members]
+    named += [words.ref_of(each.object) for each in status.suspects]
     foreign = mirror.Foreign(suspect.object.namespace, named)
     beyond = any(ref.namespace not in {suspect.object.namespace, ""} for ref in named)
     if foreign(suspect.summary) or (beyond and status.unlisted):
@@ -159,7 +160,8 @@ def _why_no_leader(
         return "trigger.incident.symptoms is Target"
     if target != found.suspect and target not in found.leaders:
         return f"{target} neither depends on it nor is called by what is sick"
-    if sick := sorted(ref for ref in measured if found.has(ref)):
+    bad = [ref for ref, verdict in measured.items() if verdict is model.Verdict.UNHEALTHY]
+    if sick := sorted(ref for ref in bad if found.has(ref)):
         return f"{sick[0]}, which is sick in it, leads"
     verdict = measured.get(target, model.Verdict.UNKNOWN)
     if verdict is not model.Verdict.UNHEALTHY:

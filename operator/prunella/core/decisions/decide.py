@@ -31,6 +31,8 @@ class Scene:
     guards: Sequence[guards.Guard] = guards.GUARDS
     incidents: Sequence[causes.OpenIncident] = ()
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    recent: Mapping[model.Ref, restoring.Recent] = dataclasses.field(default_factory=dict)
+    """What was changed around the targets that were looked at."""
     measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     """What the policy's signals alone say."""
 
@@ -139,7 +141,10 @@ def plan_attempt(
     stuck = live_state.workload.stuck or (same and sick.workload.stuck)
     workload = dataclasses.replace(live_state.workload, stuck=stuck)
     looked = scene.looked.get(case.suspect) if case.suspect is not None else None
-    case = dataclasses.replace(case, live_state=live_state, workload=workload, looked=looked)
+    also = _goes_along(scene, attempt)
+    case = dataclasses.replace(
+        case, live_state=live_state, workload=workload, looked=looked, also=also
+    )
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
         return Decision(refusal=refusal)
@@ -159,6 +164,13 @@ def _unseen(scene: Scene, sick: UnhealthyTarget, attempt: episode.Next) -> tuple
         for ref, change in wanted.items()
         if ref not in scene.looked
     )
+
+
+def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, ...]:
+    """The ConfigMaps that a rollback takes along, as far as they were looked at."""
+    if _action(scene, attempt) != episode.ROLLBACK:
+        return ()
+    return tuple(each for ref, each in scene.looked.items() if ref.kind == "ConfigMap")
 
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
@@ -252,6 +264,7 @@ def _request(
         follows=attempt.follows,
         condemned=_condemned(scene, live_state.workload),
         looked=scene.looked,
+        recent=scene.recent.get(ref, restoring.Recent()),
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
     )
 

@@ -18,6 +18,8 @@ from prunella.core.decisions import ledger, restoring
 
 Phase = reasons.Phase
 REVERT = "revert"
+ROLLBACK = "rollback"
+"""The action that only a person takes back, by the command in its record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def next_attempt(
         return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
     if spec.verify.otherwise is policy_api.Otherwise.ESCALATE:
         return _for_a_person(last, f"{last.name} did not help, and verify.otherwise is Escalate")
-    undoable = any(effect.inverse for effect in last.spec.effects)
+    undoable = last.spec.action != ROLLBACK and any(e.inverse for e in last.spec.effects)
     if spec.verify.otherwise is policy_api.Otherwise.REVERT and undoable:
         return Next(last.spec.step, last, revert=True)
     return _following(last, _after(last), spec)

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prunella.api import change as change_api
+from prunella.api import steps as steps_api
 from prunella.core import model, objects
 from prunella.core.changes import kinds, swaps, undo
 from prunella.core.changes.values import Change
 from prunella.core.decisions import ledger
+from prunella.core.incidents import dependents, picture
 
 RESTORE: Final = "restore"
 """The action that writes other objects than its target."""
@@ -45,6 +47,44 @@ class Looked:
         return undo.of(kind, self.change, self.manifest, self.later)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recent:
+    """What the journal tells of a target's namespace."""
+
+    changes: tuple[Change, ...] = ()
+    """All Changes of a day, oldest first; without the objects before them."""
+    jobs: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
+    """The Jobs that are still there, where one was changed."""
+
+
+def readers(looked: Looked) -> dependents.Readers:
+    """Who has read what the Change of a ConfigMap wrote.
+
+    Of one that was deleted nobody holds other values than those before.
+    """
+    change = looked.change
+    if change is None or looked.ref.kind != "ConfigMap":
+        return dependents.Readers((), ())
+    if change.spec.verb is not change_api.Verb.MODIFIED:
+        return dependents.Readers((), ())
+    found = looked.undo
+    paths = found.paths if isinstance(found, undo.Undo) else ()
+    keys = {str(path[1]) for path in paths if len(path) > 1}
+    return dependents.readers(looked.ref, looked.neighbours, keys)
+
+
+def restarted(looked: Looked, params: steps_api.Restore) -> tuple[model.Ref, ...]:
+    """The workloads that a step restarts after an object, in the order of their names."""
+    found = readers(looked)
+    match params.restart_readers:
+        case steps_api.RestartReaders.NEVER:
+            return ()
+        case steps_api.RestartReaders.AT_START:
+            return found.at_start
+        case _:
+            return tuple(sorted((*found.at_start, *found.live)))
+
+
 def suspected(name: str, changes: Sequence[Change]) -> Change | None:
     """The Change of a name; without a name the newest that somebody else wanted."""
     if name:
@@ -63,6 +103,11 @@ def _age(change: Change) -> tuple[datetime.datetime, int]:
     """By time, whose seconds are whole, and then by the object's version after it."""
     version = change.spec.resource_version
     return change.at, int(version) if version.isdecimal() else 0
+
+
+def runs_pods(effect: model.Effect) -> bool:
+    """Whether an effect is on a workload, whose pods read other objects as they start."""
+    return effect.target.kind in picture.WORKLOADS
 
 
 def written(record: objects.Record) -> tuple[model.Ref, ...]:

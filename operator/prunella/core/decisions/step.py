@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, decide, episode, guards, restoring
+from prunella.core.decisions import action, causes, decide, episode, guards, restoring, sickness
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
@@ -60,6 +60,8 @@ class Snapshot:
     """Of targets that were looked at, where pods that are gone were among the evidence."""
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
     """Suspected objects that were looked at."""
+    recent: Mapping[model.Ref, restoring.Recent] = dataclasses.field(default_factory=dict)
+    """What was changed around the targets that were looked at."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
@@ -109,7 +111,9 @@ def step(
     verdicts = measured | dict.fromkeys(named, model.Verdict.UNHEALTHY)
     scene = make_scene(snapshot, policy, config, verdicts, now, measured)
     sick = [
-        sickness(config.compiled, workload, findings, remembered, now, named.get(workload.ref))
+        sickness.judge(
+            config.compiled, workload, findings, remembered, now, named.get(workload.ref)
+        )
         for workload in workloads
         if verdicts[workload.ref] is model.Verdict.UNHEALTHY
     ]
@@ -312,55 +316,8 @@ def make_scene(
         incidents=snapshot.incidents,
         looked=snapshot.looked,
         measured=measured,
+        recent=snapshot.recent,
     )
-
-
-def sickness(
-    signals: compiled.Policy,
-    workload: model.Workload,
-    findings: Iterable[model.Finding],
-    memory: Memory,
-    now: datetime.datetime,
-    cause_of: causes.OpenIncident | None = None,
-) -> decide.UnhealthyTarget:
-    """A sick target with the signal that has been Unhealthy longest beyond its ``for``.
-
-    Where signals have held long enough, only they are evidence: a flicker of another one must not
-    choose the pod to evict.  An expression must be true of what has held: what has begun and not
-    held yet may be no more than a flicker, so to the expression it is Unknown.
-    """
-    own = [finding for finding in findings if finding.target == workload.ref]
-    bad = tuple(finding for finding in own if finding.verdict is model.Verdict.UNHEALTHY)
-    if cause_of is not None and cause_of.is_about(workload.ref):
-        at_once = datetime.timedelta()
-        return decide.UnhealthyTarget(workload, bad[::-1], cause_of.named_at, at_once, cause_of)
-    if cause_of is not None:
-        # It leads for what is sick elsewhere. Its own signals are the proof: they must have held.
-        told = [finding for finding in own if finding.signal == causes.SIGNAL]
-        rest = [finding for finding in own if finding.signal != causes.SIGNAL]
-        led = sickness(signals, workload, rest, memory, now)
-        return dataclasses.replace(led, findings=(*told, *led.findings), cause_of=cause_of)
-    holds = {
-        signal.name: datetime.timedelta(seconds=signal.spec.for_.total_seconds())
-        for signal in signals.signals
-    }
-
-    def beyond(finding: model.Finding) -> datetime.timedelta:
-        since = memory.onsets.get((finding.signal, finding.target), now)
-        return now - since - holds[finding.signal]
-
-    ripest = max(bad, key=beyond, default=None)
-    if ripest is None:
-        return decide.UnhealthyTarget(workload, (), None, datetime.timedelta())
-    ripe = tuple(finding for finding in bad if beyond(finding) >= datetime.timedelta())
-    if signals.when is not None:
-        young = [finding for finding in bad if finding not in ripe]
-        held = {finding.signal: finding.verdict for finding in own}
-        held |= {finding.signal: model.Verdict.UNKNOWN for finding in young}
-        if young and signals.when.judge(held)[0] is not model.Verdict.UNHEALTHY:
-            ripe, ripest = (), max(young, key=beyond)
-    since = memory.onsets.get((ripest.signal, ripest.target))
-    return decide.UnhealthyTarget(workload, ripe or bad, since, holds[ripest.signal])
 
 
 def held(

@@ -7,8 +7,8 @@ running workload depends on them.
 from __future__ import annotations
 
 import types as mapping_types
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 import pydantic
 
@@ -28,7 +28,7 @@ def dependents(ref: model.Ref, manifests: Manifests) -> set[model.Ref]:
         case "Service":
             return _of_service(ref, manifests)
         case "ConfigMap":
-            return {each for each, raw in _workloads(manifests) if ref.name in _config_maps(raw)}
+            return {each for each, raw in _workloads(manifests) if ref.name in config_maps(raw)}
         case "Ingress":
             return _routed(ref, manifests)
         case "NetworkPolicy":
@@ -65,11 +65,54 @@ def leaders(
     return {each for each in found if each.kind in pictures.WORKLOADS}
 
 
+class Readers(NamedTuple):
+    """The workloads that read a ConfigMap: as their containers start, and as it changes."""
+
+    at_start: tuple[model.Ref, ...]
+    live: tuple[model.Ref, ...]
+
+
+def readers(ref: model.Ref, manifests: Manifests, keys: Collection[str]) -> Readers:
+    """Who reads some keys of a ConfigMap. A workload that does both reads at start.
+
+    Environments and files mounted by subPath stay as they were read.
+    https://kubernetes.io/docs/concepts/configuration/configmap/
+    """
+    at_start, live = [], []
+    for each, raw in _workloads(manifests):
+        spec = pictures.template(raw).get("spec") or {}
+        volumes = {v.get("name") for v in spec.get("volumes") or () if ref.name in _held_by(v)}
+        containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+        mounts = [
+            mount
+            for container in containers
+            for mount in container.get("volumeMounts") or ()
+            if mount.get("name") in volumes
+        ]
+        in_environment = any(_environment_has(c, ref.name, keys) for c in containers)
+        if in_environment or any(mount.get("subPath") for mount in mounts):
+            at_start.append(each)
+        elif mounts:
+            live.append(each)
+    return Readers(tuple(at_start), tuple(live))
+
+
+def _environment_has(container: Manifest, name: str, keys: Collection[str]) -> bool:
+    """Whether a container's environment holds a key of a ConfigMap, or all of them."""
+    if any(_name(each, "configMapRef") == name for each in container.get("envFrom") or ()):
+        return True
+    told = [(each.get("valueFrom") or {}) for each in container.get("env") or ()]
+    return any(
+        _name(each, "configMapKeyRef") == name and each["configMapKeyRef"].get("key") in keys
+        for each in told
+    )
+
+
 def referrers(ref: model.Ref, manifests: Manifests) -> list[model.Ref]:
     """The objects that would miss an object if it were deleted, by name."""
     if ref.kind == "ConfigMap":
         running = pictures.of_kind(manifests, *pictures.WORKLOADS, *pictures.BATCH)
-        return sorted(each for each, raw in running if ref.name in _config_maps(raw))
+        return sorted(each for each, raw in running if ref.name in config_maps(raw))
     if ref.kind == "Service":
         called = {ref, *_behind(ref, manifests)}
         calls = links.from_manifests(manifests).calls
@@ -113,18 +156,21 @@ def _labels(raw: Manifest) -> dict[str, str]:
     return labels
 
 
-def _config_maps(raw: Manifest) -> set[str]:
+def config_maps(raw: Manifest) -> set[str]:
     """The ConfigMaps that a workload's pods mount or read their environment from."""
     spec = pictures.template(raw).get("spec") or {}
-    names = {_name(volume, "configMap") for volume in spec.get("volumes") or ()}
-    for volume in spec.get("volumes") or ():
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            names.add(_name(source, "configMap"))
+    names = {name for volume in spec.get("volumes") or () for name in _held_by(volume)}
     for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         names |= {_name(each, "configMapRef") for each in container.get("envFrom") or ()}
         for each in container.get("env") or ():
             names.add(_name(each.get("valueFrom") or {}, "configMapKeyRef"))
     return names - {""}
+
+
+def _held_by(volume: Manifest) -> set[str]:
+    """The ConfigMaps that a volume holds."""
+    sources = (volume.get("projected") or {}).get("sources") or ()
+    return {_name(each, "configMap") for each in (volume, *sources)}
 
 
 def _name(holder: Any, field: str) -> str:

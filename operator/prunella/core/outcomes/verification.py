@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
@@ -47,10 +47,20 @@ class Scene:
     longest_range: float
     """Seconds that a sample of the policy's queries looks back at most."""
     scrape_seconds: float
+    others: tuple[model.Workload, ...] = ()
+    """Workloads beside the target that the effects write."""
 
 
 Seen = Mapping[model.Ref, restoring.Manifest | None]
 """Objects as they are now; None for one that is not there."""
+
+
+def others(
+    record: objects.Record, workloads: Iterable[model.Workload]
+) -> tuple[model.Workload, ...]:
+    """The workloads beside its target that a record's effects write."""
+    written = {effect.target for effect in ledger.effects_of(record)} - {record.target}
+    return tuple(each for each in workloads if each.ref in written)
 
 
 def settle(
@@ -103,9 +113,10 @@ def half_done(
 ) -> bool:
     """Whether effects of a settled record were never sent and are still right to send.
 
-    Only evictions follow another effect.  They are right while the target is as that effect left
-    it, and while their pods are there and not ready; those that go one after the other are judged
-    when their turn comes.
+    Evictions are right while the target is as the effect before left it, and while their pods are
+    there and not ready; those that go one after the other are judged when their turn comes.  What
+    tests what it writes is refused by the API server where it is not right any more; so is a patch
+    of the target, which is sent only in the generation that it was planned for.
     """
     halves = list(zip(ledger.effects_of(record), settled.effects, strict=True))
     unsent = [effect for effect, status in halves if status.sent_at is None]
@@ -116,7 +127,10 @@ def half_done(
     as_left = all(_as_left(record, effect, live_state.workload) for effect in patched)
     waiting = {pod.uid for pod in live_state.pods if not (pod.ready or pod.deleting)}
     return as_left and all(
-        e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting) for e in unsent
+        e.tested
+        or (e.verb is model.Verb.EVICT and (e.paced or e.uid in waiting))
+        or (e.target == live_state.workload.ref and e.generation == live_state.workload.generation)
+        for e in unsent
     )
 
 
@@ -263,7 +277,8 @@ def _await_rollout(
         waited > scene.rules.rollout_seconds
     )
     missing = _missing_before(record, stuck=stuck)
-    if workload.complete(missing):
+    moving = next((each for each in scene.others if not each.complete()), None)
+    if workload.complete(missing) and moving is None:
         left = workload.replicas - workload.available
         but = f" but for {left} pods that did not run before either" if left > 0 else ""
         wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
@@ -277,9 +292,11 @@ def _await_rollout(
         )
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
     if stuck:
+        late = workload if moving is None else moving
+        which = "the rollout" if moving is None else f"the rollout of {late.ref}"
         message = (
-            f"the rollout is stuck after {waited:.0f} s: {workload.updated} of "
-            f"{workload.replicas} replicas updated, {workload.available} available"
+            f"{which} is stuck after {waited:.0f} s: {late.updated} of "
+            f"{late.replicas} replicas updated, {late.available} available"
         )
         return _finish(status, scene, Phase.UNHELPFUL, "RolloutStuck", message)
     return status

@@ -12,7 +12,7 @@ import pytest
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.decisions import decide, step
+from prunella.core.decisions import decide, sickness, step
 from tests.unit.core import builders, fixtures, passes
 from tests.unit.core.builders import minutes, ref, seconds
 
@@ -171,7 +171,7 @@ def test_each_signal_has_its_own_for(
     config = passes.config(TWO)
     snapshot = passes.snapshot(readings=BOTH_BAD)
     outcome = passes.run(snapshot, memory, TWO)
-    sick = step.sickness(
+    sick = sickness.judge(
         config.compiled, builders.workload(), outcome.findings, outcome.memory, NOW
     )
     assert memory.onsets[ripest, ref()] == sick.held_since
@@ -183,7 +183,7 @@ def test_each_signal_has_its_own_for(
 def test_a_target_without_unhealthy_signals_is_not_sick() -> None:
     """There is no evidence and nothing has held."""
     config = passes.config(builders.policy())
-    sick = step.sickness(config.compiled, builders.workload(), (), passes.START, NOW)
+    sick = sickness.judge(config.compiled, builders.workload(), (), passes.START, NOW)
     assert decide.UnhealthyTarget(builders.workload(), (), None, seconds(0)) == sick
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.decisions import step
+from prunella.core.decisions import sickness, step
 from prunella.core.signals import compiled
 from tests.unit.core import builders, fixtures, passes
 from tests.unit.core.builders import ref, seconds
@@ -85,7 +85,7 @@ def test_only_what_has_held_is_evidence() -> None:
         )
     )
     outcome = run("errors || slow", BAD, BAD, {"errors": 90, "slow": 30})
-    sick = step.sickness(
+    sick = sickness.judge(
         config.compiled, builders.workload(), outcome.findings, outcome.memory, NOW
     )
     assert ("errors",) == tuple(finding.signal for finding in sick.findings)

@@ -111,6 +111,48 @@ def test_who_can_prove_a_restore(
     assert expected == dependents.leaders(of, [FRONT], WORLD, before, calls)
 
 
+def reader(env: Any = None, env_from: Any = None, mount: Any = None) -> dict[str, Any]:
+    """A workload whose only init container reads the ConfigMap in one way."""
+    found = workload("it", volumes=[{"name": "v", "configMap": {"name": "flags"}}])
+    init = {"env": env or [], "envFrom": env_from or [], "volumeMounts": mount or []}
+    found["spec"]["template"]["spec"]["initContainers"] = [init]
+    return found
+
+
+KEYS = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "flags", "key": "mode"}}}]
+READS = [
+    pytest.param(reader(env=KEYS), "start", id="a key as environment"),
+    pytest.param(reader(env_from=[{"configMapRef": {"name": "flags"}}]), "start", id="all keys"),
+    pytest.param(reader(mount=[{"name": "v", "subPath": "mode"}]), "start", id="a file"),
+    pytest.param(reader(mount=[{"name": "v"}]), "live", id="a volume"),
+    pytest.param(reader(env=KEYS, mount=[{"name": "v"}]), "start", id="both"),
+    pytest.param(reader(), "", id="a volume that no container mounts"),
+    pytest.param(reader(mount=[{"name": "other"}]), "", id="another volume"),
+    pytest.param(reader(env_from=[{"secretRef": {"name": "flags"}}]), "", id="a Secret"),
+    pytest.param(
+        reader(env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "mode"}}}]),
+        "",
+        id="a key of another",
+    ),
+]
+
+
+@pytest.mark.parametrize(("manifest", "expected"), READS)
+def test_who_reads_when(manifest: dict[str, Any], expected: str) -> None:
+    """What a container has as environment or by subPath stays as it was at its start."""
+    found = dependents.readers(ref("ConfigMap", "flags"), {WEB: manifest}, {"mode"})
+    assert found == (
+        (WEB,) if expected == "start" else (),
+        (WEB,) if expected == "live" else (),
+    )
+
+
+def test_a_key_that_did_not_change_is_none() -> None:
+    """Who reads another key has read nothing that was written."""
+    found = dependents.readers(ref("ConfigMap", "flags"), {WEB: reader(env=KEYS)}, {"level"})
+    assert found == ((), ())
+
+
 REFERS = [
     pytest.param(ref("Service", "cart"), [WEB, ref("Ingress", "door")], id="a Service is called"),
     pytest.param(ref("ConfigMap", "flags"), [CART], id="a ConfigMap is mounted"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prunella.api import steps as steps_api
 from prunella.core import model
-from prunella.core.decisions import shares, strategies
+from prunella.core.decisions import restoring, shares, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 from prunella.core.decisions.guards.rollouts import TEMPLATE_ACTIONS
 from prunella.core.incidents import dependents
@@ -90,18 +90,23 @@ def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
 
 def spares_healthy_dependents(case: Case) -> Answer:
     """What serves others well as it is now is hardly the cause, and is not put back under them."""
-    if not isinstance(case.params, steps_api.Restore):
-        return f"{case.action.name} restores nothing"
-    if case.looked is None:
-        return "not looked at yet"
-    suspect = case.looked.ref
-    known = {**case.looked.neighbours}
-    if case.looked.manifest is not None:
-        known[suspect] = case.looked.manifest
+    if isinstance(case.params, steps_api.Restore):
+        if case.looked is None:
+            return "not looked at yet"
+        return _healthy_dependents(case, case.looked, case.params.max_healthy_dependents)
+    answers = [_healthy_dependents(case, each, 0) for each in case.also]
+    refused = (each for each in answers if isinstance(each, model.Refusal))
+    return next(refused, "; ".join(map(str, answers)) or f"{case.action.name} restores nothing")
+
+
+def _healthy_dependents(case: Case, looked: restoring.Looked, limit: int) -> Answer:
+    suspect = looked.ref
+    known = {**looked.neighbours}
+    if looked.manifest is not None:
+        known[suspect] = looked.manifest
     depends = dependents.dependents(suspect, known) - {case.target, suspect}
     verdicts = {**case.peers, **case.verdicts}
     well = sorted(ref for ref in depends if verdicts.get(ref) is model.Verdict.HEALTHY)
-    limit = case.params.max_healthy_dependents
     message = (
         f"{len(well)} of {len(depends)} other workloads that depend on {suspect} are Healthy, "
         f"at most {limit} may be"

@@ -47,6 +47,8 @@ class Case:
     """The suspect as it is now, where it is to be restored and was looked at."""
     measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     """What the policy's signals alone say of its targets, whatever an incident names."""
+    also: tuple[restoring.Looked, ...] = ()
+    """Objects that are put back along with a rollback."""
     own_record: str = ""
     """Name of the record that this case is about to carry out, which is in flight itself."""
 

@@ -23,7 +23,7 @@ REPLICAS = "spec.replicas"
 def not_owned_by_others(case: Case) -> Answer:
     """What an autoscaler, a controller or a tool that deploys writes, only they should write."""
     if case.action.name == restoring.RESTORE:
-        return _object_owned(case)
+        return _object_owned(case, case.looked)
     if case.put_back:
         return "what was restored is put back only where it is as it was left"
     field = case.action.owned_field
@@ -33,6 +33,10 @@ def not_owned_by_others(case: Case) -> Answer:
         refusal = owned(case, field)
         if refusal is not None:
             return refusal
+    for looked in case.also:
+        answer = _object_owned(case, looked)
+        if isinstance(answer, model.Refusal):
+            return answer
     return f"nobody else owns {field}"
 
 
@@ -92,9 +96,8 @@ def _mark_of(marks: Mapping[str, str], case: Case) -> str:
     return ""
 
 
-def _object_owned(case: Case) -> Answer:
+def _object_owned(case: Case, looked: restoring.Looked | None) -> Answer:
     """The same of an object that is to be restored, for each field of its Change."""
-    looked = case.looked
     if looked is None or looked.change is None:
         return "not looked at yet"
     who = looked.change.spec.by.manager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
@@ -16,7 +17,14 @@ TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
 def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
-    return restored or case.action.name in TEMPLATE_ACTIONS
+    return restored or case.action.name in TEMPLATE_ACTIONS or _is_a_reader(case)
+
+
+def _is_a_reader(case: Case) -> bool:
+    """Whether the target is restarted after the ConfigMap that it reads."""
+    if not isinstance(case.params, steps_api.Restore) or case.looked is None:
+        return False
+    return case.target in restoring.restarted(case.looked, case.params)
 
 
 def wants_pods(case: Case) -> Answer:
