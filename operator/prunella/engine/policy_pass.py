@@ -95,10 +95,13 @@ class Passes:
         Not so the signals of a policy with a trigger: they prove what it does, and may show what
         others suffer.
         """
-        triggered = policy.spec is not None and policy.spec.trigger is not None
-        if self._world.findings is not None and not triggered:
-            held = step.held(signals, outcome, now)
-            self._world.findings.found(policy.key, outcome.findings, held)
+        told = self._world.findings
+        if told is None:
+            return
+        if policy.spec is not None and policy.spec.trigger is not None:
+            told.forget(policy.key)
+        else:
+            told.found(policy.key, outcome.findings, step.held(signals, outcome, now))
 
     def _tell_gone(self, key: objects.Key) -> None:
         if self._world.findings is not None:
