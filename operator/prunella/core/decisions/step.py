@@ -117,7 +117,7 @@ def step(
         for workload in workloads
         if verdicts[workload.ref] is model.Verdict.UNHEALTHY
     ]
-    sick.sort(key=lambda each: _turn(each, now))
+    sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
     # Records are few and targets are many: only those that have any are gone through.
     open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
@@ -141,7 +141,7 @@ def step(
     )
 
 
-def _turn(
+def turn(
     sick: decide.UnhealthyTarget, now: datetime.datetime
 ) -> tuple[bool, bool, datetime.datetime, model.Ref]:
     """Who is decided about first: whom an incident names and the signals show, longest ill."""
