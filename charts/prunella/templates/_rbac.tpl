@@ -93,6 +93,39 @@ give them.
 {{- end }}
 {{- end }}
 {{- include "prunella.rules.restore" . }}
+{{- include "prunella.rules.fields" . }}
+{{- end }}
+
+{{/*
+What the enabled actions may write beside workloads, as YAML: a list of fields with group, resource,
+kind, name (empty: of any object), parts of the path, and min and max or values.
+*/}}
+{{- define "prunella.writable" -}}
+{{- $found := list -}}
+{{- if .Values.actions.patchField -}}
+{{- range .Values.patchField.fields -}}
+{{- $parts := list -}}
+{{- range splitList "." (replace "\\." "\t" .path) -}}
+{{- $parts = append $parts (replace "\t" "." .) -}}
+{{- end -}}
+{{- $group := ternary (first (splitList "/" .apiVersion)) "" (contains "/" .apiVersion) -}}
+{{- $field := dict "group" $group "resource" .resource "kind" .kind "name" (default "" .name) "parts" $parts -}}
+{{- $found = append $found (merge $field (pick . "min" "max" "values")) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (dict "fields" $found) -}}
+{{- end }}
+
+{{/* Rights to read and patch the objects of these fields. */}}
+{{- define "prunella.rules.fields" -}}
+{{- range (include "prunella.writable" . | fromYaml).fields }}
+- apiGroups: [{{ .group | quote }}]
+  resources: [{{ .resource }}]
+  {{- with .name }}
+  resourceNames: [{{ . | quote }}]
+  {{- end }}
+  verbs: [get, patch]
+{{- end }}
 {{- end }}
 
 {{/* Where the API server keeps the kinds that can be restored: kind, API group, resource. */}}

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from prunella.api import capacity
 from prunella.core import model
 from prunella.core.decisions import action, guards
 from prunella.core.decisions.guards import (
@@ -46,6 +47,8 @@ def _rollout(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
 
 
 def _owners(case: guards.Case, facts: Facts) -> str | None:
+    if case.written is not None:
+        return "history does not tell who owns other objects"
     if case.action.owned_field is None or (
         case.live_state is not None and case.live_state.autoscalers
     ):
@@ -141,6 +144,9 @@ class Supposed:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """The action's own plan, or a mention of what it would have done."""
+        if isinstance(request.params, capacity.PatchField):
+            path = request.params.path
+            return _named(request, f"write {path} for {{}}; what is there is not known", "template")
         if self.real.name == "rollback" and not request.live_state.revisions:
             return _named(request, "roll {} back; to which revision is not judged", "template")
         if self.real.name == "scale" and not self.facts().workloads:

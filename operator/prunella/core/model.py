@@ -340,6 +340,7 @@ class NeedKind(enum.StrEnum):
     LIVE_STATE = "LiveState"
     VERDICT_AT = "VerdictAt"
     OBJECT = "Object"
+    NUMBER = "Number"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -351,6 +352,18 @@ class Need:
     at: datetime.datetime | None = None
     change: str = ""
     """Of an object: the Change that is suspected, by name; empty: the newest one."""
+    query: str = ""
+    """Of a number: the query, not confined yet."""
+    source: str = ""
+    """Of a number: the metrics source to ask."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Number:
+    """One number of a metrics source, or why there is none that can be believed."""
+
+    value: float | None
+    problem: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

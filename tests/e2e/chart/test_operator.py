@@ -60,6 +60,7 @@ CAN = {
     "watch CronJobs": ("watch", "cronjobs.batch", True),
     "suspend CronJobs while it is off": ("patch", "cronjobs.batch", False),
     "create Jobs while it is off": ("create", "jobs.batch", False),
+    "write a budget while it is off": ("patch", "poddisruptionbudgets.policy", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),
     "read Secrets": ("get", "secrets", False),

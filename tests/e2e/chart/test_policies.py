@@ -15,6 +15,16 @@ pytestmark = pytest.mark.timeout(180)
 PATCH_DEPLOYMENTS = "patch:deployments.apps"
 EVICT = "create:pods/eviction"
 SCALE_STEP = {"scale": {"to": 2}}
+BUDGET = {
+    "patchField": {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "path": "spec.minAvailable",
+        "by": -1,
+        "min": 1,
+        "max": 3,
+    }
+}
 RESTORE = {"restore": {"kinds": ["Service"]}}
 TRIGGER = {"incident": {"causeKind": ["Networking"]}}
 BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
@@ -95,6 +105,33 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         (EVICT, "patch:statefulsets.apps"),
         "Live",
         {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"rollback": {}}]},
+        "",
+    ),
+    "a field without the right": (
+        (),
+        "Live",
+        {"steps": [BUDGET]},
+        "lets the operator patch poddisruptionbudgets",
+    ),
+    "a field with the right": (
+        ("patch:poddisruptionbudgets.policy",),
+        "Live",
+        {"steps": [BUDGET]},
+        "",
+    ),
+    "a field that the administrators do not allow": (
+        ("patch:poddisruptionbudgets.policy",),
+        "Live",
+        {"steps": [{"patchField": {**BUDGET["patchField"], "path": "spec.maxUnavailable"}}]},
+        (
+            "lets the operator write a field that the administrators do not allow: "
+            "spec.maxUnavailable of policy/v1 PodDisruptionBudget"
+        ),
+    ),
+    "a field that nobody writes in advice": (
+        (),
+        "Advise",
+        {"steps": [{"patchField": {**BUDGET["patchField"], "path": "spec.maxUnavailable"}}]},
         "",
     ),
     "restore without the right": (

@@ -38,12 +38,13 @@ def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         stage.close()
 
 
-def refused(story: Story, policy: Document) -> str:
+def refused(story: Story, policy: Document, **settings: Document) -> str:
     """The API server's words, when an operator wants to do what the policy says."""
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
         limits=test_rollouts.LIMITS,
+        **settings,
     )
     story.apply(policy)
     message = story.becomes(policy["metadata"]["name"], "ForbiddenByServer", timeout=150)
@@ -89,6 +90,25 @@ def _is_broken(story: Story, name: str) -> bool:
         for pod in story.pods("store")
     }
     return images.get(name) == manifests.image("store", "v2")
+
+
+def test_a_field_of_another_object_stays(story: Story) -> None:
+    """Given patchField off, when a budget is in the way, then it stays as it is."""
+    story.run(manifests.workload("checkout", "v1"))
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "checkout"}}}
+    budget: Document = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec}
+    story.apply({**budget, "metadata": {"name": "checkout"}})
+    story.annotate_pods("checkout", errors="0.5")
+    field = {key: toolbox.FIELDS[0][key] for key in ("apiVersion", "kind", "path")}
+    step: Document = {"patchField": {**field, "by": -1, "min": 1, "max": 3}}
+
+    message = refused(
+        story, manifests.policy("checkout", step), patchField={"fields": toolbox.FIELDS}
+    )
+
+    assert 'cannot get resource "poddisruptionbudgets"' not in message
+    assert 'cannot patch resource "poddisruptionbudgets"' in message
+    assert [] == story.writes("checkout")
 
 
 JOBS = {
