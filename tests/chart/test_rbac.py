@@ -75,6 +75,7 @@ ADDED = {
     "rerunJob": _rights("batch", "jobs", "create"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
+    "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
 RESTORED = {
@@ -100,6 +101,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("rerunJob",),
     ("restore",),
     ("patchField",),
+    ("scaleBounds",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -204,6 +206,20 @@ def test_each_field_brings_its_own_rights(render: Render, *, enabled: bool) -> N
     fields = {name for name in guards if name.startswith("prunella-fields-")}
     of = {"prunella-fields-poolers.postgresql.cnpg.io", "prunella-fields-configmaps"}
     assert (of if enabled else set()) == fields
+
+
+def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:
+    """With them the operator may write ScaledObjects, and authors need that right."""
+    chosen = {"actions": _enabled(["scaleBounds"]), "namespaces": ["shop"]}
+    documents = render(**chosen, scaleBounds={"scaledObjects": True})
+    [role] = _named(documents, "Role", "prunella")
+    own = ADDED["scaleBounds"] | _rights("keda.sh", "scaledobjects", "get patch")
+    assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+    asked = [
+        str(_named(each, "ValidatingAdmissionPolicy", "prunella-authors"))
+        for each in (documents, render(**chosen))
+    ]
+    assert [True, False] == ["resource('scaledobjects')" in each for each in asked]
 
 
 def test_what_may_be_restored_whole_has_no_guard_of_fields(render: Render) -> None:

@@ -208,6 +208,10 @@ REFUSED = {
             )
         ],
     ),
+    "no most of bounds": (
+        swap("restart: {}", "scaleBounds: {by: 3}"),
+        ["13 error spec.steps[0].scaleBounds.max: max is missing [schema]"],
+    ),
     "min above max": (
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],
@@ -479,6 +483,15 @@ DOUBTED = {
         [
             (
                 "13 warning spec.steps[0].patchField.to: to (9) is outside min (1) and max (5) "
+                "[field-bounds]"
+            )
+        ],
+    ),
+    "bounds to nowhere": (
+        swap("restart: {}", "scaleBounds: {to: 30, max: 20}"),
+        [
+            (
+                "13 warning spec.steps[0].scaleBounds.to: to (30) is outside min (1) and max (20) "
                 "[field-bounds]"
             )
         ],

@@ -113,6 +113,17 @@ kind, name (empty: of any object), parts of the path, and min and max or values.
 {{- $found = append $found (merge $field (pick . "min" "max" "values")) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.actions.scaleBounds -}}
+{{- $hpa := dict "group" "autoscaling" "resource" "horizontalpodautoscalers" "kind" "HorizontalPodAutoscaler" -}}
+{{- $keda := dict "group" "keda.sh" "resource" "scaledobjects" "kind" "ScaledObject" -}}
+{{- $most := dict "name" "" "min" 0 "max" .Values.scaleBounds.max -}}
+{{- range list "minReplicas" "maxReplicas" -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" .)) $hpa $most) -}}
+{{- end -}}
+{{- range ternary (list "minReplicaCount" "maxReplicaCount") list .Values.scaleBounds.scaledObjects -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" .)) $keda $most) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml (dict "fields" $found) -}}
 {{- end }}
 

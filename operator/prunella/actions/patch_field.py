@@ -6,6 +6,7 @@ text, such as a feature flag, becomes another one that they allow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from prunella.actions import restore
@@ -41,13 +42,8 @@ class PatchField:
         if isinstance(looked, model.Refusal):
             return looked
         now = fields.value_at(looked, what.paths[0])
-        if params.value is not None:
-            wanted = _text(params, allowed, what.ref, now)
-        else:
-            wanted = _number(params, allowed, what.ref, now)
-            beside = fields.value_at(looked, what.paths[0][:-1])
-            if isinstance(wanted, int) and (isinstance(now, str) or _all_text(now, beside)):
-                wanted = str(wanted)
+        beside = fields.value_at(looked, what.paths[0][:-1])
+        wanted = _wanted(params, allowed, what.ref, now, beside)
         if isinstance(wanted, model.Refusal):
             return wanted
         if params.require:
@@ -55,7 +51,7 @@ class PatchField:
             answer = requirements.unmet(request, params.require, value or 0, current or 0)
             if answer is not None:
                 return answer
-        return setting(looked, what.paths[0], wanted)
+        return setting(looked, {what.paths[0]: wanted})
 
 
 def _allowed(
@@ -88,6 +84,17 @@ def found(
         message = f"{kind} is not there: nothing to write to"
         return model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True)
     return looked
+
+
+def _wanted(
+    params: capacity.PatchField, allowed: WritableField, ref: model.Ref, now: Any, beside: Any
+) -> int | str | bool | model.Refusal:
+    """The value to write: of the sort that is there now, or ``beside`` it."""
+    if params.value is not None:
+        return _text(params, allowed, ref, now)
+    number = _number(params, allowed, ref, now)
+    as_text = isinstance(now, str) or _all_text(now, beside)
+    return str(number) if isinstance(number, int) and as_text else number
 
 
 def _number(
@@ -155,14 +162,18 @@ def _unfit(message: str) -> model.Refusal:
 
 
 def setting(
-    looked: restoring.Looked, path: fields.Path, wanted: Any
+    looked: restoring.Looked, wanted: Mapping[fields.Path, Any]
 ) -> action.Plan | model.Refusal:
-    """The patch that writes one value in place of the one that is there."""
-    made = fields.setting(looked, path, wanted)
+    """The patch that writes values in place of those that are there."""
+    made = fields.setting(looked, wanted)
     if isinstance(made, model.Refusal):
         return made
     if looked.manifest is None:
         raise ValueError(f"{looked.ref} is written, and is not there")
-    now = diff.value_text(fields.value_at(looked, path)) or "nothing"
-    told = f"set {diff.path_text(path)} of {looked.ref} from {now} to {diff.value_text(wanted)}"
-    return action.Plan((restore.patching(looked.ref, looked.manifest, made, told),))
+    told = [
+        f"{diff.path_text(path)} of {looked.ref} from "
+        f"{diff.value_text(fields.value_at(looked, path)) or 'nothing'} to {diff.value_text(each)}"
+        for path, each in wanted.items()
+    ]
+    summary = f"set {', '.join(told)}"
+    return action.Plan((restore.patching(looked.ref, looked.manifest, made, summary),))

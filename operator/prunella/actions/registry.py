@@ -15,6 +15,7 @@ from prunella.actions import (
     revert,
     rollback,
     scale,
+    scale_bounds,
     suspend_cron_job,
 )
 from prunella.core.decisions import action
@@ -33,6 +34,7 @@ def all_actions() -> Mapping[str, action.Action]:
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
         patch_field.PatchField(),
+        scale_bounds.ScaleBounds(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

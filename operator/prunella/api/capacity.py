@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 import pydantic
@@ -105,6 +106,41 @@ class PatchField(base.ApiModel):
         if self.value is None and (self.min is None or self.max is None):
             raise ValueError("min and max must be given with by and to")
         if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min ({self.min}) must not be above max ({self.max})")
+        return self
+
+
+class Bound(enum.StrEnum):
+    """Which bound of an autoscaler is meant."""
+
+    MAX = "Max"
+    MIN = "Min"
+
+
+class ScaleBounds(base.ApiModel):
+    """Change the minimum or the maximum of the autoscaler that scales the target."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            base.exactly_one("by", "to"), ("self.min <= self.max", "min must not be above max")
+        )
+    )
+
+    bound: Bound = pydantic.Field(Bound.MAX, description="Which bound: Max or Min.")
+    by: Annotated[int, pydantic.Field(ge=-1000, le=1000)] | None = pydantic.Field(
+        None, description="Replicas to add to the bound; negative to take away."
+    )
+    to: Annotated[int, pydantic.Field(ge=0, le=10_000)] | None = pydantic.Field(
+        None, description="The bound to write, in replicas."
+    )
+    min: int = pydantic.Field(1, ge=0, le=10_000, description="Never a lower bound than this.")
+    max: int = pydantic.Field(ge=0, le=10_000, description="Never a higher bound than this.")
+    require: Requirements = requirements()
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> ScaleBounds:
+        base.check_exactly_one(self, "by", "to")
+        if self.min > self.max:
             raise ValueError(f"min ({self.min}) must not be above max ({self.max})")
         return self
 

@@ -58,6 +58,7 @@ class Refused(enum.StrEnum):
     STILL_REFERRED_TO = "StillReferredTo"
     FIELD_NOT_ALLOWED = "FieldNotAllowed"
     NOT_WRITABLE = "NotWritable"
+    NOT_THE_LIMIT = "NotTheLimit"
     REQUIREMENT_NOT_MET = "RequirementNotMet"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"

@@ -191,6 +191,7 @@ ACTIONS: tuple[str, ...] = (
     "suspendCronJob",
     "restore",
     "patchField",
+    "scaleBounds",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -232,6 +233,10 @@ class Step(base.ApiModel):
 
     patch_field: capacity.PatchField | None = pydantic.Field(
         None, description="Write one field that administrators allow, such as the size of a pool."
+    )
+
+    scale_bounds: capacity.ScaleBounds | None = pydantic.Field(
+        None, description="Change the minimum or maximum of the target's autoscaler."
     )
 
     @pydantic.model_validator(mode="after")

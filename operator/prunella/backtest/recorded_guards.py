@@ -10,9 +10,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from prunella.api import capacity
 from prunella.core import model
-from prunella.core.decisions import action, guards
+from prunella.core.decisions import action, fields, guards
 from prunella.core.decisions.guards import (
     blast_radius,
     ownership,
@@ -144,9 +143,9 @@ class Supposed:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """The action's own plan, or a mention of what it would have done."""
-        if isinstance(request.params, capacity.PatchField):
-            path = request.params.path
-            return _named(request, f"write {path} for {{}}; what is there is not known", "template")
+        if fields.writes_elsewhere(request.params):
+            told = f"{self.real.name} for {{}}; what would be written is not known"
+            return _named(request, told, "template")
         if self.real.name == "rollback" and not request.live_state.revisions:
             return _named(request, "roll {} back; to which revision is not judged", "template")
         if self.real.name == "scale" and not self.facts().workloads:

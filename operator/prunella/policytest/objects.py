@@ -124,7 +124,7 @@ def _checked(manifest: object) -> dict[str, Any]:
     kind = manifest["kind"]
     if kind in _MADE:
         raise ValueError(f"a {kind} is made by its workload: tell of a release by an event")
-    if is_kept(manifest) and _at(manifest, ("metadata", "name")):
+    if kind not in SCALERS and is_kept(manifest) and _at(manifest, ("metadata", "name")):
         return manifest
     if kind not in KINDS:
         raise ValueError(f"the kind {kind} is not simulated; known: {', '.join(KINDS)}")
@@ -151,7 +151,8 @@ def is_kept(manifest: Mapping[str, Any]) -> bool:
     """Whether nothing moves an object: it is of a kind of `KEPT`, or a custom resource."""
     group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
     custom = bool(group) and not group.endswith(_BUILT_IN) and manifest["kind"] not in KINDS
-    return manifest["kind"] in KEPT or custom
+    bounded = manifest["kind"] in SCALERS and bool(group)
+    return manifest["kind"] in KEPT or custom or bounded
 
 
 def _at(content: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -89,13 +89,13 @@ class Stage:
                 self._create_workload(manifest, each)
             elif manifest["kind"] == "CronJob":
                 self._world.cluster.cron_jobs.create(manifest)
+            elif objects_module.is_kept(manifest):
+                self._world.cluster.add_object(manifest)
             elif manifest["kind"] in objects_module.SCALERS:
                 target = spec["scaleTargetRef"]
                 kind = target.get("kind", "Deployment")
                 ref = model.Ref(kind, metadata["namespace"], target["name"])
                 self._world.cluster.add_autoscaler(ref, manifest["kind"])
-            elif objects_module.is_kept(manifest):
-                self._world.cluster.add_object(manifest)
             else:
                 self._world.apply(manifest)
         except (ports.ClusterError, ValueError) as error:

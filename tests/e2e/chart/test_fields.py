@@ -12,12 +12,22 @@ from tests.e2e.chart import toolbox
 
 pytestmark = pytest.mark.timeout(180)
 
-BUDGET, FLAGS = "poddisruptionbudget", "configmap"
+BUDGET, FLAGS, SCALER = "poddisruptionbudget", "configmap", "horizontalpodautoscaler"
+ENABLED = ("patchField", "scaleBounds")
 OBJECTS: dict[str, toolbox.Document] = {
     BUDGET: {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}},
+    },
+    SCALER: {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "spec": {
+            "minReplicas": 2,
+            "maxReplicas": 5,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        },
     },
     FLAGS: {"apiVersion": "v1", "kind": "ConfigMap", "data": {"new.search": "on", "other": "1"}},
 }
@@ -25,7 +35,7 @@ OBJECTS: dict[str, toolbox.Document] = {
 
 @pytest.fixture(scope="module")
 def written(release: Lab, shop: str) -> Iterator[str]:
-    """The shop with a budget and flags, while patchField is enabled."""
+    """The shop with what may be written in part, while the actions that write it are enabled."""
     for document in OBJECTS.values():
         metadata = {"name": "web", "namespace": shop}
         assert toolbox.create(release, {**document, "metadata": metadata}).returncode == 0
@@ -36,14 +46,15 @@ def written(release: Lab, shop: str) -> Iterator[str]:
     finally:
         _switch(release, on=False)
         toolbox.await_policy(release, "the operator may write only", present=False)
-        release.kubectl("-n", shop, "delete", BUDGET, "web")
-        release.kubectl("-n", shop, "delete", FLAGS, "web")
+        for kind in OBJECTS:
+            release.kubectl("-n", shop, "delete", kind, "web")
 
 
 def _switch(release: Lab, *, on: bool) -> None:
     release.helm(
         *("upgrade", toolbox.RELEASE, str(toolbox.CHART), "--namespace", toolbox.HOME),
-        *("--reuse-values", "--set", f"actions.patchField={json.dumps(on)}", "--wait"),
+        *("--reuse-values", "--set", "scaleBounds.max=30", "--wait"),
+        *("--set", ",".join(f"actions.{each}={json.dumps(on)}" for each in ENABLED)),
     )
 
 
@@ -55,24 +66,39 @@ def op(name: str, path: str, value: object = None) -> toolbox.Document:
 ALLOWED = {
     "a number within its bounds": (BUDGET, [op("replace", "/spec/minAvailable", 3)]),
     "the lowest": (BUDGET, [op("replace", "/spec/minAvailable", 1)]),
+    "both bounds": (
+        SCALER,
+        [op("replace", "/spec/maxReplicas", 30), op("replace", "/spec/minReplicas", 3)],
+    ),
     "a text": (FLAGS, [op("replace", "/data/new.search", "off")]),
 }
 
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_an_allowed_field_is_written(operator: toolbox.Kubectl, written: str, name: str) -> None:
-    """Given the action enabled, the operator's token may write it."""
+    """Given its action enabled, the operator's token may write it."""
     kind, operations = ALLOWED[name]
     done = toolbox.patch(operator, kind, written, *operations)
     assert done.returncode == 0, done.stderr
 
 
 ONLY_BUDGET = "the operator may write only spec.minAvailable (1 to 3)"
+ONLY_BOUNDS = "the operator may write only spec.minReplicas (0 to 30); spec.maxReplicas (0 to 30)"
 ONLY_FLAG = "the operator may write only data.new.search of web (one of on, off)"
 REFUSED = {
     "above its bounds": (BUDGET, op("replace", "/spec/minAvailable", 4), ONLY_BUDGET),
     "below its bounds": (BUDGET, op("replace", "/spec/minAvailable", 0), ONLY_BUDGET),
-    "a percentage": (BUDGET, op("replace", "/spec/minAvailable", "50%"), "PodDisruptionBudget"),
+    "a percentage": (BUDGET, op("replace", "/spec/minAvailable", "50%"), "type conversion error"),
+    "a bound above what the chart says": (
+        SCALER,
+        op("replace", "/spec/maxReplicas", 31),
+        ONLY_BOUNDS,
+    ),
+    "another field of an autoscaler": (
+        SCALER,
+        op("replace", "/spec/scaleTargetRef/name", "other"),
+        ONLY_BOUNDS,
+    ),
     "another field": (
         BUDGET,
         op("add", "/spec/unhealthyPodEvictionPolicy", "AlwaysAllow"),
@@ -116,5 +142,5 @@ def test_the_guard_passes_the_type_checker(release: Lab, written: str) -> None:
         for policy in toolbox.policies(release)
         if "-fields-" in policy["metadata"]["name"]
     }
-    names = ("configmaps", "poddisruptionbudgets.policy")
+    names = ("configmaps", "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy")
     assert {f"{toolbox.ACCOUNT}-fields-{name}": {} for name in names} == checks

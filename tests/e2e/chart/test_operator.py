@@ -61,6 +61,11 @@ CAN = {
     "suspend CronJobs while it is off": ("patch", "cronjobs.batch", False),
     "create Jobs while it is off": ("create", "jobs.batch", False),
     "write a budget while it is off": ("patch", "poddisruptionbudgets.policy", False),
+    "write an autoscaler's bounds while it is off": (
+        "patch",
+        "horizontalpodautoscalers.autoscaling",
+        False,
+    ),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),
     "read Secrets": ("get", "secrets", False),

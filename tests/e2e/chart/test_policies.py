@@ -134,6 +134,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"patchField": {**BUDGET["patchField"], "path": "spec.maxUnavailable"}}]},
         "",
     ),
+    "bounds without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
+        "lets the operator patch horizontalpodautoscalers",
+    ),
+    "bounds with the right": (
+        ("patch:horizontalpodautoscalers.autoscaling",),
+        "Live",
+        {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
+        "",
+    ),
     "restore without the right": (
         (PATCH_DEPLOYMENTS,),
         "Live",

@@ -111,6 +111,19 @@ def test_a_field_of_another_object_stays(story: Story) -> None:
     assert [] == story.writes("checkout")
 
 
+def test_the_bounds_of_an_autoscaler_stay(story: Story) -> None:
+    """Given scaleBounds off, when the autoscaler is at its maximum, then it stays as it is."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.apply(manifests.autoscaler("checkout"))
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"scaleBounds": {"bound": "Min", "by": 1, "max": 9}}
+
+    message = refused(story, manifests.policy("checkout", step))
+
+    assert 'cannot patch resource "horizontalpodautoscalers"' in message
+    assert [] == story.writes("checkout")
+
+
 JOBS = {
     "suspendCronJob": 'cannot patch resource "cronjobs"',
     "rerunJob": 'cannot create resource "jobs"',

@@ -89,7 +89,7 @@ RESTORED = {
     for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
 }
 """The kinds that a restore may write; Deployments alone of the workloads."""
-WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB}
+WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB, SCALED_OBJECT.name: SCALED_OBJECT}
 """The kinds of objects that the operator may write; of Jobs it makes new ones only."""
 
 

@@ -28,8 +28,8 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
-        self.allowed_kinds: set[str] = set()
-        """Kinds of which administrators let policies write fields."""
+        self.allowed_kinds = {"ScaledObject"}
+        """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self._views: dict[model.Ref, model.Workload] = {}

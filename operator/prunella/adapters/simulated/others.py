@@ -9,6 +9,7 @@ from prunella import ports
 from prunella.adapters.simulated import patches, state
 from prunella.core import model
 
+SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 Version = Callable[[], str]
 
 
@@ -22,6 +23,18 @@ class Others:
     def get(self, ref: model.Ref) -> state.Manifest | None:
         """An object as the API server shows it; None: not there."""
         return copy.deepcopy(self._objects.get(ref))
+
+    def scalers_of(self, target: model.Ref) -> set[str]:
+        """The autoscalers among them that target a workload, as ``Kind/name``."""
+        wanted = {"kind": target.kind, "name": target.name}
+        return {
+            f"{ref.kind}/{ref.name}"
+            for ref, manifest in self._objects.items()
+            if ref.kind in SCALERS and ref.namespace == target.namespace
+            # KEDA: without a kind it is a Deployment.
+            if wanted.items()
+            <= {"kind": "Deployment", **manifest["spec"].get("scaleTargetRef", {})}.items()
+        }
 
     def put(self, ref: model.Ref, manifest: state.Manifest | None) -> None:
         """Store an object, or (None) remove it."""

@@ -78,7 +78,7 @@ class Server:
             pods=tuple(pod.view() for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),
             budgets=tuple(self._budgets_for(target.namespace, labels)),
-            autoscalers=tuple(sorted(n for n, ref in self._autoscalers.items() if ref == target)),
+            autoscalers=self._scalers_of(target),
         )
 
     # The operator's requests.
@@ -206,6 +206,10 @@ class Server:
             if budget.namespace == namespace and state.selects(budget.selector, labels)
         ]
         return bool(found) and all(found)
+
+    def _scalers_of(self, target: model.Ref) -> tuple[str, ...]:
+        bare = {name for name, ref in self._autoscalers.items() if ref == target}
+        return tuple(sorted(bare | self._others.scalers_of(target)))
 
     def _budget_view(self, budget: state.BudgetState) -> model.Budget:
         expected = healthy = 0

@@ -57,8 +57,8 @@ def scale_bounds(policy: Policy) -> Iterator[Note]:
 def capacity_has_room(policy: Policy) -> Iterator[Note]:
     """What is widened takes from what is behind it: a step should ask whether there is room."""
     for path, step in policy.steps():
-        params, place = step.patch_field, (*path, "patchField")
-        if params is None or params.value is not None:
+        params, place = step.patch_field or step.scale_bounds, (*path, step.action)
+        if params is None or getattr(params, "value", None) is not None:
             continue
         low, high = params.min or 0, params.max or 0
         if params.to is not None and not low <= params.to <= high:
@@ -66,7 +66,7 @@ def capacity_has_room(policy: Policy) -> Iterator[Note]:
             yield findings.warning("field-bounds", (*place, "to"), message)
         if params.by == 0:
             yield findings.warning("field-bounds", (*place, "by"), "by: 0 changes nothing")
-        if (params.by or 0) > 0 and not params.require:
+        if step.patch_field is not None and (params.by or 0) > 0 and not params.require:
             message = (
                 "nothing is required: if something behind it has a limit, such as a database's "
                 "connections, compare $value with it"

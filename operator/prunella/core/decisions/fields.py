@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from prunella.api import base, capacity, reasons
@@ -42,7 +43,7 @@ def parts(path: str) -> Path:
 
 def writes_elsewhere(params: base.ApiModel | None) -> bool:
     """Whether a step writes other objects than its target."""
-    return isinstance(params, capacity.PatchField)
+    return isinstance(params, capacity.PatchField | capacity.ScaleBounds)
 
 
 def written(params: base.ApiModel | None, live_state: model.LiveState) -> Written | None:
@@ -51,7 +52,34 @@ def written(params: base.ApiModel | None, live_state: model.LiveState) -> Writte
     if isinstance(params, capacity.PatchField):
         ref = model.Ref(params.kind, target.namespace, params.name or target.name)
         return Written(ref, (parts(params.path),))
+    if isinstance(params, capacity.ScaleBounds):
+        return _bound_of(params.bound, live_state)
     return None
+
+
+BOUNDS: Final[Mapping[str, Mapping[capacity.Bound, tuple[Path, int]]]] = {
+    "HorizontalPodAutoscaler": {
+        capacity.Bound.MIN: (("spec", "minReplicas"), 1),
+        capacity.Bound.MAX: (("spec", "maxReplicas"), 1),
+    },
+    "ScaledObject": {
+        capacity.Bound.MIN: (("spec", "minReplicaCount"), 0),
+        capacity.Bound.MAX: (("spec", "maxReplicaCount"), 100),
+    },
+}
+"""Where autoscalers have their bounds, and what they are where nothing is written."""
+
+
+def _bound_of(bound: capacity.Bound, live_state: model.LiveState) -> Written | None:
+    """The bound of the autoscaler; KEDA makes an HPA of its own for each ScaledObject."""
+    scalers = [name.partition("/") for name in live_state.autoscalers]
+    keda = [each for each in scalers if each[0] == "ScaledObject"]
+    chosen = keda or scalers
+    if len(chosen) != 1 or chosen[0][0] not in BOUNDS:
+        return None
+    kind, _, name = chosen[0]
+    ref = model.Ref(kind, live_state.workload.ref.namespace, name)
+    return Written(ref, (BOUNDS[kind][bound][0],))
 
 
 def value_at(looked: restoring.Looked, path: Path) -> Any:
@@ -82,12 +110,11 @@ def within(what: str, now: int, wanted: int, bounds: Bounds) -> int | model.Refu
     return bounded
 
 
-def setting(looked: restoring.Looked, path: Path, wanted: Any) -> swaps.Swaps | model.Refusal:
-    """The patch that writes a value in place of the one that is there, and its inverse."""
-    now = value_at(looked, path)
-    before = diff.Difference(path, wanted, now)
+def setting(looked: restoring.Looked, wanted: Mapping[Path, Any]) -> swaps.Swaps | model.Refusal:
+    """The patch that writes values in place of those that are there, and its inverse."""
+    found = [diff.Difference(path, each, value_at(looked, path)) for path, each in wanted.items()]
     try:
-        return swaps.take_back([before], looked.manifest, looked.manifest)
+        return swaps.take_back(found, looked.manifest, looked.manifest)
     except swaps.NotApplicableError as error:
         message = f"{looked.ref}: {error}"
         return model.Refusal(reasons.Refused.NOT_WRITABLE, message, skip_step=True)
