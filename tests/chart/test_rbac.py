@@ -76,6 +76,7 @@ ADDED = {
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
+    "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
 RESTORED = {
@@ -102,6 +103,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("restore",),
     ("patchField",),
     ("scaleBounds",),
+    ("raiseQuota",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -206,6 +208,19 @@ def test_each_field_brings_its_own_rights(render: Render, *, enabled: bool) -> N
     fields = {name for name in guards if name.startswith("prunella-fields-")}
     of = {"prunella-fields-poolers.postgresql.cnpg.io", "prunella-fields-configmaps"}
     assert (of if enabled else set()) == fields
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["raiseQuota on", "raiseQuota off"])
+def test_a_ceiling_brings_the_right_to_quotas(render: Render, *, enabled: bool) -> None:
+    """Without a ceiling nothing could be written, so nothing is given."""
+    chosen = _enabled(["raiseQuota"] if enabled else [])
+    ceilings = {"ceilings": {"requests.cpu": "64", "pods": 100}}
+    documents = render(actions=chosen, raiseQuota=ceilings, namespaces=["shop"])
+    [role] = _named(documents, "Role", "prunella")
+    own = _rights("", "resourcequotas", "get patch") if enabled else set()
+    assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
+    guards = _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-resourcequotas")
+    assert enabled == ("spec.hard.pods (to 100); spec.hard.requests.cpu (to 64)" in str(guards))
 
 
 def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:

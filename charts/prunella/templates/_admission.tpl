@@ -39,6 +39,8 @@ is, was: expressions of the maps; fields: as in prunella.writable; except: more 
 {{- if hasKey . "values" -}}
 {{- $texts := list -}}{{- range .values -}}{{- $texts = append $texts (squote .) -}}{{- end -}}
 {{- $allowed = append $allowed (printf "string(%s) in [%s]" $value (join ", " $texts)) -}}
+{{- else if hasKey . "most" -}}
+{{- $allowed = append $allowed (printf "quantity(string(%s)).compareTo(quantity(%s)) <= 0" $value (squote .most)) -}}
 {{- else -}}
 {{- if hasKey . "min" -}}{{- $allowed = append $allowed (printf "int(%s) >= %v" $value (int64 .min)) -}}{{- end -}}
 {{- $allowed = append $allowed (printf "int(%s) <= %v" $value (int64 .max)) -}}

@@ -98,7 +98,7 @@ give them.
 
 {{/*
 What the enabled actions may write beside workloads, as YAML: a list of fields with group, resource,
-kind, name (empty: of any object), parts of the path, and min and max or values.
+kind, name (empty: of any object), parts of the path, and min and max, values, or most (a quantity).
 */}}
 {{- define "prunella.writable" -}}
 {{- $found := list -}}
@@ -122,6 +122,12 @@ kind, name (empty: of any object), parts of the path, and min and max or values.
 {{- end -}}
 {{- range ternary (list "minReplicaCount" "maxReplicaCount") list .Values.scaleBounds.scaledObjects -}}
 {{- $found = append $found (merge (dict "parts" (list "spec" .)) $keda $most) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.actions.raiseQuota -}}
+{{- range $resource, $ceiling := .Values.raiseQuota.ceilings -}}
+{{- $quota := dict "group" "" "resource" "resourcequotas" "kind" "ResourceQuota" "name" "" "most" (toString $ceiling) -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" "hard" $resource)) $quota) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml (dict "fields" $found) -}}

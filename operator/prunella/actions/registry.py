@@ -8,6 +8,7 @@ from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
     patch_field,
+    raise_quota,
     rerun_job,
     restart,
     restart_pods,
@@ -35,6 +36,7 @@ def all_actions() -> Mapping[str, action.Action]:
         restore.Restore(),
         patch_field.PatchField(),
         scale_bounds.ScaleBounds(),
+        raise_quota.RaiseQuota(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, detectors, types
+from prunella.api import base, detectors, quantities, types
 
 VALUE, CURRENT = "$value", "$current"
 """What a requirement's query may hold: the number that would be written, and the one there now."""
@@ -143,6 +144,44 @@ class ScaleBounds(base.ApiModel):
         if self.min > self.max:
             raise ValueError(f"min ({self.min}) must not be above max ({self.max})")
         return self
+
+
+_RESOURCE = r"^[a-z0-9]([-a-z0-9./]{0,118}[a-z0-9])?$"
+
+
+class RaiseQuota(base.ApiModel):
+    """Raise the ResourceQuota that refuses the target's pods, where it refuses them."""
+
+    name: types.ObjectName | None = pydantic.Field(
+        None,
+        description=(
+            "Name of the ResourceQuota. Default: the one that a Deployment's status says refuses "
+            "its pods; other kinds say nothing."
+        ),
+    )
+    by: types.Percent = pydantic.Field(
+        "25%",
+        description="How much more of what is short, and at least what the missing pods need.",
+    )
+    ceilings: Annotated[
+        dict[str, quantities.Quantity], pydantic.Field(min_length=1, max_length=16)
+    ] = pydantic.Field(
+        description=(
+            "The most of each resource, such as requests.cpu: 40. What is not named is not raised."
+        ),
+        json_schema_extra=base.rules(
+            (f"self.all(key, key.matches(r'{_RESOURCE}'))", "keys must be names of resources")
+        ),
+    )
+    require: Requirements = requirements()
+
+    @pydantic.field_validator("ceilings")
+    @classmethod
+    def _resources(cls, ceilings: dict[str, quantities.Quantity]) -> dict[str, quantities.Quantity]:
+        wrong = [key for key in ceilings if not re.fullmatch(_RESOURCE, key)]
+        if wrong:
+            raise ValueError(f"keys must be names of resources, found {wrong[0]!r}")
+        return ceilings
 
 
 def required(params: base.ApiModel) -> list[Requirement]:

@@ -192,6 +192,7 @@ ACTIONS: tuple[str, ...] = (
     "restore",
     "patchField",
     "scaleBounds",
+    "raiseQuota",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -237,6 +238,10 @@ class Step(base.ApiModel):
 
     scale_bounds: capacity.ScaleBounds | None = pydantic.Field(
         None, description="Change the minimum or maximum of the target's autoscaler."
+    )
+
+    raise_quota: capacity.RaiseQuota | None = pydantic.Field(
+        None, description="Raise the ResourceQuota that refuses the target's pods."
     )
 
     @pydantic.model_validator(mode="after")

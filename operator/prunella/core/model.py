@@ -150,6 +150,8 @@ class Workload:
     strategy: Strategy = Strategy()
     paused: bool = False
     """A person has paused the rollout (``spec.paused``); Deployments only."""
+    failure: str = ""
+    """Why pods can't be made (``ReplicaFailure``), in the API server's words; Deployments only."""
     suspended: bool = False
     """It starts no more Jobs (``spec.suspend``); CronJobs only."""
 

@@ -12,8 +12,9 @@ from tests.e2e.chart import toolbox
 
 pytestmark = pytest.mark.timeout(180)
 
-BUDGET, FLAGS, SCALER = "poddisruptionbudget", "configmap", "horizontalpodautoscaler"
-ENABLED = ("patchField", "scaleBounds")
+BUDGET, FLAGS = "poddisruptionbudget", "configmap"
+SCALER, QUOTA = "horizontalpodautoscaler", "resourcequota"
+ENABLED = ("patchField", "scaleBounds", "raiseQuota")
 OBJECTS: dict[str, toolbox.Document] = {
     BUDGET: {
         "apiVersion": "policy/v1",
@@ -28,6 +29,11 @@ OBJECTS: dict[str, toolbox.Document] = {
             "maxReplicas": 5,
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
         },
+    },
+    QUOTA: {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "spec": {"hard": {"pods": "20", "requests.memory": "1Gi", "requests.cpu": "4"}},
     },
     FLAGS: {"apiVersion": "v1", "kind": "ConfigMap", "data": {"new.search": "on", "other": "1"}},
 }
@@ -54,6 +60,7 @@ def _switch(release: Lab, *, on: bool) -> None:
     release.helm(
         *("upgrade", toolbox.RELEASE, str(toolbox.CHART), "--namespace", toolbox.HOME),
         *("--reuse-values", "--set", "scaleBounds.max=30", "--wait"),
+        *("--set-json", 'raiseQuota.ceilings={"pods": 40, "requests.memory": "2Gi"}'),
         *("--set", ",".join(f"actions.{each}={json.dumps(on)}" for each in ENABLED)),
     )
 
@@ -70,6 +77,13 @@ ALLOWED = {
         SCALER,
         [op("replace", "/spec/maxReplicas", 30), op("replace", "/spec/minReplicas", 3)],
     ),
+    "limits up to their ceilings": (
+        QUOTA,
+        [
+            op("replace", "/spec/hard/requests.memory", "2048Mi"),
+            op("replace", "/spec/hard/pods", 40),
+        ],
+    ),
     "a text": (FLAGS, [op("replace", "/data/new.search", "off")]),
 }
 
@@ -83,6 +97,9 @@ def test_an_allowed_field_is_written(operator: toolbox.Kubectl, written: str, na
 
 
 ONLY_BUDGET = "the operator may write only spec.minAvailable (1 to 3)"
+ONLY_CEILINGS = (
+    "the operator may write only spec.hard.pods (to 40); spec.hard.requests.memory (to 2Gi)"
+)
 ONLY_BOUNDS = "the operator may write only spec.minReplicas (0 to 30); spec.maxReplicas (0 to 30)"
 ONLY_FLAG = "the operator may write only data.new.search of web (one of on, off)"
 REFUSED = {
@@ -94,6 +111,17 @@ REFUSED = {
         op("replace", "/spec/maxReplicas", 31),
         ONLY_BOUNDS,
     ),
+    "a limit above its ceiling": (
+        QUOTA,
+        op("replace", "/spec/hard/requests.memory", "2049Mi"),
+        ONLY_CEILINGS,
+    ),
+    "a limit without a ceiling": (
+        QUOTA,
+        op("replace", "/spec/hard/requests.cpu", "9"),
+        ONLY_CEILINGS,
+    ),
+    "scopes of a quota": (QUOTA, op("add", "/spec/scopes", ["BestEffort"]), "spec.hard.pods"),
     "another field of an autoscaler": (
         SCALER,
         op("replace", "/spec/scaleTargetRef/name", "other"),
@@ -134,6 +162,14 @@ def test_other_objects_are_out_of_reach(operator: toolbox.Kubectl, written: str)
     toolbox.assert_refused(operator("-n", written, "get", FLAGS, "other"), "cannot get resource")
 
 
+GUARDED = (
+    "configmaps",
+    "horizontalpodautoscalers.autoscaling",
+    "poddisruptionbudgets.policy",
+    "resourcequotas",
+)
+
+
 def test_the_guard_passes_the_type_checker(release: Lab, written: str) -> None:
     """Given the fields' policies, when the API server checks their types, it warns of none."""
     assert written
@@ -142,5 +178,5 @@ def test_the_guard_passes_the_type_checker(release: Lab, written: str) -> None:
         for policy in toolbox.policies(release)
         if "-fields-" in policy["metadata"]["name"]
     }
-    names = ("configmaps", "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy")
-    assert {f"{toolbox.ACCOUNT}-fields-{name}": {} for name in names} == checks
+    names = {f"{toolbox.ACCOUNT}-fields-{name}" for name in GUARDED}
+    assert {name: {} for name in names} == checks

@@ -146,6 +146,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
         "",
     ),
+    "a quota without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
+        "lets the operator patch resourcequotas",
+    ),
+    "a quota with the right": (
+        ("patch:resourcequotas",),
+        "Live",
+        {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
+        "",
+    ),
     "restore without the right": (
         (PATCH_DEPLOYMENTS,),
         "Live",

@@ -124,6 +124,20 @@ def test_the_bounds_of_an_autoscaler_stay(story: Story) -> None:
     assert [] == story.writes("checkout")
 
 
+def test_a_quota_stays(story: Story) -> None:
+    """Given raiseQuota off, when a quota has no room for one more pod, then it stays as it is."""
+    story.run(manifests.workload("checkout", "v1", replicas=2))
+    quota: Document = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "2"}}}
+    story.apply({**quota, "metadata": {"name": "checkout"}})
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"raiseQuota": {"name": "checkout", "ceilings": {"pods": 9}}}
+
+    message = refused(story, manifests.policy("checkout", step))
+
+    assert "resourcequotas" in message
+    assert [] == story.writes("checkout")
+
+
 JOBS = {
     "suspendCronJob": 'cannot patch resource "cronjobs"',
     "rerunJob": 'cannot create resource "jobs"',

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable
 
 from prunella import ports
 from prunella.adapters.simulated import patches, state
+from prunella.api import quantities
 from prunella.core import model
+from prunella.core.decisions import quotas
 
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 Version = Callable[[], str]
@@ -35,6 +38,17 @@ class Others:
             if wanted.items()
             <= {"kind": "Deployment", **manifest["spec"].get("scaleTargetRef", {})}.items()
         }
+
+    def refusing(self, workload: model.Workload) -> model.Workload:
+        """The workload as its controller would show it, where a quota refuses its pods."""
+        for ref, quota in self._objects.items():
+            if (ref.kind, ref.namespace) != ("ResourceQuota", workload.ref.namespace):
+                continue
+            for each in quotas.short(quota, workload):
+                asked = f"{each.resource}={quantities.write(each.requested, each.hard)}"
+                told = f"exceeded quota: {ref.name}, requested: {asked}, used: {each.used:g}"
+                return dataclasses.replace(workload, failure=told)
+        return workload
 
     def put(self, ref: model.Ref, manifest: state.Manifest | None) -> None:
         """Store an object, or (None) remove it."""

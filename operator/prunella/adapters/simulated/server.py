@@ -74,7 +74,7 @@ class Server:
         revisions = sorted(found.revisions, key=lambda each: -each.number)
         labels = found.template["metadata"]["labels"]
         return model.LiveState(
-            workload=found.view(),
+            workload=self._others.refusing(found.view()),
             pods=tuple(pod.view() for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),
             budgets=tuple(self._budgets_for(target.namespace, labels)),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from prunella.api import base, capacity, reasons
 from prunella.core import model
 from prunella.core.changes import diff, swaps
-from prunella.core.decisions import restoring
+from prunella.core.decisions import quotas, restoring
 
 Path = tuple[str, ...]
 _DOT: Final = re.compile(r"(?<!\\)\.")
@@ -43,7 +43,7 @@ def parts(path: str) -> Path:
 
 def writes_elsewhere(params: base.ApiModel | None) -> bool:
     """Whether a step writes other objects than its target."""
-    return isinstance(params, capacity.PatchField | capacity.ScaleBounds)
+    return isinstance(params, capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota)
 
 
 def written(params: base.ApiModel | None, live_state: model.LiveState) -> Written | None:
@@ -54,6 +54,11 @@ def written(params: base.ApiModel | None, live_state: model.LiveState) -> Writte
         return Written(ref, (parts(params.path),))
     if isinstance(params, capacity.ScaleBounds):
         return _bound_of(params.bound, live_state)
+    if isinstance(params, capacity.RaiseQuota):
+        name = params.name or quotas.refuser(live_state.workload.failure)
+        paths = tuple(("spec", "hard", resource) for resource in params.ceilings)
+        ref = model.Ref("ResourceQuota", target.namespace, name)
+        return Written(ref, paths) if name else None
     return None
 
 

@@ -21,7 +21,7 @@ FRESH_SCRAPES: Final = 3
 
 
 def unmet(
-    request: action.Request, required: Sequence[capacity.Requirement], value: int, current: int
+    request: action.Request, required: Sequence[capacity.Requirement], value: float, current: float
 ) -> model.Refusal | tuple[model.Need, ...] | None:
     """Why a value may not be written, or what must be asked first; None when it may.
 
