@@ -76,6 +76,7 @@ ADDED = {
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
+    "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
@@ -104,6 +105,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("patchField",),
     ("scaleBounds",),
     ("raiseQuota",),
+    ("resize",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

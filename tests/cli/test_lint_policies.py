@@ -212,6 +212,19 @@ REFUSED = {
         swap("restart: {}", "scaleBounds: {by: 3}"),
         ["13 error spec.steps[0].scaleBounds.max: max is missing [schema]"],
     ),
+    "nothing to resize": (
+        swap("restart: {}", "resize: {container: app}"),
+        ["13 error spec.steps[0].resize: memory or cpu must be given [schema]"],
+    ),
+    "a ceiling of nothing": (
+        swap("restart: {}", "raiseQuota: {ceilings: {Pods: 3}}"),
+        [
+            (
+                "13 error spec.steps[0].raiseQuota.ceilings: keys must be names of resources, "
+                "found 'Pods' [schema]"
+            )
+        ],
+    ),
     "min above max": (
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prunella import ports
-from prunella.actions import patch_field
+from prunella.actions import patch_field, resize, restore
 from prunella.api import steps
 from prunella.core import model
 from prunella.core.changes import swaps
@@ -115,3 +115,66 @@ async def test_an_edit_in_between_is_a_refusal(world: World, name: str) -> None:
     await world.edit_object(effect.target, label, field)
     receipt = await send(world, effect)
     assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
+
+
+RESOURCES = {
+    "op": "add",
+    "path": "/spec/template/spec/containers/0/resources",
+    "value": {"limits": {"memory": "64Mi"}, "requests": {"memory": "64Mi"}},
+}
+
+
+async def resized(world: World, where: str) -> tuple[model.Ref, action.Plan]:
+    """A Deployment with a limit, and the plan of a step that raises it."""
+    ref = model.Ref("Deployment", world.namespace, "web")
+    await world.add(ref, 1)
+    await world.edit_object(ref, RESOURCES)
+    await world.settle()
+    live_state = await world.cluster.live_state(ref)
+    assert live_state is not None
+    step = {"resize": {"where": where, "memory": {"by": "50%", "max": "1Gi"}}}
+    request = manifests.request(live_state, step, findings=())
+    for _ in range(2):
+        plan = resize.Resize().plan(request)
+        if isinstance(plan, action.Plan):
+            return ref, plan
+        assert isinstance(plan, tuple), plan
+        looked = {
+            need.target: restoring.Looked(need.target, await world.cluster.read_object(need.target))
+            for need in plan
+        }
+        request = dataclasses.replace(request, looked=looked)
+    raise AssertionError("it asks again for what was looked at")
+
+
+def memory(manifest: Manifest) -> Manifest:
+    """The memory of the only container, of a pod or of a template."""
+    spec = manifest["spec"].get("template", manifest)["spec"]
+    (container,) = spec["containers"]
+    return {kind: each["memory"] for kind, each in container["resources"].items()}
+
+
+@pytest.mark.parametrize("where", ["InPlace", "Template"])
+async def test_a_limit_is_raised_and_put_back(world: World, where: str) -> None:
+    """In place by the subresource of the pod, which stays; a dry run changes nothing."""
+    _, plan = await resized(world, where)
+    (effect,) = [manifests.kept(each) for each in plan.effects]
+    assert ("Pod" if where == "InPlace" else "Deployment") == effect.target.kind
+    dry = await send(world, effect, dry_run=True)
+    assert (ports.Outcome.WOULD_SUCCEED, {"limits": "64Mi", "requests": "64Mi"}) == (
+        dry.outcome,
+        memory(await shown(world, effect.target)),
+    )
+
+    assert ports.Outcome.EFFECTIVE is (await send(world, effect)).outcome
+
+    after = await shown(world, effect.target)
+    assert {"limits": "96Mi", "requests": "96Mi"} == memory(after)
+    assert after["metadata"]["uid"] == effect.uid
+    assert restoring.as_written(effect, after) is True
+    repeat = await send(world, effect)
+    assert (ports.Outcome.REFUSED, 422) == (repeat.outcome, repeat.status)
+    made = swaps.Swaps(effect.inverse, effect.patch)
+    back = restore.patching(effect.target, after, made, "undo it")
+    assert ports.Outcome.EFFECTIVE is (await send(world, back)).outcome
+    assert {"limits": "64Mi", "requests": "64Mi"} == memory(await shown(world, effect.target))

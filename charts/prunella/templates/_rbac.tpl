@@ -67,7 +67,12 @@ give them.
 {{/* Rights of the enabled actions; nothing when all are off. */}}
 {{- define "prunella.rules.actions" -}}
 {{- with .Values.actions }}
-{{- if or .restart .rollback }}
+{{- if .resize }}
+- apiGroups: [""]
+  resources: [pods/resize]
+  verbs: [patch]
+{{- end }}
+{{- if or .restart .rollback .resize }}
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [patch]

@@ -10,6 +10,7 @@ from prunella.actions import (
     patch_field,
     raise_quota,
     rerun_job,
+    resize,
     restart,
     restart_pods,
     restore,
@@ -37,6 +38,7 @@ def all_actions() -> Mapping[str, action.Action]:
         patch_field.PatchField(),
         scale_bounds.ScaleBounds(),
         raise_quota.RaiseQuota(),
+        resize.Resize(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

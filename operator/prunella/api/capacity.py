@@ -184,6 +184,50 @@ class RaiseQuota(base.ApiModel):
         return ceilings
 
 
+class Where(enum.StrEnum):
+    """What a resize writes."""
+
+    TEMPLATE = "Template"
+    IN_PLACE = "InPlace"
+
+
+class More(base.ApiModel):
+    """How much more of a resource a container may use."""
+
+    by: types.Percent = pydantic.Field("25%", description="How much more than its limit is now.")
+    max: quantities.Quantity = pydantic.Field(description="Never a higher limit than this.")
+
+
+class Resize(base.ApiModel):
+    """Raise the limits of a container's memory or CPU, and a request that is equal to its limit."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            ("has(self.memory) || has(self.cpu)", "memory or cpu must be given")
+        )
+    )
+
+    where: Where = pydantic.Field(
+        Where.TEMPLATE,
+        description=(
+            "InPlace: the sick pods, or all that no signal names, through the subresource resize, "
+            "without a restart and until they are replaced; needs Kubernetes 1.33. Template: the "
+            "workload's pod template, which its update strategy rolls out."
+        ),
+    )
+    container: types.DnsLabel | None = pydantic.Field(
+        None, description="Name of the container. Default: the only one."
+    )
+    memory: More | None = pydantic.Field(None, description="More memory.")
+    cpu: More | None = pydantic.Field(None, description="More CPU.")
+
+    @pydantic.model_validator(mode="after")
+    def _something(self) -> Resize:
+        if self.memory is None and self.cpu is None:
+            raise ValueError("memory or cpu must be given")
+        return self
+
+
 def required(params: base.ApiModel) -> list[Requirement]:
     """What a step requires; nothing of a step that can't."""
     found = getattr(params, "require", [])

@@ -193,6 +193,7 @@ ACTIONS: tuple[str, ...] = (
     "patchField",
     "scaleBounds",
     "raiseQuota",
+    "resize",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -242,6 +243,10 @@ class Step(base.ApiModel):
 
     raise_quota: capacity.RaiseQuota | None = pydantic.Field(
         None, description="Raise the ResourceQuota that refuses the target's pods."
+    )
+
+    resize: capacity.Resize | None = pydantic.Field(
+        None, description="Raise the memory or CPU of a container, in place or in the template."
     )
 
     @pydantic.model_validator(mode="after")

@@ -143,7 +143,7 @@ class Supposed:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """The action's own plan, or a mention of what it would have done."""
-        if fields.writes_elsewhere(request.params):
+        if fields.writes_elsewhere(request.params) or self.real.name == "resize":
             told = f"{self.real.name} for {{}}; what would be written is not known"
             return _named(request, told, "template")
         if self.real.name == "rollback" and not request.live_state.revisions:

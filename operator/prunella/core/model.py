@@ -198,6 +198,8 @@ class Pod:
     stranded: Stranded | None = None
     """Why the pod can't run, if something beside its containers says so."""
     created: datetime.datetime | None = None
+    resized_by: str = ""
+    """What a VerticalPodAutoscaler says that it has set, if one has."""
     gone_by: datetime.datetime | None = None
     """Of a pod that is being deleted: when its grace is over (``deletionTimestamp``)."""
 

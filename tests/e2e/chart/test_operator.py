@@ -66,6 +66,7 @@ CAN = {
         "horizontalpodautoscalers.autoscaling",
         False,
     ),
+    "resize pods while it is off": ("patch", "pods --subresource=resize", False),
     "raise a quota while it is off": ("patch", "resourcequotas", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 PATCH_DEPLOYMENTS = "patch:deployments.apps"
 EVICT = "create:pods/eviction"
 SCALE_STEP = {"scale": {"to": 2}}
-BUDGET = {
+BUDGET: dict[str, toolbox.Document] = {
     "patchField": {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -25,6 +25,7 @@ BUDGET = {
         "max": 3,
     }
 }
+RESIZE: dict[str, toolbox.Document] = {"resize": {"memory": {"max": "1Gi"}}}
 RESTORE = {"restore": {"kinds": ["Service"]}}
 TRIGGER = {"incident": {"causeKind": ["Networking"]}}
 BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
@@ -156,6 +157,24 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         ("patch:resourcequotas",),
         "Live",
         {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
+        "",
+    ),
+    "resizing without the right": (
+        (),
+        "Live",
+        {"steps": [RESIZE]},
+        "lets the operator patch deployments",
+    ),
+    "resizing in place without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"resize": {**RESIZE["resize"], "where": "InPlace"}}]},
+        "lets the operator resize pods",
+    ),
+    "resizing in place with both rights": (
+        (PATCH_DEPLOYMENTS, "patch:pods/resize"),
+        "Live",
+        {"steps": [{"resize": {**RESIZE["resize"], "where": "InPlace"}}]},
         "",
     ),
     "restore without the right": (

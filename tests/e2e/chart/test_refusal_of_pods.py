@@ -138,6 +138,26 @@ def test_a_quota_stays(story: Story) -> None:
     assert [] == story.writes("checkout")
 
 
+@pytest.mark.parametrize("where", ["InPlace", "Template"])
+def test_resources_stay(story: Story, where: str) -> None:
+    """Given resize off, when a workload is sick, then its resources stay as they are."""
+    workload = manifests.workload("checkout", "v1")
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"limits": {"memory": "64Mi"}}
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"resize": {"where": where, "memory": {"by": "50%", "max": "128Mi"}}}
+
+    message = refused(story, manifests.policy("checkout", step))
+
+    words = {
+        "InPlace": 'cannot patch resource "pods/resize"',
+        "Template": "spec.template.spec: action rollback is not enabled for the operator",
+    }
+    assert words[where] in message
+    assert [] == story.writes("checkout")
+
+
 JOBS = {
     "suspendCronJob": 'cannot patch resource "cronjobs"',
     "rerunJob": 'cannot create resource "jobs"',

@@ -50,7 +50,7 @@ def test_a_quota_that_refuses_pods_is_raised(story: Story) -> None:
     assert 1 == len(story.writes("compute"))
 
 
-POOLER = {
+POOLER: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
     "metadata": {"name": "poolers.postgresql.cnpg.io"},
@@ -74,7 +74,7 @@ POOLER = {
     },
 }
 """As CloudNativePG has it, without its schema: no controller of it is needed here."""
-STEP = {
+STEP: dict[str, Any] = {
     "patchField": {
         **{key: release.POOL_SIZE[key] for key in ("apiVersion", "kind", "path")},
         "name": "shop-db-rw",
@@ -134,3 +134,30 @@ def test_a_pool_that_is_not_the_cause_gets_its_size_back(story: Story) -> None:
     story.wait(lambda: story.phases("checkout") == ["Unhelpful", "Succeeded"], "undone", 150)
 
     assert {"default_pool_size": "25"} == parameters(story)
+
+
+def test_pods_are_given_more_as_they_run(story: Story) -> None:
+    """Given pods that need more, when they are resized in place, then none is replaced."""
+    workload = manifests.workload("checkout", "v1")
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"limits": {"memory": "64Mi"}, "requests": {"memory": "64Mi"}}
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    story.reported("checkout", above=0.25)
+    before = story.pod_uids("checkout")
+    step = {"resize": {"where": "InPlace", "memory": {"by": "50%", "max": "1Gi"}}}
+    story.apply(manifests.policy("checkout", step))
+    story.start_operator()
+    story.wait(lambda: memory(story) == {"96Mi"}, "the pods may use more", 90)
+    story.annotate_pods("checkout", errors="0")
+
+    record = story.phase("checkout", "Succeeded", timeout=150)
+
+    assert ["Pod", "Pod"] == [effect["kind"] for effect in record["spec"]["effects"]]
+    assert before == story.pod_uids("checkout")
+
+
+def memory(story: Story) -> set[str]:
+    """The memory limits of the pods."""
+    containers = (pod["spec"]["containers"][0] for pod in story.pods("checkout"))
+    return {each["resources"]["limits"]["memory"] for each in containers}

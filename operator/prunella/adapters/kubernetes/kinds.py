@@ -89,8 +89,10 @@ RESTORED = {
     for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
 }
 """The kinds that a restore may write; Deployments alone of the workloads."""
-WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB, SCALED_OBJECT.name: SCALED_OBJECT}
-"""The kinds of objects that the operator may write; of Jobs it makes new ones only."""
+_BESIDE = (JOB, SCALED_OBJECT, POD)
+WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
+"""The kinds of objects that the operator may write. Of Jobs it makes new ones only, and of
+pods it writes the subresource ``resize``."""
 
 
 def kept(told: Iterable[Kept]) -> dict[str, Kind]:

@@ -177,6 +177,7 @@ def pod(raw: Raw) -> model.Pod:
         stranded=_stranded(raw, conditions),
         created=_time(meta, "creationTimestamp"),
         gone_by=_time(meta, "deletionTimestamp"),
+        resized_by=(meta.get("annotations") or {}).get("vpaUpdates", ""),
     )
 
 

@@ -28,7 +28,7 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
-        self.allowed_kinds = {"ScaledObject"}
+        self.allowed_kinds = {"ScaledObject", "Pod"}
         """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
@@ -110,6 +110,8 @@ class SimulatedCluster(server.Server):
             self.evict(effect, dry_run=dry_run)
         elif effect.target.kind == "Job":
             self.create_job(effect, mark, dry_run=dry_run)
+        elif effect.target.kind == "Pod":
+            self.resize(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
         else:

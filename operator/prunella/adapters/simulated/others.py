@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prunella import ports
 from prunella.adapters.simulated import patches, state
@@ -27,17 +27,16 @@ class Others:
         """An object as the API server shows it; None: not there."""
         return copy.deepcopy(self._objects.get(ref))
 
-    def scalers_of(self, target: model.Ref) -> set[str]:
-        """The autoscalers among them that target a workload, as ``Kind/name``."""
-        wanted = {"kind": target.kind, "name": target.name}
-        return {
-            f"{ref.kind}/{ref.name}"
-            for ref, manifest in self._objects.items()
-            if ref.kind in SCALERS and ref.namespace == target.namespace
-            # KEDA: without a kind it is a Deployment.
-            if wanted.items()
-            <= {"kind": "Deployment", **manifest["spec"].get("scaleTargetRef", {})}.items()
-        }
+    def scalers_of(self, target: model.Ref, bare: Mapping[str, model.Ref]) -> tuple[str, ...]:
+        """The autoscalers that target a workload, as ``Kind/name``, with those of no manifest."""
+        found = {name for name, ref in bare.items() if ref == target}
+        for ref, manifest in self._objects.items():
+            if ref.kind in SCALERS and ref.namespace == target.namespace:
+                # KEDA: without a kind it is a Deployment.
+                scaled = {"kind": "Deployment", **manifest["spec"].get("scaleTargetRef", {})}
+                if (scaled["kind"], scaled.get("name")) == (target.kind, target.name):
+                    found.add(f"{ref.kind}/{ref.name}")
+        return tuple(sorted(found))
 
     def refusing(self, workload: model.Workload) -> model.Workload:
         """The workload as its controller would show it, where a quota refuses its pods."""

@@ -43,6 +43,8 @@ def parts(path: str) -> Path:
 
 def writes_elsewhere(params: base.ApiModel | None) -> bool:
     """Whether a step writes other objects than its target."""
+    if isinstance(params, capacity.Resize):
+        return params.where is capacity.Where.IN_PLACE
     return isinstance(params, capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota)
 
 

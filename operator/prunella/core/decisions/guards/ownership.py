@@ -30,7 +30,7 @@ def not_owned_by_others(case: Case) -> Answer:
     if case.put_back:
         return "what was restored is put back only where it is as it was left"
     field = case.action.owned_field
-    if field is None:
+    if field is None or case.elsewhere:
         return f"{case.action.name} writes nothing that others own"
     for owned in (_by_autoscaler, _by_controller, _by_manager, _by_mark):
         refusal = owned(case, field)
