@@ -1,7 +1,7 @@
 """The policies by which a shop is healed: ready playbooks, Live, in each of its namespaces.
 
-Changed is only what a person who installs them changes: mode, namespace and durations (windows, `for`,
-interval, cooldown, verify), since the shop is scraped each 5 s instead of each 30 s or so.
+Changed is only what a person who installs them changes: mode, namespace and durations (windows,
+`for`, interval, cooldown, verify), since the shop is scraped each 5 s instead of each 30 s.
 """
 
 from __future__ import annotations

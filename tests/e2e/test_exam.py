@@ -1,4 +1,4 @@
-"""A sample of the exam: faults of different kinds, each in a fresh shop: who is named, what heals."""
+"""A sample of the exam, a fresh shop for each fault: who is named, and what heals."""
 
 from __future__ import annotations
 

@@ -65,6 +65,8 @@ class Snapshot:
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    """What metrics sources said, by source and query as they were asked for."""
 
 
 Memory = onsets.Memory
@@ -317,6 +319,7 @@ def make_scene(
         looked=snapshot.looked,
         measured=measured,
         recent=snapshot.recent,
+        numbers=snapshot.numbers,
     )
 
 
