@@ -130,6 +130,8 @@ async def resized(world: World, where: str) -> tuple[model.Ref, action.Plan]:
     await world.add(ref, 1)
     await world.edit_object(ref, RESOURCES)
     await world.settle()
+    if where == "InPlace":
+        await world.report_resources()
     live_state = await world.cluster.live_state(ref)
     assert live_state is not None
     step = {"resize": {"where": where, "memory": {"by": "50%", "max": "1Gi"}}}
@@ -161,6 +163,7 @@ async def test_a_limit_is_raised_and_put_back(world: World, where: str) -> None:
     (effect,) = [manifests.kept(each) for each in plan.effects]
     assert ("Pod" if where == "InPlace" else "Deployment") == effect.target.kind
     dry = await send(world, effect, dry_run=True)
+    assert ports.Outcome.WOULD_SUCCEED is dry.outcome, dry.message
     assert (ports.Outcome.WOULD_SUCCEED, {"limits": "64Mi", "requests": "64Mi"}) == (
         dry.outcome,
         memory(await shown(world, effect.target)),

@@ -71,6 +71,9 @@ class World(Protocol):
     async def lose_pod(self) -> model.Pod:
         """A pod in deletion whose node does not answer."""
 
+    async def report_resources(self) -> None:
+        """Let the kubelets say that they can resize: they report what containers may use."""
+
     async def has_pod(self, name: str) -> bool:
         """Whether the API server knows a pod of this name."""
 
@@ -148,6 +151,9 @@ class SimulatedWorld:
         self.cluster.lose_node(pod.node)
         self.cluster.delete_pod(self.namespace, pod.name)
         return pod.view()
+
+    async def report_resources(self) -> None:
+        """Simulated kubelets always can."""
 
     async def has_pod(self, name: str) -> bool:
         pods = [pod for state in self.cluster.states(self.namespace) for pod in state.pods]
@@ -298,6 +304,16 @@ class LabWorld:
         uid = await self.kubectl("get", "pod", "db-0", "--output=jsonpath={.metadata.uid}")
         await self.kubectl("delete", "pod", "db-0", "--wait=false")
         return model.Pod("db-0", uid, ready=False, deleting=True)
+
+    async def report_resources(self) -> None:
+        found = json.loads(await self.kubectl("get", "pods", "--output=json"))["items"]
+        for pod in found:
+            (container,) = pod["spec"]["containers"]
+            where = "/status/containerStatuses/0/resources"
+            told = json.dumps([{"op": "add", "path": where, "value": container["resources"]}])
+            name = pod["metadata"]["name"]
+            how = ("--subresource=status", "--type=json", "--patch", told)
+            await self.kubectl("patch", "pod", name, *how)
 
     async def has_pod(self, name: str) -> bool:
         found = await self.kubectl("get", "pods", "--output=jsonpath={.items[*].metadata.name}")

@@ -121,7 +121,7 @@ REFUSED = {
         op("replace", "/spec/hard/requests.cpu", "9"),
         ONLY_CEILINGS,
     ),
-    "scopes of a quota": (QUOTA, op("add", "/spec/scopes", ["BestEffort"]), "spec.hard.pods"),
+    "a limit of something else": (QUOTA, op("add", "/spec/hard/services", "9"), ONLY_CEILINGS),
     "another field of an autoscaler": (
         SCALER,
         op("replace", "/spec/scaleTargetRef/name", "other"),

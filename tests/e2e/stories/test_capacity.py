@@ -144,6 +144,7 @@ def test_pods_are_given_more_as_they_run(story: Story) -> None:
     story.run(workload)
     story.annotate_pods("checkout", errors="0.5")
     story.reported("checkout", above=0.25)
+    report_resources(story)
     before = story.pod_uids("checkout")
     step = {"resize": {"where": "InPlace", "memory": {"by": "50%", "max": "1Gi"}}}
     story.apply(manifests.policy("checkout", step))
@@ -155,6 +156,17 @@ def test_pods_are_given_more_as_they_run(story: Story) -> None:
 
     assert ["Pod", "Pod"] == [effect["kind"] for effect in record["spec"]["effects"]]
     assert before == story.pod_uids("checkout")
+
+
+def report_resources(story: Story) -> None:
+    """Let the kubelets say that they can resize: the lab's report nothing of resources."""
+    where = "/status/containerStatuses/0/resources"
+    for pod in story.pods("checkout"):
+        (container,) = pod["spec"]["containers"]
+        told = json.dumps([{"op": "add", "path": where, "value": container["resources"]}])
+        patch = ("--subresource=status", "--type=json", "--patch", told)
+        name = pod["metadata"]["name"]
+        story.lab.kubectl("--namespace", story.namespace, "patch", "pod", name, *patch)
 
 
 def memory(story: Story) -> set[str]:
