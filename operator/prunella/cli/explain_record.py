@@ -15,7 +15,7 @@ from prunella.api import reasons
 from prunella.api import remediation as remediation_api
 from prunella.cli import kube, page, read, terminal
 from prunella.cli.errors import CliError
-from prunella.core import model, objects
+from prunella.core import model, objects, pointers
 from prunella.core.decisions import releases
 
 MOST_LINES = 24
@@ -190,8 +190,8 @@ def patch_lines(patch: str) -> list[str]:
     """A JSON patch as people read it: one line per operation, larger values as YAML."""
     lines: list[str] = []
     for operation in json.loads(patch or "[]"):
-        # RFC 6901 writes the slash inside a name as ~1.
-        path = str(operation["path"]).replace("~1", "/").replace("~0", "~") or "the whole object"
+        names = pointers.parts(str(operation["path"]))
+        path = "".join(f"/{name}" for name in names) or "the whole object"
         lines.extend(_operation(str(operation["op"]), path, operation))
     return lines
 
