@@ -16,7 +16,7 @@ from prunella.api import remediation as remediation_api
 from prunella.cli import kube, page, read, terminal
 from prunella.cli.errors import CliError
 from prunella.core import model, objects, pointers
-from prunella.core.decisions import releases
+from prunella.core.decisions import ledger, releases
 
 MOST_LINES = 24
 """Lines of one changed value; the whole is in the JSON output."""
@@ -74,7 +74,7 @@ def _following(cluster: kube.Cluster, name: str) -> list[objects.Record]:
 def _head(written: page.Page, record: objects.Record, now: datetime.datetime) -> None:
     spec, status = record.spec, record.status
     written.title(f"Remediation {record.namespace}/{record.name}", record.phase.value)
-    step = "" if spec.action == "revert" else f", step {spec.step + 1}"
+    step = "" if spec.action == ledger.REVERT else f", step {spec.step + 1}"
     written.say(f"{spec.action} of {record.target}, attempt {spec.attempt}{step}")
     written.fact("outcome", f"{MEANING[record.phase]}{_told(record)}")
     written.fact("policy", f"{record.policy}, generation {spec.policy.generation}")

@@ -160,7 +160,7 @@ def _unseen(scene: Scene, sick: UnhealthyTarget, attempt: episode.Next) -> tuple
 
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
-    return episode.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
+    return ledger.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
 
 
 def _case(
