@@ -56,7 +56,7 @@ def _owners(case: guards.Case, facts: Facts) -> str | None:
 
 
 def _budgets(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
-    if case.action.name not in {"evictPod", "restartPods", "deleteStuckPod"}:
+    if case.action.name not in blast_radius.EVICTING:
         return None
     return "history does not tell which pods a PodDisruptionBudget selected"
 
