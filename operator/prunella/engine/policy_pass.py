@@ -32,7 +32,7 @@ class Passes:
         self._world = world
         self._options = options
         self._observer = observe.Observer(world, options.detectors)
-        self._closer_look = closer_look.CloserLook(world, self._observer)
+        self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -175,6 +175,7 @@ class Passes:
             live_states={},
             living_only={},
             looked={},
+            numbers={},
         )
 
     async def _answer(

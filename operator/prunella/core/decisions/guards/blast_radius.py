@@ -76,9 +76,13 @@ def disruption_budgets_allow(case: Case) -> Answer:
     )
 
 
+_UNBLOCKING: Final = TEMPLATE_ACTIONS - {"resize"}
+"""Actions that evict what would block their rollout, beside what they write."""
+
+
 def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
     """The pods that the action evicts: the sick ones, or those that would block its rollout."""
-    if case.action.name in TEMPLATE_ACTIONS:
+    if case.action.name in _UNBLOCKING:
         return _blocking(case, live_state)
     chosen = EVICTING.get(case.action.name)
     return chosen(case, live_state) if chosen is not None else ()
