@@ -258,29 +258,6 @@ def test_a_file_for_each(suggest: Suggest, tmp_path: pathlib.Path) -> None:
     assert second.startswith("not suggested: memory-leak: no series of ")
 
 
-WRONG = {
-    "no history": (("suggest", "-n", "shop"), "say where the history is: --prometheus URL"),
-    "no such file": (
-        ("suggest", "-n", "shop", "--data", "/none.om"),
-        "can't read /none.om: No such file or directory",
-    ),
-    "no such playbook": (
-        ("suggest", "-n", "shop", "--data", "x.om", "--playbook", "leak"),
-        "there is no playbook leak",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_told(run: conftest.Run, name: str) -> None:
-    """Code 2, and one line."""
-    arguments, message = WRONG[name]
-    result = run(*arguments)
-
-    assert (2, "", 1) == (result.code, result.out, result.err.count("\n"))
-    assert message in result.err
-
-
 def test_a_target_that_is_not_there(suggest: Suggest) -> None:
     """It is said what is there."""
     samples = [*workload("Deployment", "checkout"), *files()]

@@ -179,6 +179,46 @@ BROKEN = {
         "{budget: 0.0005, long: 10m, short: 5m}",
         "a minute*",
     ),
+    "goroutine-leak: much too early": ("within: 1h", "within: 2d", "a leak*"),
+    "thread-pool-exhausted: load too": ("< bool 0.1", "< bool 100", "threads that*"),
+    "grpc-deadlines-after-release: clients' mistakes too": ("DataLoss", "Inv.*", "what clients*"),
+    "grpc-deadlines-after-release: any release is blamed": (
+        "Within: 1h",
+        "Within: 1d",
+        "a release of*",
+    ),
+    "ingress-errors-after-release: visitors' mistakes too": ("5..", "[45]..", "what visitors*"),
+    "ingress-errors-after-release: any release is blamed": (
+        "Within: 1h",
+        "Within: 1d",
+        "errors long*",
+    ),
+    "mesh-errors-after-release: deaf to gRPC": ("4|13|14", "none", "a release whose gRPC*"),
+    "mesh-errors-after-release: what callers see": (
+        'reporter="destination",response_code',
+        "response_code",
+        "what callers*",
+    ),
+    "worker-queue-backlog: though nobody takes anything": (" && !idle", "", "a queue that nobody*"),
+    "worker-queue-backlog: though it shrinks": (" && growing", "", "a queue that is being*"),
+    "daemon-set-rollout-stuck: one that gets on": ("== bool 0", ">= bool 0", "a rollout over*"),
+    "daemon-set-rollout-stuck: any is blamed": ("Within: 2h", "Within: 1d", "a rollout of*"),
+    "cron-job-runs-pile-up: nervous": ("for: 30m", "for: 10m", "a slow*"),
+    "cron-job-runs-pile-up: they go on": (
+        "otherwise: Escalate",
+        "otherwise: Revert",
+        "runs that hang*",
+    ),
+    "certificate-not-reloaded: nervous": ("for: 15m", "for: 1m", "a process that reads*"),
+    "event-loop-blocked: all pods": ("max: 1}", "max: 3}", "pods that all*"),
+    "event-loop-blocked: nervous": ("for: 3m", "for: 1m", "two minutes*"),
+    "php-fpm-workers-busy: idle ones too": (">= bool 1", ">= bool 0", "workers that get*"),
+    "kafka-rebalances-after-release: nervous": (
+        "{above: 8}\n    pods: 50%\n    for: 10m",
+        "{above: 4}\n    pods: 50%\n    for: 1m",
+        "the rebalances*",
+    ),
+    "kafka-rebalances-after-release: any is blamed": ("Within: 2h", "Within: 1d", "a group*"),
 }
 
 

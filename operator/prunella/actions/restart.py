@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from prunella.actions import evict_pod
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, pointers
 from prunella.core.decisions import action, releases, strategies
 
 RESTARTED_AT = releases.RESTARTED_AT
@@ -45,8 +45,7 @@ def _annotate(template: Mapping[str, object], when: str) -> model.PatchOperation
     """The operation that sets the annotation, whether or not the template has any."""
     metadata = cast(Mapping[str, Any], template.get("metadata") or {})
     if metadata.get("annotations"):
-        escaped = RESTARTED_AT.replace("/", "~1")
-        path = f"/spec/template/metadata/annotations/{escaped}"
+        path = f"/spec/template/metadata/annotations/{pointers.part(RESTARTED_AT)}"
         return {"op": "add", "path": path, "value": when}
     path = "/spec/template/metadata/annotations"
     return {"op": "add", "path": path, "value": {RESTARTED_AT: when}}

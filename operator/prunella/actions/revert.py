@@ -14,7 +14,7 @@ Refused = reasons.Refused
 class Revert:
     """Sends the inverse that was recorded when the effect was planned."""
 
-    name = "revert"
+    name = ledger.REVERT
     owned_field = "spec.replicas"
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from prunella.core import model
-from prunella.core.decisions import action, fields, guards
+from prunella.core.decisions import action, fields, guards, ledger
 from prunella.core.decisions.guards import (
     blast_radius,
     ownership,
@@ -58,7 +58,7 @@ def _owners(case: guards.Case, facts: Facts) -> str | None:
 
 
 def _budgets(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
-    if case.action.name not in {"evictPod", "restartPods", "deleteStuckPod"}:
+    if case.action.name not in blast_radius.EVICTING:
         return None
     return "history does not tell which pods a PodDisruptionBudget selected"
 
@@ -120,7 +120,7 @@ def _doubting(guard: guards.Guard, doubt: _Doubt, facts: FactsOf) -> guards.Guar
 def was_judged(guard: str, message: str, act: str) -> bool:
     """Whether a guard's answer, as a record keeps it, was a judgement."""
     return not message.startswith(NOT_JUDGED) and not (
-        act == "revert" and guard in REVERTS_NOT_JUDGED
+        act == ledger.REVERT and guard in REVERTS_NOT_JUDGED
     )
 
 

@@ -15,8 +15,8 @@ from prunella.api import reasons
 from prunella.api import remediation as remediation_api
 from prunella.cli import kube, page, read, terminal
 from prunella.cli.errors import CliError
-from prunella.core import model, objects
-from prunella.core.decisions import releases
+from prunella.core import model, objects, pointers
+from prunella.core.decisions import ledger, releases
 
 MOST_LINES = 24
 """Lines of one changed value; the whole is in the JSON output."""
@@ -74,7 +74,7 @@ def _following(cluster: kube.Cluster, name: str) -> list[objects.Record]:
 def _head(written: page.Page, record: objects.Record, now: datetime.datetime) -> None:
     spec, status = record.spec, record.status
     written.title(f"Remediation {record.namespace}/{record.name}", record.phase.value)
-    step = "" if spec.action == "revert" else f", step {spec.step + 1}"
+    step = "" if spec.action == ledger.REVERT else f", step {spec.step + 1}"
     written.say(f"{spec.action} of {record.target}, attempt {spec.attempt}{step}")
     written.fact("outcome", f"{MEANING[record.phase]}{_told(record)}")
     written.fact("policy", f"{record.policy}, generation {spec.policy.generation}")
@@ -190,8 +190,8 @@ def patch_lines(patch: str) -> list[str]:
     """A JSON patch as people read it: one line per operation, larger values as YAML."""
     lines: list[str] = []
     for operation in json.loads(patch or "[]"):
-        # RFC 6901 writes the slash inside a name as ~1.
-        path = str(operation["path"]).replace("~1", "/").replace("~0", "~") or "the whole object"
+        names = pointers.parts(str(operation["path"]))
+        path = "".join(f"/{name}" for name in names) or "the whole object"
         lines.extend(_operation(str(operation["op"]), path, operation))
     return lines
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, sickness, step
+from prunella.core.decisions import causes, decide, episode, ledger, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -231,7 +231,7 @@ class Passes:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
         follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
-        revert = record.spec.action == episode.REVERT
+        revert = record.spec.action == ledger.REVERT
         if record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
         following = episode.Next(record.spec.step, follows, revert=revert)

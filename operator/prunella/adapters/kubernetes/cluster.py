@@ -15,11 +15,11 @@ from prunella import ports
 from prunella.adapters.kubernetes import admission, client, kinds, live_read, parse
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
-from prunella.core import model, objects
+from prunella.core import model, objects, pointers
 
 PAUSE = "prunella-pause"
 ANNOTATIONS = "/metadata/annotations"
-MARK_PATH = f"{ANNOTATIONS}/{objects.MARK.replace('/', '~1')}"
+MARK_PATH = f"{ANNOTATIONS}/{pointers.part(objects.MARK)}"
 
 
 class KubernetesCluster:

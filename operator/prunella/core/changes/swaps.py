@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from prunella.core import pointers
 from prunella.core.changes import diff
 
 Operation = Mapping[str, Any]
@@ -136,8 +137,8 @@ def _neighbour(place: _Place, others: Sequence[Any]) -> Operation:
         return {"op": "test", "path": parent, "value": []}
     index = min(int(place.last), len(others) - 1)
     if place.key and _has(others[index], place.key):
-        value = others[index][place.key]
-        return {"op": "test", "path": f"{parent}/{index}/{_escaped(place.key)}", "value": value}
+        path = f"{parent}/{index}/{pointers.part(place.key)}"
+        return {"op": "test", "path": path, "value": others[index][place.key]}
     return {"op": "test", "path": f"{parent}/{index}", "value": others[index]}
 
 
@@ -152,16 +153,16 @@ def _find(path: diff.Path, document: Any) -> _Place:
     for part in path[:-1]:
         index = _index(part, holder, path)
         holder = _value(holder, index)
-        pointer = f"{pointer}/{_escaped(index)}"
+        pointer = f"{pointer}/{pointers.part(index)}"
         if isinstance(part, diff.Element):
-            key = f"{pointer}/{_escaped(part.key)}"
+            key = f"{pointer}/{pointers.part(part.key)}"
             tests.append({"op": "test", "path": key, "value": part.value})
     if isinstance(last, diff.Element):
         at: str | int = _position(last, holder)
     else:
         at = last
     key = last.key if isinstance(last, diff.Element) else ""
-    return _Place(f"{pointer}/{_escaped(at)}", holder, at, tuple(tests), key)
+    return _Place(f"{pointer}/{pointers.part(at)}", holder, at, tuple(tests), key)
 
 
 def _index(part: diff.Part, holder: Any, path: diff.Path) -> str | int:
@@ -207,11 +208,6 @@ def _value(holder: Any, at: str | int) -> Any:
     return diff.ABSENT
 
 
-def _escaped(part: str | int) -> str:
-    """A part of a JSON pointer (RFC 6901)."""
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
 def apply(patch: Iterable[Operation], document: Any) -> Any:
     """The document after a patch of this module. Raises NotApplicableError as the server would."""
     changed = copy.deepcopy(document)
@@ -243,7 +239,7 @@ def apply(patch: Iterable[Operation], document: Any) -> Any:
 
 def _reach(pointer: str, document: Any) -> tuple[Any, str | int]:
     holder = document
-    *above, last = [p.replace("~1", "/").replace("~0", "~") for p in pointer.split("/")[1:]]
+    *above, last = pointers.parts(pointer)
     for part in above:
         holder = _value(holder, _at(holder, part))
     if not isinstance(holder, Mapping | list):

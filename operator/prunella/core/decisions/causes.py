@@ -17,7 +17,7 @@ from prunella.api import incident as incident_api
 from prunella.api import policy as policy_api
 from prunella.api import trigger as trigger_api
 from prunella.core import model, objects
-from prunella.core.decisions import episode, restoring
+from prunella.core.decisions import ledger, restoring
 from prunella.core.incidents import mirror, naming, values, words
 
 SIGNAL = "incident"
@@ -204,7 +204,7 @@ def _restored(view: OpenIncident, records: Iterable[objects.Record]) -> str:
 def _deleted_by(view: OpenIncident, records: Iterable[objects.Record]) -> str:
     """The record that deleted a suspect: the journal knows nobody who deletes, not even us."""
     for record in records:
-        if record.spec.action not in {restoring.RESTORE, episode.REVERT} or view.changed_at is None:
+        if record.spec.action not in {restoring.RESTORE, ledger.REVERT} or view.changed_at is None:
             continue
         for effect, status in zip(record.spec.effects, record.status.effects, strict=False):
             ref = model.Ref(effect.kind, effect.namespace, effect.name)

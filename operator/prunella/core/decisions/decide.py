@@ -191,7 +191,7 @@ def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, 
 
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
-    return episode.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
+    return ledger.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
 
 
 def _case(

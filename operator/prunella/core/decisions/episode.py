@@ -17,7 +17,6 @@ from prunella.core import model, objects
 from prunella.core.decisions import ledger, restoring
 
 Phase = reasons.Phase
-REVERT = "revert"
 ROLLBACK = "rollback"
 """The action that only a person takes back, by the command in its record."""
 
@@ -58,7 +57,7 @@ def next_attempt(
         return Next(0)
     if last.phase in {Phase.ADVISED, Phase.DRY_RUN}:
         return AlreadyAdvised(last) if last.spec.mode is spec.mode else Next(0)
-    if last.spec.action == REVERT:
+    if last.spec.action == ledger.REVERT:
         return _after_revert(last, spec, own)
     if last.phase is Phase.SUCCEEDED:
         return Next(0)

@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from prunella.api import reasons
 from prunella.core import model, objects
@@ -18,6 +19,8 @@ from prunella.core.decisions import releases
 
 HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
+REVERT: Final = "revert"
+"""The action of a record that undoes another one; no step of a policy has it."""
 LONGEST_WINDOW = DAY
 """The longest time by which any limit counts records: retention keeps what is counted."""
 
@@ -122,7 +125,7 @@ def unhelpful_streak(
             continue
         if record.phase in reasons.UNHELPFUL:
             streak.append(record)
-        elif record.phase is reasons.Phase.SUCCEEDED and record.spec.action != "revert":
+        elif record.phase is reasons.Phase.SUCCEEDED and record.spec.action != REVERT:
             streak = [each for each in streak if each.phase is reasons.Phase.UNKNOWN]
     return streak
 
@@ -146,7 +149,7 @@ def _latch_rests_on(records: Sequence[objects.Record], policy: objects.Key) -> l
         for record in records
         if record.policy == policy
         and record.phase is reasons.Phase.SUCCEEDED
-        and record.spec.action != "revert"
+        and record.spec.action != REVERT
     ]
     last = sorted(successes, key=_finished)[-1:]
     return [*unhelpful_streak(records, policy, None), *last]

@@ -231,7 +231,7 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     stopped = _stopped_by_others(record, workload)
     if stopped is not None:
         return _finish(status, scene, Phase.SUPERSEDED, *stopped)
-    if record.spec.action == "revert":
+    if record.spec.action == ledger.REVERT:
         return _finish(status, scene, Phase.SUCCEEDED, "Reverted", "undone, as it was before")
     verification = status.verification or remediation.Verification()
     if verification.counts_from is None:

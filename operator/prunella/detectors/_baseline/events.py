@@ -33,7 +33,7 @@ class Limits:
     adapt: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Change:
     """What a tick changes: shape (n,) each."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from prunella.api import steps as steps_api
 from prunella.core import model
@@ -75,17 +76,38 @@ def disruption_budgets_allow(case: Case) -> Answer:
     )
 
 
+_UNBLOCKING: Final = TEMPLATE_ACTIONS - {"resize"}
+"""Actions that evict what would block their rollout, beside what they write."""
+
+
 def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
     """The pods that the action evicts: the sick ones, or those that would block its rollout."""
-    if case.action.name in {*TEMPLATE_ACTIONS, "deleteStuckPod"} - {"resize"}:
-        return strategies.blocking(live_state)
-    if case.action.name == "restartPods":
-        sick = {name for finding in case.findings for name in finding.sick_pods}
-        return [pod for pod in live_state.pods if pod.name in sick]
-    if case.action.name != "evictPod":
-        return ()
+    if case.action.name in _UNBLOCKING:
+        return _blocking(case, live_state)
+    chosen = EVICTING.get(case.action.name)
+    return chosen(case, live_state) if chosen is not None else ()
+
+
+def _worst(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
     worst = next((finding.pod for finding in case.findings if finding.pod), "")
     return [pod for pod in live_state.pods if pod.name == worst]
+
+
+def _sick(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
+    sick = {name for finding in case.findings for name in finding.sick_pods}
+    return [pod for pod in live_state.pods if pod.name in sick]
+
+
+def _blocking(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:  # noqa: ARG001
+    return strategies.blocking(live_state)
+
+
+EVICTING: Final[Mapping[str, Callable[[Case, model.LiveState], Sequence[model.Pod]]]] = {
+    "deleteStuckPod": _blocking,
+    "evictPod": _worst,
+    "restartPods": _sick,
+}
+"""The actions whose effects are evictions, with the pods that each evicts."""
 
 
 def spares_healthy_dependents(case: Case) -> Answer:

@@ -13,7 +13,7 @@ def within_hourly_limits(case: Case) -> Answer:
     last_hour = [
         record
         for record in ledger.acted_since(case.others, case.now - ledger.HOUR)
-        if record.spec.action != "revert"
+        if record.spec.action != ledger.REVERT
     ]
     namespace = case.policy.key.namespace
     counts = (
