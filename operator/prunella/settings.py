@@ -13,6 +13,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella.api import offered as offers
 from prunella.core.changes import external as outside
 from prunella.core.changes import kinds as journalled
 from prunella.core.changes import noise, retention
@@ -306,10 +307,7 @@ class Journal(Model):
     retention: Retention = Retention()
     relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
     """Time between two lists of all journalled kinds."""
-    external: dict[
-        Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")],
-        ExternalSystem,
-    ] = {}
+    external: dict[offers.OfferedName, ExternalSystem] = {}
     """Systems outside the cluster, by name."""
     audit: Audit = Audit()
 
@@ -355,6 +353,8 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
+    offered: offers.Offered = offers.NOTHING
+    """What policies may name: templates of Jobs."""
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
     journal: Journal = Journal()

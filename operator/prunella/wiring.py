@@ -161,7 +161,7 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
     """What the engine is told once."""
     return worlds.Options(
         rules=rules_of(settings),
-        actions=registry.all_actions(),
+        actions=registry.all_actions(settings.offered),
         detectors=DETECTORS,
         confinements=sources.confinements(settings.sources),
         retention=datetime.timedelta(seconds=settings.record_retention_seconds),

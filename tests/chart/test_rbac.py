@@ -73,6 +73,7 @@ ADDED = {
     "restartPods": EVICTION,
     "deleteStuckPod": EVICTION,
     "rerunJob": _rights("batch", "jobs", "create"),
+    "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
 }
@@ -97,6 +98,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("deleteStuckPod",),
     ("suspendCronJob",),
     ("rerunJob",),
+    ("runJob",),
     ("restore",),
     ("restart", "scale"),
     ("evictPod", "scale"),

@@ -164,6 +164,24 @@ REFUSED = {
             )
         ],
     ),
+    "a Job of no template": (
+        swap("restart: {}", "runJob: {template: Purge Cache}"),
+        [
+            (
+                "13 error spec.steps[0].runJob.template: must be a DNS label: lower case "
+                "letters, digits and -, at most 63, found 'Purge Cache' [schema]"
+            )
+        ],
+    ),
+    "a parameter that is no variable": (
+        swap("restart: {}", "runJob: {template: purge, parameters: {key-prefix: a}}"),
+        [
+            (
+                "13 error spec.steps[0].runJob.parameters: names of parameters are like "
+                "environment variables: A-Z, 0-9 and _; found 'key-prefix' [schema]"
+            )
+        ],
+    ),
     "more pods than a record holds": (
         swap("restart: {}", "restartPods: {max: 31}"),
         [

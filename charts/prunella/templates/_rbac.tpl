@@ -81,10 +81,15 @@ give them.
   resources: [cronjobs]
   verbs: [patch]
 {{- end }}
-{{- if .rerunJob }}
+{{- if or .rerunJob .runJob }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create]
+{{- end }}
+{{- if .runJob }}
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
 {{- end }}
 {{- if or .evictPod .restartPods .deleteStuckPod }}
 - apiGroups: [""]

@@ -13,14 +13,16 @@ from prunella.actions import (
     restore,
     revert,
     rollback,
+    run_job,
     scale,
     suspend_cron_job,
 )
+from prunella.api import offered
 from prunella.core.decisions import action
 
 
-def all_actions() -> Mapping[str, action.Action]:
-    """Actions by the name that policies use."""
+def all_actions(offers: offered.Offered = offered.NOTHING) -> Mapping[str, action.Action]:
+    """Actions by the name that policies use; ``offers`` is what administrators let them name."""
     actions: tuple[action.Action, ...] = (
         restart.Restart(),
         evict_pod.EvictPod(),
@@ -29,6 +31,7 @@ def all_actions() -> Mapping[str, action.Action]:
         restart_pods.RestartPods(),
         delete_stuck_pod.DeleteStuckPod(),
         rerun_job.RerunJob(),
+        run_job.RunJob(offers.job_templates),
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
         revert.Revert(),

@@ -48,6 +48,8 @@ class Refused(enum.StrEnum):
     NO_PODS = "NoPods"
     JOB_RUNNING = "JobRunning"
     NOTHING_TO_RERUN = "NothingToRerun"
+    NOT_OFFERED = "NotOffered"
+    BAD_PARAMETERS = "BadParameters"
     CHANGED_BY_OTHERS = "ChangedByOthers"
     NO_CHANGE = "NoChangeKnown"
     NOT_ALLOWED = "NotAllowedByPolicy"

@@ -194,6 +194,21 @@ class Verification(base.ApiModel):
     message: LongText = pydantic.Field("", description="The last values seen.")
 
 
+class RunStatus(base.ApiModel):
+    """What was started outside the target, and how far it has come."""
+
+    state: Literal["Running", "Succeeded", "Failed", "Unknown"] = pydantic.Field(
+        description="How far it has come; Unknown: it is over, and nobody can tell how."
+    )
+    message: LongText = pydantic.Field("", description="Its own words.")
+    log: Annotated[str, pydantic.Field(max_length=4096)] = pydantic.Field(
+        "", description="The end of what it has written, without what looks like a credential."
+    )
+    ended_at: types.LocalTime | None = pydantic.Field(
+        None, description="When its end was seen; the proof begins then."
+    )
+
+
 class RemediationStatus(base.ApiModel):
     """What became of the attempt."""
 
@@ -207,6 +222,9 @@ class RemediationStatus(base.ApiModel):
     )
     verification: Verification | None = pydantic.Field(
         None, description="The proof, as far as it has come."
+    )
+    run: RunStatus | None = pydantic.Field(
+        None, description="What was started outside the target, such as a Job."
     )
     finished_at: types.LocalTime | None = pydantic.Field(
         None, description="When the phase became final."

@@ -60,6 +60,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     _guards(written, record.spec.guards)
     _effects(written, record)
     _fields(written, record)
+    _run(written, record)
     _verification(written, record)
     _release(written, record)
     _follow_ups(written, record, _following(cluster, name))
@@ -207,6 +208,19 @@ def _operation(verb: str, path: str, operation: dict[str, Any]) -> list[str]:
     if hidden > 0:
         told = [*told[:MOST_LINES], f"... {hidden} more lines, in --output json"]
     return [f"{verb} {path} =", *(f"  {line}" for line in told)]
+
+
+def _run(written: page.Page, record: objects.Record) -> None:
+    """What was started outside the target: how far it has come, and what it wrote last."""
+    run = record.status.run
+    if run is None:
+        return
+    written.section("Run", run.state)
+    written.fact("ended", terminal.moment(run.ended_at) if run.ended_at else "not yet")
+    written.fact("said", run.message)
+    if run.log:
+        written.fact("log", "its last lines; what looks like a credential is left out")
+        written.block(run.log.splitlines(), indent=4)
 
 
 def _verification(written: page.Page, record: objects.Record) -> None:

@@ -11,7 +11,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, step
-from prunella.core.outcomes import escalation, pacing, records, verification
+from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
 from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
@@ -154,7 +154,9 @@ class Passes:
             if outcome.command is None or memory.compiled is None:
                 return outcome
             command = outcome.command
-            begun = await self._executor.begin(current, command, _queries(memory.compiled))
+            begun = await self._executor.begin(
+                current, command, observe.queries_of(memory.compiled)
+            )
             if isinstance(begun, model.Refusal):
                 refused = decide.Decision(refusal=begun)
                 decisions = {**outcome.decisions, command.workload.ref: refused}
@@ -271,6 +273,8 @@ class Passes:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
                 await self._settle(record, policy, outcome)
+            elif runs.is_running(record):
+                await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
         records = tuple(self._world.ledger.records())
@@ -390,10 +394,3 @@ def _same(record: objects.Record, command: decide.Command) -> decide.Command | m
         return command
     message = f"planned again, the effects are others: {command.summary}"
     return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
-
-
-def _queries(policy: compiled.Policy) -> dict[str, str]:
-    return {
-        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
-        for signal in policy.signals
-    }

@@ -15,6 +15,7 @@ from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
+from prunella.api import offered as offers
 from prunella.core import model, objects
 from prunella.policytest import cases, fields, incidents, recording_world, scraper, timeline
 from prunella.policytest import objects as objects_module
@@ -43,7 +44,7 @@ class Stage:
         self._run = clock.run
         first = clock.start - clock.history
         self.told = timeline.Timeline(clock.start)
-        self._settings = _settings(policies)
+        self._settings = _settings(policies, test.offered)
         self._world = self._make_world(first)
         for each in (*test.objects, *case.objects):
             self._create(each)
@@ -204,8 +205,10 @@ def _rule(alert: series_module.Alert, interval: float) -> metrics.AlertingRule:
     return metrics.AlertingRule(alert.name, fires, interval=interval, labels=alert.labels)
 
 
-def _settings(policies: Sequence[timeline.Policy]) -> settings_module.Settings:
+def _settings(
+    policies: Sequence[timeline.Policy], offered: offers.Offered
+) -> settings_module.Settings:
     """Default settings that know every source that the policies name."""
     names = {signal.source for policy in policies for signal in policy.spec.signals}
     sources = {name: settings_module.Source() for name in sorted({"default", *names})}
-    return settings_module.Settings(sources=sources)
+    return settings_module.Settings(sources=sources, offered=offered)

@@ -79,6 +79,24 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"rerunJob": {}}]},
         "",
     ),
+    "Job of a template without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"runJob": {"template": "purge"}}]},
+        "lets the operator create Jobs",
+    ),
+    "Job of a template with the right": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"runJob": {"template": "purge", "parameters": {"PREFIX": "a:"}}}]},
+        "",
+    ),
+    "Job with a parameter that is no variable": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"runJob": {"template": "purge", "parameters": {"a b": "c"}}}]},
+        "names of parameters are like environment variables",
+    ),
     "removal of a stuck pod without the right": (
         ("patch:statefulsets.apps",),
         "Live",

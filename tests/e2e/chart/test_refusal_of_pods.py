@@ -38,12 +38,13 @@ def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         stage.close()
 
 
-def refused(story: Story, policy: Document) -> str:
+def refused(story: Story, policy: Document, **settings: Document) -> str:
     """The API server's words, when an operator wants to do what the policy says."""
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
         limits=test_rollouts.LIMITS,
+        **settings,
     )
     story.apply(policy)
     message = story.becomes(policy["metadata"]["name"], "ForbiddenByServer", timeout=150)
@@ -89,6 +90,28 @@ def _is_broken(story: Story, name: str) -> bool:
         for pod in story.pods("store")
     }
     return images.get(name) == manifests.image("store", "v2")
+
+
+def test_a_templates_job_is_not_made(story: Story) -> None:
+    """Given runJob off, when a policy names a template that the operator has, none is made."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+    template = {
+        "namespaces": ["*"],
+        "image": f"tools/redis@sha256:{'0' * 64}",
+        "serviceAccount": "default",
+    }
+    step = {"runJob": {"template": "purge"}}
+    signal = manifests.failing("checkout")
+
+    message = refused(
+        story,
+        manifests.policy("checkout", step, signal=signal),
+        offered={"jobTemplates": {"purge": template}},
+    )
+
+    assert 'cannot create resource "jobs"' in message
+    assert [] == story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs")
 
 
 JOBS = {

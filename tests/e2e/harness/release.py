@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import subprocess
 
@@ -28,6 +29,16 @@ spec:
 """
 
 
+TEMPLATE = {
+    "namespaces": ["*"],
+    "image": f"tools/redis@sha256:{'0' * 64}",
+    "serviceAccount": "default",
+    "parameters": {"PREFIX": {"pattern": "[a-z]+:"}},
+}
+OFFERED = {"jobTemplates": {"purge": TEMPLATE}}
+"""What the chart's admission rules and the stories' operators know."""
+
+
 def install(lab: Lab) -> None:
     """CRDs and chart with all actions on, for the whole cluster; waits for its admission rules.
 
@@ -39,6 +50,7 @@ def install(lab: Lab) -> None:
         *("upgrade", "--install", ACCOUNT, str(ROOT / "charts" / "prunella")),
         *("--namespace", HOME, "--create-namespace", "--wait", "--timeout", "90s"),
         *("--set", actions),
+        *("--set-json", f"offered={json.dumps(OFFERED)}"),
     )
     wait_until(lambda: USERNAME in forge(lab).stderr, 60, "the API server guards the records")
 

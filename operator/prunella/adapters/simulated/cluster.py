@@ -10,6 +10,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults, server
 from prunella.api import steps
 from prunella.core import model
+from prunella.core.decisions import started
 
 TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
 _DONE: Final = {
@@ -63,6 +64,11 @@ class SimulatedCluster(server.Server):
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)
+
+    async def job(self, ref: model.Ref) -> started.Run | None:
+        """A Job that was made from a template, or None when it is gone. Raises ClusterError."""
+        self.faults.reach(faults.Point.LIVE_STATE)
+        return self.jobs.runs.get(ref)
 
     async def paused(self) -> model.PauseState:
         """The pause switch; unreadable means paused."""

@@ -9,7 +9,7 @@ from typing import Final, TypedDict, Unpack
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import controllers, cron_jobs, others, patches, state
+from prunella.adapters.simulated import controllers, cron_jobs, jobs, others, patches, state
 from prunella.core import model
 
 OPERATOR: Final = "prunella"
@@ -47,6 +47,7 @@ class Server:
         self._controllers = controllers.Controllers(clock)
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
         self.cron_jobs = cron_jobs.CronJobs(self._controllers)
+        self.jobs = jobs.Jobs(self._controllers)
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []
@@ -123,10 +124,12 @@ class Server:
         return self.cron_jobs.take(effect.target, patched, OPERATOR, dry_run=dry_run)
 
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
-        """Create a Job of a CronJob. Raises ClusterError."""
-        self._authorize("rerunJob", effect.target)
+        """Create a Job, of a CronJob or of a template. Raises ClusterError."""
+        owned = "ownerReferences" in effect.manifest["metadata"]
+        self._authorize("rerunJob" if owned else "runJob", effect.target)
         self._admit(dry_run=dry_run)
-        self.cron_jobs.create_job(effect, mark, dry_run=dry_run)
+        make = self.cron_jobs.create_job if owned else self.jobs.create
+        make(effect, mark, dry_run=dry_run)
 
     def evict(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Evict a pod under its UID and its budget. Raises ClusterError."""

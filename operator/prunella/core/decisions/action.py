@@ -31,6 +31,8 @@ class Request:
     """Objects beside the target that were looked at."""
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
+    record: str = ""
+    """Name of the record that the plan is made for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
