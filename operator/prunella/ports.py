@@ -64,6 +64,8 @@ class Receipt:
     """The target as the API server returned it after a patch; None for pods and refusals."""
     status: int | None = None
     """HTTP status of the answer; None when none came."""
+    run: started.Run | None = None
+    """What has been started, where the answer tells."""
     refused_by: str = ""
     """The admission webhook or policy that refused; empty when it was the API server itself."""
 
@@ -142,6 +144,22 @@ class Cluster(Protocol):
         ``uid`` is that of the object; empty: of whatever has its name.  Its values stay as they
         are.  Without this, server-side apply reports a conflict with the operator.  Nothing is
         done to an object that is gone.  Raises ClusterError.
+        """
+
+
+class Outward(Protocol):
+    """Systems outside the cluster that are asked to do something."""
+
+    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> Receipt:
+        """Ask once, with the key of the record. Never raises.
+
+        A dry run asks nobody: it tells whether all that is needed is at hand.
+        """
+
+    async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:
+        """What a call has started, by its id if that is ``known``, else by the key.
+
+        None: the system knows of none. Raises ClusterError.
         """
 
 

@@ -13,7 +13,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella.api import offered as offers
+from prunella.api import offers
 from prunella.core.changes import external as outside
 from prunella.core.changes import kinds as journalled
 from prunella.core.changes import noise, retention
@@ -307,7 +307,7 @@ class Journal(Model):
     retention: Retention = Retention()
     relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
     """Time between two lists of all journalled kinds."""
-    external: dict[offers.OfferedName, ExternalSystem] = {}
+    external: dict[offers.Name, ExternalSystem] = {}
     """Systems outside the cluster, by name."""
     audit: Audit = Audit()
 
@@ -353,8 +353,8 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
-    offered: offers.Offered = offers.NOTHING
-    """What policies may name: templates of Jobs."""
+    offered: offers.Offers = offers.NONE
+    """What policies may name: templates of Jobs, and endpoints."""
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
     journal: Journal = Journal()

@@ -39,6 +39,7 @@ from prunella.adapters.kubernetes import (
 from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.kubernetes.journal import wired as journal_wiring
+from prunella.adapters.outward import webhooks
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
@@ -68,6 +69,7 @@ class Live:
     stores: store.Stores
     metrics: metrics.PrometheusMetrics
     alerts: alertmanager.Alertmanager
+    calls: webhooks.Webhooks
     telemetry: telemetry.PrometheusTelemetry
     namespaces: tuple[str, ...]
     home: str
@@ -305,7 +307,9 @@ def _traces(
     )
 
 
-def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> worlds.World:
+def _world(
+    base: _Base, around: _Around, alerts: alertmanager.Alertmanager, calls: webhooks.Webhooks
+) -> worlds.World:
     """What the engine works in."""
     people = notifier.KubernetesNotifier(
         base.api, base.clock, socket.gethostname(), alerts.escalate
@@ -318,6 +322,7 @@ def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> w
         ledger=base.ledger,
         notifier=people,
         telemetry=base.telemetry,
+        outward=calls,
         incidents=base.incidents,
         findings=around.intake.findings,
         journal=around.journal,
@@ -343,7 +348,8 @@ def live(
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
-    world = _world(base, around, alerts)
+    calls = webhooks.Webhooks(settings.offered.endpoints)
+    world = _world(base, around, alerts, calls)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
@@ -352,6 +358,7 @@ def live(
         stores=base.stores,
         metrics=base.metrics,
         alerts=alerts,
+        calls=calls,
         telemetry=base.telemetry,
         namespaces=settings.namespaces,
         home=settings.operator_namespace,
@@ -382,6 +389,7 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            outward=world.outward,
             incidents=world.incidents,
             findings=findings,
             journal=world.journal,

@@ -75,6 +75,7 @@ ADDED = {
     "rerunJob": _rights("batch", "jobs", "create"),
     "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
+    "webhook": set(),  # It asks systems outside the cluster.
     "restore": set(),  # Its rights are those of the kinds that are enabled.
 }
 RESTORED = {
@@ -100,6 +101,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("rerunJob",),
     ("runJob",),
     ("restore",),
+    ("webhook",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

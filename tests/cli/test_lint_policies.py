@@ -182,6 +182,15 @@ REFUSED = {
             )
         ],
     ),
+    "an address in place of an endpoint": (
+        swap("restart: {}", "webhook: {endpoint: 'http://169.254.169.254/'}"),
+        [
+            (
+                "13 error spec.steps[0].webhook.endpoint: must be a DNS label: lower case "
+                "letters, digits and -, at most 63, found 'http://169.254.169.254/' [schema]"
+            )
+        ],
+    ),
     "more pods than a record holds": (
         swap("restart: {}", "restartPods: {max: 31}"),
         [

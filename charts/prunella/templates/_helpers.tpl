@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}
@@ -133,7 +133,8 @@ intake:
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
 offered:
-  {{- toYaml .Values.offered | nindent 2 }}
+  jobTemplates: {{ toJson .Values.offered.jobTemplates }}
+  endpoints: {{ .Values.actions.webhook | ternary .Values.offered.endpoints dict | toJson }}
 incidents:
   {{- toYaml .Values.incidents | nindent 2 }}
 journal:

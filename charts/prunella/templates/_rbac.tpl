@@ -64,7 +64,10 @@ give them.
 {{- end }}
 {{- end }}
 
-{{/* Rights of the enabled actions; nothing when all are off. */}}
+{{/*
+Rights of the enabled actions; nothing when all are off. `.webhook` asks systems outside the cluster:
+it needs none here, and admission-records.yaml keeps it to what is listed.
+*/}}
 {{- define "prunella.rules.actions" -}}
 {{- with .Values.actions }}
 {{- if or .restart .rollback }}

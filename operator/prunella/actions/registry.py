@@ -16,13 +16,14 @@ from prunella.actions import (
     run_job,
     scale,
     suspend_cron_job,
+    webhook,
 )
-from prunella.api import offered
+from prunella.api import offers
 from prunella.core.decisions import action
 
 
-def all_actions(offers: offered.Offered = offered.NOTHING) -> Mapping[str, action.Action]:
-    """Actions by the name that policies use; ``offers`` is what administrators let them name."""
+def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Action]:
+    """Actions by the name that policies use; ``offered`` is what administrators let them name."""
     actions: tuple[action.Action, ...] = (
         restart.Restart(),
         evict_pod.EvictPod(),
@@ -31,9 +32,10 @@ def all_actions(offers: offered.Offered = offered.NOTHING) -> Mapping[str, actio
         restart_pods.RestartPods(),
         delete_stuck_pod.DeleteStuckPod(),
         rerun_job.RerunJob(),
-        run_job.RunJob(offers.job_templates),
+        run_job.RunJob(offered.job_templates),
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
+        webhook.Webhook(offered.endpoints),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

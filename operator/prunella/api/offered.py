@@ -137,13 +137,3 @@ class JobTemplate(Offer):
             if name in self.env:
                 raise ValueError(f"{name} is both a parameter and a variable of env")
         return self
-
-
-class Offered(base.ApiModel):
-    """All that policies may name."""
-
-    job_templates: dict[OfferedName, JobTemplate] = pydantic.Field(default_factory=dict)
-
-
-NOTHING = Offered()
-"""Nothing is offered: the default."""

@@ -60,6 +60,7 @@ class Refused(enum.StrEnum):
     STILL_REFERRED_TO = "StillReferredTo"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"
+    REFUSED_BY_RECEIVER = "RefusedByReceiver"
     REFUSED_BY_ADMISSION = "RefusedByAdmission"
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"

@@ -80,8 +80,8 @@ class Precondition(base.ApiModel):
 class EffectSpec(base.ApiModel):
     """One change, as data."""
 
-    verb: Literal["Patch", "Evict", "Create", "Delete"] = pydantic.Field(
-        description="How the object is changed."
+    verb: Literal["Patch", "Evict", "Create", "Delete", "Call"] = pydantic.Field(
+        description="How the object is changed; Call asks a system outside the cluster."
     )
     kind: ShortText = pydantic.Field(description="Kind of the object.")
     namespace: ShortText = pydantic.Field(description="Namespace of the object.")
@@ -200,6 +200,8 @@ class RunStatus(base.ApiModel):
     state: Literal["Running", "Succeeded", "Failed", "Unknown"] = pydantic.Field(
         description="How far it has come; Unknown: it is over, and nobody can tell how."
     )
+    id: ShortText = pydantic.Field("", description="What the other system calls it.")
+    url: LongText = pydantic.Field("", description="Where people can look at it.")
     message: LongText = pydantic.Field("", description="Its own words.")
     log: Annotated[str, pydantic.Field(max_length=4096)] = pydantic.Field(
         "", description="The end of what it has written, without what looks like a credential."

@@ -97,6 +97,19 @@ class RunJob(base.ApiModel):
     )
 
 
+class Webhook(base.ApiModel):
+    """Ask a system outside the cluster to do something, such as to run a pipeline."""
+
+    endpoint: types.DnsLabel = pydantic.Field(
+        description="Name of the endpoint, as the operator's settings have it."
+    )
+    parameters: Annotated[Parameters, pydantic.AfterValidator(_check_names)] = pydantic.Field(
+        default_factory=dict,
+        description="Values of the parameters that the endpoint declares.",
+        json_schema_extra=base.rules(_NAMED_AS_VARIABLES),
+    )
+
+
 class SuspendCronJob(base.ApiModel):
     """Let a CronJob start no more Jobs. Those that run go on."""
 
@@ -221,6 +234,7 @@ ACTIONS: tuple[str, ...] = (
     "runJob",
     "suspendCronJob",
     "restore",
+    "webhook",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -261,6 +275,10 @@ class Step(base.ApiModel):
             "Put the object that an incident suspects back as it was; needs spec.trigger. The "
             "target is what is sick because of it."
         ),
+    )
+
+    webhook: Webhook | None = pydantic.Field(
+        None, description="Ask a system outside the cluster to do something."
     )
 
     @pydantic.model_validator(mode="after")

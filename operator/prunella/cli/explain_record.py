@@ -137,8 +137,14 @@ def _effects(written: page.Page, record: objects.Record) -> None:
     outcomes = list(record.status.effects)
     for index, effect in enumerate(effects):
         written.item(f"{index + 1}.", effect.summary)
+        called = effect.verb == model.Verb.CALL.value
         what = f"{effect.verb} {effect.kind} {effect.namespace}/{effect.name}"
-        written.fact("request", f"{what}, only {needs(effect.precondition)}", indent=5, column=10)
+        written.fact(
+            "request",
+            f"{what}, only {needs(effect.precondition, called=called)}",
+            indent=5,
+            column=10,
+        )
         for line in patch_lines(effect.patch):
             written.block([line], indent=15)
         undo = "" if effect.inverse else "nothing undoes it"
@@ -149,7 +155,7 @@ def _effects(written: page.Page, record: objects.Record) -> None:
         _outcome(written, outcomes[index] if index < len(outcomes) else None)
 
 
-def needs(condition: remediation_api.Precondition) -> str:
+def needs(condition: remediation_api.Precondition, *, called: bool = False) -> str:
     """What must hold for an effect to be carried out; a creation needs but its name."""
     told = []
     if condition.uid:
@@ -158,6 +164,8 @@ def needs(condition: remediation_api.Precondition) -> str:
         told.append(f"generation {condition.generation}")
     if condition.resource_version:
         told.append(f"version {condition.resource_version}")
+    if called:
+        return "once, with this record's name as its key"
     return f"with {', '.join(told)}" if told else "while its name is free"
 
 
@@ -217,6 +225,8 @@ def _run(written: page.Page, record: objects.Record) -> None:
         return
     written.section("Run", run.state)
     written.fact("ended", terminal.moment(run.ended_at) if run.ended_at else "not yet")
+    written.fact("called there", run.id)
+    written.fact("look at", run.url)
     written.fact("said", run.message)
     if run.log:
         written.fact("log", "its last lines; what looks like a credential is left out")

@@ -113,6 +113,7 @@ async def play(
     finally:
         live.metrics.close()
         live.alerts.close()
+        live.calls.close()
         live.api.close()
 
 

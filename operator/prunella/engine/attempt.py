@@ -82,7 +82,7 @@ class Executor:
             return standing
         refusal = None
         for effect in command.effects:
-            receipt = await self._world.cluster.send(effect, command.name, dry_run=True)
+            receipt = await runs.send(self._world, effect, command.name, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
                 refusal = refusals.in_rehearsal(command, effect, receipt)
                 break
@@ -109,7 +109,7 @@ class Executor:
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
             record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
-            receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
+            receipt = await runs.send(self._world, effect, record.name, dry_run=False)
             done = sent.model_copy(update=_received(record, effect, receipt))
             record = await self._write(record, self._after(record, index, done, receipt))
             if receipt.outcome is not ports.Outcome.EFFECTIVE and not _needless(index, receipt):
@@ -127,14 +127,18 @@ class Executor:
     ) -> remediation.RemediationStatus:
         last = index + 1 == len(record.spec.effects)
         if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(index, receipt):
-            return _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
+            status = _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
+            return run_rules.with_started(status, record, receipt.run, self._world.clock.now())
         status = _with_effect(record, index, done, Phase.ACTING)
         if receipt.outcome is ports.Outcome.UNKNOWN:
             return status
         reason = _REFUSED.get(receipt.status or 0, reasons.Refused.REFUSED_BY_SERVER)
         if receipt.refused_by:
             reason = reasons.Refused.REFUSED_BY_ADMISSION
-        nothing_done = index == 0 and reason not in _FOR_A_PERSON
+        called = record.spec.effects[index].verb == model.Verb.CALL.value
+        if called:
+            reason = reasons.Refused.REFUSED_BY_RECEIVER
+        nothing_done = index == 0 and not called and reason not in _FOR_A_PERSON
         phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
         before = f"after {index} of {len(record.spec.effects)} effects: " if index else ""
         return status.model_copy(
@@ -214,8 +218,7 @@ class Executor:
 
     async def follow(self, record: objects.Record) -> None:
         """Look how far that has come which a record has started outside its target."""
-        run = await runs.look(self._world, record)
-        status = run_rules.followed(record, run, self._world.clock.now())
+        status = await runs.follow(self._world, record)
         if status == record.status:
             return
         record = await self._write(record, status)

@@ -23,6 +23,7 @@ class World:
     ledger: ports.Ledger
     notifier: ports.Notifier
     telemetry: ports.Telemetry
+    outward: ports.Outward
     incidents: ports.Incidents | None = None
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None

@@ -15,7 +15,7 @@ from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
-from prunella.api import offered as offers
+from prunella.api import offers
 from prunella.core import model, objects
 from prunella.policytest import cases, fields, incidents, recording_world, scraper, timeline
 from prunella.policytest import objects as objects_module
@@ -69,6 +69,7 @@ class Stage:
             idle,
             clock=clock,
             cluster=recording_world.Cluster(clock, idle.faults, self.told),
+            outward=recording_world.Outward(clock, idle.faults, self.told),
             ledger_server=(server := ledger.LedgerServer(clock)),
             ledger=ledger.SimulatedLedger(server, idle.faults),
         )
@@ -206,7 +207,7 @@ def _rule(alert: series_module.Alert, interval: float) -> metrics.AlertingRule:
 
 
 def _settings(
-    policies: Sequence[timeline.Policy], offered: offers.Offered
+    policies: Sequence[timeline.Policy], offered: offers.Offers
 ) -> settings_module.Settings:
     """Default settings that know every source that the policies name."""
     names = {signal.source for policy in policies for signal in policy.spec.signals}

@@ -97,6 +97,19 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"runJob": {"template": "purge", "parameters": {"a b": "c"}}}]},
         "names of parameters are like environment variables",
     ),
+    "call with the right": (
+        (PATCH_DEPLOYMENTS, "use:webhookendpoints.prunella.dev"),
+        "Live",
+        {"steps": [{"restart": {}}, {"webhook": {"endpoint": "restart"}}]},
+        "",
+    ),
+    "call without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"restart": {}}, {"webhook": {"endpoint": "restart"}}]},
+        "spec.steps[1]: Live lets the operator call endpoint restart",
+    ),
+    "call in advice": ((), "Advise", {"steps": [{"webhook": {"endpoint": "restart"}}]}, ""),
     "removal of a stuck pod without the right": (
         ("patch:statefulsets.apps",),
         "Live",

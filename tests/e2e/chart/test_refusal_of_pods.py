@@ -114,6 +114,26 @@ def test_a_templates_job_is_not_made(story: Story) -> None:
     assert [] == story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs")
 
 
+def test_a_system_outside_is_not_called(story: Story) -> None:
+    """Given webhook off, when a policy names what the operator knows, then there is no record."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+    listed = {"namespaces": ["*"], "url": "http://127.0.0.1:9"}
+    story.start_operator(
+        operatorNamespace=toolbox.HOME,
+        operatorName=toolbox.ACCOUNT,
+        offered={"endpoints": {"restart": listed}},
+    )
+    step = {"webhook": {"endpoint": "restart"}}
+    signal = manifests.failing("checkout")
+    story.apply(manifests.policy("checkout", step, signal=signal))
+
+    message = story.becomes("checkout", "LedgerUnavailable", timeout=150)
+
+    assert "action webhook is not enabled for the operator" in message
+    assert [] == story.records()
+
+
 JOBS = {
     "suspendCronJob": 'cannot patch resource "cronjobs"',
     "rerunJob": 'cannot create resource "jobs"',

@@ -35,7 +35,8 @@ TEMPLATE = {
     "serviceAccount": "default",
     "parameters": {"PREFIX": {"pattern": "[a-z]+:"}},
 }
-OFFERED = {"jobTemplates": {"purge": TEMPLATE}}
+ENDPOINT = {"namespaces": ["*"], "url": "http://127.0.0.1:9", "poll": {"path": "/state/{key}"}}
+OFFERED = {"jobTemplates": {"purge": TEMPLATE}, "endpoints": {"restart": ENDPOINT}}
 """What the chart's admission rules and the stories' operators know."""
 
 

@@ -90,6 +90,11 @@ def in_container(job: Document) -> Any:
     return in_pod(job)["containers"][0]
 
 
+def _unmark(job: Document) -> None:
+    """Without labels of its own a Job gets those of its pods."""
+    del job["metadata"]["labels"], job["spec"]["template"]["metadata"]["labels"]
+
+
 ANOTHER = "are those of a template in offered.jobTemplates"
 RESTRICTED = "one restricted container"
 FORGED = {
@@ -103,7 +108,7 @@ FORGED = {
         lambda j: j["metadata"].update(labels={run_job.TEMPLATE: "other"}),
         ANOTHER,
     ),
-    "no mark of a template": (lambda j: j["metadata"].pop("labels"), "that a CronJob owns"),
+    "no mark of a template": (_unmark, "that a CronJob owns"),
     "no record": (lambda j: j["metadata"].pop("annotations"), "that name their Remediation"),
     "no deadline": (lambda j: j["spec"].pop("activeDeadlineSeconds"), RESTRICTED),
     "a second container": (

@@ -58,6 +58,14 @@ class RecordedCluster:
         """What would have been run has ended well: history does not tell."""
         return started.Run(started.RunState.SUCCEEDED, "not run: history goes on as it went")
 
+    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
+        """Note a call as any other effect; nobody is asked."""
+        return await self.send(effect, key, dry_run=dry_run)
+
+    async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:  # noqa: ARG002
+        """What would have been run has ended well: history does not tell."""
+        return await self.job(effect.target)
+
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """What history tells of one target: no revisions, no budgets."""
         found = [each for each in self.workloads(target.namespace) if each.ref == target]

@@ -17,6 +17,7 @@ from prunella.adapters.simulated import (
     ledger,
     metrics,
     notifier,
+    outward,
     policies,
     telemetry,
 )
@@ -42,6 +43,7 @@ class World:
     policies: policies.SimulatedPolicies
     notifier: notifier.RecordingNotifier
     telemetry: telemetry.RecordingTelemetry
+    outward: outward.SimulatedOutward
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
@@ -73,6 +75,7 @@ class World:
             policies=policies.SimulatedPolicies(switchboard),
             notifier=notifier.RecordingNotifier(),
             telemetry=telemetry.RecordingTelemetry(),
+            outward=outward.SimulatedOutward(clock, switchboard),
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+DEADLINE = "deadlineSeconds"
+"""Of a call: how many seconds what it starts may take."""
+
 
 class RunState(enum.StrEnum):
     """How far it has come."""
