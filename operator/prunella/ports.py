@@ -147,22 +147,6 @@ class Cluster(Protocol):
         """
 
 
-class Outward(Protocol):
-    """Systems outside the cluster that are asked to do something."""
-
-    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> Receipt:
-        """Ask once, with the key of the record. Never raises.
-
-        A dry run asks nobody: it tells whether all that is needed is at hand.
-        """
-
-    async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:
-        """What a call has started, by its id if that is ``known``, else by the key.
-
-        None: the system knows of none. Raises ClusterError.
-        """
-
-
 class Policies(Protocol):
     """RemediationPolicy objects."""
 

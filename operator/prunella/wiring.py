@@ -39,7 +39,7 @@ from prunella.adapters.kubernetes import (
 from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.kubernetes.journal import wired as journal_wiring
-from prunella.adapters.outward import webhooks
+from prunella.adapters.outward import wired
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
@@ -69,7 +69,7 @@ class Live:
     stores: store.Stores
     metrics: metrics.PrometheusMetrics
     alerts: alertmanager.Alertmanager
-    calls: webhooks.Webhooks
+    outside: wired.Wired
     telemetry: telemetry.PrometheusTelemetry
     namespaces: tuple[str, ...]
     home: str
@@ -308,7 +308,7 @@ def _traces(
 
 
 def _world(
-    base: _Base, around: _Around, alerts: alertmanager.Alertmanager, calls: webhooks.Webhooks
+    base: _Base, around: _Around, alerts: alertmanager.Alertmanager, outside: wired.Wired
 ) -> worlds.World:
     """What the engine works in."""
     people = notifier.KubernetesNotifier(
@@ -322,9 +322,10 @@ def _world(
         ledger=base.ledger,
         notifier=people,
         telemetry=base.telemetry,
-        outward=calls,
+        outward=outside.calls,
         incidents=base.incidents,
         findings=around.intake.findings,
+        captures=outside.captures,
         journal=around.journal,
     )
 
@@ -348,8 +349,8 @@ def live(
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
-    calls = webhooks.Webhooks(settings.offered.endpoints)
-    world = _world(base, around, alerts, calls)
+    outside = wired.wire(settings, base.api)
+    world = _world(base, around, alerts, outside)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
@@ -358,7 +359,7 @@ def live(
         stores=base.stores,
         metrics=base.metrics,
         alerts=alerts,
-        calls=calls,
+        outside=outside,
         telemetry=base.telemetry,
         namespaces=settings.namespaces,
         home=settings.operator_namespace,
@@ -392,6 +393,7 @@ def simulated(
             outward=world.outward,
             incidents=world.incidents,
             findings=findings,
+            captures=world.captures,
             journal=world.journal,
         ),
         dataclasses.replace(options, guards=guards),

@@ -153,6 +153,17 @@ def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[s
     assert wanted == _expand(role)
 
 
+def test_captures_bring_their_own_rights(render: Render) -> None:
+    """Logs and Events can be read, and what is kept be written, where it is allowed."""
+    [role] = _named(render(offered={"captures": True}, namespaces=["shop"]), "Role", "prunella")
+    own = (
+        _rights("prunella.dev", "captures", "list create delete")
+        | _rights("", "pods/log", "get")
+        | _rights("", "events", "list")
+    )
+    assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+
+
 @pytest.mark.parametrize("kind", steps.RestoredKind)
 @pytest.mark.parametrize("enabled", [True, False], ids=["restore on", "restore off"])
 def test_each_restored_kind_brings_its_own_rights(
@@ -285,7 +296,9 @@ USER_ROLES = {
     "prunella-view": (
         "aggregate-to-view",
         _rights(
-            "prunella.dev", "remediationpolicies remediations changes incidents", "get list watch"
+            "prunella.dev",
+            "remediationpolicies remediations captures changes incidents",
+            "get list watch",
         ),
     ),
     "prunella-edit": (

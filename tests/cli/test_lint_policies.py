@@ -191,6 +191,19 @@ REFUSED = {
             )
         ],
     ),
+    "a capture that would hold up the action": (
+        swap("  steps:", "  capture: {logs: Previous, timeout: 2m}\n  steps:"),
+        ["12 error spec.capture.timeout: must be at most 30s, found 2m [schema]"],
+    ),
+    "a dump from another machine": (
+        swap("  steps:", "  capture: {http: {port: 80, path: 'http://db/dump'}}\n  steps:"),
+        [
+            (
+                "12 error spec.capture.http.path: string should match pattern '^/[^\\s#]*$', "
+                'found "http://db/dump" [schema]'
+            )
+        ],
+    ),
     "more pods than a record holds": (
         swap("restart: {}", "restartPods: {max: 31}"),
         [

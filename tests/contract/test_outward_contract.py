@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from prunella import ports
+from prunella import outside_ports, ports
 from prunella.adapters.outward import generic, webhooks
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
@@ -44,7 +44,7 @@ class World:
     """A receiver, and the port that calls it."""
 
     name: str
-    outward: ports.Outward
+    outward: outside_ports.Outward
     effects: Callable[[], list[str]]
     end: Callable[[bool], Any]
     lose: Callable[[], None]

@@ -199,6 +199,7 @@ class Story:
             notifier = self.world.notifier
             telemetry = self.world.telemetry
             outward = self.world.outward
+            captures = self.world.captures
             incidents = self.world.incidents
             journal = self.world.journal
 

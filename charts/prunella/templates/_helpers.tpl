@@ -133,6 +133,7 @@ intake:
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
 offered:
+  captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}
   endpoints: {{ .Values.actions.webhook | ternary .Values.offered.endpoints dict | toJson }}
 incidents:

@@ -94,6 +94,17 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
   resources: [pods/log]
   verbs: [get]
 {{- end }}
+{{- if $.Values.offered.captures }}
+- apiGroups: [prunella.dev]
+  resources: [captures]
+  verbs: [list, create, delete]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+{{- end }}
 {{- if or .evictPod .restartPods .deleteStuckPod }}
 - apiGroups: [""]
   resources: [pods/eviction]

@@ -14,6 +14,8 @@ class Offers(base.ApiModel):
     """Templates of Jobs, and systems outside the cluster."""
 
     job_templates: dict[Name, offered.JobTemplate] = pydantic.Field(default_factory=dict)
+    captures: bool = False
+    """Whether something may be kept before an action, where a policy says so."""
     endpoints: dict[Name, outside.Endpoint] = pydantic.Field(default_factory=dict)
 
 

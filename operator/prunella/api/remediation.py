@@ -225,6 +225,9 @@ class RemediationStatus(base.ApiModel):
     verification: Verification | None = pydantic.Field(
         None, description="The proof, as far as it has come."
     )
+    capture: LongText = pydantic.Field(
+        "", description="What was kept before the action, in the Capture of the same name."
+    )
     run: RunStatus | None = pydantic.Field(
         None, description="What was started outside the target, such as a Job."
     )

@@ -89,6 +89,7 @@ def _head(written: page.Page, record: objects.Record, now: datetime.datetime) ->
         ("healthy again", status.cleared_at),
         ("person called", status.escalated_at),
     )
+    written.fact("captured", status.capture)
     for label, when in times:
         if when is not None:
             written.fact(label, terminal.moment(when))

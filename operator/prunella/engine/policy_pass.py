@@ -14,7 +14,7 @@ from prunella.core.decisions import causes, decide, episode, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
-from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
+from prunella.engine import attempt, captures, closer_look, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -34,6 +34,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer)
         self._executor = attempt.Executor(world)
+        self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
         self._deciding = asyncio.Lock()
@@ -207,6 +208,7 @@ class Passes:
         now: datetime.datetime,
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
+        record = await self._captures.before(record, policy)
         snapshot = await self._fresh(snapshot, policy.key.namespace)
         replanned = await self._replan(record, snapshot, policy, memory, now)
         if isinstance(replanned, model.Refusal):

@@ -12,8 +12,8 @@ from typing import Any
 
 from prunella import ports
 from prunella import settings as settings_module
+from prunella.adapters.simulated import captures, ledger, metrics
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
 from prunella.api import offers
 from prunella.core import model, objects
@@ -65,10 +65,12 @@ class Stage:
         # What the demo's apps report is no part of a story: the clock that moves them stands still.
         idle = worlds.World.create(first)
         clock = clocks.VirtualClock(first)
+        cluster = recording_world.Cluster(clock, idle.faults, self.told)
         world = dataclasses.replace(
             idle,
             clock=clock,
-            cluster=recording_world.Cluster(clock, idle.faults, self.told),
+            cluster=cluster,
+            captures=captures.SimulatedCaptures(clock, cluster),
             outward=recording_world.Outward(clock, idle.faults, self.told),
             ledger_server=(server := ledger.LedgerServer(clock)),
             ledger=ledger.SimulatedLedger(server, idle.faults),

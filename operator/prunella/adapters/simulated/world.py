@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from prunella.adapters.simulated import apps as simulated_apps
-from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import (
+    captures,
     cluster,
     faults,
     incidents,
@@ -21,6 +21,7 @@ from prunella.adapters.simulated import (
     policies,
     telemetry,
 )
+from prunella.adapters.simulated import clock as clocks
 from prunella.core import objects
 from prunella.promql import series_store
 
@@ -44,6 +45,7 @@ class World:
     notifier: notifier.RecordingNotifier
     telemetry: telemetry.RecordingTelemetry
     outward: outward.SimulatedOutward
+    captures: captures.SimulatedCaptures
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
@@ -76,6 +78,7 @@ class World:
             notifier=notifier.RecordingNotifier(),
             telemetry=telemetry.RecordingTelemetry(),
             outward=outward.SimulatedOutward(clock, switchboard),
+            captures=captures.SimulatedCaptures(clock, simulated),
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),
