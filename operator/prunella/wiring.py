@@ -115,10 +115,7 @@ class Live:
         await heap.give_back()
 
     async def begin_journal(self) -> None:
-        """Read the journal and have its kinds watched, before the watch starts.
-
-        Raises ClusterError.
-        """
+        """Read the journal and have its kinds watched, before the watch. Raises ClusterError."""
         if self.journal is not None:
             watched = await self.journal.begin()
             handlers.watch_changes(self.registry, watched, self.journal.apply)
@@ -156,6 +153,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
         rollout_seconds=settings.limits.rollout_seconds,
+        fields=tuple(each.rule for each in settings.patch_field.fields),
     )
 
 
@@ -220,7 +218,9 @@ def _base(
         metrics=metrics.PrometheusMetrics(
             settings.sources, clock, threads=settings.metrics_threads, telemetry=own_metrics
         ),
-        cluster=cluster.KubernetesCluster(api, stores, settings.operator_namespace),
+        cluster=cluster.KubernetesCluster(
+            api, stores, settings.operator_namespace, settings.patch_field.fields
+        ),
         ledger=ledger.KubernetesLedger(api, stores),
         incidents=incidents.KubernetesIncidents(api, stores),
     )
@@ -340,7 +340,6 @@ def live(
     """An engine on a real cluster; nothing is started yet.
 
     Raises ClusterError without access, SettingsError without an extra that the settings want.
-
     ``on_change`` is called in any thread with kind, namespace and name of what has changed.
     """
     base = _base(settings, on_change, kubeconfig, context)
@@ -381,6 +380,7 @@ def simulated(
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
     options = options_of(settings or settings_module.Settings())
+    world.cluster.allowed_kinds |= {each.kind for each in options.rules.fields}
     return loop.Engine(
         worlds.World(
             clock=world.clock,

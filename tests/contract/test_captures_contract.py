@@ -45,7 +45,9 @@ async def test_it_looks_at_the_target_and_its_worst_pods(world: worlds.World) ->
     await port_of(world).look(record, LIMITS, found)
     names = [part.name for part in found]
     assert "Deployment/web" == names[0]
-    assert 1 == len({name.split("/")[1].split()[0] for name in names if name.startswith("Pod/web-")})
+    assert 1 == len(
+        {name.split("/")[1].split()[0] for name in names if name.startswith("Pod/web-")}
+    )
     logs = [part for part in found if part.name.endswith("app previous log")]
     assert 1 == len(logs)
     assert logs[0].text or logs[0].problem

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
+    patch_field,
+    raise_quota,
     rerun_job,
+    resize,
     restart,
     restart_pods,
     restore,
@@ -15,6 +18,7 @@ from prunella.actions import (
     rollback,
     run_job,
     scale,
+    scale_bounds,
     suspend_cron_job,
     webhook,
 )
@@ -36,6 +40,10 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
         webhook.Webhook(offered.endpoints),
+        patch_field.PatchField(),
+        scale_bounds.ScaleBounds(),
+        raise_quota.RaiseQuota(),
+        resize.Resize(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

@@ -32,7 +32,7 @@ class Passes:
         self._world = world
         self._options = options
         self._observer = observe.Observer(world, options.detectors)
-        self._closer_look = closer_look.CloserLook(world, self._observer)
+        self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
         self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options.rules)
@@ -178,6 +178,7 @@ class Passes:
             live_states={},
             living_only={},
             looked={},
+            numbers={},
         )
 
     async def _answer(

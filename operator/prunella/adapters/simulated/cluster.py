@@ -29,6 +29,8 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
+        self.allowed_kinds = {"ScaledObject", "Pod"}
+        """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self._views: dict[model.Ref, model.Workload] = {}
@@ -60,7 +62,7 @@ class SimulatedCluster(server.Server):
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
         """An object as it is now, or None when it is gone. Raises ClusterError."""
-        if ref.kind not in TARGETS | set(steps.RestoredKind):
+        if ref.kind not in TARGETS | set(steps.RestoredKind) | self.allowed_kinds:
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)
@@ -114,6 +116,8 @@ class SimulatedCluster(server.Server):
             self.evict(effect, dry_run=dry_run)
         elif effect.target.kind == "Job":
             self.create_job(effect, mark, dry_run=dry_run)
+        elif effect.target.kind == "Pod":
+            self.resize(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
         else:
@@ -121,6 +125,14 @@ class SimulatedCluster(server.Server):
         if not dry_run:
             self.sent.append((effect, mark))
         return workload
+
+    def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
+        """Create a Job, of a CronJob or of a template. Raises ClusterError."""
+        owned = "ownerReferences" in effect.manifest["metadata"]
+        self._authorize("rerunJob" if owned else "runJob", effect.target)
+        self._admit(dry_run=dry_run)
+        make = self.cron_jobs.create_job if owned else self.jobs.create
+        make(effect, mark, dry_run=dry_run)
 
     def relist(self) -> None:
         """Bring the watched view up to date; a whole watch does so by itself."""
@@ -150,6 +162,10 @@ class SimulatedCluster(server.Server):
     def resume(self) -> None:
         """End the pause."""
         self._pause = model.PauseState(paused=False)
+
+    def deny(self, webhook: str, message: str, *, dry_runs_too: bool = True) -> None:
+        """Let an admission webhook refuse whatever the operator changes."""
+        self._denials[webhook, dry_runs_too] = message
 
     def forbid(self, action: str) -> None:
         """Take the right to an action from the operator: 403."""

@@ -9,7 +9,15 @@ from typing import Final, TypedDict, Unpack
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import controllers, cron_jobs, jobs, others, patches, state
+from prunella.adapters.simulated import (
+    controllers,
+    cron_jobs,
+    jobs,
+    others,
+    patches,
+    resizing,
+    state,
+)
 from prunella.core import model
 
 OPERATOR: Final = "prunella"
@@ -75,17 +83,19 @@ class Server:
         revisions = sorted(found.revisions, key=lambda each: -each.number)
         labels = found.template["metadata"]["labels"]
         return model.LiveState(
-            workload=found.view(),
+            workload=self._others.refusing(found.view()),
             pods=tuple(pod.view() for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),
             budgets=tuple(self._budgets_for(target.namespace, labels)),
-            autoscalers=tuple(sorted(n for n, ref in self._autoscalers.items() if ref == target)),
+            autoscalers=self._others.scalers_of(target, self._autoscalers),
         )
 
     # The operator's requests.
 
     def object_of(self, ref: model.Ref) -> state.Manifest | None:
-        """A workload or another object as the API server shows it; None: not there."""
+        """A workload, pod or another object as the API server shows it; None: not there."""
+        if ref.kind == "Pod":
+            return resizing.shown(self.states(ref.namespace), ref.name)
         found = self._workloads.get(ref) or self.cron_jobs.get(ref)
         if found is None:
             return self._others.get(ref)
@@ -123,13 +133,11 @@ class Server:
         self._admit(dry_run=dry_run)
         return self.cron_jobs.take(effect.target, patched, OPERATOR, dry_run=dry_run)
 
-    def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
-        """Create a Job, of a CronJob or of a template. Raises ClusterError."""
-        owned = "ownerReferences" in effect.manifest["metadata"]
-        self._authorize("rerunJob" if owned else "runJob", effect.target)
+    def resize(self, effect: model.Effect, *, dry_run: bool) -> None:
+        """Write the resources of a pod's containers. Raises ClusterError."""
+        self._authorize("resize", effect.target)
         self._admit(dry_run=dry_run)
-        make = self.cron_jobs.create_job if owned else self.jobs.create
-        make(effect, mark, dry_run=dry_run)
+        resizing.resize(self._find_pod(effect.target)[1], effect, dry_run=dry_run)
 
     def evict(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Evict a pod under its UID and its budget. Raises ClusterError."""
@@ -333,10 +341,6 @@ class Server:
     def delete(self, ref: model.Ref) -> None:
         """Delete a workload and its pods."""
         self._controllers.remove(self._workloads.pop(ref))
-
-    def deny(self, webhook: str, message: str, *, dry_runs_too: bool = True) -> None:
-        """Let an admission webhook refuse whatever the operator changes."""
-        self._denials[webhook, dry_runs_too] = message
 
     def add_bare_pod(self, namespace: str, name: str, image: str) -> None:
         """Create a pod that belongs to no workload, such as a Job's; it is ready at once."""

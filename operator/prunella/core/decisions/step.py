@@ -63,6 +63,8 @@ class Snapshot:
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    """What metrics sources said, by source and query as they were asked for."""
 
 
 Memory = onsets.Memory
@@ -299,6 +301,7 @@ def make_scene(
         guards=config.guards,
         incidents=snapshot.incidents,
         looked=snapshot.looked,
+        numbers=snapshot.numbers,
     )
 
 
