@@ -18,6 +18,7 @@ from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
 from prunella.core.changes import values as change_values
+from prunella.core.decisions import started
 from prunella.core.incidents import trace
 from prunella.core.incidents import values as incident_values
 from prunella.core.incidents.diagnosis import values as diagnosis
@@ -63,6 +64,8 @@ class Receipt:
     """The target as the API server returned it after a patch; None for pods and refusals."""
     status: int | None = None
     """HTTP status of the answer; None when none came."""
+    run: started.Run | None = None
+    """What has been started, where the answer tells."""
     refused_by: str = ""
     """The admission webhook or policy that refused; empty when it was the API server itself."""
 
@@ -125,6 +128,9 @@ class Cluster(Protocol):
 
         With apiVersion, kind and managedFields, as the API server shows it.
         """
+
+    async def job(self, ref: model.Ref) -> started.Run | None:
+        """A Job that was made from a template; None: not there. Raises ClusterError."""
 
     async def paused(self) -> model.PauseState:
         """Whether the operator as a whole may act; unreadable means paused."""

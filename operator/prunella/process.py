@@ -56,6 +56,7 @@ async def run(
         await live.intake.stop()
         live.metrics.close()
         live.alerts.close()
+        live.outside.close()
         live.api.close()
         if live.surroundings is not None:
             live.surroundings.close()

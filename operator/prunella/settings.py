@@ -14,6 +14,7 @@ import yaml
 from pydantic import alias_generators
 
 from prunella import allowed
+from prunella.api import offers
 from prunella.core.changes import external as outside
 from prunella.core.changes import kinds as journalled
 from prunella.core.changes import noise, retention
@@ -302,10 +303,7 @@ class Journal(Model):
     retention: Retention = Retention()
     relist_seconds: Annotated[float, pydantic.Field(ge=10)] = 300.0
     """Time between two lists of all journalled kinds."""
-    external: dict[
-        Annotated[str, pydantic.Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")],
-        ExternalSystem,
-    ] = {}
+    external: dict[offers.Name, ExternalSystem] = {}
     """Systems outside the cluster, by name."""
     audit: Audit = Audit()
 
@@ -351,6 +349,8 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
+    offered: offers.Offers = offers.NONE
+    """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()

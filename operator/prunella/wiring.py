@@ -39,6 +39,7 @@ from prunella.adapters.kubernetes import (
 from prunella.adapters.kubernetes import surroundings as surroundings_module
 from prunella.adapters.kubernetes.journal import recorder
 from prunella.adapters.kubernetes.journal import wired as journal_wiring
+from prunella.adapters.outward import wired
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
@@ -68,6 +69,7 @@ class Live:
     stores: store.Stores
     metrics: metrics.PrometheusMetrics
     alerts: alertmanager.Alertmanager
+    outside: wired.Wired
     telemetry: telemetry.PrometheusTelemetry
     namespaces: tuple[str, ...]
     home: str
@@ -113,10 +115,7 @@ class Live:
         await heap.give_back()
 
     async def begin_journal(self) -> None:
-        """Read the journal and have its kinds watched, before the watch starts.
-
-        Raises ClusterError.
-        """
+        """Read the journal and have its kinds watched, before the watch. Raises ClusterError."""
         if self.journal is not None:
             watched = await self.journal.begin()
             handlers.watch_changes(self.registry, watched, self.journal.apply)
@@ -162,7 +161,7 @@ def options_of(settings: settings_module.Settings) -> worlds.Options:
     """What the engine is told once."""
     return worlds.Options(
         rules=rules_of(settings),
-        actions=registry.all_actions(),
+        actions=registry.all_actions(settings.offered),
         detectors=DETECTORS,
         confinements=sources.confinements(settings.sources),
         retention=datetime.timedelta(seconds=settings.record_retention_seconds),
@@ -308,7 +307,9 @@ def _traces(
     )
 
 
-def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> worlds.World:
+def _world(
+    base: _Base, around: _Around, alerts: alertmanager.Alertmanager, outside: wired.Wired
+) -> worlds.World:
     """What the engine works in."""
     people = notifier.KubernetesNotifier(
         base.api, base.clock, socket.gethostname(), alerts.escalate
@@ -321,8 +322,10 @@ def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> w
         ledger=base.ledger,
         notifier=people,
         telemetry=base.telemetry,
+        outward=outside.calls,
         incidents=base.incidents,
         findings=around.intake.findings,
+        captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,
     )
@@ -338,7 +341,6 @@ def live(
     """An engine on a real cluster; nothing is started yet.
 
     Raises ClusterError without access, SettingsError without an extra that the settings want.
-
     ``on_change`` is called in any thread with kind, namespace and name of what has changed.
     """
     base = _base(settings, on_change, kubeconfig, context)
@@ -347,7 +349,8 @@ def live(
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
-    world = _world(base, around, alerts)
+    outside = wired.wire(settings, base.api)
+    world = _world(base, around, alerts, outside)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
@@ -356,6 +359,7 @@ def live(
         stores=base.stores,
         metrics=base.metrics,
         alerts=alerts,
+        outside=outside,
         telemetry=base.telemetry,
         namespaces=settings.namespaces,
         home=settings.operator_namespace,
@@ -387,8 +391,10 @@ def simulated(
             ledger=world.ledger,
             notifier=world.notifier,
             telemetry=world.telemetry,
+            outward=world.outward,
             incidents=world.incidents,
             findings=findings,
+            captures=world.captures,
             journal=world.journal,
         ),
         dataclasses.replace(options, guards=guards),

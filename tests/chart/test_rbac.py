@@ -73,7 +73,9 @@ ADDED = {
     "restartPods": EVICTION,
     "deleteStuckPod": EVICTION,
     "rerunJob": _rights("batch", "jobs", "create"),
+    "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
+    "webhook": set(),  # It asks systems outside the cluster.
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
@@ -107,7 +109,9 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("deleteStuckPod",),
     ("suspendCronJob",),
     ("rerunJob",),
+    ("runJob",),
     ("restore",),
+    ("webhook",),
     ("patchField",),
     ("scaleBounds",),
     ("raiseQuota",),
@@ -161,6 +165,17 @@ def test_rights_are_those_of_the_enabled_actions(render: Render, chosen: tuple[s
     ]
     wanted = (CORE | JOURNAL | AROUND).union(*(ADDED[action] for action in chosen)) - NODES
     assert wanted == _expand(role)
+
+
+def test_captures_bring_their_own_rights(render: Render) -> None:
+    """Logs and Events can be read, and what is kept be written, where it is allowed."""
+    [role] = _named(render(offered={"captures": True}, namespaces=["shop"]), "Role", "prunella")
+    own = (
+        _rights("prunella.dev", "captures", "list create delete")
+        | _rights("", "pods/log", "get")
+        | _rights("", "events", "list")
+    )
+    assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
 
 
 @pytest.mark.parametrize("kind", steps.RestoredKind)
@@ -370,7 +385,9 @@ USER_ROLES = {
     "prunella-view": (
         "aggregate-to-view",
         _rights(
-            "prunella.dev", "remediationpolicies remediations changes incidents", "get list watch"
+            "prunella.dev",
+            "remediationpolicies remediations captures changes incidents",
+            "get list watch",
         ),
     ),
     "prunella-edit": (

@@ -193,6 +193,32 @@ def test_page_is_as_recorded(run: conftest.Run, name: str) -> None:
     assert 100 >= max(len(line) for line in result.out.splitlines())
 
 
+RUN = {"state": "Failed", "message": "BackoffLimitExceeded", "log": "connecting\nno such host"}
+RUNS: dict[str, tuple[dict[str, object], list[str]]] = {
+    "ended": (
+        {**RUN, "endedAt": "2026-03-01T12:01:00Z"},
+        ["Run  Failed", "said              BackoffLimitExceeded", "    no such host"],
+    ),
+    "running": (
+        {"state": "Running"},
+        ["Run  Running", "  ended             not yet"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "expected"), RUNS.values(), ids=RUNS)
+def test_what_was_started_is_told_with_its_log(
+    run: conftest.Run, written: dict[str, object], expected: list[str]
+) -> None:
+    """How far it has come, its own words, and the end of its log."""
+    status = {"phase": "Verifying", "run": written}
+    cluster = fakes.cluster(fakes.record("checkout-1", status=status))
+
+    lines = run("explain", "rem/checkout-1", cluster=cluster).out
+
+    assert [] == [each for each in expected if each not in lines]
+
+
 SENT = {"sentAt": "2026-03-01T12:00:06Z", "outcome": "Effective"}
 CONFLICT = 'is a conflict with "prunella"'
 

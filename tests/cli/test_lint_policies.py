@@ -164,6 +164,46 @@ REFUSED = {
             )
         ],
     ),
+    "a Job of no template": (
+        swap("restart: {}", "runJob: {template: Purge Cache}"),
+        [
+            (
+                "13 error spec.steps[0].runJob.template: must be a DNS label: lower case "
+                "letters, digits and -, at most 63, found 'Purge Cache' [schema]"
+            )
+        ],
+    ),
+    "a parameter that is no variable": (
+        swap("restart: {}", "runJob: {template: purge, parameters: {key-prefix: a}}"),
+        [
+            (
+                "13 error spec.steps[0].runJob.parameters: names of parameters are like "
+                "environment variables: A-Z, 0-9 and _; found 'key-prefix' [schema]"
+            )
+        ],
+    ),
+    "an address in place of an endpoint": (
+        swap("restart: {}", "webhook: {endpoint: 'http://169.254.169.254/'}"),
+        [
+            (
+                "13 error spec.steps[0].webhook.endpoint: must be a DNS label: lower case "
+                "letters, digits and -, at most 63, found 'http://169.254.169.254/' [schema]"
+            )
+        ],
+    ),
+    "a capture that would hold up the action": (
+        swap("  steps:", "  capture: {logs: Previous, timeout: 2m}\n  steps:"),
+        ["12 error spec.capture.timeout: must be at most 30s, found 2m [schema]"],
+    ),
+    "a dump from another machine": (
+        swap("  steps:", "  capture: {http: {port: 80, path: 'http://db/dump'}}\n  steps:"),
+        [
+            (
+                "12 error spec.capture.http.path: string should match pattern '^/[^\\s#]*$', "
+                'found "http://db/dump" [schema]'
+            )
+        ],
+    ),
     "more pods than a record holds": (
         swap("restart: {}", "restartPods: {max: 31}"),
         [

@@ -7,9 +7,11 @@ import dataclasses
 import pytest
 
 from prunella import ports
-from prunella.actions import rerun_job
+from prunella.actions import rerun_job, run_job
+from prunella.api import steps
 from prunella.core import model, objects
 from tests.contract.worlds import World
+from tests.unit.api import test_offered
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -316,6 +318,30 @@ async def test_a_failed_job_is_made_anew_at_most_once(world: World) -> None:
     made = {job.name: dict(job.annotations) for job in (await seen(world, ref)).jobs}
     assert {name, before.jobs[0].name} == made.keys()
     assert ("record-1", "1") == (made[name][objects.MARK], made[name][rerun_job.RERUN])
+
+
+async def test_a_templates_job_is_made_at_most_once_and_seen_to_its_end(world: World) -> None:
+    """The server has room for one of the name; the look tells whose it is, and how it ended."""
+    template = test_offered.template(namespaces=["*"], activeDeadlineSeconds=5)
+    params = steps.RunJob(template="purge", parameters={"PREFIX": "cart:"})
+    target = model.Ref("Deployment", world.namespace, "web")
+    whole = run_job.job_of(template, params, target, "record-1")
+    ref = model.Ref("Job", world.namespace, whole["metadata"]["name"])
+    await world.add_account("cache-purger")
+    operation = {"op": "add", "path": "", "value": whole}
+    effect = model.Effect(model.Verb.CREATE, ref, "", "create it", patch=(operation,))
+
+    assert None is await world.cluster.job(ref)
+    tried = await world.cluster.send(effect, "record-1", dry_run=True)
+    assert None is await world.cluster.job(ref)
+    first = await world.cluster.send(effect, "record-1", dry_run=False)
+    second = await world.cluster.send(effect, "record-2", dry_run=False)
+
+    outcomes = [ports.Outcome.WOULD_SUCCEED, ports.Outcome.EFFECTIVE, ports.Outcome.REFUSED]
+    assert outcomes == [tried.outcome, first.outcome, second.outcome]
+    assert (201, 409) == (first.status, second.status)
+    run = await world.job_ends(ref)
+    assert ("record-1", True) == (run.mark, run.state != "Running")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -30,6 +30,7 @@ from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import ledger as simulated_ledger
 from prunella.core import model
 from prunella.core.changes import swaps
+from prunella.core.decisions import started
 
 Manifest = dict[str, Any]
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -82,6 +83,12 @@ class World(Protocol):
 
     async def fail_job(self, name: str) -> None:
         """Let a CronJob's Job have run, and have failed."""
+
+    async def add_account(self, name: str) -> None:
+        """Create a ServiceAccount."""
+
+    async def job_ends(self, ref: model.Ref) -> started.Run:
+        """The Job once it has ended."""
 
     async def suspend(self, name: str, *, suspended: bool) -> None:
         """Let somebody suspend a CronJob, or let it go on."""
@@ -166,6 +173,15 @@ class SimulatedWorld:
         self.cluster.cron_jobs.run(
             model.Ref("CronJob", self.namespace, name), model.JobState.FAILED
         )
+
+    async def add_account(self, name: str) -> None:
+        """Nobody asks for it here."""
+
+    async def job_ends(self, ref: model.Ref) -> started.Run:
+        await self.settle()
+        found = await self.cluster.job(ref)
+        assert found is not None
+        return found
 
     async def suspend(self, name: str, *, suspended: bool) -> None:
         self.cluster.cron_jobs.suspend(
@@ -337,6 +353,17 @@ class LabWorld:
     async def fail_job(self, name: str) -> None:
         await self.kubectl("create", "job", f"{name}-1", f"--from=cronjob/{name}")
         await self.kubectl("wait", f"job/{name}-1", "--for=condition=Failed", "--timeout=30s")
+
+    async def add_account(self, name: str) -> None:
+        await self.kubectl("create", "serviceaccount", name)
+
+    async def job_ends(self, ref: model.Ref) -> started.Run:
+        for _ in range(60):
+            found = await self.cluster.job(ref)
+            if found is not None and found.state is not started.RunState.RUNNING:
+                return found
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"{ref} has not ended: {found}")
 
     async def suspend(self, name: str, *, suspended: bool) -> None:
         change = json.dumps({"spec": {"suspend": suspended}})

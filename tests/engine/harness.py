@@ -174,7 +174,7 @@ class Story:
     def _share_faults(self) -> None:
         world = self.world
         world.faults = world.cluster.faults = self.faults
-        world.ledger.faults = world.policies.faults = self.faults
+        world.ledger.faults = world.policies.faults = world.outward.faults = self.faults
 
     # The operator.
 
@@ -198,6 +198,8 @@ class Story:
             ledger: Any = self.world.ledger
             notifier = self.world.notifier
             telemetry = self.world.telemetry
+            outward = self.world.outward
+            captures = self.world.captures
             incidents = self.world.incidents
             journal = self.world.journal
 

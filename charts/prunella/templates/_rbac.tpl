@@ -64,7 +64,10 @@ give them.
 {{- end }}
 {{- end }}
 
-{{/* Rights of the enabled actions; nothing when all are off. */}}
+{{/*
+Rights of the enabled actions; nothing when all are off. `.webhook` asks systems outside the cluster:
+it needs none here, and admission-records.yaml keeps it to what is listed.
+*/}}
 {{- define "prunella.rules.actions" -}}
 {{- with .Values.actions }}
 {{- if .resize }}
@@ -86,10 +89,26 @@ give them.
   resources: [cronjobs]
   verbs: [patch]
 {{- end }}
-{{- if .rerunJob }}
+{{- if or .rerunJob .runJob }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create]
+{{- end }}
+{{- if .runJob }}
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+{{- end }}
+{{- if $.Values.offered.captures }}
+- apiGroups: [prunella.dev]
+  resources: [captures]
+  verbs: [list, create, delete]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 {{- end }}
 {{- if or .evictPod .restartPods .deleteStuckPod }}
 - apiGroups: [""]

@@ -16,15 +16,18 @@ from prunella.actions import (
     restore,
     revert,
     rollback,
+    run_job,
     scale,
     scale_bounds,
     suspend_cron_job,
+    webhook,
 )
+from prunella.api import offers
 from prunella.core.decisions import action
 
 
-def all_actions() -> Mapping[str, action.Action]:
-    """Actions by the name that policies use."""
+def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Action]:
+    """Actions by the name that policies use; ``offered`` is what administrators let them name."""
     actions: tuple[action.Action, ...] = (
         restart.Restart(),
         evict_pod.EvictPod(),
@@ -33,8 +36,10 @@ def all_actions() -> Mapping[str, action.Action]:
         restart_pods.RestartPods(),
         delete_stuck_pod.DeleteStuckPod(),
         rerun_job.RerunJob(),
+        run_job.RunJob(offered.job_templates),
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
+        webhook.Webhook(offered.endpoints),
         patch_field.PatchField(),
         scale_bounds.ScaleBounds(),
         raise_quota.RaiseQuota(),

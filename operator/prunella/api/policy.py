@@ -12,6 +12,7 @@ from typing import Annotated
 import pydantic
 
 from prunella.api import base, types
+from prunella.api import capture as capture_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.api import trigger as trigger_api
@@ -253,6 +254,13 @@ class RemediationPolicySpec(base.ApiModel):
             "Live only: a person is called, once, when a target has been Unhealthy for so long "
             "and every action was refused. Time in which a person has suspended or paused it does "
             "not count."
+        ),
+    )
+    capture: capture_api.CapturePolicy | None = pydantic.Field(
+        None,
+        description=(
+            "Live only: what is kept before each action, for `prunella logs remediation/NAME`. "
+            "Default: nothing."
         ),
     )
     verify: Verify = pydantic.Field(

@@ -80,8 +80,8 @@ class Precondition(base.ApiModel):
 class EffectSpec(base.ApiModel):
     """One change, as data."""
 
-    verb: Literal["Patch", "Evict", "Create", "Delete"] = pydantic.Field(
-        description="How the object is changed."
+    verb: Literal["Patch", "Evict", "Create", "Delete", "Call"] = pydantic.Field(
+        description="How the object is changed; Call asks a system outside the cluster."
     )
     kind: ShortText = pydantic.Field(description="Kind of the object.")
     namespace: ShortText = pydantic.Field(description="Namespace of the object.")
@@ -194,6 +194,23 @@ class Verification(base.ApiModel):
     message: LongText = pydantic.Field("", description="The last values seen.")
 
 
+class RunStatus(base.ApiModel):
+    """What was started outside the target, and how far it has come."""
+
+    state: Literal["Running", "Succeeded", "Failed", "Unknown"] = pydantic.Field(
+        description="How far it has come; Unknown: it is over, and nobody can tell how."
+    )
+    id: ShortText = pydantic.Field("", description="What the other system calls it.")
+    url: LongText = pydantic.Field("", description="Where people can look at it.")
+    message: LongText = pydantic.Field("", description="Its own words.")
+    log: Annotated[str, pydantic.Field(max_length=4096)] = pydantic.Field(
+        "", description="The end of what it has written, without what looks like a credential."
+    )
+    ended_at: types.LocalTime | None = pydantic.Field(
+        None, description="When its end was seen; the proof begins then."
+    )
+
+
 class RemediationStatus(base.ApiModel):
     """What became of the attempt."""
 
@@ -207,6 +224,12 @@ class RemediationStatus(base.ApiModel):
     )
     verification: Verification | None = pydantic.Field(
         None, description="The proof, as far as it has come."
+    )
+    capture: LongText = pydantic.Field(
+        "", description="What was kept before the action, in the Capture of the same name."
+    )
+    run: RunStatus | None = pydantic.Field(
+        None, description="What was started outside the target, such as a Job."
     )
     finished_at: types.LocalTime | None = pydantic.Field(
         None, description="When the phase became final."

@@ -6,6 +6,7 @@ import pydantic
 
 from prunella.api import (
     base,
+    capture,
     change,
     crdgen,
     incident,
@@ -35,6 +36,12 @@ class _FrozenSpec(remediation.RemediationSpec):
 
 class _FrozenChange(change.ChangeSpec):
     """Which object changed, when, by whom, and how. It can't be changed."""
+
+    model_config = _FROZEN
+
+
+class _FrozenCapture(capture.CaptureSpec):
+    """What was there before a remediation. It can't be changed."""
 
     model_config = _FROZEN
 
@@ -122,6 +129,25 @@ CHANGE = crdgen.CustomResource(
     ),
 )
 
+CAPTURE = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="Capture",
+    plural="captures",
+    singular="capture",
+    scope="Namespaced",
+    description=(
+        "Capture is what was there before a remediation, written by the operator: logs, Events and "
+        "manifests, for `prunella logs remediation/NAME`."
+    ),
+    spec=_FrozenCapture,
+    categories=("prunella",),
+    columns=(
+        crdgen.PrinterColumn("Taken", ".spec.takenAt", "date"),
+        crdgen.PrinterColumn("Expires", ".spec.expiresAt"),
+    ),
+)
+
 JOURNAL_SNAPSHOT = crdgen.CustomResource(
     group=GROUP,
     version=VERSION,
@@ -166,4 +192,4 @@ INCIDENT = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)
+ALL = (REMEDIATION_POLICY, REMEDIATION, CAPTURE, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, types
+from prunella.api import base, capacity, offered, types
 
 LEAST_LOST = types.duration("1m")
 """A kubelet that was restarted answers within the 40 s after which its node is NotReady."""
@@ -64,6 +65,48 @@ class RerunJob(base.ApiModel):
 
     times: int = pydantic.Field(
         1, ge=1, le=5, description="How often the same run is repeated at most."
+    )
+
+
+Parameters = Annotated[
+    dict[str, Annotated[str, pydantic.Field(max_length=1024)]], pydantic.Field(max_length=16)
+]
+_NAMED_AS_VARIABLES = (
+    f"self.all(name, name.matches(r'{offered.PARAMETER}'))",
+    "names of parameters are like environment variables: A-Z, 0-9 and _",
+)
+
+
+def _check_names(given: dict[str, str]) -> dict[str, str]:
+    for name in given:
+        if not re.fullmatch(offered.PARAMETER, name):
+            raise ValueError(f"{_NAMED_AS_VARIABLES[1]}; found {name!r}")
+    return given
+
+
+class RunJob(base.ApiModel):
+    """Run a Job from a template of the administrators'."""
+
+    template: types.DnsLabel = pydantic.Field(
+        description="Name of the template, as the operator's settings have it."
+    )
+    parameters: Annotated[Parameters, pydantic.AfterValidator(_check_names)] = pydantic.Field(
+        default_factory=dict,
+        description="Values of the parameters that the template declares.",
+        json_schema_extra=base.rules(_NAMED_AS_VARIABLES),
+    )
+
+
+class Webhook(base.ApiModel):
+    """Ask a system outside the cluster to do something, such as to run a pipeline."""
+
+    endpoint: types.DnsLabel = pydantic.Field(
+        description="Name of the endpoint, as the operator's settings have it."
+    )
+    parameters: Annotated[Parameters, pydantic.AfterValidator(_check_names)] = pydantic.Field(
+        default_factory=dict,
+        description="Values of the parameters that the endpoint declares.",
+        json_schema_extra=base.rules(_NAMED_AS_VARIABLES),
     )
 
 
@@ -258,8 +301,10 @@ ACTIONS: tuple[str, ...] = (
     "restartPods",
     "deleteStuckPod",
     "rerunJob",
+    "runJob",
     "suspendCronJob",
     "restore",
+    "webhook",
     "patchField",
     "scaleBounds",
     "raiseQuota",
@@ -292,6 +337,9 @@ class Step(base.ApiModel):
     rerun_job: RerunJob | None = pydantic.Field(
         None, description="Run a CronJob's failed Job once more."
     )
+    run_job: RunJob | None = pydantic.Field(
+        None, description="Run a Job from a template of the administrators'."
+    )
     suspend_cron_job: SuspendCronJob | None = pydantic.Field(
         None, description="Let a CronJob start no more Jobs."
     )
@@ -301,6 +349,10 @@ class Step(base.ApiModel):
             "Put the object that an incident suspects back as it was; needs spec.trigger. The "
             "target is what is sick because of it."
         ),
+    )
+
+    webhook: Webhook | None = pydantic.Field(
+        None, description="Ask a system outside the cluster to do something."
     )
 
     patch_field: capacity.PatchField | None = pydantic.Field(

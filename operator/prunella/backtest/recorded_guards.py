@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from prunella.api import reasons
 from prunella.core import model
 from prunella.core.decisions import action, fields, guards, ledger
 from prunella.core.decisions.guards import (
@@ -152,7 +153,11 @@ class Supposed:
             return _named(request, "scale {}; its replicas are not known", "replicas")
         if self.real.name == "restart" and not self.facts().workloads:
             return _named(request, "restart {}, pod by pod", "template")
-        return self.real.plan(request)
+        planned = self.real.plan(request)
+        if isinstance(planned, model.Refusal) and planned.reason is reasons.Refused.NOT_OFFERED:
+            told = f"{self.real.name} for {{}}; what the operator offers is not known"
+            return _named(request, told, "template")
+        return planned
 
 
 def _named(request: action.Request, summary: str, what: str) -> action.Plan:

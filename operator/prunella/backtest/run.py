@@ -128,6 +128,7 @@ class Runner:
                 ledger=self._ledger,
                 notifier=self._notifier,
                 telemetry=telemetry.RecordingTelemetry(),
+                outward=self._cluster,
             ),
             dataclasses.replace(
                 options,

@@ -60,6 +60,7 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     _guards(written, record.spec.guards)
     _effects(written, record)
     _fields(written, record)
+    _run(written, record)
     _verification(written, record)
     _release(written, record)
     _follow_ups(written, record, _following(cluster, name))
@@ -88,6 +89,7 @@ def _head(written: page.Page, record: objects.Record, now: datetime.datetime) ->
         ("healthy again", status.cleared_at),
         ("person called", status.escalated_at),
     )
+    written.fact("captured", status.capture)
     for label, when in times:
         if when is not None:
             written.fact(label, terminal.moment(when))
@@ -136,8 +138,14 @@ def _effects(written: page.Page, record: objects.Record) -> None:
     outcomes = list(record.status.effects)
     for index, effect in enumerate(effects):
         written.item(f"{index + 1}.", effect.summary)
+        called = effect.verb == model.Verb.CALL.value
         what = f"{effect.verb} {effect.kind} {effect.namespace}/{effect.name}"
-        written.fact("request", f"{what}, only {needs(effect.precondition)}", indent=5, column=10)
+        written.fact(
+            "request",
+            f"{what}, only {needs(effect.precondition, called=called)}",
+            indent=5,
+            column=10,
+        )
         for line in patch_lines(effect.patch):
             written.block([line], indent=15)
         undo = "" if effect.inverse else "nothing undoes it"
@@ -148,7 +156,7 @@ def _effects(written: page.Page, record: objects.Record) -> None:
         _outcome(written, outcomes[index] if index < len(outcomes) else None)
 
 
-def needs(condition: remediation_api.Precondition) -> str:
+def needs(condition: remediation_api.Precondition, *, called: bool = False) -> str:
     """What must hold for an effect to be carried out; a creation needs but its name."""
     told = []
     if condition.uid:
@@ -157,6 +165,8 @@ def needs(condition: remediation_api.Precondition) -> str:
         told.append(f"generation {condition.generation}")
     if condition.resource_version:
         told.append(f"version {condition.resource_version}")
+    if called:
+        return "once, with this record's name as its key"
     return f"with {', '.join(told)}" if told else "while its name is free"
 
 
@@ -207,6 +217,21 @@ def _operation(verb: str, path: str, operation: dict[str, Any]) -> list[str]:
     if hidden > 0:
         told = [*told[:MOST_LINES], f"... {hidden} more lines, in --output json"]
     return [f"{verb} {path} =", *(f"  {line}" for line in told)]
+
+
+def _run(written: page.Page, record: objects.Record) -> None:
+    """What was started outside the target: how far it has come, and what it wrote last."""
+    run = record.status.run
+    if run is None:
+        return
+    written.section("Run", run.state)
+    written.fact("ended", terminal.moment(run.ended_at) if run.ended_at else "not yet")
+    written.fact("called there", run.id)
+    written.fact("look at", run.url)
+    written.fact("said", run.message)
+    if run.log:
+        written.fact("log", "its last lines; what looks like a credential is left out")
+        written.block(run.log.splitlines(), indent=4)
 
 
 def _verification(written: page.Page, record: objects.Record) -> None:

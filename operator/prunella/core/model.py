@@ -273,6 +273,8 @@ class Verb(enum.StrEnum):
     CREATE = "Create"
     """The object is the value of the one operation of ``patch``, see `Effect.manifest`."""
     DELETE = "Delete"
+    CALL = "Call"
+    """A system outside the cluster is asked; what of it, is the value of ``patch`` as well."""
 
 
 PatchOperation = Mapping[str, object]
@@ -315,7 +317,7 @@ class Effect:
 
     @property
     def manifest(self) -> Mapping[str, Any]:
-        """The object that a creation makes, as planned: without a mark."""
+        """The object that a creation makes, as planned, without a mark; what a call asks for."""
         return cast(Mapping[str, Any], self.patch[0]["value"])
 
 

@@ -113,6 +113,7 @@ async def play(
     finally:
         live.metrics.close()
         live.alerts.close()
+        live.outside.close()
         live.api.close()
 
 

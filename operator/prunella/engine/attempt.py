@@ -17,9 +17,10 @@ from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, guards, ledger, restoring
+from prunella.core.decisions import decide, ledger, restoring
 from prunella.core.outcomes import pacing, records, verification
-from prunella.engine import refusals
+from prunella.core.outcomes import runs as run_rules
+from prunella.engine import refusals, runs
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ _REFUSED = {
     422: reasons.Refused.PLAN_CHANGED,
 }
 """Why the API server refused an effect, by its HTTP status: a precondition that fails is a 422."""
-BUDGET_IN_THE_WAY = 429
 _FOR_A_PERSON = {reasons.Refused.FORBIDDEN, reasons.Refused.REFUSED_BY_ADMISSION}
 """Refusals after a rehearsal that went well: planned again, they would only be repeated."""
 
@@ -82,9 +82,9 @@ class Executor:
             return standing
         refusal = None
         for effect in command.effects:
-            receipt = await self._world.cluster.send(effect, command.name, dry_run=True)
+            receipt = await runs.send(self._world, effect, command.name, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
-                refusal = _refused_rehearsal(command, effect, receipt)
+                refusal = refusals.in_rehearsal(command, effect, receipt)
                 break
         lasting = refusal is not None and refusal.reason is not reasons.Refused.FORBIDDEN
         self._refusals.note(policy, command, refusal if lasting else None, now)
@@ -109,7 +109,7 @@ class Executor:
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
             record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
-            receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
+            receipt = await runs.send(self._world, effect, record.name, dry_run=False)
             done = sent.model_copy(update=_received(record, effect, receipt))
             record = await self._write(record, self._after(record, index, done, receipt, effect))
             needless = _needless(effect, index, receipt)
@@ -129,14 +129,18 @@ class Executor:
     ) -> remediation.RemediationStatus:
         last = index + 1 == len(record.spec.effects)
         if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(effect, index, receipt):
-            return _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
+            status = _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
+            return run_rules.with_started(status, record, receipt.run, self._world.clock.now())
         status = _with_effect(record, index, done, Phase.ACTING)
         if receipt.outcome is ports.Outcome.UNKNOWN:
             return status
         reason = _REFUSED.get(receipt.status or 0, reasons.Refused.REFUSED_BY_SERVER)
         if receipt.refused_by:
             reason = reasons.Refused.REFUSED_BY_ADMISSION
-        nothing_done = index == 0 and reason not in _FOR_A_PERSON
+        called = record.spec.effects[index].verb == model.Verb.CALL.value
+        if called:
+            reason = reasons.Refused.REFUSED_BY_RECEIVER
+        nothing_done = index == 0 and not called and reason not in _FOR_A_PERSON
         phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
         before = f"after {index} of {len(record.spec.effects)} effects: " if index else ""
         return status.model_copy(
@@ -160,7 +164,8 @@ class Executor:
         live_state = await self._world.cluster.live_state(record.target)
         written = restoring.written(record)
         seen = {ref: await self._world.cluster.read_object(ref) for ref in written}
-        status = verification.settle(record, live_state, now, seen)
+        run = await runs.look(self._world, record)
+        status = verification.settle(record, live_state, now, seen, run)
         if may_send and verification.half_done(record, status, live_state):
             halves = zip(record.status.effects, status.effects, strict=True)
             effects = [old if old.sent_at is None else new for old, new in halves]
@@ -196,7 +201,7 @@ class Executor:
         """Whether no disruption budget is in the way of the next eviction."""
         due = pacing.due(record)
         receipt = await self._world.cluster.send(due, record.name, dry_run=True)
-        return receipt.status != BUDGET_IN_THE_WAY
+        return receipt.status != refusals.BUDGET_IN_THE_WAY
 
     async def advance(
         self, record: objects.Record, scene: verification.Scene, healthy: int
@@ -212,6 +217,17 @@ class Executor:
             self._count(record, record.phase)
             await self._tell_progress(record)
         return await self.label(record)
+
+    async def follow(self, record: objects.Record) -> None:
+        """Look how far that has come which a record has started outside its target."""
+        status = await runs.follow(self._world, record)
+        if status == record.status:
+            return
+        record = await self._write(record, status)
+        if record.phase.final:
+            self._count(record, record.phase)
+            await self._tell_progress(record)
+        await self.label(record)
 
     async def give_back(self, record: objects.Record) -> None:
         """Leave the fields that a record's effects wrote to whoever writes them next.
@@ -328,24 +344,8 @@ def writes_fields(record: objects.Record) -> bool:
 
 
 def _fields(effect: model.Effect) -> bool:
-    """Whether an effect writes fields of an object that stays."""
-    return effect.verb in {model.Verb.PATCH, model.Verb.CREATE}
-
-
-def _refused_rehearsal(
-    command: decide.Command, effect: model.Effect, receipt: ports.Receipt
-) -> model.Refusal:
-    """Why the API server would not carry an effect out, in its own words."""
-    message = f"{effect.summary}: {receipt.message}"
-    if receipt.refused_by:
-        return model.Refusal(reasons.Refused.REFUSED_BY_ADMISSION, message)
-    if receipt.status == 403:
-        return model.Refusal(reasons.Refused.FORBIDDEN, message)
-    if effect.verb is model.Verb.EVICT and receipt.status == BUDGET_IN_THE_WAY:
-        told = next((a.message for a in command.answers if a.guard == guards.BUDGETS), "")
-        message = f"{told}: {receipt.message}"
-        return model.Refusal(reasons.Refused.DISRUPTION_BUDGET, message)
-    return model.Refusal(reasons.Refused.SERVER_DRY_RUN, message)
+    """Whether an effect writes fields of an object that stays; nobody writes those of a Job."""
+    return effect.verb in {model.Verb.PATCH, model.Verb.CREATE} and effect.target.kind != "Job"
 
 
 def _first_status(

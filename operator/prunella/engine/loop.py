@@ -79,6 +79,8 @@ class Engine:
         await orphans.close_orphans(self._world, self._executor, alive)
         await orphans.give_back_fields(self._world, self._executor)
         now = self._world.clock.now()
+        if self._world.captures is not None:
+            await self._world.captures.expire(now)
         records = list(self._world.ledger.records())
         for record in ledger.expired(records, now, self._options.retention, ledger.LONGEST_WINDOW):
             await self._world.ledger.delete(record)

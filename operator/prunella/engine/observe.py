@@ -281,3 +281,11 @@ def _earlier_owners(live_state: model.LiveState, pods: frozenset[str]) -> dict[s
     return {
         pod: live_state.workload.ref for pod in pods if pod in present or pod.startswith(prefixes)
     }
+
+
+def queries_of(policy: compiled.Policy) -> dict[str, str]:
+    """Each signal's queries as they are sent, by its name."""
+    return {
+        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
+        for signal in policy.signals
+    }

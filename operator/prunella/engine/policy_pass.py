@@ -11,10 +11,19 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, ledger, sickness, step
-from prunella.core.outcomes import escalation, pacing, records, verification
+from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
-from prunella.engine import attempt, closer_look, leaders, observe, orphans, report, unattended
+from prunella.engine import (
+    attempt,
+    captures,
+    closer_look,
+    leaders,
+    observe,
+    orphans,
+    report,
+    unattended,
+)
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -34,6 +43,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
+        self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
@@ -159,7 +169,9 @@ class Passes:
             if outcome.command is None or memory.compiled is None:
                 return outcome
             command = outcome.command
-            begun = await self._executor.begin(current, command, _queries(memory.compiled))
+            begun = await self._executor.begin(
+                current, command, observe.queries_of(memory.compiled)
+            )
             if isinstance(begun, model.Refusal):
                 refused = decide.Decision(refusal=begun)
                 decisions = {**outcome.decisions, command.workload.ref: refused}
@@ -212,6 +224,7 @@ class Passes:
         now: datetime.datetime,
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
+        record = await self._captures.before(record, policy)
         snapshot = await self._fresh(snapshot, policy)
         replanned = await self._replan(record, snapshot, policy, memory, now)
         if isinstance(replanned, model.Refusal):
@@ -280,6 +293,8 @@ class Passes:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
                 await self._settle(record, policy, outcome)
+            elif runs.is_running(record):
+                await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
         records = tuple(self._world.ledger.records())
@@ -400,10 +415,3 @@ def _same(record: objects.Record, command: decide.Command) -> decide.Command | m
         return command
     message = f"planned again, the effects are others: {command.summary}"
     return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
-
-
-def _queries(policy: compiled.Policy) -> dict[str, str]:
-    return {
-        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
-        for signal in policy.signals
-    }

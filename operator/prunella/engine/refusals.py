@@ -11,9 +11,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
+from prunella import ports
+from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import decide, guards
 
+BUDGET_IN_THE_WAY = 429
 FIRST = datetime.timedelta(seconds=15)
 LONGEST = datetime.timedelta(minutes=5)
 
@@ -72,3 +75,19 @@ def _attempt(command: decide.Command) -> _Attempt:
     effects = tuple((effect.verb, effect.target, effect.uid) for effect in command.effects)
     workload = command.workload
     return workload.uid, workload.generation, command.step, command.action, effects, budgets
+
+
+def in_rehearsal(
+    command: decide.Command, effect: model.Effect, receipt: ports.Receipt
+) -> model.Refusal:
+    """Why the API server would not carry an effect out, in its own words."""
+    message = f"{effect.summary}: {receipt.message}"
+    if receipt.refused_by:
+        return model.Refusal(reasons.Refused.REFUSED_BY_ADMISSION, message)
+    if receipt.status == 403:
+        return model.Refusal(reasons.Refused.FORBIDDEN, message)
+    if effect.verb is model.Verb.EVICT and receipt.status == BUDGET_IN_THE_WAY:
+        told = next((a.message for a in command.answers if a.guard == guards.BUDGETS), "")
+        message = f"{told}: {receipt.message}"
+        return model.Refusal(reasons.Refused.DISRUPTION_BUDGET, message)
+    return model.Refusal(reasons.Refused.SERVER_DRY_RUN, message)

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 
-from prunella import ports
+from prunella import outside_ports, ports
 from prunella.core.decisions import action, guards
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect
@@ -24,10 +24,13 @@ class World:
     ledger: ports.Ledger
     notifier: ports.Notifier
     telemetry: ports.Telemetry
+    outward: outside_ports.Outward
     incidents: ports.Incidents | None = None
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None
     """Who is told what the passes find; None: nobody."""
+    captures: outside_ports.Captures | None = None
+    """What keeps what was there before an action; None: nothing is kept."""
     journal: ports.Journal | None = None
     """What a restore takes back; None: nothing is known of changes."""
     topology: incident_world.Topology | None = None

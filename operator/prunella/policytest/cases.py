@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 
 from prunella.adapters.simulated import metrics as simulated_metrics
-from prunella.api import base, reasons, types
+from prunella.api import base, offers, reasons, types
 from prunella.api import policy as policy_api
 from prunella.core import model
 from prunella.policytest import fields
@@ -180,6 +180,8 @@ class PolicyTest(base.ApiModel):
     mode: policy_api.Mode | None = None
     """Mode in which the policies are tested. Default: their own."""
     clock: Clock = Clock()
+    offered: offers.Offers = offers.NONE
+    """What the operator's settings offer to policies, such as templates of Jobs."""
     objects: tuple[objects_module.Object, ...] = ()
     series: tuple[series_module.Series, ...] = ()
     alerts: tuple[series_module.Alert, ...] = ()

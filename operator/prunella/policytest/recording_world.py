@@ -8,7 +8,7 @@ from typing import Any
 from prunella import ports, wiring
 from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import cluster, faults
+from prunella.adapters.simulated import cluster, faults, outward
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import model, objects
 from prunella.core.decisions import step
@@ -41,6 +41,23 @@ class Cluster(cluster.SimulatedCluster):
         if workload is not None:
             return _as_manifest(workload)
         return self.object_of(target) or {}
+
+
+class Outward(outward.SimulatedOutward):
+    """Notes every call that arrives."""
+
+    def __init__(
+        self, clock: clocks.VirtualClock, switchboard: faults.Faults, told: timeline.Timeline
+    ) -> None:
+        super().__init__(clock, switchboard)
+        self._told = told
+
+    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
+        """Ask, as before, and note it."""
+        receipt = await super().call(effect, key, dry_run=dry_run)
+        if receipt.outcome is ports.Outcome.EFFECTIVE:
+            self._told.sent.append(timeline.Sent(self._clock.now(), effect, key, {}))
+        return receipt
 
 
 def _as_manifest(workload: model.Workload) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from prunella import allowed, ports
 from prunella import settings as settings_module
+from prunella.adapters.simulated import captures, ledger, metrics
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
-from prunella.api import capacity
+from prunella.api import capacity, offers
 from prunella.core import model, objects
 from prunella.policytest import (
     cases,
@@ -54,7 +54,7 @@ class Stage:
         self._run = clock.run
         first = clock.start - clock.history
         self.told = timeline.Timeline(clock.start)
-        self._settings = _settings(policies)
+        self._settings = _settings(policies, test.offered)
         self._world = self._make_world(first)
         self._watch = journalled.Journalist(self._world).watch
         for each in (*test.objects, *case.objects):
@@ -76,10 +76,13 @@ class Stage:
         # What the demo's apps report is no part of a story: the clock that moves them stands still.
         idle = worlds.World.create(first)
         clock = clocks.VirtualClock(first)
+        cluster = recording_world.Cluster(clock, idle.faults, self.told)
         world = dataclasses.replace(
             idle,
             clock=clock,
-            cluster=recording_world.Cluster(clock, idle.faults, self.told),
+            cluster=cluster,
+            captures=captures.SimulatedCaptures(clock, cluster),
+            outward=recording_world.Outward(clock, idle.faults, self.told),
             ledger_server=(server := ledger.LedgerServer(clock)),
             ledger=ledger.SimulatedLedger(server, idle.faults),
         )
@@ -220,14 +223,16 @@ def _rule(alert: series_module.Alert, interval: float) -> metrics.AlertingRule:
     return metrics.AlertingRule(alert.name, fires, interval=interval, labels=alert.labels)
 
 
-def _settings(policies: Sequence[timeline.Policy]) -> settings_module.Settings:
+def _settings(
+    policies: Sequence[timeline.Policy], offered: offers.Offers
+) -> settings_module.Settings:
     """Default settings that know every source that the policies name."""
     names = {signal.source for policy in policies for signal in policy.spec.signals}
     sources = {name: settings_module.Source() for name in sorted({"default", *names})}
     steps = [step.patch_field for policy in policies for step in policy.spec.steps]
     written = [each for each in steps if each is not None]
     fields_ = allowed.PatchField(fields=tuple(_allowed(each, written) for each in written))
-    return settings_module.Settings(sources=sources, patch_field=fields_)
+    return settings_module.Settings(sources=sources, patch_field=fields_, offered=offered)
 
 
 def _allowed(

@@ -92,6 +92,37 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"rerunJob": {}}]},
         "",
     ),
+    "Job of a template without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"runJob": {"template": "purge"}}]},
+        "lets the operator create Jobs",
+    ),
+    "Job of a template with the right": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"runJob": {"template": "purge", "parameters": {"PREFIX": "a:"}}}]},
+        "",
+    ),
+    "Job with a parameter that is no variable": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"runJob": {"template": "purge", "parameters": {"a b": "c"}}}]},
+        "names of parameters are like environment variables",
+    ),
+    "call with the right": (
+        (PATCH_DEPLOYMENTS, "use:webhookendpoints.prunella.dev"),
+        "Live",
+        {"steps": [{"restart": {}}, {"webhook": {"endpoint": "restart"}}]},
+        "",
+    ),
+    "call without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"restart": {}}, {"webhook": {"endpoint": "restart"}}]},
+        "spec.steps[1]: Live lets the operator call endpoint restart",
+    ),
+    "call in advice": ((), "Advise", {"steps": [{"webhook": {"endpoint": "restart"}}]}, ""),
     "removal of a stuck pod without the right": (
         ("patch:statefulsets.apps",),
         "Live",

@@ -92,6 +92,48 @@ def _is_broken(story: Story, name: str) -> bool:
     return images.get(name) == manifests.image("store", "v2")
 
 
+def test_a_templates_job_is_not_made(story: Story) -> None:
+    """Given runJob off, when a policy names a template that the operator has, none is made."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+    template = {
+        "namespaces": ["*"],
+        "image": f"tools/redis@sha256:{'0' * 64}",
+        "serviceAccount": "default",
+    }
+    step = {"runJob": {"template": "purge"}}
+    signal = manifests.failing("checkout")
+
+    message = refused(
+        story,
+        manifests.policy("checkout", step, signal=signal),
+        offered={"jobTemplates": {"purge": template}},
+    )
+
+    assert 'cannot create resource "jobs"' in message
+    assert [] == story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs")
+
+
+def test_a_system_outside_is_not_called(story: Story) -> None:
+    """Given webhook off, when a policy names what the operator knows, then there is no record."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+    listed = {"namespaces": ["*"], "url": "http://127.0.0.1:9"}
+    story.start_operator(
+        operatorNamespace=toolbox.HOME,
+        operatorName=toolbox.ACCOUNT,
+        offered={"endpoints": {"restart": listed}},
+    )
+    step = {"webhook": {"endpoint": "restart"}}
+    signal = manifests.failing("checkout")
+    story.apply(manifests.policy("checkout", step, signal=signal))
+
+    message = story.becomes("checkout", "LedgerUnavailable", timeout=150)
+
+    assert "action webhook is not enabled for the operator" in message
+    assert [] == story.records()
+
+
 def test_a_field_of_another_object_stays(story: Story) -> None:
     """Given patchField off, when a budget is in the way, then it stays as it is."""
     story.run(manifests.workload("checkout", "v1"))

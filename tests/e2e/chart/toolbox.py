@@ -122,14 +122,28 @@ def user(lab: Lab, namespace: str, name: str, *rules: str) -> Kubectl:
     for number, rule in enumerate(rules):
         verbs, resources = rule.split(":")
         role = f"--role={name}-{number}"
-        lab.kubectl(
-            *("-n", namespace, "create", "role", f"{name}-{number}"),
-            *(f"--verb={verbs}", f"--resource={resources}"),
-        )
+        if verbs == "use":
+            lab.apply(json.dumps(_user_of(namespace, f"{name}-{number}", resources)))
+        else:
+            lab.kubectl(
+                *("-n", namespace, "create", "role", f"{name}-{number}"),
+                *(f"--verb={verbs}", f"--resource={resources}"),
+            )
         lab.kubectl("-n", namespace, "create", "rolebinding", f"{name}-{number}", role, subject)
     if not rules:
         lab.kubectl("-n", namespace, "create", "rolebinding", name, role, subject)
     return sign_in(lab, name, namespace)
+
+
+def _user_of(namespace: str, name: str, resources: str) -> Document:
+    """A Role for what is nowhere stored: kubectl makes none that it does not find there."""
+    plural, _, group = resources.partition(".")
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": name, "namespace": namespace},
+        "rules": [{"apiGroups": [group], "resources": [plural], "verbs": ["use"]}],
+    }
 
 
 def create(who: Lab | Kubectl, document: Document, *, dry: bool = False) -> Done:

@@ -38,6 +38,17 @@ spec:
 """
 
 
+TEMPLATE = {
+    "namespaces": ["*"],
+    "image": f"tools/redis@sha256:{'0' * 64}",
+    "serviceAccount": "default",
+    "parameters": {"PREFIX": {"pattern": "[a-z]+:"}},
+}
+ENDPOINT = {"namespaces": ["*"], "url": "http://127.0.0.1:9", "poll": {"path": "/state/{key}"}}
+OFFERED = {"jobTemplates": {"purge": TEMPLATE}, "endpoints": {"restart": ENDPOINT}}
+"""What the chart's admission rules and the stories' operators know."""
+
+
 def install(lab: Lab) -> None:
     """CRDs and chart with all actions on, for the whole cluster; waits for its admission rules.
 
@@ -49,6 +60,7 @@ def install(lab: Lab) -> None:
         *("upgrade", "--install", ACCOUNT, str(ROOT / "charts" / "prunella")),
         *("--namespace", HOME, "--create-namespace", "--wait", "--timeout", "90s"),
         *("--set", actions),
+        *("--set-json", f"offered={json.dumps(OFFERED)}"),
         *("--set-json", f"patchField.fields={json.dumps([POOL_SIZE])}"),
         *("--set-json", 'raiseQuota.ceilings={"pods": 100}'),
     )

@@ -30,6 +30,7 @@ PAGE = 500
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+TEXT = "text/plain, */*"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Query = Mapping[str, str | int]
@@ -169,6 +170,13 @@ class KubeApi:
         """All objects of a list that is known to be short."""
         return [item async for page in self.pages(path, query) for item in page["items"]]
 
+    async def text(self, path: str, query: Query | None = None) -> str:
+        """Read something that is plain text, such as a log. Raises ClusterError."""
+        reply = await self.exchange("GET", path, query, mutating=False, accept=TEXT)
+        if not reply.ok:
+            raise refusal(reply, mutating=False)
+        return str(reply.body or "")
+
     def _send(self, request: _Request) -> Reply:
         reply = self._once_or_twice(request)
         if reply.status == 401:
@@ -260,6 +268,8 @@ def _tls(request: _Request, error: client.ApiException) -> ports.ClusterError:
 def _decode(request: _Request, status: int, content: bytes) -> Reply:
     if not content:
         return Reply(status, None)
+    if 200 <= status < 300 and request.headers["Accept"] == TEXT:
+        return Reply(status, content.decode(errors="replace"))
     try:
         return Reply(status, orjson.loads(content))
     except orjson.JSONDecodeError as error:

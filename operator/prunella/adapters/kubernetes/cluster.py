@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import admission, client, kinds, live_read, parse
+from prunella.adapters.kubernetes import admission, client, job_runs, kinds, live_read, parse
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import model, objects, pointers
+from prunella.core.decisions import started
 
 PAUSE = "prunella-pause"
 ANNOTATIONS = "/metadata/annotations"
@@ -61,6 +62,10 @@ class KubernetesCluster:
         if not reply.ok:
             raise client.refusal(reply, mutating=False)
         return {"apiVersion": kind.api_version, "kind": kind.name, **reply.body}
+
+    async def job(self, ref: model.Ref) -> started.Run | None:
+        """A Job by name, with the end of its log; None when it is gone. Raises ClusterError."""
+        return await job_runs.look(self._api, ref)
 
     async def paused(self) -> model.PauseState:
         """Whether the pause ConfigMap is there; only its clear absence means not paused."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from prunella import ports
 from prunella.adapters.recorded import workloads as past
 from prunella.core import model
+from prunella.core.decisions import started
 from prunella.core.signals import lineage
 
 
@@ -52,6 +53,18 @@ class RecordedCluster:
         found = lineage.owners(pods, refs, {})
         self._pods.update(found)
         return found
+
+    async def job(self, ref: model.Ref) -> started.Run | None:  # noqa: ARG002
+        """What would have been run has ended well: history does not tell."""
+        return started.Run(started.RunState.SUCCEEDED, "not run: history goes on as it went")
+
+    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
+        """Note a call as any other effect; nobody is asked."""
+        return await self.send(effect, key, dry_run=dry_run)
+
+    async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:  # noqa: ARG002
+        """What would have been run has ended well: history does not tell."""
+        return await self.job(effect.target)
 
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """What history tells of one target: no revisions, no budgets."""

@@ -10,6 +10,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults, server
 from prunella.api import steps
 from prunella.core import model
+from prunella.core.decisions import started
 
 TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
 _DONE: Final = {
@@ -66,6 +67,11 @@ class SimulatedCluster(server.Server):
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)
 
+    async def job(self, ref: model.Ref) -> started.Run | None:
+        """A Job that was made from a template, or None when it is gone. Raises ClusterError."""
+        self.faults.reach(faults.Point.LIVE_STATE)
+        return self.jobs.runs.get(ref)
+
     async def paused(self) -> model.PauseState:
         """The pause switch; unreadable means paused."""
         try:
@@ -120,6 +126,14 @@ class SimulatedCluster(server.Server):
             self.sent.append((effect, mark))
         return workload
 
+    def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
+        """Create a Job, of a CronJob or of a template. Raises ClusterError."""
+        owned = "ownerReferences" in effect.manifest["metadata"]
+        self._authorize("rerunJob" if owned else "runJob", effect.target)
+        self._admit(dry_run=dry_run)
+        make = self.cron_jobs.create_job if owned else self.jobs.create
+        make(effect, mark, dry_run=dry_run)
+
     def relist(self) -> None:
         """Bring the watched view up to date; a whole watch does so by itself."""
         fresh: dict[model.Ref, model.Workload] = {}
@@ -148,6 +162,10 @@ class SimulatedCluster(server.Server):
     def resume(self) -> None:
         """End the pause."""
         self._pause = model.PauseState(paused=False)
+
+    def deny(self, webhook: str, message: str, *, dry_runs_too: bool = True) -> None:
+        """Let an admission webhook refuse whatever the operator changes."""
+        self._denials[webhook, dry_runs_too] = message
 
     def forbid(self, action: str) -> None:
         """Take the right to an action from the operator: 403."""

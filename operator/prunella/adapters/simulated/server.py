@@ -9,7 +9,15 @@ from typing import Final, TypedDict, Unpack
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import controllers, cron_jobs, others, patches, resizing, state
+from prunella.adapters.simulated import (
+    controllers,
+    cron_jobs,
+    jobs,
+    others,
+    patches,
+    resizing,
+    state,
+)
 from prunella.core import model
 
 OPERATOR: Final = "prunella"
@@ -47,6 +55,7 @@ class Server:
         self._controllers = controllers.Controllers(clock)
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
         self.cron_jobs = cron_jobs.CronJobs(self._controllers)
+        self.jobs = jobs.Jobs(self._controllers)
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []
@@ -125,12 +134,6 @@ class Server:
         self._authorize("restore" if effect.tested else "suspendCronJob", effect.target)
         self._admit(dry_run=dry_run)
         return self.cron_jobs.take(effect.target, patched, OPERATOR, dry_run=dry_run)
-
-    def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
-        """Create a Job of a CronJob. Raises ClusterError."""
-        self._authorize("rerunJob", effect.target)
-        self._admit(dry_run=dry_run)
-        self.cron_jobs.create_job(effect, mark, dry_run=dry_run)
 
     def resize(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Write the resources of a pod's containers. Raises ClusterError."""
@@ -340,10 +343,6 @@ class Server:
     def delete(self, ref: model.Ref) -> None:
         """Delete a workload and its pods."""
         self._controllers.remove(self._workloads.pop(ref))
-
-    def deny(self, webhook: str, message: str, *, dry_runs_too: bool = True) -> None:
-        """Let an admission webhook refuse whatever the operator changes."""
-        self._denials[webhook, dry_runs_too] = message
 
     def add_bare_pod(self, namespace: str, name: str, image: str) -> None:
         """Create a pod that belongs to no workload, such as a Job's; it is ready at once."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from prunella.adapters.simulated import apps as simulated_apps
-from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import (
+    captures,
     cluster,
     faults,
     incidents,
@@ -17,9 +17,11 @@ from prunella.adapters.simulated import (
     ledger,
     metrics,
     notifier,
+    outward,
     policies,
     telemetry,
 )
+from prunella.adapters.simulated import clock as clocks
 from prunella.core import objects
 from prunella.promql import series_store
 
@@ -42,6 +44,8 @@ class World:
     policies: policies.SimulatedPolicies
     notifier: notifier.RecordingNotifier
     telemetry: telemetry.RecordingTelemetry
+    outward: outward.SimulatedOutward
+    captures: captures.SimulatedCaptures
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
@@ -73,6 +77,8 @@ class World:
             policies=policies.SimulatedPolicies(switchboard),
             notifier=notifier.RecordingNotifier(),
             telemetry=telemetry.RecordingTelemetry(),
+            outward=outward.SimulatedOutward(clock, switchboard),
+            captures=captures.SimulatedCaptures(clock, simulated),
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),

@@ -36,6 +36,8 @@ class Request:
     """What was changed in the target's namespace."""
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
+    record: str = ""
+    """Name of the record that the plan is made for."""
     rules: Rules = DEFAULT_RULES
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     """Answers of metrics sources, by source and query."""

@@ -232,7 +232,7 @@ def _plan(
     live_state = scene.live_states[ref]
     if live_state is None:
         raise ValueError(f"{ref} is planned without a look")
-    planned = case.action.plan(_request(scene, sick, attempt, decided_at, live_state))
+    planned = case.action.plan(_request(scene, sick, attempt, decided_at, case))
     if isinstance(planned, model.Refusal):
         return Decision(refusal=planned)
     if not isinstance(planned, action.Plan):
@@ -268,9 +268,12 @@ def _request(
     sick: UnhealthyTarget,
     attempt: episode.Next,
     decided_at: datetime.datetime,
-    live_state: model.LiveState,
+    case: guards.Case,
 ) -> action.Request:
-    ref = sick.workload.ref
+    ref, live_state = sick.workload.ref, case.live_state
+    if live_state is None:
+        raise ValueError(f"{ref} is planned without a look")
+    number = ledger.next_attempt(scene.records, live_state.workload.uid)
     return action.Request(
         live_state=live_state,
         params=None if attempt.revert else scene.spec.steps[attempt.step].params,
@@ -283,6 +286,7 @@ def _request(
         looked=scene.looked,
         recent=scene.recent.get(ref, restoring.Recent()),
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
+        record=case.own_record or ledger.record_name(ref, live_state.workload.uid, number),
         rules=scene.rules,
         numbers=scene.numbers,
     )

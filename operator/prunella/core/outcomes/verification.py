@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring
+from prunella.core.decisions import ledger, restoring, started
 from prunella.core.decisions.rules import Rules
+from prunella.core.outcomes import runs
 from prunella.core.signals import compiled
 
 Phase = reasons.Phase
@@ -68,16 +69,20 @@ def settle(
     live_state: model.LiveState | None,
     now: datetime.datetime,
     seen: Seen = types.MappingProxyType({}),
+    run: started.Run | None = None,
 ) -> remediation.RemediationStatus:
     """Settle, by observation alone, a record that was sent and has no outcome.
 
     The mark is on the target: effective.  No mark and the generation is the planned one: it was
     never carried out.  Anything else: nobody knows, and a person must look.  An effect that tests
-    what it writes leaves no mark: ``seen``, the objects that it writes, tells.
+    what it writes leaves no mark: ``seen``, the objects that it writes, tells.  Of what was
+    started outside the target ``run`` does.
     """
     effects = ledger.effects_of(record)
     outcomes = [
-        _settle_effect(record, effect, status, live_state, seen)
+        runs.settled(record, run, now)
+        if status.outcome == "" and status.sent_at is not None and runs.starts_run(record)
+        else _settle_effect(record, effect, status, live_state, seen)
         if status.outcome == ""
         else status.outcome
         for effect, status in zip(effects, record.status.effects, strict=True)
@@ -268,7 +273,7 @@ def _await_rollout(
     record: objects.Record, scene: Scene, workload: model.Workload
 ) -> remediation.RemediationStatus:
     status = record.status
-    started = record.last_sent_at or record.spec.decided_at
+    started = runs.ended_at(record) or record.last_sent_at or record.spec.decided_at
     waited = (scene.now - started).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
     if evicted and waited < EVICTION_SEEN_AFTER:
@@ -366,6 +371,8 @@ def until(record: objects.Record, rules: Rules) -> datetime.datetime:
     verification = record.status.verification
     if verification is not None and verification.deadline is not None:
         return verification.deadline
+    if runs.is_running(record):
+        return runs.due(record)
     patience = datetime.timedelta(seconds=rules.rollout_seconds)
     return (record.sent_at or record.spec.decided_at) + patience
 

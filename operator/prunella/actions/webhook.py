@@ -1,0 +1,66 @@
+"""webhook: ask a system outside the cluster to do something, once, and follow it to its end.
+
+A policy only names an endpoint that an administrator has listed, and fills in its parameters.
+The name of the Remediation is the idempotency key.  There is no inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prunella.api import endpoints, reasons
+from prunella.api import steps as steps_api
+from prunella.core import model
+from prunella.core.decisions import action, started
+
+Refused = reasons.Refused
+
+
+class Webhook:
+    """Calls an endpoint."""
+
+    name = "webhook"
+    owned_field = None
+
+    def __init__(self, listed: Mapping[str, endpoints.Endpoint]) -> None:
+        self._listed = listed
+
+    def plan(self, request: action.Request) -> action.Plan | model.Refusal:
+        """One call, when the endpoint is for this namespace and the parameters are as declared."""
+        params = request.params
+        if not isinstance(params, steps_api.Webhook):
+            raise TypeError("webhook is planned from the parameters of such a step")
+        target = request.live_state.workload.ref
+        endpoint = self._listed.get(params.endpoint)
+        if endpoint is None:
+            known = ", ".join(sorted(self._listed)) or "none"
+            message = f"there is no endpoint {params.endpoint}; the operator has: {known}"
+            return model.Refusal(Refused.NOT_OFFERED, message)
+        if not endpoint.allows(target.namespace):
+            where = ", ".join(endpoint.namespaces)
+            message = f"endpoint {params.endpoint} is for {where}, not for {target.namespace}"
+            return model.Refusal(Refused.NOT_OFFERED, message)
+        if problems := [*endpoint.problems(params.parameters)]:
+            message = f"endpoint {params.endpoint}: {'; '.join(problems)}"
+            return model.Refusal(Refused.BAD_PARAMETERS, message)
+        return action.Plan((_effect(endpoint, params, target),))
+
+
+def _effect(
+    endpoint: endpoints.Endpoint, params: steps_api.Webhook, target: model.Ref
+) -> model.Effect:
+    values = endpoint.filled(params.parameters)
+    call = {
+        "parameters": values,
+        "target": {"kind": target.kind, "namespace": target.namespace, "name": target.name},
+        started.DEADLINE: endpoint.deadline_seconds,
+    }
+    told = ", ".join(f"{key}={value}" for key, value in values.items()) or "no parameters"
+    what = f"{endpoint.kind.value} {endpoint.job}".rstrip()
+    return model.Effect(
+        verb=model.Verb.CALL,
+        target=model.Ref("Webhook", target.namespace, params.endpoint),
+        uid="",
+        patch=({"op": "add", "path": "", "value": call},),
+        summary=f"call endpoint {params.endpoint} ({what}) for {target} ({told})",
+    )

@@ -1,0 +1,168 @@
+"""The Captures port: pods' logs, Events and manifests from the API server, dumps from the pods."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import urllib3
+import yaml
+
+from prunella import ports
+from prunella.adapters.kubernetes import client, kinds, live_read, own_objects
+from prunella.api import capture as api
+from prunella.core import model, objects
+from prunella.core.changes import redact
+from prunella.core.outcomes import capturing
+
+MOST_LINES = 2000
+MOST_CONTAINERS, MOST_EVENTS = 4, 50
+Parts = list[capturing.Part]
+
+
+class KubernetesCaptures:
+    """Captures of a real cluster (`ports.Captures`)."""
+
+    def __init__(self, kube: client.KubeApi, namespaces: Sequence[str] = ()) -> None:
+        self._api = kube
+        self._places: Sequence[str | None] = namespaces or (None,)
+        self._pool = urllib3.PoolManager(retries=False, maxsize=2)
+
+    async def look(self, record: objects.Record, limits: api.CapturePolicy, found: Parts) -> None:
+        """Add each part as it is read; one that can't be says why. Never raises."""
+        target = record.target
+        if limits.describe:
+            path = kinds.TARGETS[target.kind].path(target.namespace, target.name)
+            await _add(found, str(target), self._described(path))
+        if limits.events:
+            await _add(found, f"{target} events", self._events(target))
+        for name in await self._pods(record, limits, found):
+            await self._look_at_pod(model.Ref("Pod", target.namespace, name), limits, found)
+
+    async def keep(self, record: objects.Record, spec: api.CaptureSpec) -> None:
+        """Write it, owned by its record. Raises Conflict when it is there, ClusterError."""
+        owner = {
+            "apiVersion": kinds.RECORD.api_version,
+            "kind": kinds.RECORD.name,
+            "name": record.name,
+            "uid": record.uid,
+        }
+        body = {
+            "apiVersion": kinds.CAPTURE.api_version,
+            "kind": kinds.CAPTURE.name,
+            "metadata": {
+                "name": record.name,
+                "namespace": record.namespace,
+                "ownerReferences": [owner],
+            },
+            "spec": spec.model_dump(mode="json", by_alias=True),
+        }
+        path, query = kinds.CAPTURE.path(record.namespace), own_objects.AS_OPERATOR
+        await self._api.request("POST", path, query, body, mutating=True)
+
+    async def expire(self, now: datetime.datetime) -> None:
+        """Delete those whose time is over. Raises ClusterError."""
+        for place in self._places:
+            for raw in await self._api.items(kinds.CAPTURE.path(place)):
+                if datetime.datetime.fromisoformat(raw["spec"]["expiresAt"]) <= now:
+                    meta = raw["metadata"]
+                    path = kinds.CAPTURE.path(meta["namespace"], meta["name"])
+                    body = {"preconditions": {"uid": meta["uid"]}}
+                    await self._api.exchange("DELETE", path, body=body, mutating=True)
+
+    async def _pods(
+        self, record: objects.Record, limits: api.CapturePolicy, found: Parts
+    ) -> list[str]:
+        try:
+            live_state = await live_read.live_state(self._api, record.target)
+        except ports.ClusterError as error:
+            found.append(capturing.Part("pods", problem=str(error)))
+            return []
+        evicted = [each.name for each in record.spec.effects if each.verb == "Evict"]
+        pods = live_state.pods if live_state is not None else ()
+        return capturing.worst(pods, evicted, limits.pods)
+
+    async def _look_at_pod(self, pod: model.Ref, limits: api.CapturePolicy, found: Parts) -> None:
+        raw: dict[str, Any] = {}
+        try:
+            _, raw = await self._api.request(
+                "GET", kinds.POD.path(pod.namespace, pod.name), mutating=False
+            )
+        except ports.ClusterError as error:
+            found.append(capturing.Part(str(pod), problem=str(error)))
+            return
+        if limits.describe:
+            found.append(capturing.Part(str(pod), _shown(raw)))
+        if limits.logs is not None:
+            for container in raw["spec"]["containers"][:MOST_CONTAINERS]:
+                name = f"{pod}/{container['name']} {limits.logs.value.lower()} log"
+                await _add(found, name, self._log(pod, container["name"], limits))
+        if limits.events:
+            await _add(found, f"{pod} events", self._events(pod))
+        if limits.http is not None:
+            await _add(found, f"{pod} {limits.http.path}", self._dump(raw, limits))
+
+    async def _described(self, path: str) -> str:
+        _, raw = await self._api.request("GET", path, mutating=False)
+        return _shown(raw)
+
+    async def _events(self, about: model.Ref) -> str:
+        chosen = f"involvedObject.kind={about.kind},involvedObject.name={about.name}"
+        path = kinds.CORE_EVENT.path(about.namespace)
+        raws = await self._api.items(path, {"fieldSelector": chosen})
+        lines = sorted(
+            f"{each.get('lastTimestamp') or each.get('eventTime') or ''} {each.get('type')} "
+            f"{each.get('reason')} x{each.get('count') or 1}: {each.get('message')}"
+            for each in raws
+        )
+        return "\n".join(lines[-MOST_EVENTS:])
+
+    async def _log(self, pod: model.Ref, container: str, limits: api.CapturePolicy) -> str:
+        query: dict[str, str | int] = {"container": container, "tailLines": MOST_LINES}
+        if limits.logs is api.CaptureLogs.PREVIOUS:
+            query["previous"] = "true"
+        return await self._api.text(kinds.POD.path(pod.namespace, pod.name, "log"), query)
+
+    async def _dump(self, raw: Mapping[str, Any], limits: api.CapturePolicy) -> str:
+        address = (raw.get("status") or {}).get("podIP")
+        if limits.http is None or not address:
+            raise ports.ClusterError("the pod has no address")
+        host = f"[{address}]" if ":" in address else address
+        url = f"http://{host}:{limits.http.port}{limits.http.path}"
+        return await asyncio.to_thread(self._fetch, url, limits)
+
+    def _fetch(self, url: str, limits: api.CapturePolicy) -> str:
+        """A dump as text. Raises ClusterError."""
+        timeout = urllib3.Timeout(connect=3.0, read=limits.timeout.total_seconds())
+        try:
+            answer = self._pool.request(
+                "GET", url, redirect=False, timeout=timeout, preload_content=False
+            )
+            content = answer.read(limits.max_bytes)
+            answer.close()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ports.ClusterError(f"no answer: {type(error).__name__}") from error
+        if answer.status != 200:
+            raise ports.ClusterError(f"answered {answer.status}")
+        try:
+            return str(content.decode())
+        except UnicodeDecodeError as error:
+            why = "it is not text, so that credentials can't be found in it: nothing is kept"
+            raise ports.ClusterError(why) from error
+
+
+async def _add(found: Parts, name: str, reading: Any) -> None:
+    """Add what is read, or why it can't be."""
+    try:
+        found.append(capturing.Part(name, await reading))
+    except ports.ClusterError as error:
+        found.append(capturing.Part(name, problem=str(error)))
+
+
+def _shown(raw: Mapping[str, Any]) -> str:
+    """A manifest as YAML, without bookkeeping and credentials."""
+    metadata = {k: v for k, v in raw["metadata"].items() if k != "managedFields"}
+    whole = redact.redact({**raw, "metadata": metadata}, metadata.get("uid", ""))
+    return yaml.safe_dump(whole, sort_keys=False)

@@ -1,0 +1,1 @@
+"""Systems outside the cluster that are told or called: one file for each."""

@@ -1,0 +1,71 @@
+"""AWX and Ansible Automation Controller: a job of a job template, with the key in its extra_vars.
+
+The template must take variables on launch (``ask_variables_on_launch``, or a survey that has them):
+others are ignored, the key too.
+https://ansible.readthedocs.io/projects/awx/en/latest/
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prunella.adapters.outward import http, systems
+from prunella.api import endpoints
+from prunella.core.decisions import started
+
+_ENDS = {
+    "successful": systems.SUCCEEDED,
+    "failed": systems.FAILED,
+    "error": systems.FAILED,
+    "canceled": systems.FAILED,
+}
+_LAST_OUTPUT = 16_384
+
+
+class Awx:
+    """The URL is https://HOST, or https://HOST/api/controller behind a gateway."""
+
+    def start(self, web: http.Http, call: systems.Call, key: str) -> started.Run:
+        """Launch; 201 with the job."""
+        path = f"/api/v2/job_templates/{web.endpoint.job}/launch/"
+        answer = systems.post(web, path, key, {"extra_vars": systems.values(call, key)})
+        number = str(answer.json.get("job") or answer.json.get("id") or "")
+        ignored = answer.json.get("ignored_fields") or {}
+        told = "it was launched"
+        if "extra_vars" in ignored:
+            told += "; the template takes no variables on launch: they were ignored"
+        return started.Run(systems.RUNNING, told, key, id=number)
+
+    def find(self, web: http.Http, key: str) -> started.Run | None:
+        """Among the newest jobs of the template."""
+        path = f"/api/v2/job_templates/{web.endpoint.job}/jobs/"
+        answer = web.get(path, {"order_by": "-id", "page_size": systems.MOST_LISTED})
+        for job in answer.json.get("results", ()) if answer is not None else ():
+            if _variables(job).get(endpoints.KEY) == key:
+                return self._run(web, job, key)
+        return None
+
+    def look(self, web: http.Http, known: str, key: str) -> started.Run | None:
+        """By its number."""
+        answer = web.get(f"/api/v2/jobs/{int(known)}/")
+        return None if answer is None else self._run(web, answer.json, key)
+
+    def _run(self, web: http.Http, job: dict[str, Any], key: str) -> started.Run:
+        number, word = int(job["id"]), job.get("status")
+        state, log = systems.state(word, _ENDS), ""
+        if state is not systems.RUNNING:
+            text = web.get(f"/api/v2/jobs/{number}/stdout/", {"format": "txt"})
+            log = text.text[-_LAST_OUTPUT:] if text is not None else ""
+        why = f": {job['job_explanation']}" if job.get("job_explanation") else ""
+        url = f"{web.endpoint.url}/#/jobs/playbook/{number}"
+        return started.Run(state, f"job {number}: {word}{why}", key, log, str(number), url)
+
+
+def _variables(job: dict[str, Any]) -> dict[str, Any]:
+    """Its extra_vars, which AWX keeps as JSON in a text."""
+    try:
+        found = json.loads(job.get("extra_vars") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

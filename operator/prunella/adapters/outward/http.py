@@ -1,0 +1,175 @@
+"""Requests to one endpoint and to nothing else: no redirects, no proxies, bounded answers.
+
+What may have reached the other side and was not answered is `ports.OutcomeUnknown`; it is never
+sent again.  Secrets are read from their files for each request, and taken out of all that is told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_module
+import pathlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib import parse
+
+import urllib3
+
+import prunella
+from prunella import ports
+from prunella.api import endpoints
+
+MOST_BYTES = 1024 * 1024
+KEY_HEADER = "Idempotency-Key"
+_NOT_PROCESSED = frozenset({301, 307, 308})
+"""Redirects that ask for the same request at another place: this one was not carried out."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """A success, as far as it was read."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; an empty mapping where it is none."""
+        try:
+            return json_module.loads(self.text or "{}")
+        except ValueError:
+            return {}
+
+
+class Http:
+    """Requests beneath one URL."""
+
+    def __init__(self, endpoint: endpoints.Endpoint) -> None:
+        self.endpoint = endpoint
+        ca_file = str(endpoint.ca_file) if endpoint.ca_file is not None else None
+        self._pool = urllib3.PoolManager(
+            retries=False,
+            timeout=urllib3.Timeout(
+                connect=min(5.0, endpoint.timeout_seconds), read=endpoint.timeout_seconds
+            ),
+            ca_certs=ca_file,
+            maxsize=2,
+        )
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._pool.clear()
+
+    def secret_headers(self) -> dict[str, str]:
+        """The headers that are kept in files, as they are now. Raises ClusterError."""
+        found = {}
+        for name, path in self.endpoint.header_files.items():
+            found[name] = read(path, f"header {name}")
+        return found
+
+    def check(self) -> None:
+        """Make sure that all secrets can be read. Raises ClusterError."""
+        self.secret_headers()
+        if self.endpoint.hmac_secret_file is not None:
+            read(self.endpoint.hmac_secret_file, "hmacSecretFile")
+
+    def get(self, path: str, query: Mapping[str, object] | None = None) -> Answer | None:
+        """Read; None for 404. Raises ClusterError."""
+        try:
+            return self._exchange("GET", path, query or {}, None, {})
+        except ports.OutcomeUnknown as error:
+            raise ports.ClusterError(str(error), status=error.status) from error
+        except ports.ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        key: str,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        """Ask for something, once. Raises ClusterError when refused, else OutcomeUnknown."""
+        return self._exchange(method, path, {}, body, {KEY_HEADER: key, **headers})
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        secret = self.secret_headers()
+        url = f"{self.endpoint.url}{path}"
+        if query:
+            url = f"{url}?{parse.urlencode({k: str(v) for k, v in query.items()})}"
+        own = {"User-Agent": f"prunella/{prunella.__version__}", "Accept": "application/json"}
+        shown = f"{method} {self.endpoint.url}{path}"
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                body=body,
+                headers={**own, **self.endpoint.headers, **headers, **secret},
+                redirect=False,
+                preload_content=False,
+            )
+            text = answer.read(MOST_BYTES, decode_content=True).decode(errors="replace")
+            answer.close()
+        except (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+            urllib3.exceptions.SSLError,
+            urllib3.exceptions.LocationValueError,
+        ) as error:
+            why = without(f"{shown}: no connection: {_words(error)}", secret.values())
+            raise ports.ClusterError(why) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            why = without(f"{shown}: sent, no answer came: {_words(error)}", secret.values())
+            raise ports.OutcomeUnknown(why) from None
+        text = without(text, secret.values())
+        if 200 <= answer.status < 300:
+            return Answer(answer.status, dict(answer.headers.items()), text)
+        raise _refused(shown, answer.status, text)
+
+
+def read(path: pathlib.Path, what: str) -> str:
+    """What a file of credentials holds. Raises ClusterError without what was read."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        words = getattr(error, "strerror", None) or "it is no text"
+        raise ports.ClusterError(f"{what}: can't read {path}: {words}") from None
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """A text without the secrets themselves, nor the token in a header such as ``Bearer X``."""
+    for secret in secrets:
+        for part in {secret, secret.rpartition(" ")[2]}:
+            if len(part) >= 4:
+                text = text.replace(part, "[redacted]")
+    return text
+
+
+def _words(error: Exception) -> str:
+    """An error without the addresses of objects."""
+    return re.sub(r"<[^>]*>:?\s*", "", str(error))[:300] or type(error).__name__
+
+
+def _refused(shown: str, status: int, text: str) -> ports.ClusterError:
+    told = " ".join(text.split())[:300]
+    if 300 <= status < 400:
+        why = f"{shown}: answered {status}, a redirect, which is not followed"
+        certain = status in _NOT_PROCESSED
+    else:
+        why = f"{shown}: answered {status}{f': {told}' if told else ''}"
+        certain = status < 500
+    if certain:
+        return ports.ClusterError(why, status=status)
+    return ports.OutcomeUnknown(why, status=status)

@@ -1,0 +1,80 @@
+"""The Outward port: calls of the endpoints that administrators have listed, and of no others."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from prunella import ports
+from prunella.adapters.outward import awx, generic, github, gitlab, http, jenkins, rundeck, systems
+from prunella.api import endpoints
+from prunella.core import model
+from prunella.core.decisions import started
+
+Found = TypeVar("Found")
+Kind = endpoints.EndpointKind
+SYSTEMS: Mapping[Kind, systems.System] = {
+    Kind.GENERIC: generic.Generic(),
+    Kind.JENKINS: jenkins.Jenkins(),
+    Kind.GITHUB: github.GitHub(),
+    Kind.GITLAB: gitlab.GitLab(),
+    Kind.AWX: awx.Awx(),
+    Kind.RUNDECK: rundeck.Rundeck(),
+}
+
+
+class Webhooks:
+    """All endpoints; each has connections of its own, in threads that all share."""
+
+    def __init__(self, listed: Mapping[str, endpoints.Endpoint], threads: int = 4) -> None:
+        self._listed = {name: http.Http(each) for name, each in listed.items()}
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads, "outward")
+
+    def close(self) -> None:
+        """Give connections back; what is under way is not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for web in self._listed.values():
+            web.close()
+
+    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
+        """Ask once. Never raises; a dry run only sees whether secrets can be read."""
+        try:
+            web, system = self._endpoint(effect)
+            web.check()
+            if dry_run:
+                told = f"{effect.target.name} was not called: a dry run asks nobody"
+                return ports.Receipt(ports.Outcome.WOULD_SUCCEED, told)
+            run = await self._thread(lambda: system.start(web, effect.manifest, key))
+        except ports.OutcomeUnknown as error:
+            return ports.Receipt(ports.Outcome.UNKNOWN, str(error), status=error.status)
+        except ports.ClusterError as error:
+            return ports.Receipt(ports.Outcome.REFUSED, str(error), status=error.status)
+        return ports.Receipt(ports.Outcome.EFFECTIVE, f"{effect.target.name} called", run=run)
+
+    async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:
+        """What a call has started. Raises ClusterError."""
+        web, system = self._endpoint(effect)
+        if known:
+            return await self._thread(lambda: system.look(web, known, key))
+        return await self._thread(lambda: system.find(web, key))
+
+    def _endpoint(self, effect: model.Effect) -> tuple[http.Http, systems.System]:
+        web = self._listed.get(effect.target.name)
+        if web is None or not web.endpoint.allows(effect.target.namespace):
+            where = f"namespace {effect.target.namespace}"
+            raise ports.ClusterError(f"no endpoint {effect.target.name} is listed for {where}")
+        return web, SYSTEMS[web.endpoint.kind]
+
+    async def _thread(self, work: Callable[[], Found]) -> Found:
+        """Do it in a thread; an answer that can't be understood tells nothing."""
+
+        def told() -> Found:
+            try:
+                return work()
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                why = f"the answer is not as its API says: {type(error).__name__}: {error}"
+                raise ports.OutcomeUnknown(why[:300]) from error
+
+        return await asyncio.wrap_future(self._threads.submit(told))

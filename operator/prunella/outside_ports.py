@@ -1,0 +1,46 @@
+"""The seams to what is outside of the cluster's API, or kept beside it (see `prunella.ports`)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Protocol
+
+from prunella import ports
+from prunella.api import capture
+from prunella.core import model, objects
+from prunella.core.decisions import started
+from prunella.core.outcomes import capturing
+
+
+class Outward(Protocol):
+    """Systems outside the cluster that are asked to do something."""
+
+    async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
+        """Ask once, with the key of the record. Never raises.
+
+        A dry run asks nobody: it tells whether all that is needed is at hand.
+        """
+
+    async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:
+        """What a call has started, by its id if that is ``known``, else by the key.
+
+        None: the system knows of none. Raises ClusterError.
+        """
+
+
+class Captures(Protocol):
+    """What is kept before an action."""
+
+    async def look(
+        self,
+        record: objects.Record,
+        limits: capture.CapturePolicy,
+        found: list[capturing.Part],
+    ) -> None:
+        """Add each part to ``found`` as it is read, or why it can't be. Never raises."""
+
+    async def keep(self, record: objects.Record, spec: capture.CaptureSpec) -> None:
+        """Write it once, owned by its record. Raises Conflict when it is there, ClusterError."""
+
+    async def expire(self, now: datetime.datetime) -> None:
+        """Delete those whose time is over. Raises ClusterError."""

@@ -1,0 +1,123 @@
+"""Captures on a real API: what is asked for, and what is left out."""
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import threading
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from prunella import ports
+from prunella.adapters.kubernetes import captures, client
+from prunella.api import capture as api_capture
+from prunella.core.outcomes import capturing
+from tests.adapters.kubernetes.fake_server import Answer, FakeServer
+from tests.unit.core import builders
+
+NOW = builders.NOW
+
+
+class Dump(http.server.BaseHTTPRequestHandler):
+    """A pod that gives a dump."""
+
+    answer: ClassVar[tuple[int, bytes]] = (200, b"goroutine 1\npassword=hunter2\n")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        status, content = self.answer
+        self.send_response(status)
+        self.send_header("Location", "http://169.254.169.254/")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def pod() -> Iterator[int]:
+    """The port of a pod that answers on this machine."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Dump)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+DUMPS = {
+    "text": ((200, b"goroutine 1"), "goroutine 1", ""),
+    "not text": ((200, b"\xff\xfe\x00"), "", "it is not text"),
+    "a redirect": ((302, b""), "", "answered 302"),
+}
+
+
+@pytest.mark.parametrize(("answer", "text", "problem"), DUMPS.values(), ids=DUMPS)
+async def test_a_dump_is_kept_if_it_is_text(
+    api: client.KubeApi,
+    pod: int,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, bytes],
+    text: str,
+    problem: str,
+) -> None:
+    """No redirect is followed; what is not text can't be searched for credentials."""
+    monkeypatch.setattr(Dump, "answer", answer)
+    limits = api_capture.CapturePolicy.model_validate({"http": {"port": pod, "path": "/dump"}})
+    port = captures.KubernetesCaptures(api)
+    found: list[capturing.Part] = []
+    raw: dict[str, Any] = {"status": {"podIP": "127.0.0.1"}}
+    await captures._add(found, "dump", port._dump(raw, limits))
+    assert text == found[0].text
+    assert problem in found[0].problem
+
+
+async def test_each_part_that_can_not_be_had_says_why(
+    server: FakeServer, api: client.KubeApi
+) -> None:
+    """Given an API server that refuses, then there are parts with its words, and no error."""
+    limits = api_capture.CapturePolicy.model_validate({"logs": "Previous"})
+    found: list[capturing.Part] = []
+    refused = Answer(403, {"message": "not for you"})
+    server.rules["GET /apis/apps/v1/namespaces/shop/deployments/checkout"] = refused
+    await captures.KubernetesCaptures(api).look(builders.record("R"), limits, found)
+    assert ["Deployment/checkout", "Deployment/checkout events", "pods"] == [
+        part.name for part in found
+    ]
+    assert all(part.problem for part in found)
+
+
+async def test_it_is_owned_by_its_record(server: FakeServer, api: client.KubeApi) -> None:
+    """So that it goes with it; a second one is refused by its name."""
+    path = "POST /apis/prunella.dev/v1alpha1/namespaces/shop/captures"
+    server.rules[path] = Answer(201, {})
+    port = captures.KubernetesCaptures(api)
+    record = builders.record("R")
+    limits = api_capture.CapturePolicy()
+    spec = capturing.pack(record, [capturing.Part("a", "x")], limits, NOW)
+    await port.keep(record, spec)
+    (owner,) = server.requests[-1].body["metadata"]["ownerReferences"]
+    assert ("Remediation", "R", record.uid) == (owner["kind"], owner["name"], owner["uid"])
+    server.rules[path] = Answer(409, {"message": "exists"})
+    with pytest.raises(ports.Conflict):
+        await port.keep(record, spec)
+
+
+async def test_what_has_expired_is_deleted(server: FakeServer, api: client.KubeApi) -> None:
+    """Under its UID, and nothing that has time left."""
+    meta = {"namespace": "shop", "uid": "u"}
+    soon = (NOW + datetime.timedelta(seconds=1)).isoformat()
+    items = [
+        {"metadata": {**meta, "name": "old"}, "spec": {"expiresAt": NOW.isoformat()}},
+        {"metadata": {**meta, "name": "new"}, "spec": {"expiresAt": soon}},
+    ]
+    root = "/apis/prunella.dev/v1alpha1"
+    server.rules[f"GET {root}/captures"] = Answer(200, {"metadata": {}, "items": items})
+    server.rules[f"DELETE {root}/namespaces/shop/captures/old"] = Answer(200, {})
+    await captures.KubernetesCaptures(api).expire(NOW)
+    deleted = [each for each in server.requests if each.method == "DELETE"]
+    assert [f"{root}/namespaces/shop/captures/old"] == [each.path for each in deleted]
+    assert {"preconditions": {"uid": "u"}} == deleted[0].body
