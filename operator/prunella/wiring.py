@@ -19,7 +19,7 @@ from prunella import handlers, ports
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import diagnosing, heap, sources, telemetry, tracing
+from prunella.adapters import diagnosing, heap, reverting, sources, telemetry, tracing
 from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
@@ -154,6 +154,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
         rollout_seconds=settings.limits.rollout_seconds,
+        argocd_namespace=settings.git.argocd_namespace,
     )
 
 
@@ -305,7 +306,12 @@ def _traces(
     )
 
 
-def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> worlds.World:
+def _world(
+    settings: settings_module.Settings,
+    base: _Base,
+    around: _Around,
+    alerts: alertmanager.Alertmanager,
+) -> worlds.World:
     """What the engine works in."""
     people = notifier.KubernetesNotifier(
         base.api, base.clock, socket.gethostname(), alerts.escalate
@@ -321,6 +327,7 @@ def _world(base: _Base, around: _Around, alerts: alertmanager.Alertmanager) -> w
         incidents=base.incidents,
         findings=around.intake.findings,
         journal=around.journal,
+        repositories=reverting.open_repositories(settings.git),
     )
 
 
@@ -343,7 +350,7 @@ def live(
     alerts = alertmanager.Alertmanager(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
-    world = _world(base, around, alerts)
+    world = _world(settings, base, around, alerts)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
@@ -385,6 +392,7 @@ def simulated(
             incidents=world.incidents,
             findings=findings,
             journal=world.journal,
+            repositories=world.repositories,
         ),
         dataclasses.replace(options, guards=guards),
     )

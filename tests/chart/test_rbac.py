@@ -74,6 +74,9 @@ ADDED = {
     "deleteStuckPod": EVICTION,
     "rerunJob": _rights("batch", "jobs", "create"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
+    "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
+    | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
+    | _rights("argoproj.io", "applications", "get"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
 }
 RESTORED = {
@@ -98,6 +101,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("suspendCronJob",),
     ("rerunJob",),
     ("restore",),
+    ("gitRevert",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,

@@ -175,6 +175,7 @@ class Story:
         world = self.world
         world.faults = world.cluster.faults = self.faults
         world.ledger.faults = world.policies.faults = self.faults
+        world.repositories.faults = self.faults
 
     # The operator.
 
@@ -200,6 +201,7 @@ class Story:
             telemetry = self.world.telemetry
             incidents = self.world.incidents
             journal = self.world.journal
+            repositories = self.world.repositories
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "restore" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "restore" "gitRevert" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}
@@ -138,6 +138,10 @@ journal:
   {{- include "prunella.journal" . | nindent 2 }}
 diagnosis:
   {{- toYaml .Values.diagnosis | nindent 2 }}
+{{- if .Values.actions.gitRevert }}
+git:
+  {{- toYaml (omit .Values.git "namespaces") | nindent 2 }}
+{{- end }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

@@ -93,6 +93,22 @@ give them.
 {{- end }}
 {{- end }}
 {{- include "prunella.rules.restore" . }}
+{{- if .Values.actions.gitRevert }}
+{{- include "prunella.rules.git" . }}
+{{- end }}
+{{- end }}
+
+{{/* Rights to read what deploys from Git; it is never written. */}}
+{{- define "prunella.rules.git" }}
+- apiGroups: [kustomize.toolkit.fluxcd.io]
+  resources: [kustomizations]
+  verbs: [get]
+- apiGroups: [source.toolkit.fluxcd.io]
+  resources: [gitrepositories]
+  verbs: [get]
+- apiGroups: [argoproj.io]
+  resources: [applications]
+  verbs: [get]
 {{- end }}
 
 {{/* Where the API server keeps the kinds that can be restored: kind, API group, resource. */}}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
+    git_revert,
     rerun_job,
     restart,
     restart_pods,
@@ -31,6 +32,7 @@ def all_actions() -> Mapping[str, action.Action]:
         rerun_job.RerunJob(),
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
+        git_revert.GitRevert(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

@@ -180,6 +180,18 @@ class Restore(base.ApiModel):
     )
 
 
+class GitRevert(base.ApiModel):
+    """Revert the commit that the tool which deploys from Git has applied last.
+
+    For workloads of a Flux Kustomization or an Argo CD Application. Which repositories and
+    branches, and whether it is pushed or requested, the operator's settings say.
+    """
+
+    change_within: types.Duration = pydantic.Field(
+        types.duration("1h"), description="Only a commit that is at most so old."
+    )
+
+
 ACTIONS: tuple[str, ...] = (
     "restart",
     "evictPod",
@@ -190,6 +202,7 @@ ACTIONS: tuple[str, ...] = (
     "rerunJob",
     "suspendCronJob",
     "restore",
+    "gitRevert",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -226,6 +239,14 @@ class Step(base.ApiModel):
         description=(
             "Put the object that an incident suspects back as it was; needs spec.trigger. The "
             "target is what is sick because of it."
+        ),
+    )
+
+    git_revert: GitRevert | None = pydantic.Field(
+        None,
+        description=(
+            "Revert the commit that a Flux Kustomization or an Argo CD Application has applied "
+            "last, in its repository and path."
         ),
     )
 

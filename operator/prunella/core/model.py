@@ -269,6 +269,28 @@ class Verb(enum.StrEnum):
     CREATE = "Create"
     """The object is the value of the one operation of ``patch``, see `Effect.manifest`."""
     DELETE = "Delete"
+    PUSH = "Push"
+    """A commit is made in a Git repository; ``git`` says which."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GitChange:
+    """A commit to revert, as data. The push is refused unless the branch is where it was seen."""
+
+    repository: str
+    """URL as the tool that deploys has it, without credentials."""
+    branch: str
+    path: str
+    """The folder that is deployed, without slashes around it; empty: all of the repository."""
+    revert: str
+    """The commit to revert, 40 hexadecimal digits as all others."""
+    files: tuple[str, ...]
+    expected_head: str
+    applied: str
+    """The commit that was deployed when this was planned."""
+    message: str
+    request: bool = False
+    """A request is opened instead of a push to the branch."""
 
 
 PatchOperation = Mapping[str, object]
@@ -296,6 +318,8 @@ class Effect:
     """An eviction without grace: the API server forgets the pod and asks no kubelet."""
     resource_version: str = ""
     """Of kinds without a generation: the version that it was planned for."""
+    git: GitChange | None = None
+    """Of a push: nothing in the cluster is written."""
 
     @property
     def tested(self) -> bool:
@@ -340,6 +364,8 @@ class NeedKind(enum.StrEnum):
     LIVE_STATE = "LiveState"
     VERDICT_AT = "VerdictAt"
     OBJECT = "Object"
+    DEPLOYMENT = "Deployment"
+    """What deploys a target, and the commits that it deploys from."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import decide, guards, ledger, restoring
-from prunella.core.outcomes import pacing, records, verification
-from prunella.engine import refusals
+from prunella.core.outcomes import pacing, records, syncing, verification
+from prunella.engine import refusals, sending
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -82,7 +82,8 @@ class Executor:
             return standing
         refusal = None
         for effect in command.effects:
-            receipt = await self._world.cluster.send(effect, command.name, dry_run=True)
+            place = (command.workload.ref.namespace, command.name)
+            receipt = await sending.send(self._world, effect, *place, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
                 refusal = _refused_rehearsal(command, effect, receipt)
                 break
@@ -109,8 +110,9 @@ class Executor:
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
             record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
-            receipt = await self._world.cluster.send(effect, record.name, dry_run=False)
-            done = sent.model_copy(update=_received(record, effect, receipt))
+            place = (record.namespace, record.name)
+            receipt = await sending.send(self._world, effect, *place, dry_run=False)
+            done = sent.model_copy(update=sending.received(record, effect, receipt))
             record = await self._write(record, self._after(record, index, done, receipt))
             if receipt.outcome is not ports.Outcome.EFFECTIVE and not _needless(index, receipt):
                 break
@@ -126,6 +128,9 @@ class Executor:
         receipt: ports.Receipt,
     ) -> remediation.RemediationStatus:
         last = index + 1 == len(record.spec.effects)
+        if receipt.url:
+            now = self._world.clock.now()
+            return syncing.requested(_with_effect(record, index, done, Phase.ACTING), now)
         if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(index, receipt):
             return _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
         status = _with_effect(record, index, done, Phase.ACTING)
@@ -155,6 +160,8 @@ class Executor:
         now = self._world.clock.now()
         if record.last_sent_at is not None and now - record.last_sent_at < SETTLE_AFTER:
             return record
+        if (found := await sending.pushed(self._world, record)) is not None:
+            return await self._settle_push(record, *found)
         live_state = await self._world.cluster.live_state(record.target)
         written = restoring.written(record)
         seen = {ref: await self._world.cluster.read_object(ref) for ref in written}
@@ -165,6 +172,20 @@ class Executor:
             going_on = {"phase": Phase.ACTING, "finished_at": None, "effects": effects}
             acting = status.model_copy(update=going_on)
             return await self.carry_out(await self._write(record, acting))
+        return await self._settled(record, status)
+
+    async def _settle_push(
+        self, record: objects.Record, effect: model.Effect, receipt: ports.Receipt
+    ) -> objects.Record:
+        """Settle a push by what the repository shows; while it can't be read, it waits."""
+        if receipt.outcome is ports.Outcome.UNKNOWN:
+            return record
+        done = record.status.effects[0].model_copy(update=sending.received(record, effect, receipt))
+        return await self._settled(record, self._after(record, 0, done, receipt))
+
+    async def _settled(
+        self, record: objects.Record, status: remediation.RemediationStatus
+    ) -> objects.Record:
         record = await self._write(record, status)
         self._count(record, record.phase)
         await self._tell_progress(record)
@@ -185,10 +206,7 @@ class Executor:
             turn, why = pacing.turn(record, dataclasses.replace(scene, no_room=True), live_state)
         if turn is not pacing.Turn.STOP:
             return record
-        record = await self._write(record, pacing.stopped(record, why))
-        self._count(record, record.phase)
-        await self._tell_progress(record)
-        return await self.label(record)
+        return await self._settled(record, pacing.stopped(record, why))
 
     async def _has_room(self, record: objects.Record) -> bool:
         """Whether no disruption budget is in the way of the next eviction."""
@@ -231,10 +249,8 @@ class Executor:
         now = self._world.clock.now()
         if record.sent_at is not None:
             await self.give_back(record)
-        record = await self._write(record, records.closed(record, phase, reason, message, now))
-        self._count(record, phase)
-        await self._tell_progress(record)
-        return await self.label(record)
+        closed = records.closed(record, phase, reason, message, now)
+        return await self._settled(record, closed)
 
     async def label(self, record: objects.Record) -> objects.Record:
         """Bring a record's labels in line with its phase; one that fails is left to the sweep.
@@ -373,17 +389,3 @@ def _with_effect(
 def _needless(index: int, receipt: ports.Receipt) -> bool:
     """Whether a later effect was refused because its pod has gone by itself (404, 409)."""
     return index > 0 and receipt.outcome is ports.Outcome.REFUSED and receipt.status in {404, 409}
-
-
-def _received(
-    record: objects.Record, effect: model.Effect, receipt: ports.Receipt
-) -> dict[str, object]:
-    unknown = receipt.outcome is ports.Outcome.UNKNOWN
-    written: dict[str, object] = {
-        "outcome": "" if unknown else receipt.outcome.value,
-        "message": receipt.message[: records.MESSAGE],
-    }
-    if receipt.workload is not None and receipt.workload.ref == record.target:
-        written["generation"] = receipt.workload.generation
-        written["fingerprint"] = ledger.fingerprint(effect, receipt.workload)
-    return written

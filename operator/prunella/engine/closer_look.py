@@ -7,7 +7,7 @@ import datetime
 
 from prunella.core import model
 from prunella.core.decisions import causes, step
-from prunella.engine import living, observe, suspects
+from prunella.engine import deployments, living, observe, suspects
 from prunella.engine import world as worlds
 
 
@@ -33,6 +33,10 @@ class CloserLook:
             looked = await suspects.look(self._world, need, now)
             return dataclasses.replace(snapshot, looked={**snapshot.looked, need.target: looked})
         live_state = snapshot.live_states[need.target]
+        if need.kind is model.NeedKind.DEPLOYMENT and live_state is not None:
+            found = await deployments.look(self._world, live_state.workload, config.rules)
+            deployed = {**snapshot.deployed, need.target: found}
+            return dataclasses.replace(snapshot, deployed=deployed)
         if live_state is None or need.at is None:
             raise ValueError(f"history of {need.target} is asked without a look at it")
         signals = frozenset(

@@ -14,7 +14,7 @@ from prunella.core.decisions import causes, decide, episode, step
 from prunella.core.outcomes import escalation, pacing, records, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
-from prunella.engine import attempt, closer_look, observe, orphans, report, unattended
+from prunella.engine import attempt, closer_look, deployments, observe, orphans, report, unattended
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -89,7 +89,7 @@ class Passes:
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
-        """What has held is a symptom that an incident may be made of."""
+        """Tell what has held: symptoms that an incident may be made of."""
         if self._world.findings is not None:
             held = step.held(signals, outcome, now)
             self._world.findings.found(key, outcome.findings, held)
@@ -175,6 +175,7 @@ class Passes:
             live_states={},
             living_only={},
             looked={},
+            deployed={},
         )
 
     async def _answer(
@@ -241,9 +242,8 @@ class Passes:
             named = causes.named(scene.spec, [record.target], snapshot.incidents, others)
             cause, findings = named.get(record.target), outcome.findings
             sick = step.sickness(config.compiled, workload, findings, outcome.memory, now, cause)
-            decision = decide.plan_attempt(
-                scene, sick, following, record.spec.decided_at, record.name
-            )
+            own = (record.spec.decided_at, record.name)
+            decision = decide.plan_attempt(scene, sick, following, *own)
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
@@ -363,6 +363,7 @@ class Passes:
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,
             scrape_seconds=scrape_seconds,
+            synced=await deployments.synced(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

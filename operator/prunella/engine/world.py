@@ -29,6 +29,8 @@ class World:
     """Who is told what the passes find; None: nobody."""
     journal: ports.Journal | None = None
     """What a restore takes back; None: nothing is known of changes."""
+    repositories: ports.Repositories | None = None
+    """Where commits are reverted; None: nowhere."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -64,10 +64,12 @@ class Stage:
         # What the demo's apps report is no part of a story: the clock that moves them stands still.
         idle = worlds.World.create(first)
         clock = clocks.VirtualClock(first)
+        cluster = recording_world.Cluster(clock, idle.faults, self.told)
         world = dataclasses.replace(
             idle,
             clock=clock,
-            cluster=recording_world.Cluster(clock, idle.faults, self.told),
+            cluster=cluster,
+            repositories=recording_world.Repositories(clock, cluster, idle.faults, self.told),
             ledger_server=(server := ledger.LedgerServer(clock)),
             ledger=ledger.SimulatedLedger(server, idle.faults),
         )
@@ -107,6 +109,9 @@ class Stage:
                 manager=each.manager,
                 startup_seconds=each.startup.total_seconds(),
             )
+            if each.from_git is not None:
+                ref = self._ref(f"{manifest['kind']}/{manifest['metadata']['name']}")
+                self._world.repositories.deploy(ref, each.image or "", each.from_git)
         else:
             self._world.cluster.create(manifest)
 
@@ -155,8 +160,7 @@ class Stage:
     def _happen(self, event: cases.Event) -> None:
         world = self._world
         try:
-            for target, image in (event.set_image or {}).items():
-                world.cluster.set_image(self._ref(target), image)
+            self._release(event)
             for target, replicas in (event.scale or {}).items():
                 world.cluster.scale(self._ref(target), replicas)
             for target, ended in (event.run_job or {}).items():
@@ -174,6 +178,14 @@ class Stage:
             world.cluster.pause("a test says so") if event.pause else world.cluster.resume()
         if event.resume is not None:
             self._resume(event.resume)
+
+    def _release(self, event: cases.Event) -> None:
+        """Give workloads another image: in the cluster, or where they are deployed from."""
+        for target, image in (event.set_image or {}).items():
+            self._world.cluster.set_image(self._ref(target), image)
+        if event.commit is not None:
+            images = {self._ref(target): image for target, image in event.commit.items()}
+            self._world.repositories.commit("Release", images)
 
     def _resume(self, name: str) -> None:
         written = f"{self._world.clock.now().isoformat()} by a test"

@@ -46,8 +46,11 @@ class KubernetesCluster:
         return await live_read.live_state(self._api, target)
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, Any] | None:
-        """An object that a restore may write, or None when it is gone. Raises ClusterError."""
-        kind = _kind(ref)
+        """An object that a restore may write, or what deploys from Git; None when it is gone.
+
+        Raises ClusterError.
+        """
+        kind = kinds.DEPLOYERS.get(ref.kind) or _kind(ref)
         path = kind.path(ref.namespace, ref.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:

@@ -71,5 +71,10 @@ RESTORED = {
     for kind in (SERVICE, NETWORK_POLICY, CONFIG_MAP, QUOTA, AUTOSCALER, *WORKLOADS.values())
 }
 """The kinds that a restore may write; Deployments alone of the workloads."""
+KUSTOMIZATION = Kind("Kustomization", "kustomizations", group="kustomize.toolkit.fluxcd.io")
+GIT_REPOSITORY = Kind("GitRepository", "gitrepositories", group="source.toolkit.fluxcd.io")
+APPLICATION = Kind("Application", "applications", "v1alpha1", "argoproj.io")
+DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)}
+"""What deploys from Git: read where a commit may be reverted, never written."""
 WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB}
 """The kinds of objects that the operator may write; of Jobs it makes new ones only."""

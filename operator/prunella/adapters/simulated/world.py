@@ -18,6 +18,7 @@ from prunella.adapters.simulated import (
     metrics,
     notifier,
     policies,
+    repositories,
     telemetry,
 )
 from prunella.core import objects
@@ -45,6 +46,7 @@ class World:
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
+    repositories: repositories.SimulatedRepositories
 
     @classmethod
     def create(
@@ -76,6 +78,7 @@ class World:
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),
+            repositories=repositories.SimulatedRepositories(clock, simulated, switchboard),
         )
         for document in documents:
             world.apply(document)

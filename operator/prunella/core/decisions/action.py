@@ -9,7 +9,7 @@ from typing import Protocol
 
 from prunella.api import base
 from prunella.core import model, objects
-from prunella.core.decisions import restoring
+from prunella.core.decisions import gitops, restoring
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Request:
     """Objects beside the target that were looked at."""
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
+    deployed: gitops.Looked | None = None
+    """What deploys the target from Git, where that was looked at."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

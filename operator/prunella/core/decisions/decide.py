@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, episode, guards, ledger, releases, restoring
+from prunella.core.decisions import (
+    action,
+    causes,
+    episode,
+    gitops,
+    guards,
+    ledger,
+    releases,
+    restoring,
+)
 from prunella.core.decisions.rules import Rules
 
 
@@ -31,6 +40,7 @@ class Scene:
     guards: Sequence[guards.Guard] = guards.GUARDS
     incidents: Sequence[causes.OpenIncident] = ()
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -250,6 +260,7 @@ def _request(
         condemned=_condemned(scene, live_state.workload),
         looked=scene.looked,
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
+        deployed=scene.deployed.get(ref),
     )
 
 

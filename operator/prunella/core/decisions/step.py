@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, decide, episode, guards, restoring
+from prunella.core.decisions import action, causes, decide, episode, gitops, guards, restoring
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
@@ -60,6 +60,8 @@ class Snapshot:
     """Of targets that were looked at, where pods that are gone were among the evidence."""
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
     """Suspected objects that were looked at."""
+    deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
+    """What deploys targets from Git, of those where that was looked at."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
@@ -299,6 +301,7 @@ def make_scene(
         guards=config.guards,
         incidents=snapshot.incidents,
         looked=snapshot.looked,
+        deployed=snapshot.deployed,
     )
 
 

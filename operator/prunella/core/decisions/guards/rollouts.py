@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prunella.core import model
-from prunella.core.decisions import restoring, strategies
+from prunella.core.decisions import gitops, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
@@ -16,7 +16,8 @@ TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
 def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
-    return restored or case.action.name in TEMPLATE_ACTIONS
+    reverted = case.action.name == gitops.GIT_REVERT
+    return restored or reverted or case.action.name in TEMPLATE_ACTIONS
 
 
 def wants_pods(case: Case) -> Answer:
