@@ -153,7 +153,7 @@ def _backend(owner: GitServer, asked: http.server.BaseHTTPRequestHandler, body: 
         "REMOTE_USER": owner.access.user,
         "REMOTE_ADDR": LOCALHOST,
     }
-    done = subprocess.run(  # noqa: S603 - Git itself
+    done = subprocess.run(
         [program() or "git", "http-backend"],
         input=body,
         capture_output=True,

@@ -138,10 +138,13 @@ journal:
   {{- include "prunella.journal" . | nindent 2 }}
 diagnosis:
   {{- toYaml .Values.diagnosis | nindent 2 }}
-{{- if .Values.actions.gitRevert }}
 git:
-  {{- toYaml (omit .Values.git "namespaces") | nindent 2 }}
-{{- end }}
+  {{- $off := .Values.actions.gitRevert | ternary (list "namespaces") (list "namespaces" "repositories") }}
+  {{- range $field, $value := .Values.git }}
+  {{- if not (has $field $off) }}
+  {{ $field }}: {{ toJson $value }}
+  {{- end }}
+  {{- end }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

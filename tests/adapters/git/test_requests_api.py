@@ -178,7 +178,7 @@ def test_a_refusal_is_told(forge: Forge, wanted: GitRequests, status: int) -> No
 def test_a_token_that_can_not_be_read_is_told(wanted: GitRequests) -> None:
     """By the path of its file."""
     wanted.token_file.unlink()
-    with pytest.raises(remote.RemoteError, match="can't read the token in .*/token"):
+    with pytest.raises(remote.RemoteError, match=r"can't read the token in .*/token"):
         requests_api.open_request(wanted, ASKED, 5)
 
 
