@@ -8,15 +8,17 @@ no health check.  Source: fluxcd.io/flux/components/kustomize/kustomizations.
 
 from __future__ import annotations
 
+import json
 import pathlib
+import subprocess
 import threading
 from typing import Any, Final
 
 import yaml
 
 from lab import git_server
+from lab.binaries import LabError
 from lab.cluster import Lab
-from prunella.cli import kube
 
 CRDS: Final = pathlib.Path(__file__).parent / "manifests" / "flux.yaml"
 MANAGER: Final = "kustomize-controller"
@@ -39,7 +41,6 @@ class Flux:
     def __init__(
         self,
         lab: Lab,
-        api: kube.ApiServer,
         namespace: str,
         bare: pathlib.Path,
         url: str,
@@ -47,7 +48,6 @@ class Flux:
     ) -> None:
         """``bare`` is the repository's folder on this machine, ``url`` what the objects say."""
         self._lab = lab
-        self._api = api
         self._namespace = namespace
         self._bare = bare
         self.broken = False
@@ -75,14 +75,13 @@ class Flux:
         )
 
     @property
-    def _own(self) -> str:
-        place = f"namespaces/{self._namespace}/kustomizations/shop"
-        return f"/apis/kustomize.toolkit.fluxcd.io/v1/{place}"
+    def _own(self) -> tuple[str, ...]:
+        return ("--namespace", self._namespace, "kustomizations.kustomize.toolkit.fluxcd.io/shop")
 
     @property
     def status(self) -> Document:
         """What it has told."""
-        found: Document = self._api.request("GET", self._own).get("status") or {}
+        found: Document = self._lab.get(*self._own).get("status") or {}
         return found
 
     def start(self) -> None:
@@ -97,18 +96,18 @@ class Flux:
     def suspend(self, *, suspended: bool) -> None:
         """What `flux suspend kustomization` does."""
         change = {"spec": {"suspend": suspended}}
-        self._api.request("PATCH", self._own, change, kube.MERGE_PATCH)
+        self._patch(change)
 
     def _run(self) -> None:
         while not self._stop.wait(SYNC_SECONDS):
             try:
                 self._reconcile()
                 self.problem = ""
-            except (kube.KubeError, OSError, ValueError, KeyError) as error:
+            except (LabError, subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
                 self.problem = f"{type(error).__name__}: {error}"
 
     def _reconcile(self) -> None:
-        own = self._api.request("GET", self._own)
+        own = self._lab.get(*self._own)
         status = own.get("status") or {}
         head = git_server.git(self._bare, "rev-parse", "main")
         revision = f"main@sha1:{head}"
@@ -160,5 +159,8 @@ class Flux:
             "observedGeneration": own["metadata"]["generation"],
             "conditions": [ready],
         }
-        path = f"{self._own}/status"
-        self._api.request("PATCH", path, {"status": status}, kube.MERGE_PATCH)
+        self._patch({"status": status}, "--subresource=status")
+
+    def _patch(self, change: Document, *more: str) -> None:
+        told = json.dumps(change)
+        self._lab.kubectl("patch", *self._own, "--type=merge", "--patch", told, *more)

@@ -325,3 +325,16 @@ def test_only_a_restored_deployment_is_written_freely(render: Render, *, enabled
     assert variables["edits"] == (freely if enabled else "variables.updates")
     kept = "spec.template.spec: the operator may not change the ServiceAccount of pods"
     assert enabled == (kept in messages)
+
+
+def test_what_deploys_from_git_is_read_where_the_values_say(render: Render) -> None:
+    """With a list of namespaces the owners' namespace has a Role of its own, for reading alone."""
+    git = {"namespaces": ["flux-system"]}
+    off = render(namespaces=["shop"], git=git)
+    on = render(namespaces=["shop"], git=git, actions={**_enabled(["gitRevert"])})
+    assert [] == _named(off, "Role", "prunella-git")
+    (role,) = _named(on, "Role", "prunella-git")
+    assert "flux-system" == role["metadata"]["namespace"]
+    assert ADDED["gitRevert"] == _expand(role)
+    (binding,) = _named(on, "RoleBinding", "prunella-git")
+    assert "flux-system" == binding["metadata"]["namespace"]

@@ -269,28 +269,26 @@ class Verb(enum.StrEnum):
     CREATE = "Create"
     """The object is the value of the one operation of ``patch``, see `Effect.manifest`."""
     DELETE = "Delete"
-    PUSH = "Push"
-    """A commit is made in a Git repository; ``git`` says which."""
+    PUSH = "Push"  # To a Git repository, see ``git``: nothing in the cluster is written.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GitChange:
-    """A commit to revert, as data. The push is refused unless the branch is where it was seen."""
+    """A commit to revert. The push is refused unless the branch is where it was seen."""
 
     repository: str
     """URL as the tool that deploys has it, without credentials."""
     branch: str
     path: str
-    """The folder that is deployed, without slashes around it; empty: all of the repository."""
+    """The folder that is deployed; empty: all of the repository."""
     revert: str
-    """The commit to revert, 40 hexadecimal digits as all others."""
     files: tuple[str, ...]
     expected_head: str
     applied: str
-    """The commit that was deployed when this was planned."""
+    """The commit that was deployed when this was planned; 40 hexadecimal digits, as all three."""
     message: str
     request: bool = False
-    """A request is opened instead of a push to the branch."""
+    """A request is opened, and the branch is not written."""
 
 
 PatchOperation = Mapping[str, object]
@@ -319,7 +317,6 @@ class Effect:
     resource_version: str = ""
     """Of kinds without a generation: the version that it was planned for."""
     git: GitChange | None = None
-    """Of a push: nothing in the cluster is written."""
 
     @property
     def tested(self) -> bool:
@@ -365,7 +362,6 @@ class NeedKind(enum.StrEnum):
     VERDICT_AT = "VerdictAt"
     OBJECT = "Object"
     DEPLOYMENT = "Deployment"
-    """What deploys a target, and the commits that it deploys from."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

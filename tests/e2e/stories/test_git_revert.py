@@ -81,7 +81,7 @@ def shop(story: Story, tmp_path: pathlib.Path) -> Iterator[Shop]:
     password = tmp_path / "password"
     password.write_text(server.access.password)
     url = f"{server.url}shop.git"
-    flux = stand_in.Flux(story.lab, story.api, story.namespace, bare, url, "./apps/checkout")
+    flux = stand_in.Flux(story.lab, story.namespace, bare, url, "./apps/checkout")
     told = Shop(story, server, bare, work, flux, password)
     first = told.merge("v1")
     flux.start()
@@ -96,7 +96,7 @@ def shop(story: Story, tmp_path: pathlib.Path) -> Iterator[Shop]:
 
 
 def test_a_bad_release_is_reverted_synced_and_proved(
-    story: Story, shop: Shop, record_property: Callable[[str, object], None]
+    story: Story, shop: Shop, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """Given a bad release merged, then it is reverted in Git, applied by Flux, and healthy."""
     story.apply(manifests.policy("checkout", {"gitRevert": {}}, verify={"within": "60s"}))
@@ -108,7 +108,7 @@ def test_a_bad_release_is_reverted_synced_and_proved(
     record = story.phase("checkout", "Succeeded", FLOOR_SECONDS)
 
     took = time.monotonic() - began
-    record_property("seconds", round(took))
+    record_testsuite_property("seconds from bad merge to proof", round(took))
     assert took < FLOOR_SECONDS
     (effect,), (status,) = record["spec"]["effects"], record["status"]["effects"]
     assert ("Push", bad, bad) == (

@@ -78,6 +78,11 @@ class SimulatedRepositories:
         return self._states[-1].commit.id
 
     @property
+    def images(self) -> dict[model.Ref, str]:
+        """What each workload has at the branch's newest commit."""
+        return dict(self._states[-1].images)
+
+    @property
     def commits(self) -> tuple[gitops.Commit, ...]:
         """All commits, newest first."""
         return tuple(state.commit for state in reversed(self._states))
