@@ -277,5 +277,10 @@ async def test_an_unreachable_server_is_told(shop: Shop, pool: concurrent.future
 
     assert isinstance(found, model.Refusal)
     assert "unexpected http resp 500" in found.message
+    shop.server.refused.clear()
+    again = await known.history(deployment(shop, bad), "shop")
+    assert isinstance(again, model.Refusal), "it is left alone for a while"
+    assert f"{found.message}; asked again in " in again.message
+    shop.server.refused["info/refs?service=git-upload-pack"] = 500
     assert ports.Outcome.REFUSED is tried.outcome
     assert ports.Outcome.UNKNOWN is (await known.sent(change(shop, bad), MARK)).outcome

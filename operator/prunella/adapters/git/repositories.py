@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -18,6 +19,8 @@ Told = TypeVar("Told")
 _ANSWERS: Final = 5
 """Most answers that one call waits for, each for the settings' time."""
 _MOST_KEPT: Final = 8
+SILENT_SECONDS: Final = 60.0
+"""How long a repository that did not answer is left alone: other decisions wait for this one."""
 _STALE: Final = ("non-fast-forward", "fetch first", "stale info", "failed to update ref", "lock")
 """Words of servers that had another commit on the branch by then."""
 
@@ -28,6 +31,8 @@ class GitRepositories:
     def __init__(self, wanted: settings.Git, executor: concurrent.futures.Executor) -> None:
         self._wanted = wanted
         self._executor = executor
+        self._silent: dict[str, tuple[float, str]] = {}
+        """Repositories that did not answer: until when nothing is asked, and what was wrong."""
         self._kept: dict[tuple[str, str], remote.Clone] = {}
 
     async def history(
@@ -38,10 +43,16 @@ class GitRepositories:
         refusal = allowed.refusal(found, deployment, namespace)
         if refusal is not None or found is None:
             return refusal or model.Refusal(reasons.Refused.NOT_ALLOWED, deployment.repository)
+        unavailable = reasons.Refused.REPOSITORY_UNAVAILABLE
+        until, problem = self._silent.get(found.url, (0.0, ""))
+        if (left := until - time.monotonic()) > 0:
+            return model.Refusal(unavailable, f"{problem}; asked again in {left:.0f} s")
         try:
             return await self._soon(found, functools.partial(self._history, found, deployment))
         except remote.RemoteError as error:
-            return model.Refusal(reasons.Refused.REPOSITORY_UNAVAILABLE, str(error))
+            if error.status is None:
+                self._silent[found.url] = (time.monotonic() + SILENT_SECONDS, str(error))
+            return model.Refusal(unavailable, str(error))
 
     async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Push the revert, or open the request, at most once; never raises."""
