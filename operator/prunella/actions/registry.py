@@ -8,13 +8,17 @@ from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
     git_revert,
+    patch_field,
+    raise_quota,
     rerun_job,
+    resize,
     restart,
     restart_pods,
     restore,
     revert,
     rollback,
     scale,
+    scale_bounds,
     suspend_cron_job,
 )
 from prunella.core.decisions import action
@@ -32,6 +36,10 @@ def all_actions() -> Mapping[str, action.Action]:
         rerun_job.RerunJob(),
         suspend_cron_job.SuspendCronJob(),
         restore.Restore(),
+        patch_field.PatchField(),
+        scale_bounds.ScaleBounds(),
+        raise_quota.RaiseQuota(),
+        resize.Resize(),
         git_revert.GitRevert(),
         revert.Revert(),
     )

@@ -32,7 +32,7 @@ class Passes:
         self._world = world
         self._options = options
         self._observer = observe.Observer(world, options.detectors)
-        self._closer_look = closer_look.CloserLook(world, self._observer)
+        self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -175,6 +175,7 @@ class Passes:
             live_states={},
             living_only={},
             looked={},
+            numbers={},
             deployed={},
         )
 
@@ -242,8 +243,8 @@ class Passes:
             named = causes.named(scene.spec, [record.target], snapshot.incidents, others)
             cause, findings = named.get(record.target), outcome.findings
             sick = step.sickness(config.compiled, workload, findings, outcome.memory, now, cause)
-            own = (record.spec.decided_at, record.name)
-            decision = decide.plan_attempt(scene, sick, following, *own)
+            decided_at, name = record.spec.decided_at, record.name
+            decision = decide.plan_attempt(scene, sick, following, decided_at, name)
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
@@ -353,12 +354,12 @@ class Passes:
             return  # The same scrape seen again is no other sample.
         else:
             memory.sampled[record.name] = now
-        workloads = self._world.cluster.workloads(record.target.namespace)
+        known = self._world.cluster.workloads(record.target.namespace)
         scene = verification.Scene(
             now=now,
             verify=step.valid_spec(policy).verify,
             rules=self._options.rules,
-            workload=next((w for w in workloads if w.ref == record.target), None),
+            workload=next((w for w in known if w.ref == record.target), None),
             verdict=verdict,
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,

@@ -29,6 +29,8 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
+        self.allowed_kinds = {"ScaledObject", "Pod"}
+        """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self._views: dict[model.Ref, model.Workload] = {}
@@ -65,7 +67,7 @@ class SimulatedCluster(server.Server):
         if ref.kind in gitops.OWNERS:
             self.faults.reach(faults.Point.LIVE_STATE)
             return self.deployers[ref]() if ref in self.deployers else None
-        if ref.kind not in TARGETS | set(steps.RestoredKind):
+        if ref.kind not in TARGETS | set(steps.RestoredKind) | self.allowed_kinds:
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)
@@ -114,6 +116,8 @@ class SimulatedCluster(server.Server):
             self.evict(effect, dry_run=dry_run)
         elif effect.target.kind == "Job":
             self.create_job(effect, mark, dry_run=dry_run)
+        elif effect.target.kind == "Pod":
+            self.resize(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
         else:

@@ -10,6 +10,9 @@ from typing import Protocol
 from prunella.api import base
 from prunella.core import model, objects
 from prunella.core.decisions import gitops, restoring
+from prunella.core.decisions.rules import Rules
+
+DEFAULT_RULES = Rules()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ class Request:
     """Objects beside the target that were looked at."""
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
+    rules: Rules = DEFAULT_RULES
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    """Answers of metrics sources, by source and query."""
     deployed: gitops.Looked | None = None
     """What deploys the target from Git, where that was looked at."""
 

@@ -61,10 +61,11 @@ class Snapshot:
     looked: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
     """Suspected objects that were looked at."""
     deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
-    """What deploys targets from Git, of those where that was looked at."""
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    """What metrics sources said, by source and query as they were asked for."""
 
 
 Memory = onsets.Memory
@@ -301,6 +302,7 @@ def make_scene(
         guards=config.guards,
         incidents=snapshot.incidents,
         looked=snapshot.looked,
+        numbers=snapshot.numbers,
         deployed=snapshot.deployed,
     )
 

@@ -9,7 +9,7 @@ from prunella.core import model
 from prunella.core.decisions import gitops, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
-TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
+TEMPLATE_ACTIONS = frozenset({"restart", "rollback", "resize"})
 """Actions that write the pod template, and so leave the rest to the update strategy."""
 
 
@@ -17,7 +17,8 @@ def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
     reverted = case.action.name == gitops.GIT_REVERT
-    return restored or reverted or case.action.name in TEMPLATE_ACTIONS
+    writes_template = case.action.name in TEMPLATE_ACTIONS and not case.elsewhere
+    return restored or reverted or writes_template
 
 
 def wants_pods(case: Case) -> Answer:
