@@ -133,6 +133,29 @@ async def test_a_lost_answer_is_settled_and_not_pushed_twice(story: Story) -> No
     assert reverts()[0] == story.records()[0].status.effects[0].commit
 
 
+async def test_a_repository_that_stays_silent_leaves_it_to_a_person(story: Story) -> None:
+    """Given a lost answer, and nothing that can be seen afterwards, then nobody knows."""
+    deployed(story)
+    await story.run(60)
+    release(story)
+
+    def watch(point: faults.Point) -> None:
+        if point is faults.Point.AFTER_SEND and story.world.repositories.commits[0].remediation:
+            story.faults.watch = lambda _: None
+            silent = ports.ClusterError("connection refused")
+            story.faults.always(faults.Point.REPOSITORY, silent)
+            raise ports.OutcomeUnknown("the connection broke before the answer came")
+
+    story.faults.watch = watch
+    await story.until(lambda: story.phases() == [("gitRevert", Phase.ACTING)])
+    await story.run(500)
+    assert story.phases() == [("gitRevert", Phase.ACTING)]
+    await story.until(lambda: story.phases() == [("gitRevert", Phase.UNKNOWN)])
+
+    assert "connection refused" in story.records()[0].status.message
+    await story.until(lambda: bool(story.world.notifier.escalations))
+
+
 @pytest.mark.parametrize("point", [faults.Point.BEFORE_SEND, faults.Point.AFTER_SEND])
 async def test_a_crash_around_the_push_pushes_once(story: Story, point: faults.Point) -> None:
     """What was begun is settled by looking at the repository, or planned again."""

@@ -26,6 +26,8 @@ LOG = logging.getLogger(__name__)
 Phase = reasons.Phase
 SETTLE_AFTER = datetime.timedelta(seconds=15)
 """A request whose answer was lost may still be under way for as long as a request may take."""
+PUSH_SEEN_WITHIN = datetime.timedelta(minutes=10)
+"""How long a repository may be silent after a push whose answer was lost."""
 _REFUSED = {
     403: reasons.Refused.FORBIDDEN,
     404: reasons.Refused.TARGET_GONE,
@@ -177,9 +179,13 @@ class Executor:
     async def _settle_push(
         self, record: objects.Record, effect: model.Effect, receipt: ports.Receipt
     ) -> objects.Record:
-        """Settle a push by what the repository shows; while it can't be read, it waits."""
+        """Settle a push by what the repository shows; one that can't be read is waited for."""
         if receipt.outcome is ports.Outcome.UNKNOWN:
-            return record
+            sent_at = record.last_sent_at or record.spec.decided_at
+            if self._world.clock.now() - sent_at < PUSH_SEEN_WITHIN:
+                return record
+            message = f"nobody knows whether it was pushed: {receipt.message}"
+            return await self.close(record, Phase.UNKNOWN, "NobodyKnows", message)
         done = record.status.effects[0].model_copy(update=sending.received(record, effect, receipt))
         return await self._settled(record, self._after(record, 0, done, receipt))
 
