@@ -3,7 +3,7 @@
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
-# With the clouds' libraries (Amazon, Azure, Google) and OpenTelemetry's, which are imported only
+# With the clouds' libraries (Amazon, Azure, Google), OpenTelemetry's and Git's, which are imported only
 # where settings want them. Without: --build-arg LOCK=requirements.txt, about 40 MB less.
 ARG LOCK=requirements-cloud.txt
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -70,7 +70,7 @@ lock: ## Resolve the dependencies anew and write the locks, with hashes
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group build pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --group build --extra aws --extra azure --extra google --extra otel -c requirements.txt pyproject.toml \
+	  --group build --extra aws --extra azure --extra git --extra google --extra otel -c requirements.txt pyproject.toml \
 	  -o requirements-cloud.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group build --group dev --all-extras -c requirements-cloud.txt pyproject.toml -o requirements-dev.txt

@@ -18,7 +18,7 @@ from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects
 from prunella.core.changes import values as change_values
-from prunella.core.decisions import started
+from prunella.core.decisions import gitops, started
 from prunella.core.incidents import trace
 from prunella.core.incidents import values as incident_values
 from prunella.core.incidents.diagnosis import values as diagnosis
@@ -68,6 +68,10 @@ class Receipt:
     """What has been started, where the answer tells."""
     refused_by: str = ""
     """The admission webhook or policy that refused; empty when it was the API server itself."""
+    commit: str = ""
+    """The commit that a push has made."""
+    url: str = ""
+    """Where a request was opened."""
 
 
 class Clock(Protocol):
@@ -126,7 +130,8 @@ class Cluster(Protocol):
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
         """An object that a restore may write, as it is now; None: not there. Raises ClusterError.
 
-        With apiVersion, kind and managedFields, as the API server shows it.
+        With apiVersion, kind and managedFields, as the API server shows it.  So are a
+        Kustomization, a GitRepository and an Application, which are never written.
         """
 
     async def job(self, ref: model.Ref) -> started.Run | None:
@@ -316,6 +321,32 @@ class Surroundings(Protocol):
 
     async def view(self, namespaces: Collection[str], now: datetime.datetime) -> diagnosis.View:
         """The cluster around what is sick; never raises: what can't be read is not in it."""
+
+
+class Repositories(Protocol):
+    """The Git repositories that workloads are deployed from, as far as the settings allow them."""
+
+    async def history(
+        self, deployment: gitops.Deployment, namespace: str
+    ) -> gitops.History | model.Refusal:
+        """The newest commits of what is deployed into a namespace; never raises."""
+
+    async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> Receipt:
+        """Push the revert, or open the request, at most once; never raises.
+
+        ``mark`` is the Remediation as ``NAMESPACE/NAME``: a commit whose trailer names it is there
+        already, and the same answer is given again.  A head that has moved is refused with 409,
+        what the server does not let be pushed with 403.
+        """
+
+    async def sent(self, change: model.GitChange, mark: str) -> Receipt:
+        """What became of a push whose answer was lost, by what the repository shows.
+
+        Effective, or Refused where nothing was done, or Unknown where that can't be seen.
+        """
+
+    async def contains(self, change: model.GitChange, commit: str, newer: str) -> bool:
+        """Whether a commit of the branch has another in its history; False where unknown."""
 
 
 class Incidents(Protocol):

@@ -7,6 +7,7 @@ anew when they change.
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Annotated, Literal, Self, TypeVar
 
 import pydantic
@@ -250,6 +251,63 @@ class Tracing(Model):
     """What the traces say of the operator, such as k8s.cluster.name."""
 
 
+class GitRequests(Model):
+    """Where pull or merge requests are opened."""
+
+    api: Literal["github", "gitlab", "gitea"]
+    url: Annotated[str, pydantic.Field(pattern=r"^https?://[^/@?#]+[^@?#]*$")]
+    """The API's address: https://api.github.com, https://gitlab.com/api/v4, .../api/v1 of Gitea."""
+    token_file: pathlib.Path
+
+
+_HTTP = r"^https?://[^/@?#]+/[^@?#%]*$"
+
+
+class GitRepository(Model):
+    """Repositories that may be written, by the beginning of their URL."""
+
+    url_prefix: Annotated[str, pydantic.Field(pattern=r"^[a-z+]+://[^/?#]+/[^?#%]*$|^[^/:]+@.+:")]
+    """As the tool that deploys writes it; a whole URL, or one of a folder that ends in a slash."""
+    push_prefix: Annotated[str, pydantic.Field(pattern=_HTTP)] | None = None
+    """What stands for it when this operator reads and writes; HTTPS, by default the same."""
+    branches: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] = ("main", "master")
+    """Branches that may be written; ``*`` stands for any characters."""
+    mode: Literal["push", "request"] = "request"
+    allowed_namespaces: tuple[str, ...] = ("*",)
+    """Namespaces whose policies may have commits reverted."""
+    other_namespaces: bool = False
+    """Also revert where the same Kustomization or Application deploys into other namespaces."""
+    basic_auth: BasicAuth | None = None
+    """User and password or token for reading and pushing."""
+    tls: Tls = Tls()
+    requests: GitRequests | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Make sure that it can be reached, and that a request has somewhere to go."""
+        if self.push_prefix is None and not re.match(_HTTP, self.url_prefix):
+            told = f"pushPrefix is needed for {self.url_prefix}: an address over https"
+            raise ValueError(told)
+        if self.mode == "request" and self.requests is None:
+            raise ValueError("mode request needs requests: api, url and tokenFile")
+        return self
+
+
+class Git(Model):
+    """What `gitRevert` may write; without a repository it writes nothing. The extra ``git``."""
+
+    repositories: tuple[GitRepository, ...] = ()
+    author_name: Annotated[str, pydantic.Field(pattern=r"^[^<>\n]+$")] = "Prunella"
+    author_email: Annotated[str, pydantic.Field(pattern=r"^[^<>\s]+$")] = "prunella@localhost"
+    timeout_seconds: Annotated[float, pydantic.Field(ge=1, le=120)] = 15.0
+    """How long one answer of a repository may take."""
+    most_commits: Annotated[int, pydantic.Field(ge=2, le=1000)] = 50
+    """How far back a branch is looked at."""
+    most_bytes: Annotated[int, pydantic.Field(ge=1024)] = 64 * 1024 * 1024
+    """Most that is read of one repository."""
+    argocd_namespace: str = "argocd"
+
+
 _RETENTION = retention.Retention()
 
 
@@ -354,6 +412,7 @@ class Settings(Model):
     patch_field: allowed.PatchField = allowed.PatchField()
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
+    git: Git = Git()
     journal: Journal = Journal()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""

@@ -19,7 +19,7 @@ from prunella import handlers, ports
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import diagnosing, heap, sources, telemetry, tracing
+from prunella.adapters import diagnosing, heap, reverting, sources, telemetry, tracing
 from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
@@ -154,6 +154,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
         rollout_seconds=settings.limits.rollout_seconds,
         fields=tuple(each.rule for each in settings.patch_field.fields),
+        argocd_namespace=settings.git.argocd_namespace,
     )
 
 
@@ -308,7 +309,11 @@ def _traces(
 
 
 def _world(
-    base: _Base, around: _Around, alerts: alertmanager.Alertmanager, outside: wired.Wired
+    settings: settings_module.Settings,
+    base: _Base,
+    around: _Around,
+    alerts: alertmanager.Alertmanager,
+    outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
     people = notifier.KubernetesNotifier(
@@ -328,6 +333,7 @@ def _world(
         captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,
+        repositories=reverting.open_repositories(settings.git),
     )
 
 
@@ -350,7 +356,7 @@ def live(
         settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
     )
     outside = wired.wire(settings, base.api)
-    world = _world(base, around, alerts, outside)
+    world = _world(settings, base, around, alerts, outside)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
@@ -396,6 +402,7 @@ def simulated(
             findings=findings,
             captures=world.captures,
             journal=world.journal,
+            repositories=world.repositories,
         ),
         dataclasses.replace(options, guards=guards),
     )

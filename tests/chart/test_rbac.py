@@ -76,6 +76,9 @@ ADDED = {
     "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "webhook": set(),  # It asks systems outside the cluster.
+    "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
+    | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
+    | _rights("argoproj.io", "applications", "get"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
@@ -116,6 +119,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("scaleBounds",),
     ("raiseQuota",),
     ("resize",),
+    ("gitRevert",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -450,3 +454,16 @@ def test_only_a_restored_cron_job_is_written_freely(render: Render, *, enabled: 
     assert variables["edits"] == f"variables.updates && {str(not enabled).lower()}"
     kept = "spec.jobTemplate: the operator may not change the ServiceAccount of pods"
     assert enabled == (kept in messages)
+
+
+def test_what_deploys_from_git_is_read_where_the_values_say(render: Render) -> None:
+    """With a list of namespaces the owners' namespace has a Role of its own, for reading alone."""
+    git = {"namespaces": ["flux-system"]}
+    off = render(namespaces=["shop"], git=git)
+    on = render(namespaces=["shop"], git=git, actions={**_enabled(["gitRevert"])})
+    assert [] == _named(off, "Role", "prunella-git")
+    (role,) = _named(on, "Role", "prunella-git")
+    assert "flux-system" == role["metadata"]["namespace"]
+    assert ADDED["gitRevert"] == _expand(role)
+    (binding,) = _named(on, "RoleBinding", "prunella-git")
+    assert "flux-system" == binding["metadata"]["namespace"]

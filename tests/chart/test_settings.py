@@ -222,3 +222,40 @@ def test_schema_has_the_fields_of_the_webhook() -> None:
     schema = SCHEMA["properties"]["intake"]["properties"]["webhook"]["properties"]
     fields = {str(field.alias) for field in settings.Webhook.model_fields.values()}
     assert fields - {"host"} == set(schema)
+
+
+GIT: Document = {
+    "repositories": [
+        {
+            "urlPrefix": "ssh://git@github.com/example/",
+            "pushPrefix": "https://github.com/example/",
+            "branches": ["main"],
+            "mode": "request",
+            "allowedNamespaces": ["shop"],
+            "otherNamespaces": True,
+            "basicAuth": {"username": "prunella", "passwordFile": "/etc/prunella/git/token"},
+            "tls": {"caFile": "/etc/prunella/git/ca.crt"},
+            "requests": {
+                "api": "github",
+                "url": "https://api.github.com",
+                "tokenFile": "/etc/prunella/git/token",
+            },
+        }
+    ],
+    "authorName": "Healer",
+    "authorEmail": "healer@example.com",
+    "timeoutSeconds": 5,
+    "mostCommits": 10,
+    "mostBytes": 2048,
+    "argocdNamespace": "argo",
+}
+
+
+def test_repositories_are_written_out_with_their_action_alone(
+    render: Render, tmp_path: pathlib.Path
+) -> None:
+    """All that may be written is the administrator's, and nothing while the action is off."""
+    off = _load(tmp_path, render(git=GIT))
+    on = _load(tmp_path, render(git=GIT, actions={"gitRevert": True}))
+    assert () == off.git.repositories
+    assert settings.Git.model_validate(GIT) == on.git

@@ -168,6 +168,30 @@ def learned() -> dict[str, object]:
     }
 
 
+def pushed() -> dict[str, object]:
+    """The spec of a revert in Git."""
+    change = {
+        "repository": "https://git.example.com/shop.git",
+        "branch": "main",
+        "path": "apps/checkout",
+        "revert": "c" * 40,
+        "files": ["apps/checkout/app.yaml"],
+        "expectedHead": "d" * 40,
+        "applied": "c" * 40,
+        "message": "Revert",
+    }
+    effect = {
+        "verb": "Push",
+        "kind": "Kustomization",
+        "namespace": "flux-system",
+        "name": "shop",
+        "precondition": {"uid": "k-uid", "generation": 2},
+        "summary": "revert cccccccccc of Ada",
+        "git": change,
+    }
+    return fakes.record_spec(action="gitRevert", effects=[effect])
+
+
 PAGES = {
     "remediation_succeeded": "remediation/checkout-1",
     "remediation_unhelpful": "rem/scaled",
@@ -217,6 +241,13 @@ def test_what_was_started_is_told_with_its_log(
     lines = run("explain", "rem/checkout-1", cluster=cluster).out
 
     assert [] == [each for each in expected if each not in lines]
+
+
+def test_a_push_is_told_with_commit_files_and_head(run: conftest.Run) -> None:
+    """Where it goes, what it takes back, and that only a person undoes it."""
+    cluster = fakes.cluster(fakes.policy(), fakes.record("pushed", spec=pushed()))
+    out = run("explain", "rem/pushed", cluster=cluster).out
+    assert (GOLDEN / "explain_remediation_pushed.txt").read_text() == out
 
 
 SENT = {"sentAt": "2026-03-01T12:00:06Z", "outcome": "Effective"}

@@ -62,6 +62,13 @@ NOTED = {
             "[rollback-by-alert]"
         ),
     ),
+    "reverted from what no alert can prove": (
+        (ROLLBACK % "" + SIGNALS).replace("rollback: {}", "gitRevert: {}"),
+        (
+            "6 warning spec.steps[0].gitRevert: an alert does not tell that all was Healthy before "
+            "the commit: add a signal with a query [revert-by-alert]"
+        ),
+    ),
     "with a detector": (
         policy("alert: {name: Hot}", "threshold: {above: 1}", "for: 1m"),
         (

@@ -269,6 +269,19 @@ REFUSED = {
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],
     ),
+    "a path of one's own": (
+        swap("restart: {}", "gitRevert: {repository: 'https://evil.example/x'}"),
+        ["13 error spec.steps[0].gitRevert.repository: unknown field repository [unknown-field]"],
+    ),
+    "how long ago is no time": (
+        swap("restart: {}", "gitRevert: {changeWithin: soon}"),
+        [
+            (
+                "13 error spec.steps[0].gitRevert.changeWithin: must be a duration such as 30s, 5m "
+                "or 1h30m, found 'soon' [schema]"
+            )
+        ],
+    ),
     "no spec": (
         GOOD.split("spec:", maxsplit=1)[0],
         ["1 error spec: spec is missing [schema]"],

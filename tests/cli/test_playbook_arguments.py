@@ -11,7 +11,7 @@ LEAK = ("new", "memory-leak", "--target", "deploy/checkout", "-n", "web")
 NEW = {
     "a playbook that is not there": (
         ("new", "memory-leek", "--target", "deploy/x", "-n", "shop"),
-        "there is no playbook memory-leek; did you mean memory-leak? There are: canary-worse",
+        "there is no playbook memory-leek; did you mean memory-leak? There are: ",
     ),
     "no target": (("new", "memory-leak"), "say which workload: --target KIND/NAME"),
     "a kind that is no workload": (

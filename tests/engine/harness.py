@@ -175,6 +175,7 @@ class Story:
         world = self.world
         world.faults = world.cluster.faults = self.faults
         world.ledger.faults = world.policies.faults = world.outward.faults = self.faults
+        world.repositories.faults = self.faults
 
     # The operator.
 
@@ -202,6 +203,7 @@ class Story:
             captures = self.world.captures
             incidents = self.world.incidents
             journal = self.world.journal
+            repositories = self.world.repositories
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "gitRevert" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}
@@ -144,6 +144,13 @@ journal:
   {{- include "prunella.journal" . | nindent 2 }}
 diagnosis:
   {{- toYaml .Values.diagnosis | nindent 2 }}
+git:
+  {{- $off := .Values.actions.gitRevert | ternary (list "namespaces") (list "namespaces" "repositories") }}
+  {{- range $field, $value := .Values.git }}
+  {{- if not (has $field $off) }}
+  {{ $field }}: {{ toJson $value }}
+  {{- end }}
+  {{- end }}
 {{ toYaml .Values.operator }}
 httpHost: 0.0.0.0
 httpPort: 8080

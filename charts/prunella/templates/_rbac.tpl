@@ -118,6 +118,22 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- end }}
 {{- include "prunella.rules.restore" . }}
 {{- include "prunella.rules.fields" . }}
+{{- if .Values.actions.gitRevert }}
+{{- include "prunella.rules.git" . }}
+{{- end }}
+{{- end }}
+
+{{/* Rights to read what deploys from Git; it is never written. */}}
+{{- define "prunella.rules.git" }}
+- apiGroups: [kustomize.toolkit.fluxcd.io]
+  resources: [kustomizations]
+  verbs: [get]
+- apiGroups: [source.toolkit.fluxcd.io]
+  resources: [gitrepositories]
+  verbs: [get]
+- apiGroups: [argoproj.io]
+  resources: [applications]
+  verbs: [get]
 {{- end }}
 
 {{/*

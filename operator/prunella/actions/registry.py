@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
+    git_revert,
     patch_field,
     raise_quota,
     rerun_job,
@@ -44,6 +45,7 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         scale_bounds.ScaleBounds(),
         raise_quota.RaiseQuota(),
         resize.Resize(),
+        git_revert.GitRevert(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

@@ -77,10 +77,32 @@ class Precondition(base.ApiModel):
     )
 
 
+class GitChange(base.ApiModel):
+    """A commit to revert, where nothing but the repository is written."""
+
+    repository: LongText = pydantic.Field(description="URL of the repository, no credentials.")
+    branch: ShortText = pydantic.Field(description="The branch that is deployed.")
+    path: LongText = pydantic.Field("", description="The folder that is deployed; empty: all.")
+    revert: ShortText = pydantic.Field(description="The commit to revert.")
+    files: Annotated[
+        list[Annotated[str, pydantic.Field(max_length=1024)]], pydantic.Field(max_length=64)
+    ] = pydantic.Field(description="The files that are put back as before that commit.")
+    expected_head: ShortText = pydantic.Field(
+        description="The branch's head; with another one the push is refused."
+    )
+    applied: ShortText = pydantic.Field(description="The commit that was deployed at the decision.")
+    request: bool = pydantic.Field(
+        default=False, description="Whether a pull or merge request is opened, and nothing pushed."
+    )
+    message: LongText = pydantic.Field(
+        description="The commit's message; a trailer with the Remediation's name follows it."
+    )
+
+
 class EffectSpec(base.ApiModel):
     """One change, as data."""
 
-    verb: Literal["Patch", "Evict", "Create", "Delete", "Call"] = pydantic.Field(
+    verb: Literal["Patch", "Evict", "Create", "Delete", "Call", "Push"] = pydantic.Field(
         description="How the object is changed; Call asks a system outside the cluster."
     )
     kind: ShortText = pydantic.Field(description="Kind of the object.")
@@ -109,6 +131,9 @@ class EffectSpec(base.ApiModel):
             "Sent with a grace of 0 seconds: the pod of a node that does not answer is forgotten, "
             "and no kubelet is asked."
         ),
+    )
+    git: GitChange | None = pydantic.Field(
+        None, description="Of a push: what is reverted, and where."
     )
 
 
@@ -176,11 +201,16 @@ class EffectStatus(base.ApiModel):
     fingerprint: ShortText = pydantic.Field(
         "", description="Hash of what the effect wrote, to see later edits by others."
     )
+    commit: ShortText = pydantic.Field("", description="The commit that a push has made.")
+    url: LongText = pydantic.Field("", description="Where the opened request is.")
 
 
 class Verification(base.ApiModel):
     """The proof, as far as it has come."""
 
+    synced_at: types.LocalTime | None = pydantic.Field(
+        None, description="When the tool that deploys was seen to have applied a pushed commit."
+    )
     rollout_complete_at: types.LocalTime | None = pydantic.Field(
         None, description="When all replicas were updated and available."
     )

@@ -293,6 +293,18 @@ class Restore(base.ApiModel):
         return self
 
 
+class GitRevert(base.ApiModel):
+    """Revert the commit that the tool which deploys from Git has applied last.
+
+    For workloads of a Flux Kustomization or an Argo CD Application. Which repositories and
+    branches, and whether it is pushed or requested, the operator's settings say.
+    """
+
+    change_within: types.Duration = pydantic.Field(
+        types.duration("1h"), description="Only a commit that is at most so old."
+    )
+
+
 ACTIONS: tuple[str, ...] = (
     "restart",
     "evictPod",
@@ -309,6 +321,7 @@ ACTIONS: tuple[str, ...] = (
     "scaleBounds",
     "raiseQuota",
     "resize",
+    "gitRevert",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -369,6 +382,14 @@ class Step(base.ApiModel):
 
     resize: capacity.Resize | None = pydantic.Field(
         None, description="Raise the memory or CPU of a container, in place or in the template."
+    )
+
+    git_revert: GitRevert | None = pydantic.Field(
+        None,
+        description=(
+            "Revert the commit that a Flux Kustomization or an Argo CD Application has applied "
+            "last, in its repository and path."
+        ),
     )
 
     @pydantic.model_validator(mode="after")

@@ -138,6 +138,10 @@ def _effects(written: page.Page, record: objects.Record) -> None:
     outcomes = list(record.status.effects)
     for index, effect in enumerate(effects):
         written.item(f"{index + 1}.", effect.summary)
+        if effect.git is not None:
+            _push(written, effect.git)
+            _outcome(written, outcomes[index] if index < len(outcomes) else None)
+            continue
         called = effect.verb == model.Verb.CALL.value
         what = f"{effect.verb} {effect.kind} {effect.namespace}/{effect.name}"
         written.fact(
@@ -154,6 +158,17 @@ def _effects(written: page.Page, record: objects.Record) -> None:
             written.fact("undo", "by", indent=5, column=10)
             written.block(patch_lines(effect.inverse), indent=15)
         _outcome(written, outcomes[index] if index < len(outcomes) else None)
+
+
+def _push(written: page.Page, change: remediation_api.GitChange) -> None:
+    """A commit that is reverted: where, on which head, and how a person undoes it."""
+    how = "a request for" if change.request else "a push to"
+    where = f"{how} {change.branch} of {change.repository}"
+    written.fact("write", f"{where}, only at {change.expected_head}", indent=5, column=10)
+    written.fact("reverts", change.revert, indent=5, column=10)
+    written.block(change.files[:MOST_LINES], indent=15)
+    undo = "nobody by itself: revert the revert in Git"
+    written.fact("undo", undo, indent=5, column=10)
 
 
 def needs(condition: remediation_api.Precondition, *, called: bool = False) -> str:
@@ -241,6 +256,8 @@ def _verification(written: page.Page, record: objects.Record) -> None:
         nothing = "none is due" if record.phase.final else "it begins when the effects are sent"
         written.say(nothing)
         return
+    if proof.synced_at is not None:
+        written.fact("synced", terminal.moment(proof.synced_at))
     rollout = proof.rollout_complete_at
     written.fact("rollout complete", terminal.moment(rollout) if rollout else "not yet")
     written.fact("pods before", _pods(record.spec.before))

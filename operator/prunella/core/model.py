@@ -275,6 +275,26 @@ class Verb(enum.StrEnum):
     DELETE = "Delete"
     CALL = "Call"
     """A system outside the cluster is asked; what of it, is the value of ``patch`` as well."""
+    PUSH = "Push"  # To a Git repository, see ``git``: nothing in the cluster is written.
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GitChange:
+    """A commit to revert. The push is refused unless the branch is where it was seen."""
+
+    repository: str
+    """URL as the tool that deploys has it, without credentials."""
+    branch: str
+    path: str
+    """The folder that is deployed; empty: all of the repository."""
+    revert: str
+    files: tuple[str, ...]
+    expected_head: str
+    applied: str
+    """The commit that was deployed when this was planned; 40 hexadecimal digits, as all three."""
+    message: str
+    request: bool = False
+    """A request is opened, and the branch is not written."""
 
 
 PatchOperation = Mapping[str, object]
@@ -302,6 +322,7 @@ class Effect:
     """An eviction without grace: the API server forgets the pod and asks no kubelet."""
     resource_version: str = ""
     """Of kinds without a generation: the version that it was planned for."""
+    git: GitChange | None = None
 
     @property
     def tested(self) -> bool:
@@ -347,6 +368,7 @@ class NeedKind(enum.StrEnum):
     VERDICT_AT = "VerdictAt"
     OBJECT = "Object"
     NUMBER = "Number"
+    DEPLOYMENT = "Deployment"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -119,7 +119,22 @@ def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
         inverse=_dump(effect.inverse),
         paced=effect.paced,
         forced=effect.forced,
+        git=_git_to_spec(effect.git),
     )
+
+
+def _git_to_spec(change: model.GitChange | None) -> remediation_api.GitChange | None:
+    if change is None:
+        return None
+    told = dataclasses.asdict(change)
+    return remediation_api.GitChange(**{**told, "files": list(change.files)})
+
+
+def _git_from_spec(spec: remediation_api.GitChange | None) -> model.GitChange | None:
+    if spec is None:
+        return None
+    told = spec.model_dump()
+    return model.GitChange(**{**told, "files": tuple(spec.files)})
 
 
 def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
@@ -135,6 +150,7 @@ def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:
         paced=spec.paced,
         forced=spec.forced,
         resource_version=spec.precondition.resource_version,
+        git=_git_from_spec(spec.git),
     )
 
 

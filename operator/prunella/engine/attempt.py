@@ -18,15 +18,17 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import decide, ledger, restoring
-from prunella.core.outcomes import pacing, records, verification
+from prunella.core.outcomes import pacing, records, syncing, verification
 from prunella.core.outcomes import runs as run_rules
-from prunella.engine import refusals, runs
+from prunella.engine import refusals, runs, sending
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
 Phase = reasons.Phase
 SETTLE_AFTER = datetime.timedelta(seconds=15)
 """A request whose answer was lost may still be under way for as long as a request may take."""
+PUSH_SEEN_WITHIN = datetime.timedelta(minutes=10)
+"""How long a repository may be silent after a push whose answer was lost."""
 _REFUSED = {
     403: reasons.Refused.FORBIDDEN,
     404: reasons.Refused.TARGET_GONE,
@@ -82,7 +84,8 @@ class Executor:
             return standing
         refusal = None
         for effect in command.effects:
-            receipt = await runs.send(self._world, effect, command.name, dry_run=True)
+            place = (command.workload.ref.namespace, command.name)
+            receipt = await sending.send(self._world, effect, *place, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
                 refusal = refusals.in_rehearsal(command, effect, receipt)
                 break
@@ -109,8 +112,9 @@ class Executor:
                 update={"sent_at": self._world.clock.now(), "outcome": ""}
             )
             record = await self._write(record, _with_effect(record, index, sent, Phase.ACTING))
-            receipt = await runs.send(self._world, effect, record.name, dry_run=False)
-            done = sent.model_copy(update=_received(record, effect, receipt))
+            place = (record.namespace, record.name)
+            receipt = await sending.send(self._world, effect, *place, dry_run=False)
+            done = sent.model_copy(update=sending.received(record, effect, receipt))
             record = await self._write(record, self._after(record, index, done, receipt, effect))
             needless = _needless(effect, index, receipt)
             if receipt.outcome is not ports.Outcome.EFFECTIVE and not needless:
@@ -128,6 +132,9 @@ class Executor:
         effect: model.Effect,
     ) -> remediation.RemediationStatus:
         last = index + 1 == len(record.spec.effects)
+        if receipt.url:
+            now = self._world.clock.now()
+            return syncing.requested(_with_effect(record, index, done, Phase.ACTING), now)
         if receipt.outcome is ports.Outcome.EFFECTIVE or _needless(effect, index, receipt):
             status = _with_effect(record, index, done, Phase.VERIFYING if last else Phase.ACTING)
             return run_rules.with_started(status, record, receipt.run, self._world.clock.now())
@@ -161,6 +168,8 @@ class Executor:
         now = self._world.clock.now()
         if record.last_sent_at is not None and now - record.last_sent_at < SETTLE_AFTER:
             return record
+        if (found := await sending.pushed(self._world, record)) is not None:
+            return await self._settle_push(record, *found)
         live_state = await self._world.cluster.live_state(record.target)
         written = restoring.written(record)
         seen = {ref: await self._world.cluster.read_object(ref) for ref in written}
@@ -172,6 +181,24 @@ class Executor:
             going_on = {"phase": Phase.ACTING, "finished_at": None, "effects": effects}
             acting = status.model_copy(update=going_on)
             return await self.carry_out(await self._write(record, acting))
+        return await self._settled(record, status)
+
+    async def _settle_push(
+        self, record: objects.Record, effect: model.Effect, receipt: ports.Receipt
+    ) -> objects.Record:
+        """Settle a push by what the repository shows; one that can't be read is waited for."""
+        if receipt.outcome is ports.Outcome.UNKNOWN:
+            sent_at = record.last_sent_at or record.spec.decided_at
+            if self._world.clock.now() - sent_at < PUSH_SEEN_WITHIN:
+                return record
+            message = f"nobody knows whether it was pushed: {receipt.message}"
+            return await self.close(record, Phase.UNKNOWN, "NobodyKnows", message)
+        done = record.status.effects[0].model_copy(update=sending.received(record, effect, receipt))
+        return await self._settled(record, self._after(record, 0, done, receipt, effect))
+
+    async def _settled(
+        self, record: objects.Record, status: remediation.RemediationStatus
+    ) -> objects.Record:
         record = await self._write(record, status)
         self._count(record, record.phase)
         await self._tell_progress(record)
@@ -192,10 +219,7 @@ class Executor:
             turn, why = pacing.turn(record, dataclasses.replace(scene, no_room=True), live_state)
         if turn is not pacing.Turn.STOP:
             return record
-        record = await self._write(record, pacing.stopped(record, why))
-        self._count(record, record.phase)
-        await self._tell_progress(record)
-        return await self.label(record)
+        return await self._settled(record, pacing.stopped(record, why))
 
     async def _has_room(self, record: objects.Record) -> bool:
         """Whether no disruption budget is in the way of the next eviction."""
@@ -249,10 +273,8 @@ class Executor:
         now = self._world.clock.now()
         if record.sent_at is not None:
             await self.give_back(record)
-        record = await self._write(record, records.closed(record, phase, reason, message, now))
-        self._count(record, phase)
-        await self._tell_progress(record)
-        return await self.label(record)
+        closed = records.closed(record, phase, reason, message, now)
+        return await self._settled(record, closed)
 
     async def label(self, record: objects.Record) -> objects.Record:
         """Bring a record's labels in line with its phase; one that fails is left to the sweep.
@@ -376,17 +398,3 @@ def _needless(effect: model.Effect, index: int, receipt: ports.Receipt) -> bool:
     """Whether a later eviction was refused because its pod has gone by itself (404, 409)."""
     refused = receipt.outcome is ports.Outcome.REFUSED and receipt.status in {404, 409}
     return refused and index > 0 and effect.verb is model.Verb.EVICT
-
-
-def _received(
-    record: objects.Record, effect: model.Effect, receipt: ports.Receipt
-) -> dict[str, object]:
-    unknown = receipt.outcome is ports.Outcome.UNKNOWN
-    written: dict[str, object] = {
-        "outcome": "" if unknown else receipt.outcome.value,
-        "message": receipt.message[: records.MESSAGE],
-    }
-    if receipt.workload is not None and receipt.workload.ref == record.target:
-        written["generation"] = receipt.workload.generation
-        written["fingerprint"] = ledger.fingerprint(effect, receipt.workload)
-    return written

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from prunella.core import model
 from prunella.core.decisions import causes, step
 from prunella.core.signals import compiled
-from prunella.engine import living, numbers, observe, suspects
+from prunella.engine import deployments, living, numbers, observe, suspects
 from prunella.engine import world as worlds
 
 
@@ -46,6 +46,10 @@ class CloserLook:
             known = {**snapshot.numbers, (need.source, need.query): number}
             return dataclasses.replace(snapshot, numbers=known)
         live_state = snapshot.live_states[need.target]
+        if need.kind is model.NeedKind.DEPLOYMENT and live_state is not None:
+            found = await deployments.look(self._world, live_state.workload, config.rules)
+            deployed = {**snapshot.deployed, need.target: found}
+            return dataclasses.replace(snapshot, deployed=deployed)
         if live_state is None or need.at is None:
             raise ValueError(f"history of {need.target} is asked without a look at it")
         signals = frozenset(

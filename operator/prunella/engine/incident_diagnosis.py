@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from prunella.api import incident as incident_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import episode
+from prunella.core.decisions import ledger
 from prunella.core.incidents import places, topology, values
 from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.engine import guard, waiting
@@ -214,7 +214,7 @@ def _helps(record: objects.Record, now: datetime.datetime, *, firing: bool) -> b
         return True
     ended = record.status.finished_at
     young = ended is not None and now - ended < SHOWN_AFTER
-    heals = record.phase is reasons.Phase.SUCCEEDED and record.spec.action != episode.REVERT
+    heals = record.phase is reasons.Phase.SUCCEEDED and record.spec.action != ledger.REVERT
     return heals and (young or not firing)
 
 

@@ -18,6 +18,7 @@ from prunella.engine import (
     attempt,
     captures,
     closer_look,
+    deployments,
     leaders,
     observe,
     orphans,
@@ -194,6 +195,7 @@ class Passes:
             living_only={},
             looked={},
             numbers={},
+            deployed={},
         )
 
     async def _answer(
@@ -263,9 +265,8 @@ class Passes:
             named = causes.named(scene.spec, [record.target], *told)
             cause, findings = named.get(record.target), outcome.findings
             sick = sickness.judge(config.compiled, workload, findings, outcome.memory, now, cause)
-            decision = decide.plan_attempt(
-                scene, sick, following, record.spec.decided_at, record.name
-            )
+            decided_at, name = record.spec.decided_at, record.name
+            decision = decide.plan_attempt(scene, sick, following, decided_at, name)
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
@@ -377,17 +378,18 @@ class Passes:
             return  # The same scrape seen again is no other sample.
         else:
             memory.sampled[record.name] = now
-        workloads = self._world.cluster.workloads(record.target.namespace)
+        known = self._world.cluster.workloads(record.target.namespace)
         scene = verification.Scene(
             now=now,
             verify=step.valid_spec(policy).verify,
             rules=self._options.rules,
-            workload=next((w for w in workloads if w.ref == record.target), None),
+            workload=next((w for w in known if w.ref == record.target), None),
             verdict=verdict,
             message="; ".join(f"{f.signal}: {f.message}" for f in found) or "no findings",
             longest_range=memory.compiled.longest_range,
             scrape_seconds=scrape_seconds,
-            others=verification.others(record, workloads),
+            others=verification.others(record, known),
+            synced=await deployments.synced(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

@@ -35,6 +35,8 @@ class World:
     """What a restore takes back; None: nothing is known of changes."""
     topology: incident_world.Topology | None = None
     """Who calls whom, as measured; None: as the journal's objects declare it."""
+    repositories: ports.Repositories | None = None
+    """Where commits are reverted; None: nowhere."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

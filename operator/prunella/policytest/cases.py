@@ -44,7 +44,7 @@ class Clock(base.ApiModel):
         return self
 
 
-_EVENTS: Final = ("setImage", "scale", "runJob", "delete", "source", "pause", "resume")
+_EVENTS: Final = ("setImage", "commit", "scale", "runJob", "delete", "source", "pause", "resume")
 
 
 class Event(base.ApiModel):
@@ -55,6 +55,8 @@ class Event(base.ApiModel):
     """Release another image, as `kubectl set image` does."""
     scale: dict[fields.TargetName, int] | None = None
     """Other replicas, by a person."""
+    commit: dict[fields.TargetName, str] | None = None
+    """Merge another image into the branch that a workload is deployed from, see ``fromGit``."""
     run_job: dict[fields.TargetName, Literal["Complete", "Failed"]] | None = None
     """A CronJob's Job has run, and has ended so."""
     delete: fields.TargetName | None = None

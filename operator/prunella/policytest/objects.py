@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import pydantic
 
+from prunella.adapters.simulated import repositories
 from prunella.api import base, types
 from prunella.policytest import fields
 
@@ -43,6 +44,8 @@ class ShortObject(base.ApiModel):
     replicas: Annotated[int, pydantic.Field(ge=0, le=1000)] | None = None
     labels: dict[str, str] = pydantic.Field(default_factory=dict)
     annotations: dict[str, str] = pydantic.Field(default_factory=dict)
+    from_git: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9][a-z0-9/-]*$")] | None = None
+    """The folder of a Git repository that a Flux Kustomization deploys the workload from."""
     manager: str = "kubectl-create"
     """Who owns the fields, as managedFields tell: ``argocd-controller`` is left alone."""
     startup: types.Duration = types.duration("5s")
@@ -59,6 +62,8 @@ class ShortObject(base.ApiModel):
         )
         if self.kind is not None and self.image is None:
             raise ValueError(f"a {self.kind} needs an image")
+        if self.from_git is not None and self.kind not in fields.WORKLOAD_KINDS:
+            raise ValueError("fromGit is for a Deployment, StatefulSet or DaemonSet")
         if self.budget is not None:
             base.check_exactly_one(self, "minAvailable", "maxUnavailable")
         return self
@@ -105,7 +110,8 @@ class ShortObject(base.ApiModel):
         if kind != "DaemonSet":
             spec["replicas"] = 3 if self.replicas is None else self.replicas
         metadata: dict[str, Any] = {"name": name, "namespace": namespace}
-        metadata["labels"] = {"app": name, **self.labels}
+        marks = repositories.MARKS if self.from_git is not None else {}
+        metadata["labels"] = {"app": name, **marks, **self.labels}
         if self.annotations:
             metadata["annotations"] = dict(self.annotations)
         return {"kind": kind, "metadata": metadata, "spec": spec}

@@ -8,7 +8,7 @@ from typing import Any
 from prunella import ports, wiring
 from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import cluster, faults, outward
+from prunella.adapters.simulated import cluster, faults, outward, repositories
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import model, objects
 from prunella.core.decisions import step
@@ -57,6 +57,30 @@ class Outward(outward.SimulatedOutward):
         receipt = await super().call(effect, key, dry_run=dry_run)
         if receipt.outcome is ports.Outcome.EFFECTIVE:
             self._told.sent.append(timeline.Sent(self._clock.now(), effect, key, {}))
+        return receipt
+
+
+class Repositories(repositories.SimulatedRepositories):
+    """Notes every push and request."""
+
+    def __init__(
+        self,
+        clock: clocks.VirtualClock,
+        simulated: cluster.SimulatedCluster,
+        switchboard: faults.Faults,
+        told: timeline.Timeline,
+    ) -> None:
+        super().__init__(clock, simulated, switchboard)
+        self._time = clock.now
+        self._told = told
+
+    async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
+        """Push, as before, and note it."""
+        receipt = await super().send(change, mark, dry_run=dry_run)
+        if receipt.outcome is ports.Outcome.EFFECTIVE:
+            effect = model.Effect(model.Verb.PUSH, repositories.OWNER, "", receipt.message)
+            name = mark.rpartition("/")[2]
+            self._told.sent.append(timeline.Sent(self._time(), effect, name, {}))
         return receipt
 
 

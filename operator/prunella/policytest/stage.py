@@ -83,6 +83,7 @@ class Stage:
             cluster=cluster,
             captures=captures.SimulatedCaptures(clock, cluster),
             outward=recording_world.Outward(clock, idle.faults, self.told),
+            repositories=recording_world.Repositories(clock, cluster, idle.faults, self.told),
             ledger_server=(server := ledger.LedgerServer(clock)),
             ledger=ledger.SimulatedLedger(server, idle.faults),
         )
@@ -124,6 +125,9 @@ class Stage:
                 manager=each.manager,
                 startup_seconds=each.startup.total_seconds(),
             )
+            if each.from_git is not None:
+                ref = self._ref(f"{manifest['kind']}/{manifest['metadata']['name']}")
+                self._world.repositories.deploy(ref, each.image or "", each.from_git)
         else:
             self._world.cluster.create(manifest)
 
@@ -172,9 +176,7 @@ class Stage:
     def _happen(self, event: cases.Event) -> None:
         world = self._world
         try:
-            for target, image in (event.set_image or {}).items():
-                ref = self._ref(target)
-                self._watch(ref, functools.partial(world.cluster.set_image, ref, image))
+            self._release(event)
             for target, replicas in (event.scale or {}).items():
                 ref = self._ref(target)
                 self._watch(ref, functools.partial(world.cluster.scale, ref, replicas))
@@ -193,6 +195,15 @@ class Stage:
             world.cluster.pause("a test says so") if event.pause else world.cluster.resume()
         if event.resume is not None:
             self._resume(event.resume)
+
+    def _release(self, event: cases.Event) -> None:
+        """Give workloads another image: in the cluster, or where they are deployed from."""
+        for target, image in (event.set_image or {}).items():
+            ref = self._ref(target)
+            self._watch(ref, functools.partial(self._world.cluster.set_image, ref, image))
+        if event.commit is not None:
+            images = {self._ref(target): image for target, image in event.commit.items()}
+            self._world.repositories.commit("Release", images)
 
     def _resume(self, name: str) -> None:
         written = f"{self._world.clock.now().isoformat()} by a test"

@@ -135,6 +135,39 @@ async def test_eviction_body(server: FakeServer, api: client.KubeApi, dry_run: b
     assert dry_run is ("dryRun" in server.requests[0].query)
 
 
+@pytest.mark.parametrize(
+    ("ref", "path"),
+    [
+        (
+            model.Ref("Kustomization", "flux-system", "shop"),
+            "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/shop",
+        ),
+        (
+            model.Ref("GitRepository", "flux-system", "shop"),
+            "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/shop",
+        ),
+        (
+            model.Ref("Application", "argocd", "shop"),
+            "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/shop",
+        ),
+    ],
+    ids=lambda value: value.kind if isinstance(value, model.Ref) else "",
+)
+async def test_what_deploys_from_git_is_read_and_never_written(
+    server: FakeServer, api: client.KubeApi, ref: model.Ref, path: str
+) -> None:
+    """A patch of it is refused before anything is sent."""
+    port, _ = make(api)
+    server.rules[f"GET {path}"] = Answer(200, {"spec": {"a": 1}})
+    found = await port.read_object(ref)
+    assert {"a": 1} == found["spec"]
+    effect = dataclasses.replace(PATCH, target=ref)
+    receipt = await port.send(effect, "r-1", dry_run=False)
+    assert ports.Outcome.REFUSED is receipt.outcome
+    assert f"{ref}: the operator reads and writes no {ref.kind}" == receipt.message
+    assert ["GET"] == [each.method for each in server.requests]
+
+
 async def test_a_forced_eviction_has_no_grace(server: FakeServer, api: client.KubeApi) -> None:
     """The API server forgets the pod of a node that does not answer."""
     port, _ = make(api)

@@ -80,6 +80,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
         "",
     ),
+    "revert in Git without the right": (
+        (EVICT,),
+        "Live",
+        {"steps": [{"gitRevert": {}}]},
+        "lets the operator patch deployments",
+    ),
+    "revert in Git with the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"gitRevert": {}}]},
+        "",
+    ),
     "rerun without the right": (
         ("patch:cronjobs.batch",),
         "Live",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from lab import flux
 from lab.cluster import Lab
 from prunella.cli import kube
 from tests.e2e.chart import toolbox
@@ -38,9 +40,10 @@ def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         stage.close()
 
 
-def refused(story: Story, policy: Document, **settings: Document) -> str:
+def refused(story: Story, policy: Document, **settings: Any) -> str:
     """The API server's words, when an operator wants to do what the policy says."""
     story.start_operator(
+        **settings,
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
         limits=test_rollouts.LIMITS,
@@ -225,3 +228,22 @@ def test_a_cron_job_is_left_alone(story: Story, action: str, words: str) -> None
     assert words in message
     assert [] == story.writes("nightly")
     assert 1 == len(story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs"))
+
+
+def test_what_deploys_from_git_is_not_even_read(story: Story) -> None:
+    """Given gitRevert off, when a release from Git fails, then no repository is looked for."""
+    pytest.importorskip("dulwich", reason="the extra git is not installed")
+    flux.install(story.lab)
+    workload = manifests.workload("checkout", "v1")
+    workload["metadata"]["labels"] |= {
+        "kustomize.toolkit.fluxcd.io/name": "shop",
+        "kustomize.toolkit.fluxcd.io/namespace": story.namespace,
+    }
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    repositories = [{"urlPrefix": "https://git.example.com/", "mode": "push"}]
+    policy = manifests.policy("checkout", {"gitRevert": {}})
+
+    message = refused(story, policy, git={"repositories": repositories})
+
+    assert 'cannot get resource "kustomizations"' in message

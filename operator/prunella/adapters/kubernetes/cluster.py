@@ -53,8 +53,11 @@ class KubernetesCluster:
         return await live_read.live_state(self._api, target)
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, Any] | None:
-        """An object that a restore may write, or None when it is gone. Raises ClusterError."""
-        kind = self._kind(ref)
+        """An object that a restore may write, or what deploys from Git; None when it is gone.
+
+        Raises ClusterError.
+        """
+        kind = kinds.DEPLOYERS.get(ref.kind) or self._kind(ref)
         path = kind.path(ref.namespace, ref.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:

@@ -100,6 +100,11 @@ RESTORED = {
     )
 }
 """The kinds that a restore may write; of what runs pods only fields."""
+KUSTOMIZATION = Kind("Kustomization", "kustomizations", group="kustomize.toolkit.fluxcd.io")
+GIT_REPOSITORY = Kind("GitRepository", "gitrepositories", group="source.toolkit.fluxcd.io")
+APPLICATION = Kind("Application", "applications", "v1alpha1", "argoproj.io")
+DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)}
+"""What deploys from Git: read where a commit may be reverted, never written."""
 _BESIDE = (JOB, SCALED_OBJECT, POD)
 WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
 """The kinds of objects that the operator may write. Of Jobs it makes new ones only, and of

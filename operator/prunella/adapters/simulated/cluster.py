@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
@@ -10,7 +10,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults, server
 from prunella.api import steps
 from prunella.core import model
-from prunella.core.decisions import started
+from prunella.core.decisions import gitops, started
 
 TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
 _DONE: Final = {
@@ -35,6 +35,8 @@ class SimulatedCluster(server.Server):
         """Effects that were carried out, with their marks: what an audit log would show."""
         self._views: dict[model.Ref, model.Workload] = {}
         self._pod_owners: dict[tuple[str, str], model.Ref | None] = {}
+        self.deployers: dict[model.Ref, Callable[[], Mapping[str, object]]] = {}
+        """What deploys workloads from Git, as it is now."""
         self._watching = True
         self._pause = model.PauseState(paused=False)
 
@@ -62,6 +64,9 @@ class SimulatedCluster(server.Server):
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
         """An object as it is now, or None when it is gone. Raises ClusterError."""
+        if ref.kind in gitops.OWNERS:
+            self.faults.reach(faults.Point.LIVE_STATE)
+            return self.deployers[ref]() if ref in self.deployers else None
         if ref.kind not in TARGETS | set(steps.RestoredKind) | self.allowed_kinds:
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)

@@ -26,6 +26,7 @@ class Point(enum.StrEnum):
     BEFORE_SEND = "before send"
     AFTER_SEND = "after send"
     GIVE_BACK = "give back"
+    REPOSITORY = "repository"
     READ_POLICY = "read policy"
     BEFORE_POLICY_STATUS = "before policy status"
     AFTER_POLICY_STATUS = "after policy status"

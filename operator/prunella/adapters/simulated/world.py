@@ -19,6 +19,7 @@ from prunella.adapters.simulated import (
     notifier,
     outward,
     policies,
+    repositories,
     telemetry,
 )
 from prunella.adapters.simulated import clock as clocks
@@ -49,6 +50,7 @@ class World:
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
+    repositories: repositories.SimulatedRepositories
 
     @classmethod
     def create(
@@ -82,6 +84,7 @@ class World:
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),
+            repositories=repositories.SimulatedRepositories(clock, simulated, switchboard),
         )
         for document in documents:
             world.apply(document)

@@ -55,6 +55,12 @@ def rollback_by_alert(policy: Policy) -> Iterator[Note]:
                 "(with whenChangedWithin), or add a signal with a query"
             )
             yield findings.warning("rollback-by-alert", (*path, "rollback"), message)
+        if step.git_revert is not None:
+            message = (
+                "an alert does not tell that all was Healthy before the commit: add a signal "
+                "with a query"
+            )
+            yield findings.warning("revert-by-alert", (*path, "gitRevert"), message)
 
 
 RULES: tuple[Rule, ...] = (

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from prunella.api import base
 from prunella.core import model, objects
-from prunella.core.decisions import restoring
+from prunella.core.decisions import gitops, restoring
 from prunella.core.decisions.rules import Rules
 
 DEFAULT_RULES = Rules()
@@ -41,6 +41,8 @@ class Request:
     rules: Rules = DEFAULT_RULES
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     """Answers of metrics sources, by source and query."""
+    deployed: gitops.Looked | None = None
+    """What deploys the target from Git, where that was looked at."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from prunella.core.decisions import (
     causes,
     episode,
     fields,
+    gitops,
     guards,
     ledger,
     releases,
@@ -45,6 +46,7 @@ class Scene:
     measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     """What the policy's signals alone say."""
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -289,6 +291,7 @@ def _request(
         record=case.own_record or ledger.record_name(ref, live_state.workload.uid, number),
         rules=scene.rules,
         numbers=scene.numbers,
+        deployed=scene.deployed.get(ref),
     )
 
 

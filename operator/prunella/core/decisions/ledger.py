@@ -7,6 +7,7 @@ one of them have it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -17,6 +18,8 @@ from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import releases
 
+REQUESTED = "Requested"
+"""Reason of a record that ended with a request to people: a pull request that they may merge."""
 HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
 REVERT: Final = "revert"
@@ -53,7 +56,14 @@ def plan_hash(target_uid: str, action: str, step: int, effects: Sequence[model.E
 def _how(effect: model.Effect) -> list[str]:
     """How an effect is sent, where that is not as usual."""
     told = {"paced": effect.paced, "forced": effect.forced}
-    return [word for word, so in told.items() if so]
+    return [*(word for word, so in told.items() if so), *_pushed(effect.git)]
+
+
+def _pushed(change: model.GitChange | None) -> list[str]:
+    """What a push does and where; its message tells values that differ from pass to pass."""
+    if change is None:
+        return []
+    return [str(each) for each in dataclasses.astuple(dataclasses.replace(change, message=""))]
 
 
 def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
@@ -123,6 +133,8 @@ def unhelpful_streak(
     for record in own:
         if resumed is not None and _finished(record) <= resumed:
             continue
+        if record.status.reason == REQUESTED:
+            continue  # What is left to a person has neither helped nor failed.
         if record.phase in reasons.UNHELPFUL:
             streak.append(record)
         elif record.phase is reasons.Phase.SUCCEEDED and record.spec.action != REVERT:

@@ -70,6 +70,8 @@ class Rules:
     system_namespaces: frozenset[str] = frozenset({"kube-system", "kube-public", "kube-node-lease"})
     gitops_managers: tuple[str, ...] = GITOPS_MANAGERS
     gitops_labels: tuple[str, ...] = GITOPS_LABELS
+    argocd_namespace: str = "argocd"
+    """Where Applications are whose tracking ids name no namespace."""
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3

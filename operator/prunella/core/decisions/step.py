@@ -15,7 +15,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, decide, episode, guards, restoring, sickness
+from prunella.core.decisions import (
+    action,
+    causes,
+    decide,
+    episode,
+    gitops,
+    guards,
+    restoring,
+    sickness,
+)
 from prunella.core.decisions.rules import Rules
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
@@ -62,6 +71,7 @@ class Snapshot:
     """Suspected objects that were looked at."""
     recent: Mapping[model.Ref, restoring.Recent] = dataclasses.field(default_factory=dict)
     """What was changed around the targets that were looked at."""
+    deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
@@ -320,6 +330,7 @@ def make_scene(
         measured=measured,
         recent=snapshot.recent,
         numbers=snapshot.numbers,
+        deployed=snapshot.deployed,
     )
 
 

@@ -31,7 +31,7 @@ PASSING = frozenset(
     }
 )
 """Refusals that end by themselves: they neither begin nor end what is unattended."""
-AT_ONCE = frozenset({reasons.Refused.SAME_REMEDY_LIMIT})
+AT_ONCE = frozenset({reasons.Refused.SAME_REMEDY_LIMIT, reasons.Refused.LATER_COMMIT})
 """Refusals that no waiting ends."""
 
 Unattended = policy_status.Unattended

@@ -20,15 +20,16 @@ from collections.abc import Iterable, Mapping
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring, started
+from prunella.core.decisions import gitops, ledger, restoring, started
 from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import runs
+from prunella.core.outcomes import runs, syncing
 from prunella.core.signals import compiled
 
 Phase = reasons.Phase
 _ESCALATE = policy_api.Otherwise.ESCALATE
 EVICTION_SEEN_AFTER = 5.0
-"""Seconds until a workload's status tells of an evicted pod; no generation says so."""
+"""Seconds until a workload's status tells of an evicted pod, or of what another tool has applied:
+no generation says so."""
 STUCK_BELIEVED_AFTER = 60.0
 """Seconds after the effect; until then ``stuck`` may still tell of the rollout before it."""
 
@@ -50,6 +51,8 @@ class Scene:
     scrape_seconds: float
     others: tuple[model.Workload, ...] = ()
     """Workloads beside the target that the effects write."""
+    synced: gitops.Synced | None = None
+    """How far the tool that deploys is with a pushed commit; None where it is not waited for."""
 
 
 Seen = Mapping[model.Ref, restoring.Manifest | None]
@@ -273,10 +276,14 @@ def _await_rollout(
     record: objects.Record, scene: Scene, workload: model.Workload
 ) -> remediation.RemediationStatus:
     status = record.status
-    started = runs.ended_at(record) or record.last_sent_at or record.spec.decided_at
+    if scene.synced is not None:
+        return syncing.awaited(record, scene.synced, scene.verify, scene.now)
+    synced_at = status.verification.synced_at if status.verification is not None else None
+    sent_at = record.last_sent_at or record.spec.decided_at
+    started = synced_at or runs.ended_at(record) or sent_at
     waited = (scene.now - started).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
-    if evicted and waited < EVICTION_SEEN_AFTER:
+    if (evicted or synced_at is not None) and waited < EVICTION_SEEN_AFTER:
         return status
     stuck = (workload.stuck and waited > STUCK_BELIEVED_AFTER) or (
         waited > scene.rules.rollout_seconds
@@ -290,6 +297,7 @@ def _await_rollout(
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
         verification = remediation.Verification(
+            synced_at=synced_at,
             rollout_complete_at=scene.now,
             counts_from=counts_from,
             deadline=counts_from + within,

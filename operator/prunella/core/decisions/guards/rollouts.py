@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from prunella.api import steps as steps_api
 from prunella.core import model
-from prunella.core.decisions import restoring, strategies
+from prunella.core.decisions import gitops, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 TEMPLATE_ACTIONS = frozenset({"restart", "rollback", "resize"})
@@ -18,7 +18,8 @@ def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
     written = case.action.name in TEMPLATE_ACTIONS and not case.elsewhere
-    return restored or written or _is_a_reader(case)
+    reverted = case.action.name == gitops.GIT_REVERT
+    return restored or reverted or written or _is_a_reader(case)
 
 
 def _is_a_reader(case: Case) -> bool:

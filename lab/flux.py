@@ -1,0 +1,166 @@
+"""A stand-in for Flux: applies the folder of a repository, and writes status as Flux does.
+
+It plays one Kustomization with its GitRepository in one namespace.  What is applied bears Flux's
+labels and its field manager; the inventory, the conditions and the applied revision are written
+as kustomize-controller v1 writes them.  It is no Flux: there is no kustomize build, no pruning, and
+no health check.  Source: fluxcd.io/flux/components/kustomize/kustomizations.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import threading
+from typing import Any, Final
+
+import yaml
+
+from lab import git_server
+from lab.binaries import LabError
+from lab.cluster import Lab
+
+CRDS: Final = pathlib.Path(__file__).parent / "manifests" / "flux.yaml"
+MANAGER: Final = "kustomize-controller"
+GROUPS: Final = {"apps/v1": "apps"}
+SYNC_SECONDS: Final = 2.0
+Document = dict[str, Any]
+
+
+def install(lab: Lab) -> None:
+    """The kinds, and wait until they are served."""
+    lab.kubectl("apply", "--server-side", "--filename", str(CRDS))
+    names = [each["metadata"]["name"] for each in yaml.safe_load_all(CRDS.read_text())]
+    told = [f"crd/{name}" for name in names]
+    lab.kubectl("wait", "--for=condition=Established", "--timeout=60s", *told)
+
+
+class Flux:
+    """One Kustomization, reconciled every few seconds until `close`."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        namespace: str,
+        bare: pathlib.Path,
+        url: str,
+        path: str,
+    ) -> None:
+        """``bare`` is the repository's folder on this machine, ``url`` what the objects say."""
+        self._lab = lab
+        self._namespace = namespace
+        self._bare = bare
+        self.broken = False
+        """Apply nothing more, as when a build fails."""
+        self.problem = ""
+        """The last round's error, for who must find out."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        meta = {"name": "shop", "namespace": namespace}
+        source = {"kind": "GitRepository", "name": "shop"}
+        self._apply(
+            {
+                "apiVersion": "source.toolkit.fluxcd.io/v1",
+                "kind": "GitRepository",
+                "metadata": meta,
+                "spec": {"interval": "1m", "url": url, "ref": {"branch": "main"}},
+            },
+            {
+                "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+                "kind": "Kustomization",
+                "metadata": meta,
+                "spec": {"interval": "1m", "prune": False, "path": path, "sourceRef": source},
+            },
+            manager="kubectl",
+        )
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        return ("--namespace", self._namespace, "kustomizations.kustomize.toolkit.fluxcd.io/shop")
+
+    @property
+    def status(self) -> Document:
+        """What it has told."""
+        found: Document = self._lab.get(*self._own).get("status") or {}
+        return found
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def suspend(self, *, suspended: bool) -> None:
+        """What `flux suspend kustomization` does."""
+        change = {"spec": {"suspend": suspended}}
+        self._patch(change)
+
+    def _run(self) -> None:
+        while not self._stop.wait(SYNC_SECONDS):
+            try:
+                self._reconcile()
+                self.problem = ""
+            except (LabError, subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
+                self.problem = f"{type(error).__name__}: {error}"
+
+    def _reconcile(self) -> None:
+        own = self._lab.get(*self._own)
+        status = own.get("status") or {}
+        head = git_server.git(self._bare, "rev-parse", "main")
+        revision = f"main@sha1:{head}"
+        seen = status.get("observedGeneration") == own["metadata"]["generation"]
+        if own["spec"].get("suspend") or (status.get("lastAppliedRevision") == revision and seen):
+            return
+        told: Document = {"lastAttemptedRevision": revision}
+        if self.broken:
+            self._tell(own, told, "BuildFailed", "kustomize build failed: it is broken")
+            return
+        documents = self._documents(own["spec"]["path"].removeprefix("./").strip("/"), head)
+        self._apply(*documents, manager=MANAGER)
+        entries = [{"id": self._id(each), "v": "v1"} for each in documents]
+        told |= {"lastAppliedRevision": revision, "inventory": {"entries": entries}}
+        self._tell(own, told, "ReconciliationSucceeded", f"Applied revision: {revision}")
+
+    def _documents(self, path: str, head: str) -> list[Document]:
+        """The manifests of a folder, marked as Flux marks them."""
+        files = git_server.git(self._bare, "ls-tree", "-r", "--name-only", head, f"{path}/")
+        marks = {
+            "kustomize.toolkit.fluxcd.io/name": "shop",
+            "kustomize.toolkit.fluxcd.io/namespace": self._namespace,
+        }
+        found = []
+        for file in files.splitlines():
+            document = yaml.safe_load(git_server.git(self._bare, "show", f"{head}:{file}"))
+            meta = document["metadata"]
+            meta["labels"] = {**meta.get("labels", {}), **marks}
+            found.append(document)
+        return found
+
+    def _id(self, document: Document) -> str:
+        group = GROUPS.get(document["apiVersion"], "")
+        name = document["metadata"]["name"]
+        return f"{self._namespace}_{name}_{group}_{document['kind']}"
+
+    def _apply(self, *documents: Document, manager: str) -> None:
+        self._lab.kubectl(
+            *("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}"),
+            *("--namespace", self._namespace, "--filename", "-"),
+            input=yaml.safe_dump_all(documents),
+        )
+
+    def _tell(self, own: Document, told: Document, reason: str, message: str) -> None:
+        well = "True" if reason == "ReconciliationSucceeded" else "False"
+        ready = {"type": "Ready", "status": well, "reason": reason, "message": message}
+        status = {
+            **told,
+            "observedGeneration": own["metadata"]["generation"],
+            "conditions": [ready],
+        }
+        self._patch({"status": status}, "--subresource=status")
+
+    def _patch(self, change: Document, *more: str) -> None:
+        told = json.dumps(change)
+        self._lab.kubectl("patch", *self._own, "--type=merge", "--patch", told, *more)

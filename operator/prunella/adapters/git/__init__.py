@@ -1,0 +1,1 @@
+"""Git repositories that workloads are deployed from, through dulwich: the extra ``git``."""

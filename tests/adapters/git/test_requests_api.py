@@ -1,0 +1,216 @@
+"""Requests at servers that answer as the documentation of GitHub, GitLab and Gitea says."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import http.server
+import json
+import pathlib
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lab.git_server import git
+from prunella import ports
+from prunella.adapters.git import remote, repositories, requests_api
+from prunella.settings import GitRequests
+from tests.adapters.git import test_repositories as pushes
+from tests.adapters.git.conftest import Shop
+
+APIS = ("github", "gitlab", "gitea")
+TOKEN = "t0ken-of-the-lab"  # noqa: S105 - of a server that ends with the test
+AUTH = {
+    "github": ("Authorization", f"Bearer {TOKEN}"),
+    "gitlab": ("PRIVATE-TOKEN", TOKEN),
+    "gitea": ("Authorization", f"token {TOKEN}"),
+}
+PATHS = {
+    "github": "/repos/shop/deploy/pulls",
+    "gitlab": "/projects/shop%2Fdeploy/merge_requests",
+    "gitea": "/repos/shop/deploy/pulls",
+}
+ASKED = requests_api.Asked("shop/deploy", "prunella/one", "main", "Revert", "Because.")
+
+
+class Forge:
+    """One server: holds the requests that were opened, and refuses what the real one does."""
+
+    def __init__(self, api: str) -> None:
+        self.api = api
+        self.opened: list[dict[str, Any]] = []
+        self.queries: list[dict[str, list[str]]] = []
+        self.lose_answer = False
+        self.status = 0
+        """Answer everything with it."""
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/api"
+
+    def close(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def source(self, found: dict[str, Any]) -> str:
+        """The branch of a request."""
+        return str(found["source_branch" if self.api == "gitlab" else "head"])
+
+    def shown(self, found: dict[str, Any]) -> dict[str, Any]:
+        """A request as the server shows it."""
+        url = f"https://forge.example/shop/deploy/{self.opened.index(found) + 1}"
+        if self.api == "gitlab":
+            return {"web_url": url, "source_branch": found["source_branch"], "state": "opened"}
+        return {"html_url": url, "head": {"ref": found["head"]}, "state": "open"}
+
+    def answer(self, method: str, body: dict[str, Any]) -> tuple[int, object]:
+        """What is answered to a request."""
+        if method == "GET":
+            return 200, [self.shown(each) for each in self.opened]
+        if any(self.source(each) == self.source(body) for each in self.opened):
+            taken = {"message": "A pull request already exists"}
+            return (422 if self.api == "github" else 409), taken
+        self.opened.append(body)
+        return 201, self.shown(body)
+
+
+def _handler(forge: Forge) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer("GET", {})
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            self._answer("POST", json.loads(self.rfile.read(length)))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is named
+            """Say nothing."""
+
+        def _answer(self, method: str, body: dict[str, Any]) -> None:
+            path, _, query = self.path.partition("?")
+            name, value = AUTH[forge.api]
+            status, told = 404, {"message": "Not Found"}
+            if self.headers.get(name) != value:
+                status, told = 401, {"message": "Bad credentials"}
+            elif forge.status:
+                status, told = forge.status, {"message": "no"}
+            elif path.removeprefix("/api") == PATHS[forge.api]:
+                forge.queries.append(urllib.parse.parse_qs(query))
+                status, answer = forge.answer(method, body)
+                told = answer  # type: ignore[assignment]
+            if method == "POST" and forge.lose_answer:
+                forge.lose_answer = False
+                return
+            content = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    return Handler
+
+
+@pytest.fixture(params=APIS)
+def forge(request: pytest.FixtureRequest) -> Iterator[Forge]:
+    """A server of each kind."""
+    made = Forge(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def wanted(forge: Forge, tmp_path: pathlib.Path) -> GitRequests:
+    """The administrator's word."""
+    token = tmp_path / "token"
+    token.write_text(f"{TOKEN}\n")
+    return GitRequests.model_validate({"api": forge.api, "url": forge.url, "tokenFile": token})
+
+
+def test_a_request_is_opened_once(forge: Forge, wanted: GitRequests) -> None:
+    """With title, branches and text; the same branch again is the same request."""
+    first = requests_api.open_request(wanted, ASKED, 5)
+    again = requests_api.open_request(wanted, ASKED, 5)
+
+    assert "https://forge.example/shop/deploy/1" == first == again
+    (sent,) = forge.opened
+    assert {"Revert", "prunella/one", "main", "Because."} <= {str(v) for v in sent.values()}
+    other = requests_api.Asked("shop/deploy", "prunella/two", "main", "Revert", "")
+    assert "https://forge.example/shop/deploy/2" == requests_api.open_request(wanted, other, 5)
+
+
+def test_only_the_branch_is_asked_for(forge: Forge, wanted: GitRequests) -> None:
+    """As each API filters; Gitea can't, so its answer is gone through."""
+    requests_api.find(wanted, ASKED, 5)
+    expected = {
+        "github": {"state": ["open"], "head": ["shop:prunella/one"]},
+        "gitlab": {"state": ["opened"], "source_branch": ["prunella/one"]},
+        "gitea": {"state": ["open"], "sort": ["recentupdate"]},
+    }
+    assert [expected[forge.api]] == forge.queries
+
+
+def test_a_lost_answer_is_found_again(forge: Forge, wanted: GitRequests) -> None:
+    """It was opened: the next call finds it, and opens no other."""
+    forge.lose_answer = True
+    with pytest.raises(remote.RemoteError) as lost:
+        requests_api.open_request(wanted, ASKED, 5)
+    assert lost.value.status is None
+    assert "https://forge.example/shop/deploy/1" == requests_api.open_request(wanted, ASKED, 5)
+    assert 1 == len(forge.opened)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_refusal_is_told(forge: Forge, wanted: GitRequests, status: int) -> None:
+    """With the server's words, and never the token."""
+    forge.status = status
+    with pytest.raises(remote.RemoteError, match=f"{forge.api} answered {status}: no") as told:
+        requests_api.open_request(wanted, ASKED, 5)
+    assert status == told.value.status
+    assert TOKEN not in str(told.value)
+
+
+def test_a_token_that_can_not_be_read_is_told(wanted: GitRequests) -> None:
+    """By the path of its file."""
+    wanted.token_file.unlink()
+    with pytest.raises(remote.RemoteError, match=r"can't read the token in .*/token"):
+        requests_api.open_request(wanted, ASKED, 5)
+
+
+async def test_a_revert_is_pushed_to_a_branch_of_its_own_and_requested(
+    shop: Shop, tmp_path: pathlib.Path
+) -> None:
+    """The deployed branch stays; a repeat gives the same address."""
+    made = Forge("gitea")
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    _, bad = pushes.released(shop)
+    asks = {"api": "gitea", "url": made.url, "tokenFile": str(token)}
+    settings = pushes.wanted(shop, mode="request", requests=asks)
+    asked = pushes.change(shop, bad, request=True)
+    PATHS["gitea"] = "/repos/shop/pulls"
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            known = repositories.GitRepositories(settings, pool)
+            tried = await known.send(asked, pushes.MARK, dry_run=True)
+            first = await known.send(asked, pushes.MARK, dry_run=False)
+            again = await known.sent(asked, pushes.MARK)
+    finally:
+        PATHS["gitea"] = "/repos/shop/deploy/pulls"
+        made.close()
+
+    assert ports.Outcome.WOULD_SUCCEED is tried.outcome, tried.message
+    assert ports.Outcome.EFFECTIVE is first.outcome, first.message
+    assert "https://forge.example/shop/deploy/1" == first.url == again.url
+    assert bad == shop.head()
+    branch = "prunella/deployment-checkout-1"
+    assert first.commit == shop.head(branch)
+    assert "image: v1" == shop.show("apps/checkout/app.yaml", branch)
+    assert bad == git(shop.bare, "rev-parse", f"{branch}^")
+    (sent,) = made.opened
+    assert ('Revert "Release v2"', branch, "main") == (sent["title"], sent["head"], sent["base"])
