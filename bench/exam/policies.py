@@ -23,7 +23,8 @@ WINDOW, LAB_WINDOW = "[1m]", "[15s]"
 HOLD = "5s"
 INTERVAL = "5s"
 GUARDS = {"cooldown": "20s"}
-VERIFY = {"within": "45s", "samples": 2}
+VERIFY = {"within": "90s", "samples": 2}
+"""A ReplicaSet whose pods were refused waits about a minute before it tries again."""
 Document = dict[str, Any]
 
 
