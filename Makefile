@@ -121,7 +121,7 @@ bench: bench-tools ## Measure speed and size; prints a table
 # A folder of faults: inject.yaml and truth.yaml in a folder for each.
 FAULTS ?= lab/shop/faults
 .PHONY: exam
-exam: dev lab-tools ## Run the shop's faults on the lab and judge the incidents (FAULTS=DIR: yours)
+exam: dev lab-tools ## Run the shop's faults on the lab, heal them and judge it (FAULTS=DIR: yours)
 	$(BIN)/python -m bench.exam --faults "$(FAULTS)" $(if $(OUT),--out "$(OUT)")
 
 ##@ Lab: a real control plane on this machine, without containers

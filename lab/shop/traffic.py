@@ -115,15 +115,17 @@ class Traffic:
             _namespace(server),
             owner_name(server.record) if server else "",
         )
-        key = (graph.shop, *names)
+        labels = _edge_labels(graph, edge, target, names)
+        # Users who reach nobody have the labels of those who do: one series.
+        key = (graph.shop, *labels.values())
         found = self._edges.get(key)
         if found is None:
-            labels = text_of(_edge_labels(graph, edge, target, names))
+            text = text_of(labels)
             found = self._edges[key] = EdgeSeries(
-                Counter(f"{GRAPH}_total", labels),
-                Counter(f"{GRAPH}_failed_total", labels),
-                Histogram(f"{GRAPH}_server_seconds", labels),
-                Histogram(f"{GRAPH}_client_seconds", labels),
+                Counter(f"{GRAPH}_total", text),
+                Counter(f"{GRAPH}_failed_total", text),
+                Histogram(f"{GRAPH}_server_seconds", text),
+                Histogram(f"{GRAPH}_client_seconds", text),
             )
         return found
 

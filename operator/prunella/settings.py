@@ -13,6 +13,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
+from prunella import allowed
 from prunella.core.changes import external as outside
 from prunella.core.changes import kinds as journalled
 from prunella.core.changes import noise, retention
@@ -29,12 +30,7 @@ class SettingsError(Exception):
 class Model(pydantic.BaseModel):
     """A frozen model, written in camelCase, that refuses fields it does not know."""
 
-    model_config = pydantic.ConfigDict(
-        alias_generator=alias_generators.to_camel,
-        populate_by_name=True,
-        frozen=True,
-        extra="forbid",
-    )
+    model_config = allowed.CONFIG
 
 
 class BasicAuth(Model):
@@ -355,6 +351,7 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: Diagnosis = Diagnosis()
     limits: Limits = Limits()
+    patch_field: allowed.PatchField = allowed.PatchField()
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
     journal: Journal = Journal()

@@ -154,6 +154,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
         rollout_seconds=settings.limits.rollout_seconds,
+        fields=tuple(each.rule for each in settings.patch_field.fields),
     )
 
 
@@ -218,7 +219,9 @@ def _base(
         metrics=metrics.PrometheusMetrics(
             settings.sources, clock, threads=settings.metrics_threads, telemetry=own_metrics
         ),
-        cluster=cluster.KubernetesCluster(api, stores, settings.operator_namespace),
+        cluster=cluster.KubernetesCluster(
+            api, stores, settings.operator_namespace, settings.patch_field.fields
+        ),
         ledger=ledger.KubernetesLedger(api, stores),
         incidents=incidents.KubernetesIncidents(api, stores),
     )
@@ -374,6 +377,7 @@ def simulated(
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
     options = options_of(settings or settings_module.Settings())
+    world.cluster.allowed_kinds |= {each.kind for each in options.rules.fields}
     return loop.Engine(
         worlds.World(
             clock=world.clock,

@@ -75,6 +75,10 @@ ADDED = {
     "rerunJob": _rights("batch", "jobs", "create"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
+    "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
+    "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
+    "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
+    "patchField": set(),  # Its rights are those of the fields that are listed.
 }
 RESTORED = {
     "Service": _rights("", "services", "get patch create delete"),
@@ -104,6 +108,10 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("suspendCronJob",),
     ("rerunJob",),
     ("restore",),
+    ("patchField",),
+    ("scaleBounds",),
+    ("raiseQuota",),
+    ("resize",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -170,6 +178,81 @@ def test_each_restored_kind_brings_its_own_rights(
     wanted = (CORE | JOURNAL | AROUND) - NODES | (RESTORED[kind] if enabled else set())
     assert [("shop", wanted)] == [(r["metadata"]["namespace"], _expand(r)) for r in roles]
     assert [] == _named(documents, "ClusterRole", "prunella")
+
+
+POOL = {
+    "apiVersion": "postgresql.cnpg.io/v1",
+    "kind": "Pooler",
+    "resource": "poolers",
+    "path": "spec.instances",
+    "min": 1,
+    "max": 8,
+}
+FLAG = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "resource": "configmaps",
+    "name": "flags",
+    "path": "data.search",
+    "values": ["on", "off"],
+}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["patchField on", "patchField off"])
+def test_each_field_brings_its_own_rights(render: Render, *, enabled: bool) -> None:
+    """Only with the action, of one object where it has a name, and in a listed namespace alone."""
+    documents = render(
+        actions=_enabled(["patchField"] if enabled else []),
+        patchField={"fields": [POOL, FLAG]},
+        namespaces=["shop"],
+    )
+    [role] = _named(documents, "Role", "prunella")
+    own = _rights("postgresql.cnpg.io", "poolers", "get patch")
+    own |= _rights("", "configmaps", "get patch")
+    assert (CORE | JOURNAL | AROUND) - NODES | (own if enabled else set()) == _expand(role)
+    names = [rule["resourceNames"] for rule in role["rules"] if "resourceNames" in rule]
+    assert ([["flags"]] if enabled else []) == names
+    guards = {each["metadata"]["name"] for each in _of_kind(documents, "ValidatingAdmissionPolicy")}
+    fields = {name for name in guards if name.startswith("prunella-fields-")}
+    of = {"prunella-fields-poolers.postgresql.cnpg.io", "prunella-fields-configmaps"}
+    assert (of if enabled else set()) == fields
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["raiseQuota on", "raiseQuota off"])
+def test_a_ceiling_brings_the_right_to_quotas(render: Render, *, enabled: bool) -> None:
+    """Without a ceiling nothing could be written, so nothing is given."""
+    chosen = _enabled(["raiseQuota"] if enabled else [])
+    ceilings = {"ceilings": {"requests.cpu": "64", "pods": 100}}
+    documents = render(actions=chosen, raiseQuota=ceilings, namespaces=["shop"])
+    [role] = _named(documents, "Role", "prunella")
+    own = _rights("", "resourcequotas", "get patch") if enabled else set()
+    assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
+    guards = _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-resourcequotas")
+    assert enabled == ("spec.hard.pods (to 100); spec.hard.requests.cpu (to 64)" in str(guards))
+
+
+def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:
+    """With them the operator may write ScaledObjects, and authors need that right."""
+    chosen = {"actions": _enabled(["scaleBounds"]), "namespaces": ["shop"]}
+    documents = render(**chosen, scaleBounds={"scaledObjects": True})
+    [role] = _named(documents, "Role", "prunella")
+    own = ADDED["scaleBounds"] | _rights("keda.sh", "scaledobjects", "get patch")
+    assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+    asked = [
+        str(_named(each, "ValidatingAdmissionPolicy", "prunella-authors"))
+        for each in (documents, render(**chosen))
+    ]
+    assert [True, False] == ["resource('scaledobjects')" in each for each in asked]
+
+
+def test_what_may_be_restored_whole_has_no_guard_of_fields(render: Render) -> None:
+    """A restore writes any field of its kinds: the two can't be told apart by the account."""
+    documents = render(
+        actions=_enabled(["patchField", "restore"]),
+        patchField={"fields": [POOL, FLAG]},
+        restore={"kinds": {"ConfigMap": True}},
+    )
+    assert [] == _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-configmaps")
 
 
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])

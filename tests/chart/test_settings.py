@@ -11,7 +11,7 @@ import pydantic
 import pytest
 import yaml
 
-from prunella import settings
+from prunella import allowed, settings
 
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
@@ -121,6 +121,8 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "timeoutSeconds": 5,
         "attributes": {"k8s.cluster.name": "eu-1"},
     }
+    field = {"apiVersion": "v1", "kind": "ConfigMap", "resource": "configmaps"}
+    patch_field = {"fields": [{**field, "path": "data.a\\.b", "name": "flags", "values": ["on"]}]}
     limits = {
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
@@ -153,6 +155,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         journal=journal,
         tracing=tracing,
         limits=limits,
+        patchField=patch_field,
         operator=operator,
         fullnameOverride="healer",
     )
@@ -167,6 +170,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "journal": journal,
             "tracing": tracing,
             "limits": limits,
+            "patchField": patch_field,
             **operator,
         }
     )
@@ -191,6 +195,11 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
     "limits": (SCHEMA["properties"]["limits"], settings.Limits),
+    "patchField": (SCHEMA["properties"]["patchField"], allowed.PatchField),
+    "patchField.fields": (
+        SCHEMA["properties"]["patchField"]["properties"]["fields"]["items"],
+        allowed.AllowedField,
+    ),
     "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
     "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),

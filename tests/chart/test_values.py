@@ -17,6 +17,10 @@ from prunella.api import steps as steps_api
 Document = dict[str, Any]
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 CHART = pathlib.Path(__file__).parents[2] / "charts" / "prunella"
+SECRET = {"apiVersion": "v1", "kind": "Secret", "resource": "secrets", "path": "data.a", "max": 1}
+FIELDS = {
+    "patchField": {"fields": [{"apiVersion": "v1", "kind": "A", "resource": "as"}, SECRET]},
+}
 
 BAD: dict[str, tuple[Document, str, str]] = {
     "unknown top level": ({"replicas": 2}, "", "'replicas' not allowed"),
@@ -57,6 +61,8 @@ BAD: dict[str, tuple[Document, str, str]] = {
         "/alertmanager/url",
         "pattern",
     ),
+    "a field without bounds": (FIELDS, "/patchField/fields/0", "missing property 'path'"),
+    "a field that gives rights": (FIELDS, "/patchField/fields/1/resource", "'not' failed"),
     "no action in an hour": (
         {"limits": {"actionsPerClusterPerHour": 0}},
         "/limits/actionsPerClusterPerHour",

@@ -191,6 +191,40 @@ REFUSED = {
             )
         ],
     ),
+    "no bounds of a field": (
+        swap("restart: {}", "patchField: {apiVersion: v1, kind: Pool, path: spec.size, by: 1}"),
+        ["13 error spec.steps[0].patchField: min and max must be given with by and to [schema]"],
+    ),
+    "a requirement that is no PromQL": (
+        swap(
+            "restart: {}",
+            "patchField: {apiVersion: v1, kind: Pool, path: spec.size, by: 1, min: 1, max: 2, "
+            "require: [{query: sum(x, atMost: 1}]}",
+        ),
+        [
+            (
+                "13 error spec.steps[0].patchField.require[0].query: the query is not PromQL: "
+                "unclosed left parenthesis (query: sum(x) [promql]"
+            )
+        ],
+    ),
+    "no most of bounds": (
+        swap("restart: {}", "scaleBounds: {by: 3}"),
+        ["13 error spec.steps[0].scaleBounds.max: max is missing [schema]"],
+    ),
+    "nothing to resize": (
+        swap("restart: {}", "resize: {container: app}"),
+        ["13 error spec.steps[0].resize: memory or cpu must be given [schema]"],
+    ),
+    "a ceiling of nothing": (
+        swap("restart: {}", "raiseQuota: {ceilings: {Pods: 3}}"),
+        [
+            (
+                "13 error spec.steps[0].raiseQuota.ceilings: keys must be names of resources, "
+                "found 'Pods' [schema]"
+            )
+        ],
+    ),
     "min above max": (
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],
@@ -453,6 +487,40 @@ DOUBTED = {
     "scale by nothing": (
         swap("restart: {}", "scale: {by: 0, max: 5}"),
         ["13 warning spec.steps[0].scale.by: by: 0 changes nothing [scale-bounds]"],
+    ),
+    "a field to nowhere": (
+        swap(
+            "restart: {}",
+            "patchField: {apiVersion: v1, kind: Pool, path: spec.size, to: 9, min: 1, max: 5}",
+        ),
+        [
+            (
+                "13 warning spec.steps[0].patchField.to: to (9) is outside min (1) and max (5) "
+                "[field-bounds]"
+            )
+        ],
+    ),
+    "bounds to nowhere": (
+        swap("restart: {}", "scaleBounds: {to: 30, max: 20}"),
+        [
+            (
+                "13 warning spec.steps[0].scaleBounds.to: to (30) is outside min (1) and max (20) "
+                "[field-bounds]"
+            )
+        ],
+    ),
+    "a field that takes from what is behind it": (
+        swap(
+            "restart: {}",
+            "patchField: {apiVersion: v1, kind: Pool, path: spec.size, by: 9, min: 1, max: 5}",
+        ),
+        [
+            (
+                "13 hint spec.steps[0].patchField: nothing is required: if something behind it has "
+                "a limit, such as a database's connections, compare $value with it "
+                "[field-requirement]"
+            )
+        ],
     ),
     "no time for the samples": (
         GOOD.replace("[5m]", "[1m]") + "  verify: {within: 1m, samples: 3}\n",

@@ -1,4 +1,4 @@
-"""A sample of the exam: faults of different kinds, each in a fresh shop, and who is named."""
+"""A sample of the exam, a fresh shop for each fault: who is named, and what heals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from bench.exam import __main__ as exam
 from bench.exam import operating, report, telemetry
+from bench.exam.healer import Healer
 from bench.exam.run import Examiner, Patience
 from lab.shop import faults
 
@@ -25,22 +26,26 @@ SAMPLE = (
 )
 
 
-PATIENT = Patience(limit=150)
+PATIENT = Patience(limit=120, heal=180)
 """Other tests run on the same machine; how long it took is no matter here."""
-TIMED = "seconds from symptom to cause, p95"
+TIMED = "seconds from"
 
 
-def test_incidents_name_what_was_broken() -> None:
-    """Given eight shops, when something else breaks in each, then each incident names its cause."""
+def test_incidents_name_what_was_broken_and_playbooks_heal_it() -> None:
+    """Given eight shops, when something else breaks in each, then its cause is named and healed.
+
+    By ready playbooks, without harm; a lost node is left to a person.
+    """
     name = f"{os.environ.get('PRUNELLA_LAB', 'test')}-exam"
     with exam.standing(name) as lab:
         items = operating.lists(lab)
         ask = telemetry.prometheus(lab.prometheus_url)
-        with exam.watching(lab, items) as watcher:
+        with exam.watching(lab, items, heals=True) as watcher:
             folders = [faults.FOLDER / each for each in SAMPLE]
-            examiner = Examiner(lab, items, ask, watcher, PATIENT)
+            healer = Healer(lab, items, ask)
+            examiner = Examiner(lab, items, ask, watcher, PATIENT, healer=healer)
             outcomes = exam.run(examiner, folders, at_once=4)
 
-    figures = [each for each in report.totals(outcomes) if each.name != TIMED]
+    figures = [each for each in report.totals(outcomes) if not each.name.startswith(TIMED)]
     missed = [each.name for each in figures if not each.met]
     assert missed == [], f"{report.table(outcomes)}\n\n{report.summary(outcomes)}"

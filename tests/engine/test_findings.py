@@ -51,3 +51,17 @@ async def test_a_policy_that_can_not_say_any_more(
     await story.run(10)
     (ended,) = told.tell()
     assert not ended.firing
+
+
+async def test_the_signals_of_a_policy_with_a_trigger_are_proofs(
+    story: Story, told: findings_module.Findings
+) -> None:
+    """They are no symptoms: they may show what others suffer. What was told before ends."""
+    document = {**harness.spec(), "mode": "Advise"}
+    await harness.bad_release(story, document)
+    await story.run(60)
+    (begun,) = told.tell()
+    story.apply({**document, "trigger": {"incident": {"causeKind": ["Release"]}}})
+    await story.run(60)
+    (ended,) = told.tell()
+    assert (begun.starts_at, False) == (ended.starts_at, ended.firing)

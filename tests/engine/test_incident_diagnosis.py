@@ -9,10 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
-from prunella.core import model
+import pytest
+
+from prunella.api.reasons import Phase
+from prunella.core import model, objects
 from prunella.core.incidents import values
 from prunella.core.incidents.diagnosis.values import Diagnosis, View
 from prunella.engine import incident_diagnosis, incident_world
+from tests.unit.core import builders
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 MINUTE = datetime.timedelta(minutes=1)
@@ -116,3 +120,56 @@ async def test_an_incident_is_diagnosed_with_what_the_others_say_is_sick() -> No
     ]
     await _look(diagnoser, found, NOW)
     assert [{cart: 7.0, store: 9.0}] * 2 == [view.sick for view in seen]
+
+
+def _record(phase: Phase, action: str = "restore", ago: float = 90, ended: float = 30) -> Any:
+    """A record for the incident ``a``."""
+    made = builders.record(
+        f"r-{ago}",
+        phase,
+        action=action,
+        ago=builders.seconds(ago),
+        finished_ago=builders.seconds(ended),
+    )
+    return dataclasses.replace(made, spec=made.spec.model_copy(update={"incident": "a"}))
+
+
+TREATED = [
+    pytest.param([_record(Phase.VERIFYING)], True, True, id="under-way"),
+    pytest.param([_record(Phase.SUCCEEDED)], True, True, id="just-healed"),
+    pytest.param([_record(Phase.SUCCEEDED, ended=61)], True, False, id="healed-and-still-firing"),
+    pytest.param([_record(Phase.SUCCEEDED, ended=61)], False, True, id="healed-and-over"),
+    pytest.param([_record(Phase.UNHELPFUL)], True, False, id="in-vain"),
+    pytest.param([_record(Phase.SUCCEEDED, "revert")], True, False, id="undone"),
+    pytest.param([_record(Phase.ADVISED)], True, False, id="only-advised"),
+    pytest.param(
+        [_record(Phase.SUCCEEDED, ago=80), _record(Phase.UNHELPFUL, ago=70)],
+        True,
+        False,
+        id="the-newest-counts",
+    ),
+    pytest.param([], True, False, id="nothing-was-done"),
+]
+
+
+@pytest.mark.parametrize(("records", "firing", "expected"), TREATED)
+def test_whose_cause_is_treated(
+    records: list[objects.Record], firing: bool, expected: bool
+) -> None:
+    """Its suspects stay: what is repaired already would be found innocent."""
+    where = model.Ref("Deployment", "shop", "checkout")
+    member = values.Member(where, "errors", 0.0, 1, int(firing))
+    incident = dataclasses.replace(_incident("a"), members=(member,))
+    found = incident_diagnosis.treated([incident], records, builders.NOW)
+    assert ({"a"} if expected else set()) == found
+
+
+async def test_what_is_treated_is_not_looked_at_again() -> None:
+    """But once it is, so that an operator that was started anew has something to tell."""
+    surroundings = Surroundings()
+    diagnoser = _diagnoser(surroundings)
+    spaces: dict[str, Collection[str]] = {"a": ("a",)}
+    for minute in range(2):
+        now = NOW + minute * 2 * MINUTE
+        await diagnoser.look([_incident("a")], (), spaces, now, treated={"a"})
+    assert ["a"] == surroundings.looks

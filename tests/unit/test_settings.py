@@ -122,6 +122,55 @@ def test_the_patience_with_rollouts_reaches_the_rules(tmp_path: pathlib.Path) ->
     assert wiring.rules_of(settings.Settings()).rollout_seconds == 600
 
 
+FIELD = {
+    "apiVersion": "postgresql.cnpg.io/v1",
+    "kind": "Pooler",
+    "resource": "poolers",
+    "path": "spec.instances",
+    "max": 8,
+}
+FIELDS = {
+    "no bound": ([{**FIELD, "max": None}], "Pooler spec.instances: give max, or the values"),
+    "a workload": (
+        [{**FIELD, "apiVersion": "apps/v1", "kind": "Deployment"}],
+        "Deployment: workloads have actions of their own",
+    ),
+    "a secret": ([{**FIELD, "apiVersion": "v1", "kind": "Secret"}], "hold no secrets"),
+    "rights": (
+        [{**FIELD, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}],
+        "kinds that give no rights",
+    ),
+    "metadata": ([{**FIELD, "path": "metadata.labels.a"}], "only fields within spec or data"),
+    "two kinds of a name": (
+        [FIELD, {**FIELD, "apiVersion": "other.example/v1"}],
+        "kind Pooler is of postgresql.cnpg.io/v1 and other.example/v1: only one can be allowed",
+    ),
+    "a list's element": ([{**FIELD, "path": "spec.list[0]"}], "should match pattern"),
+}
+
+
+@pytest.mark.parametrize(("fields", "words"), FIELDS.values(), ids=FIELDS)
+def test_fields_that_may_not_be_allowed_are_refused(
+    tmp_path: pathlib.Path, fields: list[dict[str, object]], words: str
+) -> None:
+    """Administrators can't let policies write rights, secrets or workloads."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"patchField": {"fields": fields}}))
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load(path)
+    assert words in str(caught.value)
+
+
+def test_allowed_fields_reach_the_rules(tmp_path: pathlib.Path) -> None:
+    """What is listed is what decisions are made by; by default nothing is."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"patchField": {"fields": [FIELD]}}))
+    (field,) = wiring.rules_of(settings.load(path)).fields
+    assert "spec.instances of postgresql.cnpg.io/v1 Pooler" == str(field)
+    assert (None, 8) == (field.min, field.max)
+    assert () == wiring.rules_of(settings.Settings()).fields
+
+
 def test_users_need_a_port_and_a_journal(tmp_path: pathlib.Path) -> None:
     """Nobody waits for users that can't arrive."""
     path = tmp_path / "settings.yaml"

@@ -67,7 +67,12 @@ give them.
 {{/* Rights of the enabled actions; nothing when all are off. */}}
 {{- define "prunella.rules.actions" -}}
 {{- with .Values.actions }}
-{{- if or .restart .rollback }}
+{{- if .resize }}
+- apiGroups: [""]
+  resources: [pods/resize]
+  verbs: [patch]
+{{- end }}
+{{- if or .restart .rollback .resize }}
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [patch]
@@ -93,6 +98,56 @@ give them.
 {{- end }}
 {{- end }}
 {{- include "prunella.rules.restore" . }}
+{{- include "prunella.rules.fields" . }}
+{{- end }}
+
+{{/*
+What the enabled actions may write beside workloads, as YAML: a list of fields with group, resource,
+kind, name (empty: of any object), parts of the path, and min and max, values, or most (a quantity).
+*/}}
+{{- define "prunella.writable" -}}
+{{- $found := list -}}
+{{- if .Values.actions.patchField -}}
+{{- range .Values.patchField.fields -}}
+{{- $parts := list -}}
+{{- range splitList "." (replace "\\." "\t" .path) -}}
+{{- $parts = append $parts (replace "\t" "." .) -}}
+{{- end -}}
+{{- $group := ternary (first (splitList "/" .apiVersion)) "" (contains "/" .apiVersion) -}}
+{{- $field := dict "group" $group "resource" .resource "kind" .kind "name" (default "" .name) "parts" $parts -}}
+{{- $found = append $found (merge $field (pick . "min" "max" "values")) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.actions.scaleBounds -}}
+{{- $hpa := dict "group" "autoscaling" "resource" "horizontalpodautoscalers" "kind" "HorizontalPodAutoscaler" -}}
+{{- $keda := dict "group" "keda.sh" "resource" "scaledobjects" "kind" "ScaledObject" -}}
+{{- $most := dict "name" "" "min" 0 "max" .Values.scaleBounds.max -}}
+{{- range list "minReplicas" "maxReplicas" -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" .)) $hpa $most) -}}
+{{- end -}}
+{{- range ternary (list "minReplicaCount" "maxReplicaCount") list .Values.scaleBounds.scaledObjects -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" .)) $keda $most) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.actions.raiseQuota -}}
+{{- range $resource, $ceiling := .Values.raiseQuota.ceilings -}}
+{{- $quota := dict "group" "" "resource" "resourcequotas" "kind" "ResourceQuota" "name" "" "most" (toString $ceiling) -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" "hard" $resource)) $quota) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (dict "fields" $found) -}}
+{{- end }}
+
+{{/* Rights to read and patch the objects of these fields. */}}
+{{- define "prunella.rules.fields" -}}
+{{- range (include "prunella.writable" . | fromYaml).fields }}
+- apiGroups: [{{ .group | quote }}]
+  resources: [{{ .resource }}]
+  {{- with .name }}
+  resourceNames: [{{ . | quote }}]
+  {{- end }}
+  verbs: [get, patch]
+{{- end }}
 {{- end }}
 
 {{/* Where the API server keeps the kinds that can be restored: kind, API group, resource. */}}

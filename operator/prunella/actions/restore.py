@@ -165,12 +165,15 @@ def patching(
     """A patch of an object as it is now. Its generation, or else its version, is tested, too."""
     metadata = manifest["metadata"]
     generation = metadata.get("generation")
+    # A pod's status is written all the time: its UID and the values that are replaced tell enough.
+    versioned = ref.kind != "Pod"
+    version = "" if generation or not versioned else str(metadata.get("resourceVersion") or "")
     return model.Effect(
         verb=model.Verb.PATCH,
         target=ref,
         uid=metadata["uid"],
-        generation=generation,
-        resource_version="" if generation else str(metadata.get("resourceVersion") or ""),
+        generation=generation if versioned else None,
+        resource_version=version,
         patch=made.patch,
         inverse=made.inverse,
         summary=summary,

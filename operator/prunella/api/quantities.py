@@ -21,6 +21,8 @@ _FACTORS: Final = {
 }
 _PATTERN: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?([numkMGTPE]|[KMGTPE]i)?$"
 _PARTS: Final = re.compile(r"([^a-zA-Z]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
+_SLACK: Final = 1e-6
+"""What arithmetic in floating point may add."""
 _MOST_CHARACTERS: Final = 32
 _MOST: Final = 2**53
 
@@ -33,6 +35,24 @@ def read(quantity: float | str) -> float:
     if parts is None or not re.fullmatch(_PATTERN, quantity):
         raise ValueError(f"must be a number or a quantity such as 512Mi, found {quantity!r}")
     return float(parts[1]) * _FACTORS[parts[2]]
+
+
+def write(value: float, like: int | str, *, whole: bool = False) -> str:
+    """A number as a quantity that is not below it, in the manner of another one.
+
+    Binary units are written in Mi, decimal ones in M; fractions, unless it must be ``whole``, in
+    thousandths (m).
+    """
+    parts = _PARTS.fullmatch(str(like))
+    unit = parts[2] if parts is not None else ""
+    if len(unit) == 2:
+        mebibytes = math.ceil(value / _FACTORS["Mi"] - _SLACK)
+        return f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
+    if unit and unit in "kMGTPE":
+        return f"{math.ceil(value / _FACTORS['M'] - _SLACK)}M"
+    if whole or abs(value - round(value)) < _SLACK:
+        return str(math.ceil(value - _SLACK))
+    return f"{math.ceil(value * 1000 - _SLACK)}m"
 
 
 class _Quantity:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, types
+from prunella.api import base, capacity, types
 
 LEAST_LOST = types.duration("1m")
 """A kubelet that was restarted answers within the 40 s after which its node is NotReady."""
@@ -260,6 +260,10 @@ ACTIONS: tuple[str, ...] = (
     "rerunJob",
     "suspendCronJob",
     "restore",
+    "patchField",
+    "scaleBounds",
+    "raiseQuota",
+    "resize",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -297,6 +301,22 @@ class Step(base.ApiModel):
             "Put the object that an incident suspects back as it was; needs spec.trigger. The "
             "target is what is sick because of it."
         ),
+    )
+
+    patch_field: capacity.PatchField | None = pydantic.Field(
+        None, description="Write one field that administrators allow, such as the size of a pool."
+    )
+
+    scale_bounds: capacity.ScaleBounds | None = pydantic.Field(
+        None, description="Change the minimum or maximum of the target's autoscaler."
+    )
+
+    raise_quota: capacity.RaiseQuota | None = pydantic.Field(
+        None, description="Raise the ResourceQuota that refuses the target's pods."
+    )
+
+    resize: capacity.Resize | None = pydantic.Field(
+        None, description="Raise the memory or CPU of a container, in place or in the template."
     )
 
     @pydantic.model_validator(mode="after")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from prunella.core import model
-from prunella.core.decisions import action, guards
+from prunella.core.decisions import action, fields, guards
 from prunella.core.decisions.guards import (
     blast_radius,
     ownership,
@@ -46,6 +46,8 @@ def _rollout(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
 
 
 def _owners(case: guards.Case, facts: Facts) -> str | None:
+    if case.written is not None:
+        return "history does not tell who owns other objects"
     if case.action.owned_field is None or (
         case.live_state is not None and case.live_state.autoscalers
     ):
@@ -141,6 +143,9 @@ class Supposed:
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """The action's own plan, or a mention of what it would have done."""
+        if fields.writes_elsewhere(request.params) or self.real.name == "resize":
+            told = f"{self.real.name} for {{}}; what would be written is not known"
+            return _named(request, told, "template")
         if self.real.name == "rollback" and not request.live_state.revisions:
             return _named(request, "roll {} back; to which revision is not judged", "template")
         if self.real.name == "scale" and not self.facts().workloads:

@@ -150,6 +150,8 @@ class Workload:
     strategy: Strategy = Strategy()
     paused: bool = False
     """A person has paused the rollout (``spec.paused``); Deployments only."""
+    failure: str = ""
+    """Why pods can't be made (``ReplicaFailure``), in the API server's words; Deployments only."""
     suspended: bool = False
     """It starts no more Jobs (``spec.suspend``); CronJobs only."""
 
@@ -196,6 +198,8 @@ class Pod:
     stranded: Stranded | None = None
     """Why the pod can't run, if something beside its containers says so."""
     created: datetime.datetime | None = None
+    resized_by: str = ""
+    """What a VerticalPodAutoscaler says that it has set, if one has."""
     gone_by: datetime.datetime | None = None
     """Of a pod that is being deleted: when its grace is over (``deletionTimestamp``)."""
 
@@ -340,6 +344,7 @@ class NeedKind(enum.StrEnum):
     LIVE_STATE = "LiveState"
     VERDICT_AT = "VerdictAt"
     OBJECT = "Object"
+    NUMBER = "Number"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -351,6 +356,18 @@ class Need:
     at: datetime.datetime | None = None
     change: str = ""
     """Of an object: the Change that is suspected, by name; empty: the newest one."""
+    query: str = ""
+    """Of a number: the query, not confined yet."""
+    source: str = ""
+    """Of a number: the metrics source to ask."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Number:
+    """One number of a metrics source, or why there is none that can be believed."""
+
+    value: float | None
+    problem: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 
 from prunella.core import model
 from prunella.core.decisions import causes, step
-from prunella.engine import living, observe, suspects
+from prunella.core.signals import compiled
+from prunella.engine import living, numbers, observe, suspects
 from prunella.engine import world as worlds
 
 
 class CloserLook:
     """Answers the needs of a decision, one after the other."""
 
-    def __init__(self, world: worlds.World, observer: observe.Observer) -> None:
+    def __init__(
+        self,
+        world: worlds.World,
+        observer: observe.Observer,
+        confinements: Mapping[str, compiled.Confinement],
+    ) -> None:
+        """``confinements`` is by source name."""
         self._world = world
         self._observer = observer
+        self._confinements = confinements
 
     async def answer(
         self,
@@ -32,6 +41,10 @@ class CloserLook:
         if need.kind is model.NeedKind.OBJECT:
             looked = await suspects.look(self._world, need, now)
             return dataclasses.replace(snapshot, looked={**snapshot.looked, need.target: looked})
+        if need.kind is model.NeedKind.NUMBER:
+            number = await numbers.ask(self._world.metrics, need, self._confinements)
+            known = {**snapshot.numbers, (need.source, need.query): number}
+            return dataclasses.replace(snapshot, numbers=known)
         live_state = snapshot.live_states[need.target]
         if live_state is None or need.at is None:
             raise ValueError(f"history of {need.target} is asked without a look at it")
@@ -43,8 +56,8 @@ class CloserLook:
             and finding.signal != causes.SIGNAL
         ) or frozenset(signal.name for signal in config.compiled.signals)
         verdict = await self._observer.verdict_at(config.compiled, live_state, signals, need.at)
-        known = {**snapshot.verdicts_at, (need.target, need.at): verdict}
-        return dataclasses.replace(snapshot, verdicts_at=known)
+        verdicts = {**snapshot.verdicts_at, (need.target, need.at): verdict}
+        return dataclasses.replace(snapshot, verdicts_at=verdicts)
 
     async def _look(
         self,

@@ -10,10 +10,12 @@ import asyncio
 import dataclasses
 import datetime
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from prunella.api import incident as incident_api
-from prunella.core import model
+from prunella.api import reasons
+from prunella.core import model, objects
+from prunella.core.decisions import episode
 from prunella.core.incidents import places, topology, values
 from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.engine import guard, waiting
@@ -32,6 +34,8 @@ VIEW_SECONDS = 4.0
 """How long a round waits for what is looked at: a slow API server must not hold up the alerts."""
 UNSEEN = datetime.timedelta(seconds=10)
 """So long an incident is told to nobody until it was looked at: it may be a part of another."""
+SHOWN_AFTER = datetime.timedelta(seconds=60)
+"""How long alerts may go on that look back at what was repaired."""
 NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 TIER = "prunella.dev/tier"
 NO_REFS: frozenset[model.Ref] = frozenset()
@@ -66,8 +70,12 @@ class Diagnoser:
         past: Sequence[values.Record],
         spaces: dict[str, Collection[str]],
         now: datetime.datetime,
+        treated: Collection[str] = (),
     ) -> None:
-        """Diagnose what is due. ``spaces`` are the namespaces to look at, by incident."""
+        """Diagnose what is due. ``spaces`` are the namespaces to look at, by incident.
+
+        What is being treated keeps its suspects: who looks at the repaired would find another.
+        """
         names = {each.id for each in incidents}
         self.looked = {name: each for name, each in self.looked.items() if name in names}
         for each in incidents:
@@ -77,6 +85,7 @@ class Diagnoser:
                 self.looked[each.id].found = diagnosis.Diagnosis(each.suspects)
             return
         due = [each for each in incidents if self._due(each, now)]
+        due = [e for e in due if e.id not in treated or self.looked[e.id].at is None]
         due.sort(key=lambda each: (self.looked[each.id].at or NEVER, -each.last))
         due = due[:MOST_IN_A_ROUND]
         wanted = dict.fromkeys(frozenset(spaces[each.id]) for each in due)
@@ -178,6 +187,35 @@ class Diagnoser:
             looked.found = self._world.diagnose(view, incident, past)
         looked.view = view
         looked.refs = frozenset(view.objects) | {change.object for change in view.changes}
+
+
+def treated(
+    incidents: Sequence[values.Incident], records: Iterable[objects.Record], now: datetime.datetime
+) -> set[str]:
+    """Incidents whose cause is being treated, or was with success.
+
+    What still fires a minute later has another cause.
+    """
+    last: dict[str, objects.Record] = {}
+    for record in records:
+        if record.spec.incident and record.acted:
+            before = last.get(record.spec.incident)
+            if before is None or before.spec.decided_at <= record.spec.decided_at:
+                last[record.spec.incident] = record
+    return {
+        each.id
+        for each in incidents
+        if each.id in last and _helps(last[each.id], now, firing=each.firing > 0)
+    }
+
+
+def _helps(record: objects.Record, now: datetime.datetime, *, firing: bool) -> bool:
+    if record.in_flight:
+        return True
+    ended = record.status.finished_at
+    young = ended is not None and now - ended < SHOWN_AFTER
+    heals = record.phase is reasons.Phase.SUCCEEDED and record.spec.action != episode.REVERT
+    return heals and (young or not firing)
 
 
 def _shape(incident: values.Incident) -> tuple[float, ...]:

@@ -100,7 +100,8 @@ class Incidents:
         mains = self._writer.mains()
         spaces = {each.id: self._spaces(each) for each in found}
         past = [each for each in mains.values() if incident_writer.judged(each)]
-        await self._diagnoser.look(found, past, spaces, now)
+        treated = incident_diagnosis.treated(found, self._world.ledger.records(), now)
+        await self._diagnoser.look(found, past, spaces, now, treated)
         if alike := self._diagnoser.alike(found):
             for names in alike:
                 self._correlator.join(names)

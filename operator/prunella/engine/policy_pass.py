@@ -32,7 +32,7 @@ class Passes:
         self._world = world
         self._options = options
         self._observer = observe.Observer(world, options.detectors)
-        self._closer_look = closer_look.CloserLook(world, self._observer)
+        self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -69,7 +69,7 @@ class Passes:
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
-        self._tell(policy.key, memory.compiled, outcome, now)
+        self._tell(policy, memory.compiled, outcome, now)
         called = await self._take_forward(policy, memory, snapshot, outcome, now)
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
@@ -85,15 +85,23 @@ class Passes:
 
     def _tell(
         self,
-        key: objects.Key,
+        policy: objects.Policy,
         signals: compiled.Policy,
         outcome: step.Outcome,
         now: datetime.datetime,
     ) -> None:
-        """What has held is a symptom that an incident may be made of."""
-        if self._world.findings is not None:
-            held = step.held(signals, outcome, now)
-            self._world.findings.found(key, outcome.findings, held)
+        """What has held is a symptom that an incident may be made of.
+
+        Not so the signals of a policy with a trigger: they prove what it does, and may show what
+        others suffer.
+        """
+        told = self._world.findings
+        if told is None:
+            return
+        if policy.spec is not None and policy.spec.trigger is not None:
+            told.forget(policy.key)
+        else:
+            told.found(policy.key, outcome.findings, step.held(signals, outcome, now))
 
     def _tell_gone(self, key: objects.Key) -> None:
         if self._world.findings is not None:
@@ -173,6 +181,7 @@ class Passes:
             live_states={},
             living_only={},
             looked={},
+            numbers={},
         )
 
     async def _answer(

@@ -14,7 +14,7 @@ from prunella.engine import world as worlds
 async def look(world: worlds.World, need: model.Need, now: datetime.datetime) -> restoring.Looked:
     """The object of a need. What can't be read is its problem: never raises ClusterError."""
     ref = need.target
-    looked = restoring.Looked(ref, None)
+    looked = restoring.Looked(ref, None, asked=need.change)
     try:
         if world.journal is not None:
             looked = await _with_changes(world.journal, looked, need.change, now)

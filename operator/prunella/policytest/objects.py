@@ -13,7 +13,10 @@ from prunella.policytest import fields
 
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS)
+KEPT: Final = ("ConfigMap", "ResourceQuota")
+"""Kinds that nothing moves: they are there, and what is written to them is kept."""
+KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS, *KEPT)
+_BUILT_IN: Final = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 _MADE: Final = ("ReplicaSet", "Pod", "ControllerRevision")
 _SHORT_KINDS: Final = {
     "deployment": "Deployment",
@@ -121,6 +124,8 @@ def _checked(manifest: object) -> dict[str, Any]:
     kind = manifest["kind"]
     if kind in _MADE:
         raise ValueError(f"a {kind} is made by its workload: tell of a release by an event")
+    if kind not in SCALERS and is_kept(manifest) and _at(manifest, ("metadata", "name")):
+        return manifest
     if kind not in KINDS:
         raise ValueError(f"the kind {kind} is not simulated; known: {', '.join(KINDS)}")
     needed: tuple[tuple[str, ...], ...] = (("metadata", "name"),)
@@ -140,6 +145,14 @@ def _checked(manifest: object) -> dict[str, Any]:
         if not _at(manifest, path):
             raise ValueError(f"{kind}: {'.'.join(path)} is missing")
     return manifest
+
+
+def is_kept(manifest: Mapping[str, Any]) -> bool:
+    """Whether nothing moves an object: it is of a kind of `KEPT`, or a custom resource."""
+    group = str(manifest.get("apiVersion", "")).rpartition("/")[0]
+    custom = bool(group) and not group.endswith(_BUILT_IN) and manifest["kind"] not in KINDS
+    bounded = manifest["kind"] in SCALERS and bool(group)
+    return manifest["kind"] in KEPT or custom or bounded
 
 
 def _at(content: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -33,9 +33,14 @@ class Cluster(cluster.SimulatedCluster):
         """Carry out one effect, as before, and note it."""
         receipt = await super().send(effect, mark, dry_run=dry_run)
         if receipt.outcome is ports.Outcome.EFFECTIVE:
-            after = _as_manifest(receipt.workload) if receipt.workload is not None else {}
+            after = self._after(effect.target, receipt.workload)
             self._told.sent.append(timeline.Sent(self._time(), effect, mark, after))
         return receipt
+
+    def _after(self, target: model.Ref, workload: model.Workload | None) -> dict[str, Any]:
+        if workload is not None:
+            return _as_manifest(workload)
+        return self.object_of(target) or {}
 
 
 def _as_manifest(workload: model.Workload) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from prunella import ports
+from prunella import allowed, ports
 from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import ledger, metrics
 from prunella.adapters.simulated import world as worlds
+from prunella.api import capacity
 from prunella.core import model, objects
 from prunella.policytest import (
     cases,
@@ -29,6 +30,8 @@ from prunella.policytest import objects as objects_module
 from prunella.policytest import series as series_module
 
 RELIST_SECONDS = 60.0
+_SWITCHES = ("true", "false", "on", "off", "enabled", "disabled")
+"""Texts that a feature flag may have in a story."""
 _WIND_DOWN = 30.0
 """Simulated seconds in which an engine that was stopped ends."""
 
@@ -95,6 +98,8 @@ class Stage:
                 self._create_workload(manifest, each)
             elif manifest["kind"] == "CronJob":
                 self._world.cluster.cron_jobs.create(manifest)
+            elif objects_module.is_kept(manifest):
+                self._world.cluster.add_object(manifest)
             elif manifest["kind"] in objects_module.SCALERS:
                 target = spec["scaleTargetRef"]
                 kind = target.get("kind", "Deployment")
@@ -219,4 +224,26 @@ def _settings(policies: Sequence[timeline.Policy]) -> settings_module.Settings:
     """Default settings that know every source that the policies name."""
     names = {signal.source for policy in policies for signal in policy.spec.signals}
     sources = {name: settings_module.Source() for name in sorted({"default", *names})}
-    return settings_module.Settings(sources=sources)
+    steps = [step.patch_field for policy in policies for step in policy.spec.steps]
+    written = [each for each in steps if each is not None]
+    fields_ = allowed.PatchField(fields=tuple(_allowed(each, written) for each in written))
+    return settings_module.Settings(sources=sources, patch_field=fields_)
+
+
+def _allowed(
+    step: capacity.PatchField, steps: Sequence[capacity.PatchField]
+) -> allowed.AllowedField:
+    """What administrators must allow for a step; texts, to and fro, whatever they are."""
+    same = [e for e in steps if (e.api_version, e.kind, e.path) == _field(step)]
+    return allowed.AllowedField(
+        api_version=step.api_version,
+        kind=step.kind,
+        resource=f"{step.kind.lower()}s",
+        path=step.path,
+        max=None if step.value is not None else capacity.MOST,
+        values=_SWITCHES + tuple(e.value for e in same if e.value is not None),
+    )
+
+
+def _field(step: capacity.PatchField) -> tuple[str, str, str]:
+    return step.api_version, step.kind, step.path

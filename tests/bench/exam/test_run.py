@@ -12,6 +12,7 @@ import yaml
 
 from bench.exam import __main__ as program
 from bench.exam import report, run, shops
+from bench.exam.healing import Healing
 from bench.exam.judge import Verdict
 from bench.exam.run import Examiner, Outcome, Patience
 from bench.exam.sightings import Sighting, Suspect, Watcher
@@ -119,6 +120,60 @@ def test_fault_is_injected_after_usual_data_and_judged_after_it_settled(
         outcome.verdict.seconds,
     )
     assert (10.0, 1111.0) == (outcome.delay, stage.time)
+
+
+class Healer:
+    """Heals at a moment, and is at work until another."""
+
+    def __init__(self, stage: Stage, healed_at: float, busy_until: float = 0.0) -> None:
+        self._stage, self._healed_at, self._busy_until = stage, healed_at, busy_until
+
+    def prepare(self, shop: str) -> None:
+        """Remember that the policies were there before the fault."""
+        self._stage.done.append(f"prepare {shop}")
+
+    def picture(self, _shop: str) -> dict[str, str]:
+        """Nothing to see."""
+        return {}
+
+    def under_way(self, _shop: str) -> bool:
+        """Whether a proof is to come."""
+        return self._stage.time < self._busy_until
+
+    def healed(self, _stage: Any) -> bool:
+        """Whether all is well."""
+        return self._stage.time >= self._healed_at
+
+    def judged(self, _stage: Any, _incidents: Any) -> Healing:
+        """A verdict."""
+        return Healing(curable=True, healed=True)
+
+
+WAITS = {
+    "until-it-is-healed": (Healer, (1150.0,), 1150.0),
+    "until-it-is-settled-though-healed-before": (Healer, (1095.0,), 1111.0),
+    "until-the-limit-of-healing": (Healer, (1e9,), 1225.0),
+    "for-what-is-under-way": (Healer, (1e9, 1240.0), 1240.0),
+    "but-not-for-ever": (Healer, (1e9, 1e9), 1315.0),
+}
+
+
+@pytest.mark.parametrize(("kind", "moments", "expected"), WAITS.values(), ids=WAITS)
+def test_how_long_a_cure_is_waited_for(
+    lab: Lab,
+    stage: Stage,
+    folder: pathlib.Path,
+    kind: type[Healer],
+    moments: tuple[float, ...],
+    expected: float,
+) -> None:
+    """Named after 16 s; the policies stand before the fault."""
+    stage.named_at = 1091.0
+    healer = cast(Any, kind(stage, *moments))
+    outcome = dataclasses.replace(examiner(lab, stage), healer=healer).examine(folder, "x01")
+
+    assert ["raise x01", "prepare x01", "delete"] == stage.done
+    assert (expected, Healing(curable=True, healed=True)) == (stage.time, outcome.healing)
 
 
 def test_nothing_is_waited_for_longer_than_the_limit(

@@ -36,7 +36,7 @@ class Prometheus:
     def __call__(self, expression: str, start: float, end: float) -> list[Series]:
         """Answer one query."""
         self.asked.append((expression, start, end))
-        for key, word in (("errors", "errors"), ("slow", "latency")):
+        for key, word in (("errors", "errors"), ("slow", "latency"), ("traffic", "requests")):
             if word in expression:
                 return self._series.get(key, [])
         return self._series.get("alerts", [])
@@ -102,3 +102,24 @@ def test_alerts_that_fire_are_told_once_each() -> None:
     ask = Prometheus(alerts=[alert("B", "firing", 990), alert("B", "firing", 991)])
 
     assert telemetry.firing(ask, "x01", BEGAN) == ["B"]
+
+
+LEFT = {
+    "nothing": ({}, ()),
+    "an-alert": ({"alerts": [alert("A", "firing", 1010)]}, ("A",)),
+    "an-alert-of-before": ({"alerts": [alert("B", "firing", 900)]}, ()),
+    "errors-that-ended": ({"errors": [service("cart", (990, 0), (1010, 0.5), (NOW, 0))]}, ()),
+    "errors-now": ({"errors": [service("cart", (990, 0), (NOW, 0.5))]}, ("errors cart",)),
+    "slow-now": ({"slow": [service("cart", (990, 0.02), (NOW, 0.2))]}, ("slow cart",)),
+    "new-since": ({"errors": [service("cart", (NOW, 0.5))]}, ()),
+    "less-traffic": ({"traffic": [service("cart", (990, 9), (NOW, 1))]}, ("traffic cart",)),
+    "no-traffic": ({"traffic": [service("cart", (990, 9), (1010, 9))]}, ("traffic cart",)),
+    "never-much-traffic": ({"traffic": [service("cart", (990, 0.4))]}, ()),
+}
+
+
+@pytest.mark.parametrize(("series", "expected"), LEFT.values(), ids=LEFT)
+def test_what_is_still_wrong(series: dict[str, list[Series]], expected: tuple[str, ...]) -> None:
+    """By the last value of each, against the minute before the fault."""
+    found = telemetry.left(Prometheus(**series), "x01", BEGAN, NOW, before=("B",))
+    assert expected == found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -14,7 +15,10 @@ from tests.e2e.chart import toolbox
 
 @pytest.fixture(scope="package")
 def release(lab: Lab) -> Iterator[Lab]:
-    """The chart, installed by helm with restart alone enabled; removed at the end."""
+    """The chart, installed by helm with restart alone enabled; removed at the end.
+
+    Fields are allowed to patchField, which is off.
+    """
     lab.kubectl("apply", "--server-side", "--filename", str(toolbox.ROOT / "crds"))
     lab.helm(
         *(
@@ -26,6 +30,7 @@ def release(lab: Lab) -> Iterator[Lab]:
             "--create-namespace",
         ),
         *("--set", "actions.restart=true", "--wait", "--timeout", "90s"),
+        *("--set-json", f"patchField.fields={json.dumps(toolbox.FIELDS)}"),
     )
     try:
         toolbox.eventually(

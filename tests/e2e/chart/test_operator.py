@@ -48,6 +48,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
         for policy in toolbox.policies(release)
     }
     about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
+    about += ("authors-restore-1", "authors-restore-2")
     names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
@@ -60,6 +61,14 @@ CAN = {
     "watch CronJobs": ("watch", "cronjobs.batch", True),
     "suspend CronJobs while it is off": ("patch", "cronjobs.batch", False),
     "create Jobs while it is off": ("create", "jobs.batch", False),
+    "write a budget while it is off": ("patch", "poddisruptionbudgets.policy", False),
+    "write an autoscaler's bounds while it is off": (
+        "patch",
+        "horizontalpodautoscalers.autoscaling",
+        False,
+    ),
+    "resize pods while it is off": ("patch", "pods --subresource=resize", False),
+    "raise a quota while it is off": ("patch", "resourcequotas", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),
     "read Secrets": ("get", "secrets", False),

@@ -15,6 +15,17 @@ pytestmark = pytest.mark.timeout(180)
 PATCH_DEPLOYMENTS = "patch:deployments.apps"
 EVICT = "create:pods/eviction"
 SCALE_STEP = {"scale": {"to": 2}}
+BUDGET: dict[str, toolbox.Document] = {
+    "patchField": {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "path": "spec.minAvailable",
+        "by": -1,
+        "min": 1,
+        "max": 3,
+    }
+}
+RESIZE: dict[str, toolbox.Document] = {"resize": {"memory": {"max": "1Gi"}}}
 RESTORE = {"restore": {"kinds": ["Service"]}}
 RESTART_READERS = {"restore": {"kinds": ["ConfigMap"], "restartReaders": "AtStart"}}
 TRIGGER = {"incident": {"causeKind": ["Networking"]}}
@@ -97,6 +108,75 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         (EVICT, "patch:statefulsets.apps"),
         "Live",
         {"target": {"kind": "StatefulSet", "name": "web"}, "steps": [{"rollback": {}}]},
+        "",
+    ),
+    "a field without the right": (
+        (),
+        "Live",
+        {"steps": [BUDGET]},
+        "lets the operator patch poddisruptionbudgets",
+    ),
+    "a field with the right": (
+        ("patch:poddisruptionbudgets.policy",),
+        "Live",
+        {"steps": [BUDGET]},
+        "",
+    ),
+    "a field that the administrators do not allow": (
+        ("patch:poddisruptionbudgets.policy",),
+        "Live",
+        {"steps": [{"patchField": {**BUDGET["patchField"], "path": "spec.maxUnavailable"}}]},
+        (
+            "lets the operator write a field that the administrators do not allow: "
+            "spec.maxUnavailable of policy/v1 PodDisruptionBudget"
+        ),
+    ),
+    "a field that nobody writes in advice": (
+        (),
+        "Advise",
+        {"steps": [{"patchField": {**BUDGET["patchField"], "path": "spec.maxUnavailable"}}]},
+        "",
+    ),
+    "bounds without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
+        "lets the operator patch horizontalpodautoscalers",
+    ),
+    "bounds with the right": (
+        ("patch:horizontalpodautoscalers.autoscaling",),
+        "Live",
+        {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
+        "",
+    ),
+    "a quota without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
+        "lets the operator patch resourcequotas",
+    ),
+    "a quota with the right": (
+        ("patch:resourcequotas",),
+        "Live",
+        {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
+        "",
+    ),
+    "resizing without the right": (
+        (),
+        "Live",
+        {"steps": [RESIZE]},
+        "lets the operator patch deployments",
+    ),
+    "resizing in place without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"resize": {**RESIZE["resize"], "where": "InPlace"}}]},
+        "lets the operator resize pods",
+    ),
+    "resizing in place with both rights": (
+        (PATCH_DEPLOYMENTS, "patch:pods/resize"),
+        "Live",
+        {"steps": [{"resize": {**RESIZE["resize"], "where": "InPlace"}}]},
         "",
     ),
     "restore without the right": (

@@ -38,12 +38,13 @@ def story(release: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         stage.close()
 
 
-def refused(story: Story, policy: Document) -> str:
+def refused(story: Story, policy: Document, **settings: Document) -> str:
     """The API server's words, when an operator wants to do what the policy says."""
     story.start_operator(
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
         limits=test_rollouts.LIMITS,
+        **settings,
     )
     story.apply(policy)
     message = story.becomes(policy["metadata"]["name"], "ForbiddenByServer", timeout=150)
@@ -89,6 +90,72 @@ def _is_broken(story: Story, name: str) -> bool:
         for pod in story.pods("store")
     }
     return images.get(name) == manifests.image("store", "v2")
+
+
+def test_a_field_of_another_object_stays(story: Story) -> None:
+    """Given patchField off, when a budget is in the way, then it stays as it is."""
+    story.run(manifests.workload("checkout", "v1"))
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "checkout"}}}
+    budget: Document = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "spec": spec}
+    story.apply({**budget, "metadata": {"name": "checkout"}})
+    story.annotate_pods("checkout", errors="0.5")
+    field = {key: toolbox.FIELDS[0][key] for key in ("apiVersion", "kind", "path")}
+    step: Document = {"patchField": {**field, "by": -1, "min": 1, "max": 3}}
+
+    message = refused(
+        story, manifests.policy("checkout", step), patchField={"fields": toolbox.FIELDS}
+    )
+
+    assert 'cannot get resource "poddisruptionbudgets"' not in message
+    assert 'cannot patch resource "poddisruptionbudgets"' in message
+    assert [] == story.writes("checkout")
+
+
+def test_the_bounds_of_an_autoscaler_stay(story: Story) -> None:
+    """Given scaleBounds off, when the autoscaler is at its maximum, then it stays as it is."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.apply(manifests.autoscaler("checkout"))
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"scaleBounds": {"bound": "Min", "by": 1, "max": 9}}
+
+    message = refused(story, manifests.policy("checkout", step))
+
+    assert 'cannot patch resource "horizontalpodautoscalers"' in message
+    assert [] == story.writes("checkout")
+
+
+def test_a_quota_stays(story: Story) -> None:
+    """Given raiseQuota off, when a quota has no room for one more pod, then it stays as it is."""
+    story.run(manifests.workload("checkout", "v1", replicas=2))
+    quota: Document = {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"pods": "2"}}}
+    story.apply({**quota, "metadata": {"name": "checkout"}})
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"raiseQuota": {"name": "checkout", "ceilings": {"pods": 9}}}
+
+    message = refused(story, manifests.policy("checkout", step))
+
+    assert "resourcequotas" in message
+    assert [] == story.writes("checkout")
+
+
+@pytest.mark.parametrize("where", ["InPlace", "Template"])
+def test_resources_stay(story: Story, where: str) -> None:
+    """Given resize off, when a workload is sick, then its resources stay as they are."""
+    workload = manifests.workload("checkout", "v1")
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"limits": {"memory": "64Mi"}}
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"resize": {"where": where, "memory": {"by": "50%", "max": "128Mi"}}}
+
+    message = refused(story, manifests.policy("checkout", step))
+
+    words = {
+        "InPlace": 'cannot patch resource "pods/resize"',
+        "Template": "spec.template.spec: action rollback is not enabled for the operator",
+    }
+    assert words[where] in message
+    assert [] == story.writes("checkout")
 
 
 JOBS = {

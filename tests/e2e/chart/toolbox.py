@@ -24,6 +24,25 @@ Document = dict[str, Any]
 Kubectl = Callable[..., Done]
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+FIELDS: list[Document] = [
+    {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "resource": "poddisruptionbudgets",
+        "path": "spec.minAvailable",
+        "min": 1,
+        "max": 3,
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "resource": "configmaps",
+        "name": "web",
+        "path": "data.new\\.search",
+        "values": ["on", "off"],
+    },
+]
+"""What administrators allow to patchField."""
 POLICIES = "get,create,update,patch:remediationpolicies.prunella.dev"
 """What every author of policies may do."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import subprocess
 
@@ -12,6 +13,15 @@ from tests.e2e.harness.waiting import wait_until
 ROOT = pathlib.Path(__file__).parents[3]
 HOME, ACCOUNT = "prunella-system", "prunella"
 USERNAME = f"system:serviceaccount:{HOME}:{ACCOUNT}"
+POOL_SIZE = {
+    "apiVersion": "postgresql.cnpg.io/v1",
+    "kind": "Pooler",
+    "resource": "poolers",
+    "path": "spec.pgbouncer.parameters.default_pool_size",
+    "min": 5,
+    "max": 100,
+}
+"""What administrators allow to patchField."""
 PROBE = """
 apiVersion: prunella.dev/v1alpha1
 kind: Remediation
@@ -39,6 +49,8 @@ def install(lab: Lab) -> None:
         *("upgrade", "--install", ACCOUNT, str(ROOT / "charts" / "prunella")),
         *("--namespace", HOME, "--create-namespace", "--wait", "--timeout", "90s"),
         *("--set", actions),
+        *("--set-json", f"patchField.fields={json.dumps([POOL_SIZE])}"),
+        *("--set-json", 'raiseQuota.ceilings={"pods": 100}'),
     )
     wait_until(lambda: USERNAME in forge(lab).stderr, 60, "the API server guards the records")
 

@@ -28,6 +28,10 @@ ROLLOUT_SECONDS = 60.0
 MOMENT = 6.0
 
 
+_GROUPS = {"", "apps", "autoscaling", "batch", "policy"}
+"""API groups of what the operator may write in a story, beside its own."""
+
+
 @dataclasses.dataclass(slots=True)
 class Story:
     """One test's stage. Close it at the end: processes are ended, the namespace is deleted."""
@@ -212,7 +216,7 @@ class Story:
             if event["user"]["username"] == self.username
             and event["verb"] not in {"get", "list", "watch"}
             and event["objectRef"].get("name") == name
-            and event["objectRef"].get("apiGroup", "") in {"", "apps", "batch"}
+            and event["objectRef"].get("apiGroup", "") in _GROUPS
         ]
 
     def writes(self, name: str) -> list[Document]:

@@ -164,3 +164,16 @@ def test_counter_does_not_exist_before_it_counts() -> None:
 def test_labels_are_escaped_and_empty_ones_left_out() -> None:
     """The text format's own rules."""
     assert text_of({"a": 'x"y\\', "b": "", "c": "1\n2"}) == 'a="x\\"y\\\\",c="1\\n2"'
+
+
+def test_no_series_is_there_twice(shop: Shop) -> None:
+    """Users who reach nobody have the same labels as those who do."""
+    exporter = Exporter()
+    shop.run(5)
+    page = _record(shop, exporter, 5)
+    assert page
+    shop.delete("Ingress", "web", "shop")
+    names = [line.rpartition(" ")[0] for line in _record(shop, exporter, 10).splitlines()]
+    series = [name for name in names if not name.startswith("#")]
+
+    assert len(series) == len(set(series))

@@ -26,8 +26,14 @@ class KubernetesCluster:
     """Workloads of a real cluster (`ports.Cluster`)."""
 
     def __init__(
-        self, api: client.KubeApi, stores: store_module.Stores, operator_namespace: str
+        self,
+        api: client.KubeApi,
+        stores: store_module.Stores,
+        operator_namespace: str,
+        allowed: Iterable[kinds.Kept] = (),
     ) -> None:
+        """``allowed`` are kinds of which administrators let policies write fields."""
+        self._written = {**kinds.kept(allowed), **kinds.WRITTEN}
         self._api = api
         self._stores = stores
         self._operator_namespace = operator_namespace
@@ -47,7 +53,7 @@ class KubernetesCluster:
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, Any] | None:
         """An object that a restore may write, or None when it is gone. Raises ClusterError."""
-        kind = _kind(ref)
+        kind = self._kind(ref)
         path = kind.path(ref.namespace, ref.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
@@ -103,7 +109,7 @@ class KubernetesCluster:
         Entries are found by their place, and the patch tests that they are still there: another
         writer in between is a refusal, and the next sweep tries again.
         """
-        path = _kind(target).path(target.namespace, target.name)
+        path = self._kind(target).path(target.namespace, target.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return
@@ -120,7 +126,8 @@ class KubernetesCluster:
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
-        path = _kind(target).path(target.namespace, target.name)
+        subresource = "resize" if target.kind == kinds.POD.name else ""
+        path = self._kind(target).path(target.namespace, target.name, subresource)
         annotated = effect.tested or await self._has_annotations(target, path)
         status, raw = await self._api.request(
             "PATCH",
@@ -136,6 +143,13 @@ class KubernetesCluster:
         workload = parse.workload(target.kind, raw) if known else None
         return ports.Receipt(_success(dry_run=dry_run), f"{target} patched", workload, status)
 
+    def _kind(self, ref: model.Ref) -> kinds.Kind:
+        """Where objects of a kind are. Raises ClusterError for one that is never written."""
+        kind = self._written.get(ref.kind)
+        if kind is None:
+            raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
+        return kind
+
     def _note(self, target: model.Ref, raw: Any) -> None:
         """What is watched is seen at once, as the answer shows it."""
         if target.kind in kinds.TARGETS:
@@ -144,7 +158,7 @@ class KubernetesCluster:
     async def _create(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """The API server has room for one of a name; that of a Job follows from what it repeats."""
         target = effect.target
-        path = _kind(target).path(target.namespace)
+        path = self._kind(target).path(target.namespace)
         body = effect.manifest if effect.tested else marked(effect.manifest, mark)
         query = _query(dry_run=dry_run)
         status, _ = await self._api.request("POST", path, query, body, mutating=True)
@@ -156,7 +170,7 @@ class KubernetesCluster:
         options: dict[str, Any] = {"preconditions": conditions}
         if dry_run:
             options["dryRun"] = ["All"]
-        path = _kind(target).path(target.namespace, target.name)
+        path = self._kind(target).path(target.namespace, target.name)
         status, _ = await self._api.request("DELETE", path, {}, options, mutating=True)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} deleted", status=status)
 
@@ -186,14 +200,6 @@ class KubernetesCluster:
             "POST", path, _query(dry_run=dry_run), body, mutating=True
         )
         return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
-
-
-def _kind(ref: model.Ref) -> kinds.Kind:
-    """Where objects of a kind are. Raises ClusterError for one that is never written."""
-    kind = kinds.WRITTEN.get(ref.kind)
-    if kind is None:
-        raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
-    return kind
 
 
 def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dict[str, object]]:

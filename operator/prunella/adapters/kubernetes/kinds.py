@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Kept(Protocol):
+    """Where an object is kept, as settings tell it."""
+
+    @property
+    def api_version(self) -> str:
+        """Group and version as written in manifests."""
+
+    @property
+    def kind(self) -> str:
+        """The kind."""
+
+    @property
+    def resource(self) -> str:
+        """Its plural."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,5 +99,16 @@ RESTORED = {
     )
 }
 """The kinds that a restore may write; of what runs pods only fields."""
-WRITTEN = {**RESTORED, **TARGETS, JOB.name: JOB}
-"""The kinds of objects that the operator may write; of Jobs it makes new ones only."""
+_BESIDE = (JOB, SCALED_OBJECT, POD)
+WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
+"""The kinds of objects that the operator may write. Of Jobs it makes new ones only, and of
+pods it writes the subresource ``resize``."""
+
+
+def kept(told: Iterable[Kept]) -> dict[str, Kind]:
+    """The kinds that settings tell of, by name."""
+    found = {}
+    for each in told:
+        group, _, version = each.api_version.rpartition("/")
+        found[each.kind] = Kind(each.kind, each.resource, version, group)
+    return found

@@ -61,6 +61,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         strategy=strategies.of(kind, spec, replicas),
         paused=bool(spec.get("paused")),
         suspended=bool(spec.get("suspend")),
+        failure=str(_condition(status, "ReplicaFailure").get("message") or ""),
     )
 
 
@@ -70,27 +71,27 @@ def _annotations(meta: Raw) -> Mapping[str, str]:
     return {key: v for key, v in told.items() if key != LAST_APPLIED} or model.NO_LABELS
 
 
-def _progressing(status: Raw) -> Raw:
-    """A Deployment's condition Progressing; empty where there is none, as without a deadline."""
+def _condition(status: Raw, kind: str) -> Raw:
+    """A Deployment's condition; empty where there is none, as of Progressing without a deadline."""
     conditions = status.get("conditions") or ()
-    return next((each for each in conditions if each.get("type") == "Progressing"), {})
+    return next((each for each in conditions if each.get("type") == kind), {})
 
 
 def _progressed_at(status: Raw) -> datetime.datetime | None:
     """When a Deployment's newest rollout last made progress; its controller writes it down."""
-    written = _progressing(status).get("lastUpdateTime")
+    written = _condition(status, "Progressing").get("lastUpdateTime")
     return datetime.datetime.fromisoformat(written) if written else None
 
 
 def _settled_at(status: Raw) -> datetime.datetime | None:
     """When a Deployment's newest rollout was complete."""
-    complete = _progressing(status).get("reason") == "NewReplicaSetAvailable"
+    complete = _condition(status, "Progressing").get("reason") == "NewReplicaSetAvailable"
     return _progressed_at(status) if complete else None
 
 
 def _is_stuck(status: Raw) -> bool:
     """Whether a Deployment has given up on its rollout; other kinds never say so."""
-    found = _progressing(status)
+    found = _condition(status, "Progressing")
     gave_up = found.get("reason") == "ProgressDeadlineExceeded"
     return gave_up and found.get("status") == "False"
 
@@ -176,6 +177,7 @@ def pod(raw: Raw) -> model.Pod:
         stranded=_stranded(raw, conditions),
         created=_time(meta, "creationTimestamp"),
         gone_by=_time(meta, "deletionTimestamp"),
+        resized_by=(meta.get("annotations") or {}).get("vpaUpdates", ""),
     )
 
 

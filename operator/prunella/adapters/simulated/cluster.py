@@ -28,6 +28,8 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
+        self.allowed_kinds = {"ScaledObject", "Pod"}
+        """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self._views: dict[model.Ref, model.Workload] = {}
@@ -59,7 +61,7 @@ class SimulatedCluster(server.Server):
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
         """An object as it is now, or None when it is gone. Raises ClusterError."""
-        if ref.kind not in TARGETS | set(steps.RestoredKind):
+        if ref.kind not in TARGETS | set(steps.RestoredKind) | self.allowed_kinds:
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)
@@ -108,6 +110,8 @@ class SimulatedCluster(server.Server):
             self.evict(effect, dry_run=dry_run)
         elif effect.target.kind == "Job":
             self.create_job(effect, mark, dry_run=dry_run)
+        elif effect.target.kind == "Pod":
+            self.resize(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
         else:

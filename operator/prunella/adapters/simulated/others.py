@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 
 from prunella import ports
 from prunella.adapters.simulated import patches, state
+from prunella.api import quantities
 from prunella.core import model
+from prunella.core.decisions import quotas
 
+SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 Version = Callable[[], str]
 
 
@@ -22,6 +26,28 @@ class Others:
     def get(self, ref: model.Ref) -> state.Manifest | None:
         """An object as the API server shows it; None: not there."""
         return copy.deepcopy(self._objects.get(ref))
+
+    def scalers_of(self, target: model.Ref, bare: Mapping[str, model.Ref]) -> tuple[str, ...]:
+        """The autoscalers that target a workload, as ``Kind/name``, with those of no manifest."""
+        found = {name for name, ref in bare.items() if ref == target}
+        for ref, manifest in self._objects.items():
+            if ref.kind in SCALERS and ref.namespace == target.namespace:
+                # KEDA: without a kind it is a Deployment.
+                scaled = {"kind": "Deployment", **manifest["spec"].get("scaleTargetRef", {})}
+                if (scaled["kind"], scaled.get("name")) == (target.kind, target.name):
+                    found.add(f"{ref.kind}/{ref.name}")
+        return tuple(sorted(found))
+
+    def refusing(self, workload: model.Workload) -> model.Workload:
+        """The workload as its controller would show it, where a quota refuses its pods."""
+        for ref, quota in self._objects.items():
+            if (ref.kind, ref.namespace) != ("ResourceQuota", workload.ref.namespace):
+                continue
+            for each in quotas.short(quota, workload):
+                asked = f"{each.resource}={quantities.write(each.requested, each.hard)}"
+                told = f"exceeded quota: {ref.name}, requested: {asked}, used: {each.used:g}"
+                return dataclasses.replace(workload, failure=told)
+        return workload
 
     def put(self, ref: model.Ref, manifest: state.Manifest | None) -> None:
         """Store an object, or (None) remove it."""

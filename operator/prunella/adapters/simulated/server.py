@@ -9,7 +9,7 @@ from typing import Final, TypedDict, Unpack
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import controllers, cron_jobs, others, patches, state
+from prunella.adapters.simulated import controllers, cron_jobs, others, patches, resizing, state
 from prunella.core import model
 
 OPERATOR: Final = "prunella"
@@ -74,17 +74,19 @@ class Server:
         revisions = sorted(found.revisions, key=lambda each: -each.number)
         labels = found.template["metadata"]["labels"]
         return model.LiveState(
-            workload=found.view(),
+            workload=self._others.refusing(found.view()),
             pods=tuple(pod.view() for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),
             budgets=tuple(self._budgets_for(target.namespace, labels)),
-            autoscalers=tuple(sorted(n for n, ref in self._autoscalers.items() if ref == target)),
+            autoscalers=self._others.scalers_of(target, self._autoscalers),
         )
 
     # The operator's requests.
 
     def object_of(self, ref: model.Ref) -> state.Manifest | None:
-        """A workload or another object as the API server shows it; None: not there."""
+        """A workload, pod or another object as the API server shows it; None: not there."""
+        if ref.kind == "Pod":
+            return resizing.shown(self.states(ref.namespace), ref.name)
         found = self._workloads.get(ref) or self.cron_jobs.get(ref)
         if found is None:
             return self._others.get(ref)
@@ -129,6 +131,12 @@ class Server:
         self._authorize("rerunJob", effect.target)
         self._admit(dry_run=dry_run)
         self.cron_jobs.create_job(effect, mark, dry_run=dry_run)
+
+    def resize(self, effect: model.Effect, *, dry_run: bool) -> None:
+        """Write the resources of a pod's containers. Raises ClusterError."""
+        self._authorize("resize", effect.target)
+        self._admit(dry_run=dry_run)
+        resizing.resize(self._find_pod(effect.target)[1], effect, dry_run=dry_run)
 
     def evict(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Evict a pod under its UID and its budget. Raises ClusterError."""

@@ -59,6 +59,12 @@ class PodState:
         """The pod's annotations, which are its template's."""
         return dict(self.template.get("metadata", {}).get("annotations") or {})
 
+    def manifest(self) -> Manifest:
+        """The pod as the API server shows it."""
+        metadata = {"name": self.name, "uid": self.uid, "labels": dict(self.labels)}
+        spec = copy.deepcopy(self.template["spec"])
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
     def view(self) -> model.Pod:
         """The pod as the core sees it."""
         return model.Pod(

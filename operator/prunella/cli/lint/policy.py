@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 
-from prunella.api import base
+from prunella.api import base, capacity
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
@@ -60,6 +60,10 @@ class Policy:
         for path, signal in self.signals():
             for place, query in proofs(signal):
                 yield (*path, *place), query
+        for path, step in self.steps():
+            for number, each in enumerate(capacity.required(step.params)):
+                place = (step.action, "require", number, "query")
+                yield (*path, *place), capacity.with_numbers(each.query, 1, 1)
 
 
 def detector(signal: signals_api.Signal) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prunella.api import capacity
 from prunella.api import signals as signals_api
 from prunella.cli.lint import findings
 from prunella.cli.lint.findings import Note, Path
@@ -41,6 +42,22 @@ def check(content: Mapping[str, Any]) -> Iterator[Note]:
             learned = any(each in signal for each in LEARNED)
             for problem in _problems(place, query, namespace, learned=learned):
                 yield findings.error("promql", ("spec", "signals", index, *place), problem)
+    yield from _required(_at(content, ("spec", "steps")), namespace)
+
+
+def _required(steps: object, namespace: str) -> Iterator[Note]:
+    """The same of what steps require."""
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        for action, params in step.items() if isinstance(step, dict) else ():
+            required = _at(params, ("require",))
+            for number, each in enumerate(required if isinstance(required, list) else ()):
+                place: Path = ("spec", "steps", index, action, "require", number, "query")
+                query = _at(each, ("query",))
+                if not isinstance(query, str) or not query:
+                    continue
+                asked = capacity.with_numbers(query, 1, 1)
+                for problem in _problems(place, asked, namespace, learned=False):
+                    yield findings.error("promql", place, problem)
 
 
 def _problems(place: Path, query: str, namespace: str, *, learned: bool) -> Iterator[str]:

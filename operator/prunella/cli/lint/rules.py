@@ -54,6 +54,26 @@ def scale_bounds(policy: Policy) -> Iterator[Note]:
             yield findings.hint("scale-bounds", (*path, "scale"), message)
 
 
+def capacity_has_room(policy: Policy) -> Iterator[Note]:
+    """What is widened takes from what is behind it: a step should ask whether there is room."""
+    for path, step in policy.steps():
+        params, place = step.patch_field or step.scale_bounds, (*path, step.action)
+        if params is None or getattr(params, "value", None) is not None:
+            continue
+        low, high = params.min or 0, params.max or 0
+        if params.to is not None and not low <= params.to <= high:
+            message = f"to ({params.to}) is outside min ({low}) and max ({high})"
+            yield findings.warning("field-bounds", (*place, "to"), message)
+        if params.by == 0:
+            yield findings.warning("field-bounds", (*place, "by"), "by: 0 changes nothing")
+        if step.patch_field is not None and (params.by or 0) > 0 and not params.require:
+            message = (
+                "nothing is required: if something behind it has a limit, such as a database's "
+                "connections, compare $value with it"
+            )
+            yield findings.hint("field-requirement", place, message)
+
+
 def action_fits_kind(policy: Policy) -> Iterator[Note]:
     """A DaemonSet has no replicas to change; only a StatefulSet waits for its pods."""
     kind = policy.spec.target.kind
@@ -85,6 +105,7 @@ RULES: tuple[Rule, ...] = (
     missing_unavailable,  # Make sure a live limit was thought about.
     no_cooldown,  # Make sure an action gets time to help.
     scale_bounds,  # Make sure a scale step can change something.
+    capacity_has_room,  # Make sure that what is widened has something to take from.
     action_fits_kind,  # Make sure the target has what the action changes.
     verify_has_time,  # Make sure an action can be proved.
 )

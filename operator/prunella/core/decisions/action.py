@@ -10,6 +10,9 @@ from typing import Protocol
 from prunella.api import base
 from prunella.core import model, objects
 from prunella.core.decisions import restoring
+from prunella.core.decisions.rules import Rules
+
+DEFAULT_RULES = Rules()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Request:
     """What was changed in the target's namespace."""
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
+    rules: Rules = DEFAULT_RULES
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    """Answers of metrics sources, by source and query."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

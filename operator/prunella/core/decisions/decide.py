@@ -10,7 +10,16 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.api import steps as steps_api
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, episode, guards, ledger, releases, restoring
+from prunella.core.decisions import (
+    action,
+    causes,
+    episode,
+    fields,
+    guards,
+    ledger,
+    releases,
+    restoring,
+)
 from prunella.core.decisions.rules import Rules
 
 
@@ -36,6 +45,7 @@ class Scene:
     """What was changed around the targets that were looked at."""
     measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     """What the policy's signals alone say."""
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,15 +146,18 @@ def plan_attempt(
     if live_state is None or live_state.workload.uid != sick.workload.uid:
         state = "is gone" if live_state is None else "was replaced by another of the same name"
         return Decision(refusal=model.Refusal(reasons.Refused.TARGET_GONE, f"{ref} {state}"))
-    if needs := _unseen(scene, sick, attempt):
+    params = None if attempt.revert else scene.spec.steps[attempt.step].params
+    written = fields.written(params, live_state)
+    if needs := _unseen(scene, sick, attempt, written):
         return Decision(needs=needs)
     same = live_state.workload.generation == sick.workload.generation
     stuck = live_state.workload.stuck or (same and sick.workload.stuck)
     workload = dataclasses.replace(live_state.workload, stuck=stuck)
-    looked = scene.looked.get(case.suspect) if case.suspect is not None else None
+    seen = written.ref if written is not None else case.suspect
+    looked = scene.looked.get(seen) if seen is not None else None
     also = _goes_along(scene, attempt)
     case = dataclasses.replace(
-        case, live_state=live_state, workload=workload, looked=looked, also=also
+        case, live_state=live_state, workload=workload, looked=looked, written=written, also=also
     )
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
@@ -152,10 +165,14 @@ def plan_attempt(
     return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
 
 
-def _unseen(scene: Scene, sick: UnhealthyTarget, attempt: episode.Next) -> tuple[model.Need, ...]:
-    """The objects that a restore, or its undoing, writes, and that were not looked at yet."""
+def _unseen(
+    scene: Scene, sick: UnhealthyTarget, attempt: episode.Next, written: fields.Written | None
+) -> tuple[model.Need, ...]:
+    """The objects beside the target that are written, and that were not looked at yet."""
     if attempt.revert:
         wanted = dict.fromkeys(restoring.written(attempt.follows), "") if attempt.follows else {}
+    elif written is not None:
+        wanted = {written.ref: ""}
     elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
         wanted = {sick.cause_of.suspect: sick.cause_of.change}
     else:
@@ -163,7 +180,7 @@ def _unseen(scene: Scene, sick: UnhealthyTarget, attempt: episode.Next) -> tuple
     return tuple(
         model.Need(model.NeedKind.OBJECT, ref, change=change)
         for ref, change in wanted.items()
-        if ref not in scene.looked
+        if ref not in scene.looked or (change and scene.looked[ref].asked != change)
     )
 
 
@@ -268,6 +285,8 @@ def _request(
         looked=scene.looked,
         recent=scene.recent.get(ref, restoring.Recent()),
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
+        rules=scene.rules,
+        numbers=scene.numbers,
     )
 
 

@@ -37,6 +37,8 @@ class Looked:
     """The watched objects of its namespace."""
     problem: str = ""
     """Why it could not be looked at."""
+    asked: str = ""
+    """The Change that was asked for, by name; empty: the newest one."""
 
     @property
     def undo(self) -> undo.Undo | undo.Obstacle | None:

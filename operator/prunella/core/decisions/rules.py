@@ -42,6 +42,26 @@ Not ``app.kubernetes.io/instance`` and not managed-by Helm: every Helm chart wri
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class WritableField:
+    """A field of other objects than workloads that administrators let policies write."""
+
+    api_version: str
+    kind: str
+    path: str
+    """As a policy writes it, such as ``spec.instances``."""
+    name: str = ""
+    """Of this object alone; empty: of any."""
+    min: int | None = None
+    max: int | None = None
+    values: tuple[str, ...] = ()
+    """The texts that a field of text may have."""
+
+    def __str__(self) -> str:
+        name = f"/{self.name}" if self.name else ""
+        return f"{self.path} of {self.api_version} {self.kind}{name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
     """Limits above single policies, and whom not to touch."""
 
@@ -56,3 +76,5 @@ class Rules:
     rollout_seconds: float = 600.0
     """How long a rollout may make no progress before it counts as stuck, and how long a
     verification waits for one to be complete; Kubernetes's own default."""
+    fields: tuple[WritableField, ...] = ()
+    """What `patchField` may write."""

@@ -65,6 +65,8 @@ class Snapshot:
     verdicts_at: Mapping[tuple[model.Ref, datetime.datetime], model.Verdict] = dataclasses.field(
         default_factory=dict
     )
+    numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
+    """What metrics sources said, by source and query as they were asked for."""
 
 
 Memory = onsets.Memory
@@ -117,7 +119,7 @@ def step(
         for workload in workloads
         if verdicts[workload.ref] is model.Verdict.UNHEALTHY
     ]
-    sick.sort(key=lambda each: _turn(each, now))
+    sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
     # Records are few and targets are many: only those that have any are gone through.
     open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
@@ -141,7 +143,7 @@ def step(
     )
 
 
-def _turn(
+def turn(
     sick: decide.UnhealthyTarget, now: datetime.datetime
 ) -> tuple[bool, bool, datetime.datetime, model.Ref]:
     """Who is decided about first: whom an incident names and the signals show, longest ill."""
@@ -317,6 +319,7 @@ def make_scene(
         looked=snapshot.looked,
         measured=measured,
         recent=snapshot.recent,
+        numbers=snapshot.numbers,
     )
 
 

@@ -11,10 +11,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 
+from prunella.api import capacity, types
 from prunella.api import detectors as detectors_api
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
-from prunella.api import types
 from prunella.core import objects
 from prunella.core.signals import query_analysis
 from prunella.core.signals import when as when_module
@@ -192,6 +192,7 @@ def compile_policy(
             signals.append(_compile_signal(signal, spec.target.kind, confinement, key.namespace))
         except query_analysis.PromqlError as error:
             raise PolicyError(f"signal {signal.name}: {error}") from error
+    _check_requirements(spec)
     if spec.when is None:
         return Policy(tuple(signals))
     try:
@@ -199,6 +200,17 @@ def compile_policy(
     except when_module.WhenError as error:
         raise PolicyError(f"when: {error}") from error
     return Policy(tuple(signals), expression)
+
+
+def _check_requirements(spec: policy_api.RemediationPolicySpec) -> None:
+    """Make sure that what steps require can be asked. Raises PolicyError naming the step."""
+    for place, step in enumerate(spec.steps):
+        for number, each in enumerate(capacity.required(step.params)):
+            try:
+                query_analysis.validate(capacity.with_numbers(each.query, 1, 1))
+            except query_analysis.PromqlError as error:
+                where = f"steps[{place}].{step.action}.require[{number}]"
+                raise PolicyError(f"{where}: {error}") from error
 
 
 def _compile_signal(

@@ -13,7 +13,7 @@ from prunella.api import reasons, remediation, trigger
 from prunella.core import model, objects
 from prunella.core.changes import swaps
 from prunella.core.changes.values import Change
-from prunella.core.decisions import causes, episode, guards, restoring
+from prunella.core.decisions import causes, decide, episode, guards, restoring, step
 from prunella.core.decisions.guards import incidents as incident_guards
 from prunella.core.decisions.guards import ownership, rollouts, timing
 from prunella.core.outcomes import verification
@@ -399,3 +399,31 @@ def test_what_the_operator_deleted_is_not_created_again() -> None:
     assert causes.to_restore(TRIGGER, CHECKOUT, [about()], [record]) is None
     told = causes.why_not_restored(TRIGGER, CHECKOUT, [about()], [record])
     assert "R has restored Service/cart for inc-1 already" == told
+
+
+def test_a_restore_that_nothing_would_prove_is_not_tried() -> None:
+    """The incident alone says that the target is sick: its signals are Healthy before and after."""
+    by_incident = causes.finding(CHECKOUT, about())
+    by_signal = builders.finding(CHECKOUT)
+    refused = guards.evaluate(
+        (incident_guards.named_by_an_incident,), case(findings=(by_incident,))
+    )[-1].refusal
+    assert refused is not None
+    assert (Refused.NOTHING_TO_PROVE, True) == (refused.reason, refused.skip_step)
+    answer = incident_guards.named_by_an_incident(case(findings=(by_incident, by_signal)))
+    assert "suspects Service/cart" in str(answer)
+
+
+def test_who_can_prove_it_leads() -> None:
+    """Named by the incident and seen by a signal, named only, and not named at all."""
+    named = about()
+    by_incident = causes.finding(CHECKOUT, named)
+
+    def sick(name: str, *findings: model.Finding, by: causes.OpenIncident | None = named) -> Any:
+        return decide.UnhealthyTarget(builders.workload(name), findings, NOW, seconds(0), by)
+
+    lone = sick("a", builders.finding(ref("a")), by=None)
+    told = sick("b", by_incident)
+    shown = sick("c", by_incident, builders.finding(ref("c")))
+    turns = sorted((lone, told, shown), key=lambda each: step.turn(each, NOW))
+    assert ["c", "b", "a"] == [each.workload.ref.name for each in turns]

@@ -77,7 +77,7 @@ def disruption_budgets_allow(case: Case) -> Answer:
 
 def _evicted(case: Case, live_state: model.LiveState) -> Sequence[model.Pod]:
     """The pods that the action evicts: the sick ones, or those that would block its rollout."""
-    if case.action.name in {*TEMPLATE_ACTIONS, "deleteStuckPod"}:
+    if case.action.name in {*TEMPLATE_ACTIONS, "deleteStuckPod"} - {"resize"}:
         return strategies.blocking(live_state)
     if case.action.name == "restartPods":
         sick = {name for finding in case.findings for name in finding.sick_pods}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from prunella.api import base, reasons
 from prunella.api import policy as policy_api
 from prunella.core import model, objects
-from prunella.core.decisions import action, causes, restoring
+from prunella.core.decisions import action, causes, fields, restoring
 from prunella.core.decisions.rules import Rules
 
 Refused = reasons.Refused
@@ -44,11 +44,13 @@ class Case:
     suspect: model.Ref | None = None
     """The object that an incident suspects."""
     looked: restoring.Looked | None = None
-    """The suspect as it is now, where it is to be restored and was looked at."""
+    """The object beside the target that is written, as it is now, once it was looked at."""
     measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     """What the policy's signals alone say of its targets, whatever an incident names."""
     also: tuple[restoring.Looked, ...] = ()
     """Objects that are put back along with a rollback."""
+    written: fields.Written | None = None
+    """The fields of another object that the step writes; of a restore `looked` tells them."""
     own_record: str = ""
     """Name of the record that this case is about to carry out, which is in flight itself."""
 
@@ -62,6 +64,8 @@ class Case:
         """Whether another object than the target is written."""
         if self.action.name == restoring.RESTORE:
             return self.suspect != self.target
+        if fields.writes_elsewhere(self.params):
+            return True
         return any(ref != self.target for ref in self.put_back)
 
     @property

@@ -8,26 +8,29 @@ owns what managedFields say that it wrote, and all of an object that bears its m
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from prunella.core import model
 from prunella.core.changes import author, diff, undo
-from prunella.core.decisions import ledger, restoring
+from prunella.core.decisions import fields, ledger, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 from prunella.core.incidents import picture
 
 REPLICAS = "spec.replicas"
+_SCALED = frozenset({("spec", "replicas"), ("spec", "instances")})
+"""Fields that an autoscaler writes, through the subresource ``scale``."""
 
 
 def not_owned_by_others(case: Case) -> Answer:
     """What an autoscaler, a controller or a tool that deploys writes, only they should write."""
     if case.action.name == restoring.RESTORE:
         return _object_owned(case, case.looked)
+    if case.written is not None:
+        return _written_owned(case, case.written)
     if case.put_back:
         return "what was restored is put back only where it is as it was left"
     field = case.action.owned_field
-    if field is None:
+    if field is None or case.elsewhere:
         return f"{case.action.name} writes nothing that others own"
     for owned in (_by_autoscaler, _by_controller, _by_manager, _by_mark):
         refusal = owned(case, field)
@@ -104,10 +107,22 @@ def _object_owned(case: Case, looked: restoring.Looked | None) -> Answer:
     if _deploys(case, who):
         told = f"{who} has made the change of {looked.ref} and would make it again: change it there"
         return model.Refusal(Refused.OWNED_BY_GITOPS, told)
-    manifest = looked.manifest
-    if manifest is None:
+    found = looked.undo
+    return _fields_owned(case, looked, found.paths if isinstance(found, undo.Undo) else ())
+
+
+def _written_owned(case: Case, written: fields.Written) -> Answer:
+    """The same of an object that a step writes, for the fields that it names."""
+    if case.looked is None:
+        return "not looked at yet"
+    return _fields_owned(case, case.looked, written.paths)
+
+
+def _fields_owned(case: Case, looked: restoring.Looked, paths: Sequence[diff.Path]) -> Answer:
+    """Whether somebody else owns an object, or one of some fields of it."""
+    if looked.manifest is None:
         return f"{looked.ref} is not there"
-    metadata = manifest["metadata"]
+    metadata = looked.manifest["metadata"]
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("controller"):
             told = f"{owner['kind']}/{owner['name']} controls {looked.ref}: change it there instead"
@@ -116,12 +131,6 @@ def _object_owned(case: Case, looked: restoring.Looked | None) -> Answer:
     if mark:
         message = f"{looked.ref} carries {mark}: change it in Git instead"
         return model.Refusal(Refused.OWNED_BY_GITOPS, message)
-    return _fields_owned(case, looked, metadata)
-
-
-def _fields_owned(case: Case, looked: restoring.Looked, metadata: Mapping[str, Any]) -> Answer:
-    found = looked.undo
-    paths = found.paths if isinstance(found, undo.Undo) else ()
     for path in paths:
         for entry in metadata.get("managedFields") or ():
             manager = str(entry.get("manager") or "")
@@ -131,7 +140,7 @@ def _fields_owned(case: Case, looked: restoring.Looked, metadata: Mapping[str, A
     scaled = [
         ref
         for ref, target in _scaled(looked).items()
-        if target == looked.ref and ("spec", "replicas") in paths
+        if target == looked.ref and not _SCALED.isdisjoint(paths)
     ]
     if scaled:
         message = f"{scaled[0]} scales {looked.ref}: change its bounds instead"

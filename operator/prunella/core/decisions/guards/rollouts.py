@@ -10,14 +10,15 @@ from prunella.core import model
 from prunella.core.decisions import restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
-TEMPLATE_ACTIONS = frozenset({"restart", "rollback"})
+TEMPLATE_ACTIONS = frozenset({"restart", "rollback", "resize"})
 """Actions that write the pod template, and so leave the rest to the update strategy."""
 
 
 def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
-    return restored or case.action.name in TEMPLATE_ACTIONS or _is_a_reader(case)
+    written = case.action.name in TEMPLATE_ACTIONS and not case.elsewhere
+    return restored or written or _is_a_reader(case)
 
 
 def _is_a_reader(case: Case) -> bool:
