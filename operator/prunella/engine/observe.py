@@ -245,6 +245,14 @@ def _fired(vector: model.Vector) -> alerts.History:
     return alerts.History(tuple(each.labels for each in vector.samples))
 
 
+def queries(policy: compiled.Policy) -> dict[str, str]:
+    """The queries of each signal as text, for the record."""
+    return {
+        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
+        for signal in policy.signals
+    }
+
+
 def scrape_seconds(readings: Iterable[detect.Reading]) -> float:
     """The longest time between two samples among some signals, in seconds."""
     known = (reading.spacing.slowest for reading in readings)
