@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from prunella.actions import restore
@@ -116,15 +117,18 @@ def _config_maps(
         for ref, change in sorted(first.items())
         if ref not in request.looked
     )
-    return needs or _along(request, sorted(first))
+    return needs or _along(request, first)
 
 
-def _along(request: action.Request, refs: list[model.Ref]) -> Along | model.Refusal:
+def _along(request: action.Request, first: Mapping[model.Ref, Change]) -> Along | model.Refusal:
     effects, left = [], []
-    for ref in refs:
+    for ref, change in sorted(first.items()):
         looked = request.looked[ref]
         if looked.problem:
             return model.Refusal(Refused.FORBIDDEN, looked.problem)
+        if looked.change is not None and looked.change.name != change.name:
+            left.append(f"; {ref} stays as it is: an incident suspects {looked.change.name} of it")
+            continue
         found = looked.undo
         if not isinstance(found, undo.Undo) or found.swaps is None or looked.manifest is None:
             why = found.message if isinstance(found, undo.Obstacle) else "its change is gone"

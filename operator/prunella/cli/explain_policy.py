@@ -110,7 +110,7 @@ def _steps(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     written.section("Steps", "tried in order, each verified before the next")
     for index, step in enumerate(spec.steps):
         params = step.params.model_dump(mode="json", by_alias=True, exclude_none=True)
-        told = ", ".join(f"{key} {value}" for key, value in params.items())
+        told = ", ".join(f"{k} {value}" for k, value in params.items() if value is not False)
         written.item(f"{index + 1}.", f"{step.action}{': ' if told else ''}{told}")
 
 

@@ -245,6 +245,14 @@ def _fired(vector: model.Vector) -> alerts.History:
     return alerts.History(tuple(each.labels for each in vector.samples))
 
 
+def queries(policy: compiled.Policy) -> dict[str, str]:
+    """The queries of each signal as text, for the record."""
+    return {
+        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
+        for signal in policy.signals
+    }
+
+
 def scrape_seconds(readings: Iterable[detect.Reading]) -> float:
     """The longest time between two samples among some signals, in seconds."""
     known = (reading.spacing.slowest for reading in readings)
@@ -280,12 +288,4 @@ def _earlier_owners(live_state: model.LiveState, pods: frozenset[str]) -> dict[s
     present = {pod.name for pod in live_state.pods}
     return {
         pod: live_state.workload.ref for pod in pods if pod in present or pod.startswith(prefixes)
-    }
-
-
-def queries_of(policy: compiled.Policy) -> dict[str, str]:
-    """Each signal's queries as they are sent, by its name."""
-    return {
-        signal.name: "\n".join(f"{role}: {query}" for role, query in signal.queries.items())
-        for signal in policy.signals
     }

@@ -133,10 +133,8 @@ class Passes:
             setattr(memory, field.name, getattr(fresh, field.name))
 
     def _config(self, signals: compiled.Policy) -> step.Config:
-        options = self._options
-        return step.Config(
-            signals, options.rules, options.actions, options.detectors, options.guards
-        )
+        told = self._options
+        return step.Config(signals, told.rules, told.actions, told.detectors, told.guards)
 
     def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
         """The worst verdict of each target of the namespace's other policies."""
@@ -170,9 +168,7 @@ class Passes:
             if outcome.command is None or memory.compiled is None:
                 return outcome
             command = outcome.command
-            begun = await self._executor.begin(
-                current, command, observe.queries_of(memory.compiled)
-            )
+            begun = await self._executor.begin(current, command, observe.queries(memory.compiled))
             if isinstance(begun, model.Refusal):
                 refused = decide.Decision(refusal=begun)
                 decisions = {**outcome.decisions, command.workload.ref: refused}

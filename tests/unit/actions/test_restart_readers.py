@@ -21,7 +21,7 @@ AT = "kubectl.kubernetes.io/restartedAt"
 WHEN = "2026-03-01T12:00:00Z"
 OLD = objects.config_map(mode="fast")
 NEW = {**objects.later(OLD), "data": {"mode": "slow"}}
-CHANGE = objects.change(OLD, NEW)
+CHANGE = objects.change(OLD, NEW, "ConfigMap")
 READS = {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "flags", "key": "mode"}}}
 
 

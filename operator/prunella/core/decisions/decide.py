@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
+from prunella.api import steps as steps_api
 from prunella.core import model, objects
 from prunella.core.decisions import (
     action,
@@ -187,7 +188,8 @@ def _unseen(
 
 def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, ...]:
     """The ConfigMaps that a rollback takes along, as far as they were looked at."""
-    if _action(scene, attempt) != episode.ROLLBACK:
+    params = None if attempt.revert else scene.spec.steps[attempt.step].params
+    if not isinstance(params, steps_api.Rollback) or not params.config_maps:
         return ()
     return tuple(each for ref, each in scene.looked.items() if ref.kind == "ConfigMap")
 
