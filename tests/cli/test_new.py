@@ -64,7 +64,7 @@ def test_without_a_name_all_are_listed(run: conftest.Run) -> None:
 WRONG = {
     "a playbook that is not there": (
         ("new", "memory-leek", "--target", "deploy/x", "-n", "shop"),
-        "there is no playbook memory-leek; did you mean memory-leak? There are: canary-worse",
+        "there is no playbook memory-leek; did you mean memory-leak? There are: autoscaler-at",
     ),
     "no target": (("new", "memory-leak"), "say which workload: --target KIND/NAME"),
     "a kind that is no workload": (
