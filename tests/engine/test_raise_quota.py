@@ -52,6 +52,14 @@ async def test_what_does_not_help_is_put_back(story: Story) -> None:
     assert "8" == pods(shop)
 
 
+async def test_who_writes_the_suspect_does_not_wait_for_it_to_be_treated(story: Story) -> None:
+    """Given an incident that names the quota first, then raising it is the treatment."""
+    shop = full(story, enough=10)
+    shop.incident((QUOTA, ""))
+    await story.until(lambda: story.phases() == [("raiseQuota", Phase.SUCCEEDED)])
+    assert "10" == pods(shop)
+
+
 @pytest.mark.parametrize("why", ["room", "ceiling", "GitOps", "no right"])
 async def test_it_is_refused(story: Story, why: str) -> None:
     """Nothing is sent, and the status says why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prunella.api import trigger as trigger_api
 from prunella.core import model, objects
-from prunella.core.decisions import causes, restoring
+from prunella.core.decisions import causes, fields, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 
@@ -53,6 +53,11 @@ def waits_for_the_cause(case: Case) -> Answer:
     found = causes.symptom_of(case.target, case.incidents)
     if found is None:
         return f"no open incident explains {case.target} by another object"
+    if fields.writes_elsewhere(case.params):
+        if case.live_state is None:
+            return "not looked at yet"
+        if case.written is not None and case.written.ref == found.suspect:
+            return f"{found.name} names {found.suspect} first, which the step itself writes"
     since = (case.now - found.named_at).total_seconds()
     busy = [r.name for r in case.others if r.in_flight and _treats(r, found.suspect)]
     suspect = causes.shown(found.suspect, case.policy.key.namespace)
