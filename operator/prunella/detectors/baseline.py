@@ -215,15 +215,15 @@ class Baseline:
         most = self._params.trigger + self._level.density
         tick = self._tick(seen, left, onset, change, residual, most, calm)
         # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
-        counted = self._tail.limited(place, most, _SIZE_KINDS)
-        self._learned(now, residual, counted, situation, change, habits, dt)
+        classes = self._tail.limited(place, most, _SIZE_KINDS)
+        self._learned(now, residual, classes, situation, change, habits, dt)
         return tick
 
     def _learned(
         self,
         now: season.Now,
         residual: level.Residual,
-        place: tail.Place,
+        classes: tail.Bytes,
         situation: shapes.Situation,
         change: events.Change,
         habits: Bools,
@@ -234,10 +234,10 @@ class Baseline:
         first = (age < level.DAY) & (age + dt >= level.DAY)
         if masks.any_of(first):
             memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total[0], memory)
-        counted = np.empty(place.classes.shape, np.bool_)
+        counted = np.empty(classes.shape, np.bool_)
         counted[:_SIZE_KINDS] = change.counted & (self._level.seen > level.FEWEST)
         counted[_SIZE_KINDS] = situated = change.situated & situation.ready
-        self._tail.count(place, counted, memory)
+        self._tail.count(classes, counted, memory)
         self._shapes.learn(situation, situated)
         learned = masks.pick(~change.frozen, dt, 0.0)
         expected, over, limit = residual.season, residual.over, residual.limit
@@ -271,9 +271,8 @@ class Baseline:
             if name in self._without:
                 sizes[kind::3] = 0.0
         places = np.empty((_SIZE_KINDS + 1, self._n))
-        tail.at(sizes, out=places[:_SIZE_KINDS])
-        places[_SIZE_KINDS] = situation.at
-        return self._tail.place(places)
+        places[:_SIZE_KINDS], places[_SIZE_KINDS] = tail.at(sizes), situation.at
+        return tail.Place(places, tail.classes_of(places))
 
     def _score(
         self,
@@ -324,9 +323,9 @@ class Baseline:
         if "habits" not in self._without:
             habits[rows] = past.habitual(t, rest, near)
             if "day" not in self._without:
-                known = residual.season.known(residual.over, residual.hour_noise, level.NEAR, rows)
+                within = level.NEAR * residual.hour_noise[rows]
                 # What is as expected says nothing of a habit: it would end an anomaly too soon.
-                habits[rows] |= ~near & known
+                habits[rows] |= ~near & residual.season.known(residual.over[rows], within, rows)
             excused |= habits[rows]
         if "weekend" not in self._without:
             excused |= weekend.as_low(seen, rows, residual, self._level, self._season)

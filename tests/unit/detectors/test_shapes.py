@@ -26,10 +26,11 @@ class Ranked:
     ) -> np.ndarray:
         """The same; only some are counted."""
         situation = self.shapes.judge(values, dt, step)
-        place = self.rank.place(situation.at[None])
+        at = situation.at[None]
+        place = tail.Place(at, tail.classes_of(at))
         rarity = self.rank.rarity(place, slice(0, 1))[0] * situation.ready
         counted = counted & situation.ready
-        self.rank.count(place, counted[None], np.full(len(values), MEMORY))
+        self.rank.count(place.classes, counted[None], np.full(len(values), MEMORY))
         self.shapes.learn(situation, counted)
         return rarity
 

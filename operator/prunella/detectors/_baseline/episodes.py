@@ -43,7 +43,7 @@ _STILL = 0.8
 """The share of samples equal to the one before from which on a series stands still."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Past:
     """The last anomalies of some series: shape (24, series)."""
 
@@ -59,14 +59,13 @@ class Past:
 
         ``near`` are those that are as expected.
         """
+        as_far = rest <= _FURTHER * self.high
+        as_far &= rest >= _FURTHER * self.low
+        as_far |= near
         moments = t - _BACK
         then = self.begin <= moments + _BESIDE
         then &= self.end >= moments - _BESIDE
-        if not masks.any_of(then):
-            return np.zeros(len(rest), np.bool_)
-        as_far = rest <= _FURTHER * self.high
-        as_far &= rest >= _FURTHER * self.low
-        then &= as_far | near
+        then &= as_far
         came = np.logical_or.reduce(then, axis=1)
         return np.asarray(np.logical_or.reduce(came.take(_ONE, axis=0) & came.take(_NEXT, axis=0)))
 

@@ -33,7 +33,7 @@ class Limits:
     adapt: float
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Change:
     """What a tick changes: shape (n,) each."""
 

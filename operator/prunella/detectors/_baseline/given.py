@@ -31,7 +31,7 @@ _AFTER = 6
 _TINY = 1e-300
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Explained:
     """What is explained of each value: shape (n,)."""
 

@@ -80,7 +80,7 @@ class Level(rows.Rows):
     )
 
     def __init__(self, n: int) -> None:
-        self._rates_of_means = fading.Rates([_SHORT, _LONG, _RETURN, _LEVEL], [2.0, 4.0, 2.0, 0.0])
+        self._rates_of_means = fading.Rates([_SHORT, _LONG], [2.0, 4.0])
         self._paced: tuple[Floats, Floats] | None = None
         self.level = np.full(n, np.nan)
         self.home = np.full(n, np.nan)
@@ -226,7 +226,7 @@ class Level(rows.Rows):
         """
         raw, rest, limit = residual.raw, residual.rest, residual.limit
         short, long = self._rates(rest, dt, passed, active)
-        level = self._rate_of_level(dt, passed)
+        level = _rate(dt / np.minimum(np.maximum(self.age, self.step), _LEVEL))
         self.short += short * (rest - self.short)
         far = 4.0 * limit
         self.long += long * (np.minimum(np.maximum(rest, -far), far) - self.long)
@@ -248,21 +248,16 @@ class Level(rows.Rows):
         self, rest: Floats, dt: Floats, passed: Floats, active: Bools
     ) -> tuple[Floats, Floats]:
         """By how much the short and the long mean move; ``dt`` is ``passed``, or 0 in anomalies."""
-        short, long, fast, _ = self._rates_of_means.of(passed, self.step)
+        short, long = self._rates_of_means.of(passed, self.step)
         if not masks.any_of(active):
             return short, long
-        away = np.abs(rest)
+        twice, away = 2.0 * self.step, np.abs(rest)
         returns = active & (away < np.abs(self.short))
         # An incident too common to trigger was learned: its end must not look like a shift down.
         fades = active & (away < np.abs(self.long))
-        slow = np.where(dt > 0.0, long, 0.0)
+        slow = _rate(dt / np.maximum(_LONG, 2.0 * twice))
+        fast = _rate(passed / np.maximum(_RETURN, twice))
         return np.where(returns, fast, short), np.where(fades, short, slow)
-
-    def _rate_of_level(self, dt: Floats, passed: Floats) -> Floats:
-        """By how much the level moves, as the mean of what was seen while that is short."""
-        if masks.any_of(self.age < _LEVEL):
-            return _rate(dt / np.minimum(np.maximum(self.age, self.step), _LEVEL))
-        return np.where(dt > 0.0, self._rates_of_means.of(passed, self.step)[-1], 0.0)
 
     def begin_anew(self, ended: Bools, residual: Residual) -> None:
         """After an anomaly the means begin with what is as expected."""

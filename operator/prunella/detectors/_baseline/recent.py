@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import fading, masks, rows
+from prunella.detectors._baseline import masks, rows
 
 Floats = NDArray[np.float64]
 
@@ -24,10 +24,9 @@ _TINY = 1e-300
 class Recent(rows.Rows):
     """Mean and variance of ``n`` series: 2 numbers, 16 bytes each."""
 
-    __slots__ = ("_rates", "mean", "variance")
+    __slots__ = ("mean", "variance")
 
     def __init__(self, n: int) -> None:
-        self._rates = fading.Rates([_SPAN], [0.0])
         self.mean = np.zeros(n)
         self.variance = np.zeros(n)
 
@@ -44,10 +43,7 @@ class Recent(rows.Rows):
         # Rounding of the mean itself is no deviation.
         least = 1e-12 * (self.mean * self.mean) + _TINY
         score = away / np.sqrt(self.variance + least) * (_AS_RARE / SURE)
-        if masks.any_of(age < _SPAN):
-            rate = -np.expm1(-dt / np.maximum(np.minimum(age + dt, _SPAN), 1.0))
-        else:
-            (rate,) = self._rates.of(dt, dt)
+        rate = -np.expm1(-dt / np.maximum(np.minimum(age + dt, _SPAN), 1.0))
         self.mean = self.mean + rate * away
         self.variance += rate * (away * away - self.variance)
         return score.clip(-_MOST, _MOST)

@@ -14,7 +14,7 @@ Ints = NDArray[np.intp]
 DAY = 86400.0
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
     """What a tick shows: shape (n,), times of one moment for all or one for each."""
 

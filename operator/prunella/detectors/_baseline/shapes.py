@@ -66,7 +66,7 @@ _CLASSES_PER_TEN = 10.0
 _TINY = 1e-150
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Situation:
     """What a tick shows, to be counted or not."""
 

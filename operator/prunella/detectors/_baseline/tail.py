@@ -41,21 +41,17 @@ _LOG2_E, _LN_10 = np.log2(np.e), np.log(10.0)
 _WIDTH = CLASSES + 1
 """One more than classes: none are of a higher class than the highest."""
 _CLASS = np.arange(_WIDTH, dtype=np.uint8)[:, None, None]
-_PLACES = LOWEST + np.arange(_WIDTH) / PER_OCTAVE
-"""The lowest size of each class, as its logarithm."""
 _FADED = 1e-6
 """Before single precision suffers, the counts are written anew."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """Sizes among the classes: shape (kinds, n) each."""
 
     at: Floats
     """The class with its fraction; not limited above."""
     classes: Bytes
-    far: Ints
-    """The flat places of those of the tail: of the class of its edge or a higher one."""
 
 
 class Tail(rows.Rows):
@@ -82,11 +78,6 @@ class Tail(rows.Rows):
         self.excess = np.zeros((kinds, n))
         """The sum of the classes by which they are higher."""
 
-    def place(self, at: Floats) -> Place:
-        """Where sizes are among the classes."""
-        classes = classes_of(at)
-        return Place(at, classes, masks.places(classes >= self.edge))
-
     def rarity(self, place: Place, *groups: slice) -> Floats:
         """``-log10 p`` of the rarest size of each group of kinds: shape (groups, n).
 
@@ -111,47 +102,40 @@ class Tail(rows.Rows):
         known = self.reached[kinds], self.excess[kinds], self.edge[kinds]
         return _sizes(rarity, self.total[kinds], *known)
 
-    def limited(self, place: Place, rarity: Floats, kinds: int) -> Place:
-        """The same, classes of the first kinds no higher than that of the size so rare."""
+    def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
+        """The classes, those of the first kinds no higher than that of the size so rare."""
         limited = place.classes.copy()
-        flat, n = limited.reshape(-1), limited.shape[1]
+        classes = limited[:kinds]
         # That size is of the tail, so that nothing below it is limited.
-        high = place.far[: place.far.searchsorted(kinds * n)]
-        high = high[flat.take(high) > 0]
+        high = masks.places((classes >= self.edge[:kinds]) & (classes > 0))
         if high.size:
-            edge = self.edge.reshape(-1)[high]
+            flat, edge = limited.reshape(-1), self.edge.reshape(-1)[high]
             total, reached, excess = (
                 each.reshape(-1)[high] for each in (self.total, self.reached, self.excess)
             )
-            most = _sizes(rarity[high % n], total, reached, excess, edge)
+            most = _sizes(rarity[high % len(rarity)], total, reached, excess, edge)
             flat[high] = np.minimum(flat[high], classes_of(at(most)))
-        return Place(place.at, limited, place.far)
+        return limited
 
-    def count(self, place: Place, counted: Bools, memory: Floats) -> None:
+    def count(self, classes: Bytes, counted: Bools, memory: Floats) -> None:
         """Count some sizes, ``counted`` of shape (kinds, n); beyond ``memory`` older ones fade."""
-        added = (place.classes + np.uint8(1)) * counted
+        added = (classes + np.uint8(1)) * counted
         top = int(np.maximum.reduce(added, axis=None, initial=0))
         more = (added > _CLASS[:top]).astype(np.float32)
         more *= self.weight
         self.counts[:top] += more
         self.total += counted
-        self._count_far(place, counted)
+        high = masks.places((classes >= self.edge) & counted)
+        far = classes.reshape(-1)[high] - self.edge.reshape(-1)[high]
+        self.reached.reshape(-1)[high] += 1.0
+        self.above.reshape(-1)[high] += far > 0
+        self.excess.reshape(-1)[high] += far
         if masks.any_of(self.total > memory):
             self._forget(memory)
         enough = Q * self.total
         moved = masks.places((self.reached < enough) | (self.above >= enough))
         if moved.size:
             self._find(moved, enough.reshape(-1)[moved])
-
-    def _count_far(self, place: Place, counted: Bools) -> None:
-        """Move on with what is of the tail."""
-        far = place.far[counted.reshape(-1).take(place.far)]
-        edge, found = self.edge.reshape(-1).take(far), place.classes.reshape(-1).take(far)
-        high = found >= edge
-        far, over = far[high], found[high] - edge[high]
-        self.reached.reshape(-1)[far] += 1.0
-        self.above.reshape(-1)[far] += over > 0
-        self.excess.reshape(-1)[far] += over
 
     def _forget(self, memory: Floats) -> None:
         factor = np.minimum(memory / np.maximum(self.total, 1.0), 1.0)
@@ -194,7 +178,7 @@ class Tail(rows.Rows):
 
     def _beyond(self, place: Place, seen: Singles) -> tuple[Ints, Floats]:
         """Which sizes are beyond the tail's edge, as flat places, and their probabilities."""
-        far = place.far
+        far = masks.places(place.classes >= self.edge)
         over = place.at.reshape(-1)[far] - self.edge.reshape(-1)[far]
         more = over > 0.0
         far, over = far[more], over[more]
@@ -206,10 +190,9 @@ class Tail(rows.Rows):
         return far, np.maximum(p, seen.reshape(-1)[far] * half / total)
 
 
-def at(sizes: Floats, out: Floats | None = None) -> Floats:
+def at(sizes: Floats) -> Floats:
     """The places of sizes among the classes; none is lower than the lowest."""
-    # For one bound and so many, numpy's `clip` takes half the time of its `maximum`.
-    found: Floats = sizes.clip(2.0**LOWEST, np.inf, out=out)
+    found: Floats = np.maximum(sizes, 2.0**LOWEST)
     np.log2(found, out=found)
     found -= LOWEST
     found *= PER_OCTAVE
@@ -218,13 +201,13 @@ def at(sizes: Floats, out: Floats | None = None) -> Floats:
 
 def classes_of(places: Floats) -> Bytes:
     """The whole classes of places."""
-    return places.clip(0.0, CLASSES - 1.0).astype(np.uint8)
+    return np.minimum(places, CLASSES - 1.0).astype(np.uint8)
 
 
 def _sizes(rarity: Floats, total: Floats, reached: Floats, excess: Floats, edge: Bytes) -> Floats:
     share = (reached + 0.5) / (total + 1.0)
     octaves = _index(reached, excess) * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
-    return np.asarray(np.exp2(_PLACES.take(edge) + octaves))
+    return np.asarray(np.exp2(LOWEST + edge / PER_OCTAVE + octaves))
 
 
 def _index(reached: Floats, excess: Floats) -> Floats:
