@@ -50,7 +50,7 @@ class Outcome:
     """None where nobody was to heal."""
     symptoms: telemetry.Symptoms = telemetry.NONE
     delay: float | None = None
-    """Seconds from the injection to the first symptom."""
+    """Seconds from the step that does harm to the first symptom."""
     before: tuple[str, ...] = ()
     """Alerts that fired before the injection: the shop was not quiet."""
     raised: float = 0.0
@@ -95,17 +95,17 @@ class Examiner:
         self.sleep(self.patience.usual)
         began = self.now()
         before = tuple(telemetry.firing(self.ask, shop, began))
-        injection.inject(self.lab, fault, self.sleep)
+        harmed = injection.inject(self.lab, fault, self.sleep, self.now) or began
         objects = self.healer.picture(shop) if self.healer is not None else {}
         stage = Stage(fault.truth, shop, began, before, objects)
         self._watch(stage)
-        seen = telemetry.symptoms(self.ask, shop, began, self.now())
+        seen = telemetry.symptoms(self.ask, shop, harmed, self.now())
         outcome = Outcome(
             fault=fault.name,
             shop=shop,
             nothing=fault.truth.nothing,
             symptoms=seen,
-            delay=None if seen.first is None else seen.first - began,
+            delay=None if seen.first is None else seen.first - harmed,
             before=before,
             raised=raised,
         )

@@ -1,6 +1,6 @@
 """When a fault first shows itself in Prometheus, and how.
 
-The *first symptom* is the earliest of these after the injection:
+The *first symptom* is the earliest of these after the first step that touches a cause:
 
 - an alert of the shop's namespaces or nodes that becomes pending or fires;
 - a service's share of errors that is 2 points above the most of the minute before;

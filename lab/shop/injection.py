@@ -14,13 +14,24 @@ from lab.shop.faults import Fault, Step
 Sleep = Callable[[float], None]
 
 
-def inject(lab: Lab, fault: Fault, sleep: Sleep = time.sleep) -> None:
-    """Take every step in order, each after its delay; LabError quotes kubectl when it refuses."""
+def inject(
+    lab: Lab, fault: Fault, sleep: Sleep = time.sleep, now: Callable[[], float] = time.time
+) -> float | None:
+    """Take every step in order, each after its delay; LabError quotes kubectl when it refuses.
+
+    Returns when the first step was taken that touches a cause, in seconds since the epoch; None
+    when none names one. What comes before it harms nobody.
+    """
+    causes = {*fault.truth.also, *(cause.ref for cause in fault.truth.causes)}
+    began = None
     for step in fault.steps:
         if step.after:
             sleep(step.after)
+        if began is None and step.target in causes:
+            began = now()
         arguments, stdin = command(step)
         lab.kubectl(*arguments, input=stdin)
+    return began
 
 
 def command(step: Step) -> tuple[list[str], str | None]:

@@ -122,6 +122,21 @@ def test_fault_is_injected_after_usual_data_and_judged_after_it_settled(
     assert (10.0, 1111.0) == (outcome.delay, stage.time)
 
 
+def test_symptoms_are_looked_for_from_the_step_that_does_harm(
+    lab: Lab, stage: Stage, folder: pathlib.Path
+) -> None:
+    """A harmless step at 1075, the cause at 1081, an alert at 1085: a delay of 4 s."""
+    stage.named_at = 1091.0
+    harmless = "- scale: {kind: Deployment, namespace: '${SHOP}-core', name: ad, replicas: 3}\n"
+    harm = "- delete: {kind: Service, namespace: '${SHOP}-core', name: cart}\n  after: 6\n"
+    (folder / "inject.yaml").write_text(harmless + harm)
+
+    outcome = examiner(lab, stage).examine(folder, "x01")
+
+    assert ["raise x01", "scale", "delete"] == stage.done
+    assert 4.0 == outcome.delay
+
+
 class Healer:
     """Heals at a moment, and is at work until another."""
 
