@@ -16,7 +16,7 @@ from typing import Protocol
 from prunella.api import incident as incident_api
 from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
-from prunella.core import model, objects
+from prunella.core import model, objects, pushes
 from prunella.core.changes import values as change_values
 from prunella.core.decisions import gitops, started
 from prunella.core.incidents import trace
@@ -331,7 +331,7 @@ class Repositories(Protocol):
     ) -> gitops.History | model.Refusal:
         """The newest commits of what is deployed into a namespace; never raises."""
 
-    async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> Receipt:
+    async def send(self, change: pushes.GitChange, mark: str, *, dry_run: bool) -> Receipt:
         """Push the revert, or open the request, at most once; never raises.
 
         ``mark`` is the Remediation as ``NAMESPACE/NAME``: a commit whose trailer names it is there
@@ -339,13 +339,13 @@ class Repositories(Protocol):
         what the server does not let be pushed with 403.
         """
 
-    async def sent(self, change: model.GitChange, mark: str) -> Receipt:
+    async def sent(self, change: pushes.GitChange, mark: str) -> Receipt:
         """What became of a push whose answer was lost, by what the repository shows.
 
         Effective, or Refused where nothing was done, or Unknown where that can't be seen.
         """
 
-    async def contains(self, change: model.GitChange, commit: str, newer: str) -> bool:
+    async def contains(self, change: pushes.GitChange, commit: str, newer: str) -> bool:
         """Whether a commit of the branch has another in its history; False where unknown."""
 
 

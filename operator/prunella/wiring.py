@@ -10,7 +10,6 @@ import concurrent.futures
 import dataclasses
 import datetime
 import functools
-import logging
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -54,8 +53,6 @@ from prunella.engine import incident_traces, incident_world, loop
 from prunella.engine import incidents as incident_loop
 from prunella.engine import world as worlds
 
-LOG = logging.getLogger(__name__)
-HOME_SECONDS = 15.0
 Relist = Callable[[], Awaitable[None]]
 
 
@@ -91,21 +88,15 @@ class Live:
             if self.traces is not None:
                 group.create_task(self.traces.run())
             if self._home_is_unwatched:
-                group.create_task(self._keep_home())
+                # People may have said a word on the incidents there.
+                group.create_task(
+                    relist.keep_listing(self.api, self.stores, kinds.INCIDENT, self.home)
+                )
 
     @property
     def _home_is_unwatched(self) -> bool:
         """Whether incidents of several namespaces are kept where nothing is watched."""
         return bool(self.namespaces) and self.home not in self.namespaces
-
-    async def _keep_home(self) -> None:
-        """List the operator's own incidents anew: people may have said a word on them."""
-        while True:
-            await asyncio.sleep(HOME_SECONDS)
-            try:
-                await relist.relist_kind(self.api, self.stores, kinds.INCIDENT, self.home)
-            except ports.ClusterError as error:
-                LOG.warning("can't list incidents in %s: %s", self.home, error)
 
     async def relist(self) -> None:
         """List everything anew. Raises ClusterError."""

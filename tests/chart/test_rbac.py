@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from prunella.api import restore as restore_api
 from prunella.api import steps
 from prunella.core.changes import kinds as journalled
 
@@ -182,10 +183,10 @@ def test_captures_bring_their_own_rights(render: Render) -> None:
     assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
 
 
-@pytest.mark.parametrize("kind", steps.RestoredKind)
+@pytest.mark.parametrize("kind", restore_api.RestoredKind)
 @pytest.mark.parametrize("enabled", [True, False], ids=["restore on", "restore off"])
 def test_each_restored_kind_brings_its_own_rights(
-    render: Render, kind: steps.RestoredKind, *, enabled: bool
+    render: Render, kind: restore_api.RestoredKind, *, enabled: bool
 ) -> None:
     """One kind gives its own rights, only with the action, and in a listed namespace alone."""
     documents = render(

@@ -11,7 +11,7 @@ import pydantic
 import pytest
 import yaml
 
-from prunella import allowed, settings
+from prunella import allowed, journal_settings, settings
 
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
@@ -204,8 +204,11 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
     "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),
     "tracing": (SCHEMA["properties"]["tracing"], settings.Tracing),
-    "journal": (SCHEMA["properties"]["journal"], settings.Journal),
-    "journal.audit": (SCHEMA["properties"]["journal"]["properties"]["audit"], settings.Audit),
+    "journal": (SCHEMA["properties"]["journal"], journal_settings.Journal),
+    "journal.audit": (
+        SCHEMA["properties"]["journal"]["properties"]["audit"],
+        journal_settings.Audit,
+    ),
     "serverTls": (SCHEMA["definitions"]["serverTls"], settings.ServerTls),
 }
 

@@ -13,6 +13,7 @@ from prunella import settings
 from prunella.actions import registry
 from prunella.adapters.kubernetes import kinds as kubernetes_kinds
 from prunella.api import crdgen, resources
+from prunella.api import restore as restore_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.cli import explain_signals, main
@@ -63,8 +64,10 @@ def test_every_action_is_explained(action: str) -> None:
     assert [] == [word for word in told if f"**{word}**" not in section]
 
 
-@pytest.mark.parametrize("kind", steps_api.RestoredKind)
-def test_every_restored_kind_is_journalled_and_has_its_rights(kind: steps_api.RestoredKind) -> None:
+@pytest.mark.parametrize("kind", restore_api.RestoredKind)
+def test_every_restored_kind_is_journalled_and_has_its_rights(
+    kind: restore_api.RestoredKind,
+) -> None:
     """It is known to the journal and the API server, has a switch in the chart and a row."""
     known, journalled = kubernetes_kinds.RESTORED[kind], change_kinds.BY_NAME[kind]
     assert (known.plural, known.api_version) == (journalled.plural, journalled.api_version)

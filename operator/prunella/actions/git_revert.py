@@ -12,7 +12,7 @@ import itertools
 
 from prunella.api import reasons
 from prunella.api import steps as steps_api
-from prunella.core import model
+from prunella.core import model, pushes
 from prunella.core.decisions import action, gitops
 
 Refused = reasons.Refused
@@ -145,7 +145,7 @@ def _effect(
             f"revert {_told(commit)} of {commit.author} in {deployment.repository}: {how}, which "
             f"is at {history.head[:SHORT]}"
         ),
-        git=model.GitChange(
+        git=pushes.GitChange(
             repository=deployment.repository,
             branch=branch,
             path=deployment.path,

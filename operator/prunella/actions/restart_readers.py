@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from prunella.actions import evict_pod
 from prunella.api import reasons
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.decisions import action, releases, restoring
 
@@ -25,7 +25,7 @@ _PATH: Final = f"{_ANNOTATIONS}/{releases.RESTARTED_AT.replace('/', '~1')}"
 
 
 def plan(
-    request: action.Request, looked: restoring.Looked, params: steps_api.Restore
+    request: action.Request, looked: restoring.Looked, params: restore_api.Restore
 ) -> Effects | model.Refusal | tuple[model.Need, ...]:
     """The restarts, why there can be none, or the workloads that must be looked at first."""
     wanted = restoring.restarted(looked, params)

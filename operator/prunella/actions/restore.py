@@ -14,7 +14,7 @@ from typing import Any, Final
 from prunella.actions import evict_pod, restart_readers
 from prunella.api import change as change_api
 from prunella.api import reasons
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps, undo
 from prunella.core.changes.values import Change
@@ -43,7 +43,7 @@ class Restore:
 
     def plan(self, request: action.Request) -> Planned:
         """One patch, creation or deletion of the suspected object, and what must follow it."""
-        if not isinstance(request.params, steps_api.Restore):
+        if not isinstance(request.params, restore_api.Restore):
             raise TypeError("restore is planned from the parameters of a restore step")
         looked = request.looked.get(request.suspect) if request.suspect is not None else None
         if looked is None:
@@ -84,7 +84,7 @@ def _next(reason: reasons.Refused, message: str) -> model.Refusal:
 
 
 def _not_allowed(
-    change: Change, params: steps_api.Restore, now: datetime.datetime
+    change: Change, params: restore_api.Restore, now: datetime.datetime
 ) -> model.Refusal | None:
     """Why the policy, or good sense, does not let this Change be taken back."""
     ref, verb = change.object, change.spec.verb
@@ -109,7 +109,7 @@ def _not_allowed(
         return _next(Refused.NOT_ALLOWED, f"{told} {', '.join(params.fields)}")
     scales = verb is change_api.Verb.CREATED and ref.kind in undo.SCALED
     whole = verb is not change_api.Verb.MODIFIED and not scales
-    if whole and ref.kind in steps_api.FIELDS_ONLY:
+    if whole and ref.kind in restore_api.FIELDS_ONLY:
         told = f"{ref} was {verb.value.lower()}: {ref.kind}s are not created or deleted"
         return _next(Refused.NOT_ALLOWED, told)
     if verb is change_api.Verb.CREATED and not params.undo_created:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
+from prunella.core import pushes
 
 NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
 
@@ -278,25 +279,6 @@ class Verb(enum.StrEnum):
     PUSH = "Push"  # To a Git repository, see ``git``: nothing in the cluster is written.
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class GitChange:
-    """A commit to revert. The push is refused unless the branch is where it was seen."""
-
-    repository: str
-    """URL as the tool that deploys has it, without credentials."""
-    branch: str
-    path: str
-    """The folder that is deployed; empty: all of the repository."""
-    revert: str
-    files: tuple[str, ...]
-    expected_head: str
-    applied: str
-    """The commit that was deployed when this was planned; 40 hexadecimal digits, as all three."""
-    message: str
-    request: bool = False
-    """A request is opened, and the branch is not written."""
-
-
 PatchOperation = Mapping[str, object]
 
 
@@ -322,7 +304,7 @@ class Effect:
     """An eviction without grace: the API server forgets the pod and asks no kubelet."""
     resource_version: str = ""
     """Of kinds without a generation: the version that it was planned for."""
-    git: GitChange | None = None
+    git: pushes.GitChange | None = None
 
     @property
     def tested(self) -> bool:
@@ -400,14 +382,6 @@ class PauseState:
 
     paused: bool
     message: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Events:
-    """Bad events and all events of one window."""
-
-    bad: float
-    total: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

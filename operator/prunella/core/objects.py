@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
-from prunella.core import model
+from prunella.core import model, pushes
 
 FIELD_MANAGER = "prunella"
 """The operator's name in managedFields."""
@@ -123,18 +123,18 @@ def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:
     )
 
 
-def _git_to_spec(change: model.GitChange | None) -> remediation_api.GitChange | None:
+def _git_to_spec(change: pushes.GitChange | None) -> remediation_api.GitChange | None:
     if change is None:
         return None
     told = dataclasses.asdict(change)
     return remediation_api.GitChange(**{**told, "files": list(change.files)})
 
 
-def _git_from_spec(spec: remediation_api.GitChange | None) -> model.GitChange | None:
+def _git_from_spec(spec: remediation_api.GitChange | None) -> pushes.GitChange | None:
     if spec is None:
         return None
     told = spec.model_dump()
-    return model.GitChange(**{**told, "files": tuple(spec.files)})
+    return pushes.GitChange(**{**told, "files": tuple(spec.files)})
 
 
 def effect_from_spec(spec: remediation_api.EffectSpec) -> model.Effect:

@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from prunella.api import detectors as detectors_api
 from prunella.api import reasons, types
 from prunella.core import model
+from prunella.core.signals import events as events_module
 
 Params = detectors_api.BurnRate
-Events = model.Events
+Events = events_module.Events
 Rule = detectors_api.BurnRule
 
 

@@ -18,7 +18,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import decide, ledger, restoring
-from prunella.core.outcomes import pacing, records, syncing, verification
+from prunella.core.outcomes import pacing, records, settling, syncing, verification
 from prunella.core.outcomes import runs as run_rules
 from prunella.engine import refusals, runs, sending
 from prunella.engine import world as worlds
@@ -174,8 +174,8 @@ class Executor:
         written = restoring.written(record)
         seen = {ref: await self._world.cluster.read_object(ref) for ref in written}
         run = await runs.look(self._world, record)
-        status = verification.settle(record, live_state, now, seen, run)
-        if may_send and verification.half_done(record, status, live_state):
+        status = settling.settle(record, live_state, now, seen, run)
+        if may_send and settling.half_done(record, status, live_state):
             halves = zip(record.status.effects, status.effects, strict=True)
             effects = [old if old.sent_at is None else new for old, new in halves]
             going_on = {"phase": Phase.ACTING, "finished_at": None, "effects": effects}

@@ -23,6 +23,7 @@ from prunella.engine import (
     observe,
     orphans,
     report,
+    telling,
     unattended,
 )
 from prunella.engine import memory as memories
@@ -60,7 +61,7 @@ class Passes:
             rules, problem = self._options.rules, memory.problem
             await orphans.close_unjudged(self._world, self._executor, policy, problem, rules)
             await self._reporter.invalid(policy, memory, memory.problem, now)
-            self._tell_gone(policy.key)
+            telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
         scene = _scene(policy, memory.memory, workloads)
@@ -80,7 +81,7 @@ class Passes:
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
-        self._tell(policy, memory.compiled, outcome, now)
+        telling.tell(self._world, policy, memory.compiled, outcome, now)
         called = await self._take_forward(policy, memory, snapshot, outcome, now)
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
@@ -92,31 +93,7 @@ class Passes:
         """Drop what is kept of a policy that is gone."""
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
-        self._tell_gone(key)
-
-    def _tell(
-        self,
-        policy: objects.Policy,
-        signals: compiled.Policy,
-        outcome: step.Outcome,
-        now: datetime.datetime,
-    ) -> None:
-        """What has held is a symptom that an incident may be made of.
-
-        Not so the signals of a policy with a trigger: they prove what it does, and may show what
-        others suffer.
-        """
-        told = self._world.findings
-        if told is None:
-            return
-        if policy.spec is not None and policy.spec.trigger is not None:
-            told.forget(policy.key)
-        else:
-            told.found(policy.key, outcome.findings, step.held(signals, outcome, now))
-
-    def _tell_gone(self, key: objects.Key) -> None:
-        if self._world.findings is not None:
-            self._world.findings.forget(key)
+        telling.forget(self._world, key)
 
     def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
         if memory.version == memories.version(policy):

@@ -10,7 +10,7 @@ from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster, faults, outward, repositories
 from prunella.adapters.simulated import world as simulated_world
-from prunella.core import model, objects
+from prunella.core import model, objects, pushes
 from prunella.core.decisions import step
 from prunella.core.decisions.rules import Rules
 from prunella.engine import loop, policy_pass, report
@@ -74,7 +74,7 @@ class Repositories(repositories.SimulatedRepositories):
         self._time = clock.now
         self._told = told
 
-    async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
+    async def send(self, change: pushes.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Push, as before, and note it."""
         receipt = await super().send(change, mark, dry_run=dry_run)
         if receipt.outcome is ports.Outcome.EFFECTIVE:

@@ -12,7 +12,7 @@ from prunella import ports
 from prunella.adapters.git import repositories
 from prunella.adapters.simulated import repositories as twins
 from prunella.adapters.simulated import world as worlds
-from prunella.core import model
+from prunella.core import model, pushes
 from prunella.core.decisions import gitops
 from tests.adapters.git import test_repositories as real
 from tests.adapters.git.conftest import Shop
@@ -129,10 +129,10 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         yield Real(request.getfixturevalue("shop"), pool)
 
 
-def change(world: World) -> model.GitChange:
+def change(world: World) -> pushes.GitChange:
     """The revert of the bad release."""
     place = world.deployment
-    return model.GitChange(
+    return pushes.GitChange(
         repository=place.repository,
         branch=place.branch,
         path=place.path,

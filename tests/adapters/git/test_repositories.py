@@ -14,7 +14,7 @@ from lab.git_server import git
 from prunella import ports, settings
 from prunella.adapters.git import repositories
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, pushes
 from prunella.core.decisions import gitops
 from tests.adapters.git.conftest import Shop
 
@@ -42,9 +42,9 @@ def deployment(shop: Shop, applied: str, **changes: Any) -> gitops.Deployment:
     return dataclasses.replace(made, **changes)
 
 
-def change(shop: Shop, bad: str, **changes: Any) -> model.GitChange:
+def change(shop: Shop, bad: str, **changes: Any) -> pushes.GitChange:
     """The revert of a commit that is the head."""
-    made = model.GitChange(
+    made = pushes.GitChange(
         repository=shop.url,
         branch="main",
         path="apps/checkout",

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from prunella import ports, settings
+from prunella import journal_settings, ports, settings
 from prunella.adapters.intake import external_changes, server, webhook
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import telemetry
 from prunella.core.changes.values import Change
 from tests.adapters.intake import bodies, conftest, test_webhook
 
-JOURNAL = settings.Journal.model_validate(
+JOURNAL = journal_settings.Journal.model_validate(
     {
         "external": {
             "ci": {

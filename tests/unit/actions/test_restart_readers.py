@@ -8,7 +8,7 @@ import pytest
 
 from prunella.actions import restart_readers
 from prunella.api import reasons
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.changes import swaps
 from prunella.core.decisions import action, restoring
@@ -44,7 +44,7 @@ def plan(
     seen: restoring.Looked, readers: dict[str, restoring.Looked], word: str = "AtStart"
 ) -> restart_readers.Effects | model.Refusal | tuple[model.Need, ...]:
     """What is planned, having looked at some readers."""
-    params = steps_api.Restore.model_validate({"kinds": ["ConfigMap"], "restartReaders": word})
+    params = restore_api.Restore.model_validate({"kinds": ["ConfigMap"], "restartReaders": word})
     request = action.Request(
         live_state=model.LiveState(builders.workload("checkout")),
         params=params,

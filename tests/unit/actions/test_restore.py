@@ -12,7 +12,7 @@ from prunella.actions import restore, revert
 from prunella.api import change as change_api
 from prunella.api import policy as policy_api
 from prunella.api import reasons
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.changes.values import Change
 from prunella.core.decisions import action, restoring
@@ -24,7 +24,7 @@ Refused = reasons.Refused
 SERVICE = model.Ref("Service", "shop", "cart")
 FLAGS = model.Ref("ConfigMap", "shop", "flags")
 NOW = objects.NOW + datetime.timedelta(minutes=5)
-ALL = [kind.value for kind in steps_api.RestoredKind]
+ALL = [kind.value for kind in restore_api.RestoredKind]
 PORT = test_undo.changed(test_undo.service(), test_undo.service(9999))
 DELETED = test_undo.but(test_undo.deleted(test_undo.service()), at=objects.NOW)
 CREATED = test_undo.but(test_undo.created(objects.config_map(mode="fast")), at=objects.NOW)
@@ -32,7 +32,7 @@ CREATED = test_undo.but(test_undo.created(objects.config_map(mode="fast")), at=o
 
 def request(looked: restoring.Looked | None, **params: Any) -> action.Request:
     """A request to restore a suspect."""
-    step = steps_api.Restore.model_validate({"kinds": ALL, **params})
+    step = restore_api.Restore.model_validate({"kinds": ALL, **params})
     suspect = looked.ref if looked is not None else None
     return action.Request(
         live_state=model.LiveState(manifests.workload(manifests.deployment())),
@@ -272,7 +272,7 @@ BAD = [
 def test_bad_input_is_told(step: dict[str, Any], message: str) -> None:
     """What was wrong, before any cluster sees it."""
     with pytest.raises(pydantic.ValidationError, match=message):
-        steps_api.Restore.model_validate(step)
+        restore_api.Restore.model_validate(step)
 
 
 def test_a_restore_without_a_trigger_is_refused() -> None:

@@ -13,7 +13,7 @@ PARAMS = burn_rate.Params(objective=99.9)
 HEALTHY, UNHEALTHY, UNKNOWN = model.Verdict
 M5, M30, H1, H6, D3 = 300, 1800, 3600, 21_600, 259_200
 CALM = dict.fromkeys((M5, M30, H1, H6, D3), 0.0)
-TOO_FEW = model.Events(1, 10)
+TOO_FEW = burn_rate.Events(1, 10)
 LOST = model.Failure(reasons.Doubt.TIMEOUT, "no answer")
 
 
@@ -41,7 +41,7 @@ CASES = {
     "one rule suffices": (CALM | {H1: 15, M5: 15}, {D3: LOST, H6: LOST}, UNHEALTHY, "BurnsTooFast"),
     "not a number": (
         CALM | {H1: 15.0},
-        {M5: model.Events(float("nan"), 50)},
+        {M5: burn_rate.Events(float("nan"), 50)},
         UNKNOWN,
         reasons.Doubt.NOT_A_NUMBER,
     ),
@@ -51,12 +51,12 @@ CASES = {
 @pytest.mark.parametrize(("rates", "instead", "verdict", "reason"), CASES.values(), ids=CASES)
 def test_both_windows_of_a_rule_must_burn(
     rates: dict[int, float],
-    instead: dict[int, model.Events | model.Failure],
+    instead: dict[int, burn_rate.Events | model.Failure],
     verdict: model.Verdict,
     reason: str,
 ) -> None:
     """Any rule is enough; doubt counts only where it could change the verdict."""
-    events = {window: model.Events(rate * 100, 100_000) for window, rate in rates.items()}
+    events = {window: burn_rate.Events(rate * 100, 100_000) for window, rate in rates.items()}
     seen = burn_rate.detect({**events, **instead}, PARAMS)
     assert (verdict, reason) == (seen.verdict, seen.reason), seen.message
 

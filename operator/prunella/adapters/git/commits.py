@@ -14,7 +14,7 @@ from dulwich import diff_tree, errors, object_store, objects
 
 from prunella import settings
 from prunella.adapters.git.remote import Clone, RemoteError
-from prunella.core import model
+from prunella.core import pushes
 from prunella.core.decisions import gitops
 
 _KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -120,7 +120,7 @@ def _entry(clone: Clone, tree: Any, path: str) -> tuple[int, Any] | None:
         return None
 
 
-def revert(clone: Clone, change: model.GitChange, mark: str, wanted: settings.Git) -> bytes:
+def revert(clone: Clone, change: pushes.GitChange, mark: str, wanted: settings.Git) -> bytes:
     """Make the commit that puts a commit's files back, on top of the head; returns its name.
 
     Raises RemoteError with 409 when a file is not as that commit has left it.

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from prunella import ports, settings
 from prunella.adapters.git import allowed, commits, remote, requests_api
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, pushes
 from prunella.core.decisions import gitops
 
 Told = TypeVar("Told")
@@ -54,7 +54,7 @@ class GitRepositories:
                 self._silent[found.url] = (time.monotonic() + SILENT_SECONDS, str(error))
             return model.Refusal(unavailable, str(error))
 
-    async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
+    async def send(self, change: pushes.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Push the revert, or open the request, at most once; never raises."""
         found = self._writable(change)
         if isinstance(found, ports.Receipt):
@@ -67,7 +67,7 @@ class GitRepositories:
             outcome = ports.Outcome.UNKNOWN if lost else ports.Outcome.REFUSED
             return ports.Receipt(outcome, str(error), status=error.status)
 
-    async def sent(self, change: model.GitChange, mark: str) -> ports.Receipt:
+    async def sent(self, change: pushes.GitChange, mark: str) -> ports.Receipt:
         """What became of a push whose answer was lost, by what the repository shows."""
         found = self._writable(change)
         if isinstance(found, ports.Receipt):
@@ -77,7 +77,7 @@ class GitRepositories:
         except remote.RemoteError as error:
             return ports.Receipt(ports.Outcome.UNKNOWN, str(error))
 
-    async def contains(self, change: model.GitChange, commit: str, newer: str) -> bool:
+    async def contains(self, change: pushes.GitChange, commit: str, newer: str) -> bool:
         """Whether a commit of the branch has another in its history; False where unknown."""
         found = self._writable(change)
         if isinstance(found, ports.Receipt):
@@ -103,7 +103,7 @@ class GitRepositories:
         except TimeoutError:
             raise remote.RemoteError(f"no answer within {limit:.0f} s") from None
 
-    def _writable(self, change: model.GitChange) -> allowed.Allowed | ports.Receipt:
+    def _writable(self, change: pushes.GitChange) -> allowed.Allowed | ports.Receipt:
         """The settings may have changed since the plan was made."""
         found = allowed.find(self._wanted.repositories, change.repository)
         if found is None:
@@ -149,7 +149,7 @@ class GitRepositories:
         return commits.history(self._clone(found, branch, heads.get(branch)))
 
     def _rehearse(
-        self, found: allowed.Allowed, change: model.GitChange, mark: str
+        self, found: allowed.Allowed, change: pushes.GitChange, mark: str
     ) -> ports.Receipt:
         """Make the commit, and ask whether it could be pushed; nothing is left."""
         server = remote.Remote(found, self._wanted)
@@ -162,7 +162,7 @@ class GitRepositories:
             requests_api.find(found.settings.requests, asked, self._wanted.timeout_seconds)
         return ports.Receipt(ports.Outcome.WOULD_SUCCEED, f"{change.branch} could be written")
 
-    def _send(self, found: allowed.Allowed, change: model.GitChange, mark: str) -> ports.Receipt:
+    def _send(self, found: allowed.Allowed, change: pushes.GitChange, mark: str) -> ports.Receipt:
         done = self._already(found, change, mark)
         if done is not None:
             return done
@@ -177,7 +177,7 @@ class GitRepositories:
             raise remote.RemoteError(f"{branch}: {refused}", 409 if stale else 403)
         return self._pushed(found, change, mark, made.decode())
 
-    def _expected(self, server: remote.Remote, change: model.GitChange) -> bytes:
+    def _expected(self, server: remote.Remote, change: pushes.GitChange) -> bytes:
         """The branch's head, which must be where it was. Raises RemoteError with 409."""
         head = server.heads()[0].get(change.branch, remote.NOTHING)
         if head != change.expected_head.encode():
@@ -186,7 +186,7 @@ class GitRepositories:
         return head
 
     def _pushed(
-        self, found: allowed.Allowed, change: model.GitChange, mark: str, made: str
+        self, found: allowed.Allowed, change: pushes.GitChange, mark: str, made: str
     ) -> ports.Receipt:
         done, branch = ports.Outcome.EFFECTIVE, _branch(change, mark)
         if not change.request or found.settings.requests is None:
@@ -198,13 +198,13 @@ class GitRepositories:
         told = f"opened {url} for {made[:10]} on {branch}"
         return ports.Receipt(done, told, status=201, commit=made, url=url)
 
-    def _sent(self, found: allowed.Allowed, change: model.GitChange, mark: str) -> ports.Receipt:
+    def _sent(self, found: allowed.Allowed, change: pushes.GitChange, mark: str) -> ports.Receipt:
         done = self._already(found, change, mark)
         message = f"{change.branch} has no commit of {mark}"
         return done or ports.Receipt(ports.Outcome.REFUSED, message, status=409)
 
     def _already(
-        self, found: allowed.Allowed, change: model.GitChange, mark: str
+        self, found: allowed.Allowed, change: pushes.GitChange, mark: str
     ) -> ports.Receipt | None:
         """What was pushed before with this mark; None: nothing."""
         branch = _branch(change, mark)
@@ -218,12 +218,12 @@ class GitRepositories:
         return None
 
 
-def _branch(change: model.GitChange, mark: str) -> str:
+def _branch(change: pushes.GitChange, mark: str) -> str:
     """The branch that is written: the deployed one, or one of its own for a request."""
     return f"prunella/{mark.rpartition('/')[2]}" if change.request else change.branch
 
 
-def _asked(found: allowed.Allowed, change: model.GitChange, mark: str) -> requests_api.Asked:
+def _asked(found: allowed.Allowed, change: pushes.GitChange, mark: str) -> requests_api.Asked:
     title, _, text = change.message.partition("\n")
     return requests_api.Asked(
         repository=found.name,

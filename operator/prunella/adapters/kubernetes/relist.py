@@ -5,11 +5,17 @@ After a `410 Gone` Kopf lists anew, but tells nobody about objects that vanished
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds
 from prunella.adapters.kubernetes import store as store_module
+
+LOG = logging.getLogger(__name__)
+UNWATCHED_SECONDS = 15.0
+"""Time between two lists of a kind where nothing is watched."""
 
 
 async def relist(
@@ -29,6 +35,18 @@ async def relist_kind(
 ) -> None:
     """List one kind in one namespace, or in all (None). Raises ClusterError."""
     await again_if_too_old(lambda: _once(api, stores, kind, namespace))
+
+
+async def keep_listing(
+    api: client.KubeApi, stores: store_module.Stores, kind: kinds.Kind, namespace: str
+) -> None:
+    """List one kind anew where nothing is watched, again and again, until cancelled."""
+    while True:
+        await asyncio.sleep(UNWATCHED_SECONDS)
+        try:
+            await relist_kind(api, stores, kind, namespace)
+        except ports.ClusterError as error:
+            LOG.warning("can't list %s in %s: %s", kind.plural, namespace, error)
 
 
 async def again_if_too_old(list_once: Callable[[], Awaitable[None]]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults, server
-from prunella.api import steps
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.decisions import gitops, started
 
@@ -67,7 +67,7 @@ class SimulatedCluster(server.Server):
         if ref.kind in gitops.OWNERS:
             self.faults.reach(faults.Point.LIVE_STATE)
             return self.deployers[ref]() if ref in self.deployers else None
-        if ref.kind not in TARGETS | set(steps.RestoredKind) | self.allowed_kinds:
+        if ref.kind not in TARGETS | set(restore_api.RestoredKind) | self.allowed_kinds:
             raise ports.ClusterError(f"{ref}: the operator reads and writes no {ref.kind}")
         self.faults.reach(faults.Point.LIVE_STATE)
         return self.object_of(ref)

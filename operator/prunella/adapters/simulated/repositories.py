@@ -15,7 +15,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as clusters
 from prunella.adapters.simulated import faults
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, pushes
 from prunella.core.decisions import gitops
 
 OWNER: Final = model.Ref(gitops.KUSTOMIZATION, "flux-system", "shop")
@@ -127,7 +127,7 @@ class SimulatedRepositories:
             request=self.request,
         )
 
-    async def send(self, change: model.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
+    async def send(self, change: pushes.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Push the revert, or open the request, at most once; never raises."""
         try:
             self.faults.reach(faults.Point.BEFORE_SEND)
@@ -140,7 +140,7 @@ class SimulatedRepositories:
             return ports.Receipt(ports.Outcome.REFUSED, str(error), status=error.status)
         return receipt
 
-    async def sent(self, change: model.GitChange, mark: str) -> ports.Receipt:
+    async def sent(self, change: pushes.GitChange, mark: str) -> ports.Receipt:
         """What became of a push whose answer was lost."""
         try:
             self.faults.reach(faults.Point.REPOSITORY)
@@ -151,7 +151,7 @@ class SimulatedRepositories:
 
     async def contains(
         self,
-        change: model.GitChange,  # noqa: ARG002 - there is one branch
+        change: pushes.GitChange,  # noqa: ARG002 - there is one branch
         commit: str,
         newer: str,
     ) -> bool:
@@ -159,7 +159,7 @@ class SimulatedRepositories:
         names = [each.id for each in self.commits]
         return commit in names and newer in names and names.index(newer) <= names.index(commit)
 
-    def _push(self, change: model.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
+    def _push(self, change: pushes.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
         if (done := self._done(mark)) is not None:
             return done
         if self.head != change.expected_head:
@@ -178,7 +178,7 @@ class SimulatedRepositories:
             raise ports.ClusterError("nothing was made")
         return receipt
 
-    def _before(self, change: model.GitChange) -> dict[model.Ref, str]:
+    def _before(self, change: pushes.GitChange) -> dict[model.Ref, str]:
         """The images of the changed files just before a commit."""
         place = next(i for i, s in enumerate(self._states) if s.commit.id == change.revert)
         images = self._states[place - 1].images

@@ -67,11 +67,8 @@ class Server:
 
     def states(self, namespace: str | None = None) -> list[state.WorkloadState]:
         """All workloads with their pods, or those of one namespace."""
-        return [
-            each
-            for each in self._workloads.values()
-            if namespace is None or each.ref.namespace == namespace
-        ]
+        found = self._workloads.values()
+        return [each for each in found if namespace in {None, each.ref.namespace}]
 
     def read(self, target: model.Ref) -> model.LiveState | None:
         """A workload with all that belongs to it, newest revision first."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prunella.api import reasons
-from prunella.core import model, objects
+from prunella.core import model, objects, pushes
 from prunella.core.decisions import releases
 
 REQUESTED = "Requested"
@@ -59,7 +59,7 @@ def _how(effect: model.Effect) -> list[str]:
     return [*(word for word, so in told.items() if so), *_pushed(effect.git)]
 
 
-def _pushed(change: model.GitChange | None) -> list[str]:
+def _pushed(change: pushes.GitChange | None) -> list[str]:
     """What a push does and where; its message tells values that differ from pass to pass."""
     if change is None:
         return []

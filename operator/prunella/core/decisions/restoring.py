@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prunella.api import change as change_api
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model, objects
 from prunella.core.changes import kinds, swaps, undo
 from prunella.core.changes.values import Change
@@ -75,13 +75,13 @@ def readers(looked: Looked) -> dependents.Readers:
     return dependents.readers(looked.ref, looked.neighbours, keys)
 
 
-def restarted(looked: Looked, params: steps_api.Restore) -> tuple[model.Ref, ...]:
+def restarted(looked: Looked, params: restore_api.Restore) -> tuple[model.Ref, ...]:
     """The workloads that a step restarts after an object, in the order of their names."""
     found = readers(looked)
     match params.restart_readers:
-        case steps_api.RestartReaders.NEVER:
+        case restore_api.RestartReaders.NEVER:
             return ()
-        case steps_api.RestartReaders.AT_START:
+        case restore_api.RestartReaders.AT_START:
             return found.at_start
         case _:
             return tuple(sorted((*found.at_start, *found.live)))

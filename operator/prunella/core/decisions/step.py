@@ -123,11 +123,9 @@ def step(
     verdicts = measured | dict.fromkeys(named, model.Verdict.UNHEALTHY)
     scene = make_scene(snapshot, policy, config, verdicts, now, measured)
     sick = [
-        sickness.judge(
-            config.compiled, workload, findings, remembered, now, named.get(workload.ref)
-        )
-        for workload in workloads
-        if verdicts[workload.ref] is model.Verdict.UNHEALTHY
+        sickness.judge(config.compiled, each, findings, remembered, now, named.get(each.ref))
+        for each in workloads
+        if verdicts[each.ref] is model.Verdict.UNHEALTHY
     ]
     sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +10,16 @@ from prunella.api import reasons
 from prunella.core import model
 from prunella.core.signals import compiled, mapping
 
-Windows = Mapping[int, model.Events | model.Failure]
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Events:
+    """Bad events and all events of one window."""
+
+    bad: float
+    total: float
+
+
+Windows = Mapping[int, Events | model.Failure]
 Answers = Mapping[str, model.Answer]
 Mapped = Mapping[str, mapping.Mapped]
 
@@ -19,7 +29,7 @@ def windows_of(signal: compiled.Signal, mapped: Mapped, target: model.Ref) -> Wi
     params = signal.spec.burn_rate
     if params is None:
         return {}
-    found: dict[int, model.Events | model.Failure] = {}
+    found: dict[int, Events | model.Failure] = {}
     for seconds in params.windows:
         sides = [mapped[compiled.windowed(r, seconds)] for r in (compiled.BAD, compiled.TOTAL)]
         bad, total = (side.series.get(target, ()) for side in sides)
@@ -31,7 +41,7 @@ def windows_of(signal: compiled.Signal, mapped: Mapped, target: model.Ref) -> Wi
             continue
         # A query that counts by rate() has the window's length as factor, one by increase() not.
         factor = seconds if signal.events_factor != 1.0 else 1.0
-        found[seconds] = model.Events(_sum(bad) * factor, _sum(total) * factor)
+        found[seconds] = Events(_sum(bad) * factor, _sum(total) * factor)
     return found
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prunella.actions import registry
 from prunella.api import policy as policy_api
 from prunella.api import reasons
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
 from prunella.core import model, objects
@@ -110,7 +110,7 @@ NO_LABELS = policy_api.Target(selector=api_types.LabelSelector())
 AGAINST_AN_OLD_ONE = builders.record(phase=Phase.UNHELPFUL, target=builders.workload(uid="old"))
 ON_DELETE = model.Strategy(model.Replacement.ON_DELETE)
 TRIGGER = trigger_api.Trigger.model_validate({"incident": {"causeKind": ["Release"]}})
-RESTORE = steps_api.Restore.model_validate({"kinds": ["ConfigMap"]})
+RESTORE = restore_api.Restore.model_validate({"kinds": ["ConfigMap"]})
 USING = builders.ref("using")
 MOUNTS = {"volumes": [{"name": "v", "configMap": {"name": "flags"}}]}
 LOOKED = restoring.Looked(

@@ -16,7 +16,7 @@ from prunella.core.changes.values import Change
 from prunella.core.decisions import causes, decide, episode, guards, restoring, step
 from prunella.core.decisions.guards import incidents as incident_guards
 from prunella.core.decisions.guards import ownership, rollouts, timing
-from prunella.core.outcomes import verification
+from prunella.core.outcomes import settling, verification
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW, minutes, ref, seconds
 from tests.unit.core.changes import test_undo
@@ -326,7 +326,7 @@ def test_a_lost_answer_is_settled_by_the_object(
         "R", Phase.ACTING, action="restore", effects=[sent], effect_statuses=[status]
     )
     look = model.LiveState(builders.workload())
-    settled = verification.settle(record, look, NOW, {CART: there})
+    settled = settling.settle(record, look, NOW, {CART: there})
     assert SETTLED[expected] == (settled.phase, settled.effects[0].outcome)
     assert "" == settled.effects[0].fingerprint
 

@@ -10,7 +10,7 @@ import pytest
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import started
-from prunella.core.outcomes import runs, verification
+from prunella.core.outcomes import runs, settling
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW
 
@@ -107,7 +107,7 @@ def test_a_lost_answer_is_settled_by_looking(
     record: objects.Record, run: started.Run | None, expected: str
 ) -> None:
     """The mark tells whose it is; what could have been cleaned up since is anybody's guess."""
-    status = verification.settle(record, None, NOW, run=run)
+    status = settling.settle(record, None, NOW, run=run)
     assert expected == status.effects[0].outcome
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.decisions import restoring, shares, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
@@ -112,7 +112,7 @@ EVICTING: Final[Mapping[str, Callable[[Case, model.LiveState], Sequence[model.Po
 
 def spares_healthy_dependents(case: Case) -> Answer:
     """What serves others well as it is now is hardly the cause, and is not put back under them."""
-    if isinstance(case.params, steps_api.Restore):
+    if isinstance(case.params, restore_api.Restore):
         if case.looked is None:
             return "not looked at yet"
         return _healthy_dependents(case, case.looked, case.params.max_healthy_dependents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from prunella.api import steps as steps_api
+from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.decisions import gitops, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
@@ -24,7 +24,7 @@ def _rolls_out(case: Case) -> bool:
 
 def _is_a_reader(case: Case) -> bool:
     """Whether the target is restarted after the ConfigMap that it reads."""
-    if not isinstance(case.params, steps_api.Restore) or case.looked is None:
+    if not isinstance(case.params, restore_api.Restore) or case.looked is None:
         return False
     return case.target in restoring.restarted(case.looked, case.params)
 

@@ -11,7 +11,7 @@ import pytest
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import ledger
-from prunella.core.outcomes import verification
+from prunella.core.outcomes import settling
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW, minutes
 
@@ -119,7 +119,7 @@ def test_one_effect_is_settled_by_what_is_seen(
     effect: model.Effect, seen: model.LiveState | None, phase: str, outcome: str
 ) -> None:
     """The mark proves that it was done, an unchanged generation that it was not."""
-    status = verification.settle(acting(effect), seen, NOW)
+    status = settling.settle(acting(effect), seen, NOW)
     assert (phase, [outcome]) == (status.phase, [each.outcome for each in status.effects])
     assert (NOW if status.phase.final else None) == status.finished_at
     assert SENT.sent_at == status.effects[0].sent_at, "when it was sent stays on record"
@@ -128,7 +128,7 @@ def test_one_effect_is_settled_by_what_is_seen(
 def test_what_was_seen_on_the_target_is_kept_for_later() -> None:
     """Generation and fingerprint are noted as if the answer had come."""
     record = acting(SCALE)
-    status = verification.settle(record, live_state(**MARKED), NOW)
+    status = settling.settle(record, live_state(**MARKED), NOW)
     assert status.effects[0].generation == 6
     settled = dataclasses.replace(record, status=status)
     assert ledger.edited_since(settled, dataclasses.replace(BEFORE, **MARKED)) is None
@@ -139,7 +139,7 @@ def test_a_person_who_scaled_before_the_settlement_is_still_seen() -> None:
     theirs = dataclasses.replace(BEFORE, **{**MARKED, "generation": 7, "replicas": 9})
     record = acting(SCALE)
     settled = dataclasses.replace(
-        record, status=verification.settle(record, model.LiveState(theirs), NOW)
+        record, status=settling.settle(record, model.LiveState(theirs), NOW)
     )
     assert Phase.VERIFYING is settled.phase
     assert ledger.edited_since(settled, theirs) is not None
@@ -180,15 +180,15 @@ def test_effects_are_settled_one_by_one(
     outcomes: list[str],
 ) -> None:
     """Known outcomes stay; an effect without ``sentAt`` was never sent; one doubt is enough."""
-    status = verification.settle(acting(SCALE, SCALE, statuses=statuses), seen, NOW)
+    status = settling.settle(acting(SCALE, SCALE, statuses=statuses), seen, NOW)
     assert (phase, outcomes) == (status.phase, [each.outcome for each in status.effects])
 
 
 def test_settling_twice_changes_nothing() -> None:
     """A second look at what is settled finds the same."""
     record = acting(SCALE)
-    once = verification.settle(record, live_state(**MARKED), NOW)
-    again = verification.settle(dataclasses.replace(record, status=once), live_state(**MARKED), NOW)
+    once = settling.settle(record, live_state(**MARKED), NOW)
+    again = settling.settle(dataclasses.replace(record, status=once), live_state(**MARKED), NOW)
     assert once.effects == again.effects
 
 
@@ -238,8 +238,8 @@ def test_half_an_action_goes_on_while_it_is_still_right(
 ) -> None:
     """Only what was never sent, and only while the target is as the first effect left it."""
     record = acting(ROLLBACK, EVICT, statuses=statuses)
-    settled = verification.settle(record, seen, NOW)
-    assert expected is verification.half_done(record, settled, seen)
+    settled = settling.settle(record, seen, NOW)
+    assert expected is settling.half_done(record, settled, seen)
 
 
 GONE_BY_ITSELF = remediation.EffectStatus(sent_at=NOW - minutes(1), outcome="Refused")
@@ -261,13 +261,13 @@ def test_the_last_of_several_evictions_follows_too(
     record = acting(ROLLBACK, EVICT, last, statuses=[DONE, evicted, UNSENT])
     pods = (BROKEN, SECOND) if evicted is UNSENT else (SECOND,)
     seen = live_state(*pods, **MINE)
-    settled = verification.settle(record, seen, NOW)
-    assert expected is verification.half_done(record, settled, seen)
+    settled = settling.settle(record, seen, NOW)
+    assert expected is settling.half_done(record, settled, seen)
 
 
 def test_an_outcome_that_is_known_is_not_written_anew() -> None:
     """A person's edit between the effect and the settlement must still be seen."""
     noted = DONE.model_copy(update={"fingerprint": "ours", "generation": 5})
     seen = live_state(BROKEN, **MINE, template={"spec": {"image": "theirs"}})
-    settled = verification.settle(acting(ROLLBACK, EVICT, statuses=[noted, UNSENT]), seen, NOW)
+    settled = settling.settle(acting(ROLLBACK, EVICT, statuses=[noted, UNSENT]), seen, NOW)
     assert noted == settled.effects[0]

@@ -1,0 +1,37 @@
+"""What a policy's signals tell incidents of: findings that have held."""
+
+from __future__ import annotations
+
+import datetime
+
+from prunella.core import objects
+from prunella.core.decisions import step
+from prunella.core.signals import compiled
+from prunella.engine import world as worlds
+
+
+def tell(
+    world: worlds.World,
+    policy: objects.Policy,
+    signals: compiled.Policy,
+    outcome: step.Outcome,
+    now: datetime.datetime,
+) -> None:
+    """What has held is a symptom that an incident may be made of.
+
+    Not so the signals of a policy with a trigger: they prove what it does, and may show what
+    others suffer.
+    """
+    told = world.findings
+    if told is None:
+        return
+    if policy.spec is not None and policy.spec.trigger is not None:
+        told.forget(policy.key)
+    else:
+        told.found(policy.key, outcome.findings, step.held(signals, outcome, now))
+
+
+def forget(world: worlds.World, key: objects.Key) -> None:
+    """The policy tells of nothing any more."""
+    if world.findings is not None:
+        world.findings.forget(key)
