@@ -16,6 +16,7 @@ from prunella.core.incidents.diagnosis import (
     explain,
     faults,
     fields,
+    nodes,
     symptoms,
     weigh,
     wording,
@@ -51,8 +52,9 @@ def diagnose(
     named = ranked[:MOST] if ranked and ranked[0].probability >= ANSWER else []
     named = [each for each in named if each.probability >= NAMED]
     others = [each for each in ranked if each not in named]
+    doubted = nodes.doubted(scene)
     return Diagnosis(
-        tuple(wording.suspect(each, sick) for each in named),
+        tuple(wording.suspect(each, sick, doubted) for each in named),
         tuple(_ruled_out(scene, incident, others, named)[:MOST_RULED_OUT]),
     )
 

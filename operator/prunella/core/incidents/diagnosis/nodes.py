@@ -14,6 +14,8 @@ LEASES = "kube-node-lease"
 """Namespace of the nodes' leases, which kubelets renew each 10 s."""
 SILENT = 25.0
 """Seconds without a renewal: two are missed. The control plane itself waits for 40 s and more."""
+LATE = 15.0
+"""Seconds without a renewal: one is missed. The node may be lost, or not."""
 FEWEST = 3
 """Sick nodes from which the place that they share is named: two may fall out by chance, or by one
 hand that took both, and are named themselves."""
@@ -64,18 +66,26 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
         yield _cordoned(scene, node)
 
 
-def _silence(scene: Scene, node: model.Ref) -> float | None:
-    """Seconds since a node was last heard of; None when it is heard of, or nothing is known.
+def doubted(scene: Scene) -> frozenset[model.Ref]:
+    """Workloads with pods on a node that may be lost: what ails them may be the node's."""
+    return frozenset(each for node in _unheard(scene, LATE) for each in scene.on_node(node))
 
-    When most nodes are silent it is a clock, or the API server.
+
+def _silence(scene: Scene, node: model.Ref) -> float | None:
+    """Seconds since a node was last heard of; None when it is heard of, or nothing is known."""
+    return _unheard(scene, SILENT).get(node)
+
+
+def _unheard(scene: Scene, longer: float) -> dict[model.Ref, float]:
+    """Nodes that were not heard of for longer than some seconds, and for how long.
+
+    When they are more than half it is a clock, or the API server: then none.
     """
     there = {each.name for each in scene.of("Node")}  # leases outlive their nodes for a while
     leases = scene.of("Lease", LEASES).items()
     ages = {ref.name: _age(scene, raw) for ref, raw in leases if ref.name in there}
-    silent = [name for name, age in ages.items() if age > SILENT]
-    if node.name not in silent or len(silent) * 2 > len(ages):
-        return None
-    return ages[node.name]
+    found = {model.Ref("Node", "", name): age for name, age in ages.items() if age > longer}
+    return {} if len(found) * 2 > len(ages) else found
 
 
 def _age(scene: Scene, lease: read.Raw) -> float:

@@ -13,15 +13,17 @@ MEDIUM = 0.6
 MOST_EVIDENCE = 8
 
 
-def suspect(found: Weighed, sick: symptoms.Sick) -> values.Suspect:
-    """The suspect that people and policies see."""
+def suspect(
+    found: Weighed, sick: symptoms.Sick, doubted: frozenset[model.Ref] = frozenset()
+) -> values.Suspect:
+    """The suspect that people and policies see; ``doubted``: see `confidence`."""
     touch, field = found.touch, _field(found)
     return values.Suspect(
         found.target,
         round(found.probability, 3),
         _evidence(found, sick),
         _cause_kind(found),
-        confidence(found),
+        confidence(found, doubted),
         _summary(found),
         field,
         touch.change.name if touch else "",
@@ -29,11 +31,16 @@ def suspect(found: Weighed, sick: symptoms.Sick) -> values.Suspect:
     )
 
 
-def confidence(found: Weighed) -> Confidence:
-    """High needs a fault that can only be wrong, or a change of what is itself sick."""
+def confidence(found: Weighed, doubted: frozenset[model.Ref] = frozenset()) -> Confidence:
+    """High needs a fault that can only be wrong, or a change of what is itself sick.
+
+    Such a change is no more than near in time, so it is not enough for what a node that may be lost
+    can have made sick as well (``doubted``).
+    """
     fault = found.fault.fault if found.fault else None
     certain = fault is not None and not fault.general and fault.weight >= faults.LIKELY
-    if found.probability >= HIGH and (certain or (found.touch is not None and found.own)):
+    changed = found.touch is not None and found.own and not found.candidate.hurts & doubted
+    if found.probability >= HIGH and (certain or changed):
         return Confidence.HIGH
     return Confidence.MEDIUM if found.probability >= MEDIUM else Confidence.LOW
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from prunella.api.change import Verb
+from prunella.api.incident import Confidence
 from prunella.core import model
 from prunella.core.incidents.diagnosis import diagnose
 from tests.unit.core.incidents.diagnosis import world
@@ -257,3 +258,26 @@ def test_the_cause_comes_first(breaks: Break, sick: str, cause: str) -> None:
     breaks(shop)
     found = diagnose.diagnose(shop.view(), world.incident(sick)).suspects
     assert [cause] == [str(each.target) for each in found[:1]]
+
+
+@pytest.mark.parametrize(
+    ("ages", "expected"),
+    [
+        pytest.param((5, 5, 5), Confidence.HIGH, id="all nodes are heard of"),
+        pytest.param((17, 5, 5), Confidence.MEDIUM, id="a renewal of its node is missing"),
+        pytest.param((5, 5, 17), Confidence.HIGH, id="of a node that it has no pod on"),
+        pytest.param((17, 17, 5), Confidence.HIGH, id="of most nodes: then it is the clock"),
+    ],
+)
+def test_a_release_is_less_sure_while_a_node_may_be_lost(
+    ages: tuple[float, ...], expected: Confidence
+) -> None:
+    """What is merely near in time does not suffice where a node can explain it."""
+    shop = World()
+    for number, age in enumerate(ages, start=1):
+        if number > 2:
+            shop.add({"kind": "Node", "metadata": {"name": f"node-{number}"}, "status": {}})
+        _lease(shop, f"node-{number}", age)
+    _release(shop)
+    found = diagnose.diagnose(shop.view(), world.incident("cart")).suspects[0]
+    assert ("Deployment/cart", expected) == (str(found.target), found.confidence)
