@@ -40,13 +40,14 @@ OBJECTS: dict[str, toolbox.Document] = {
 
 
 @pytest.fixture(scope="module")
-def written(release: Lab, shop: str) -> Iterator[str]:
+def written(release: Lab, shop: str, operator: toolbox.Kubectl) -> Iterator[str]:
     """The shop with what may be written in part, while the actions that write it are enabled."""
     for document in OBJECTS.values():
         metadata = {"name": "web", "namespace": shop}
         assert toolbox.create(release, {**document, "metadata": metadata}).returncode == 0
     _switch(release, on=True)
     toolbox.await_policy(release, "the operator may write only", present=True)
+    toolbox.eventually(lambda: all(_is_guarded(operator, shop, name) for name in FIRST))
     try:
         yield shop
     finally:
@@ -54,6 +55,12 @@ def written(release: Lab, shop: str) -> Iterator[str]:
         toolbox.await_policy(release, "the operator may write only", present=False)
         for kind in OBJECTS:
             release.kubectl("-n", shop, "delete", kind, "web")
+
+
+def _is_guarded(operator: toolbox.Kubectl, shop: str, name: str) -> bool:
+    """Whether the policy of a kind is in force: it takes a moment after it was read."""
+    kind, operation, words = REFUSED[name]
+    return words in toolbox.patch(operator, kind, shop, operation).stderr
 
 
 def _switch(release: Lab, *, on: bool) -> None:
@@ -142,6 +149,15 @@ REFUSED = {
     "a new key": (FLAGS, op("add", "/data/evil", "2"), ONLY_FLAG),
     "all keys": (FLAGS, op("remove", "/data"), ONLY_FLAG),
 }
+
+
+FIRST = (
+    "above its bounds",
+    "a bound above what the chart says",
+    "a limit above its ceiling",
+    "another text",
+)
+"""A refusal of each kind."""
 
 
 @pytest.mark.parametrize("name", REFUSED)

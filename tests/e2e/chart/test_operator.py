@@ -170,7 +170,7 @@ def _upgrade(lab: Lab, values: str) -> None:
         str(toolbox.CHART),
         "--namespace",
         toolbox.HOME,
-        "--reset-values",
+        "--reuse-values",
         "--set",
         values,
     )

@@ -47,7 +47,6 @@ def refused(story: Story, policy: Document, **settings: Any) -> str:
         operatorNamespace=toolbox.HOME,
         operatorName=toolbox.ACCOUNT,
         limits=test_rollouts.LIMITS,
-        **settings,
     )
     story.apply(policy)
     message = story.becomes(policy["metadata"]["name"], "ForbiddenByServer", timeout=150)
