@@ -88,6 +88,24 @@ async def test_a_later_edit_is_not_fought(story: Story) -> None:
     assert (25, Refused.CHANGED_BY_OTHERS) == (size(shop), story.sick().refused)
 
 
+@pytest.mark.parametrize("edited", [True, False])
+async def test_the_next_step_does_not_overtake_a_person(story: Story, *, edited: bool) -> None:
+    """Given another size during the proof, then nobody restarts what a person is working on."""
+    verify = {"within": "20s", "samples": 2, "otherwise": "Continue"}
+    shop = pooled(story, enough=1000)
+    story.apply(harness.spec({"patchField": STEP}, {"restart": {}}, verify=verify))
+    await story.until(lambda: size(shop) == 30)
+    if edited:
+        shop.cluster.edit_object(POOL, lambda pool: pool["spec"].update(size=25))
+    await story.run(180)
+    actions = [action for action, _ in story.phases()]
+    assert actions == (["patchField"] if edited else ["patchField", "restart"])
+    if edited:
+        told = "Pooler/checkout was changed by somebody else after"
+        assert (25, Refused.CHANGED_BY_OTHERS) == (size(shop), story.sick().refused)
+        assert told in story.sick().refusal
+
+
 async def test_a_lost_answer_is_settled_by_looking(story: Story) -> None:
     """Given a write whose answer is lost, then the field itself tells."""
     shop = pooled(story, enough=30)

@@ -49,6 +49,8 @@ class Case:
     """What the policy's signals alone say of its targets, whatever an incident names."""
     also: tuple[restoring.Looked, ...] = ()
     """Objects that are put back along with a rollback."""
+    left: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    """Objects that the followed action wrote beside the target, as they are now."""
     written: fields.Written | None = None
     """The fields of another object that the step writes; of a restore `looked` tells them."""
     own_record: str = ""

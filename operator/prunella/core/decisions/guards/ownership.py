@@ -163,4 +163,7 @@ def unchanged_by_others(case: Case) -> Answer:
     changed = ledger.edited_since(case.follows, case.live_state.workload)
     if changed is not None:
         return model.Refusal(Refused.CHANGED_BY_OTHERS, changed)
+    beside = restoring.edited(case.follows, case.left)
+    if beside is not None:
+        return beside
     return f"unchanged since {case.follows.name}"
