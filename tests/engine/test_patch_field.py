@@ -88,6 +88,41 @@ async def test_a_later_edit_is_not_fought(story: Story) -> None:
     assert (25, Refused.CHANGED_BY_OTHERS) == (size(shop), story.sick().refused)
 
 
+@pytest.mark.parametrize("edited", [True, False])
+async def test_the_next_step_does_not_overtake_a_person(story: Story, *, edited: bool) -> None:
+    """Given another size during the proof, then nobody restarts what a person is working on."""
+    verify = {"within": "20s", "samples": 2, "otherwise": "Continue"}
+    shop = pooled(story, enough=1000)
+    story.apply(harness.spec({"patchField": STEP}, {"restart": {}}, verify=verify))
+    await story.until(lambda: size(shop) == 30)
+    if edited:
+        shop.cluster.edit_object(POOL, lambda pool: pool["spec"].update(size=25))
+    await story.run(180)
+    actions = [action for action, _ in story.phases()]
+    assert actions == (["patchField"] if edited else ["patchField", "restart"])
+    if edited:
+        told = "Pooler/checkout was changed by somebody else after"
+        assert (25, Refused.CHANGED_BY_OTHERS) == (size(shop), story.sick().refused)
+        assert told in story.sick().refusal
+
+
+async def test_two_targets_of_one_cause_widen_it_once(story: Story) -> None:
+    """Given checkout and cart that share a pool, then it grows by one step, which heals both."""
+    shop = pooled(story, enough=30)
+    story.world.cluster.add_deployment(NAMESPACE, "cart", harness.GOOD)
+    cart = model.Ref("Deployment", NAMESPACE, "cart")
+
+    def look() -> None:
+        story.world.apps.surge(cart, errors=0.5 if size(shop) < 30 else None)
+
+    look()
+    story.world.clock.every(1.0, look)
+    step = {"patchField": {**STEP, "name": "checkout"}}
+    story.apply(harness.spec(step, target={"name": "cart"}), "cart")
+    await story.run(120)
+    assert (["patchField"], 30) == ([action for action, _ in story.phases()], size(shop))
+
+
 async def test_a_lost_answer_is_settled_by_looking(story: Story) -> None:
     """Given a write whose answer is lost, then the field itself tells."""
     shop = pooled(story, enough=30)

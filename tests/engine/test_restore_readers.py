@@ -147,6 +147,22 @@ async def test_the_proof_waits_for_the_rollout_of_others(story: Story) -> None:
     assert [FLAGS, WEB] == sent(story)
 
 
+async def test_a_reader_in_the_middle_of_a_rollout_is_waited_for(story: Story) -> None:
+    """Given new pods of web on their way, then nothing is written until they are all there."""
+    shop = restoring.stocked(story, restoring.policy(restore=AT_START))
+    story.world.cluster.add_deployment(NAMESPACE, "web", harness.GOOD, startup_seconds=40)
+    reads(shop, WEB, env=BY_KEY)
+    await story.run(harness.QUIET + 200)
+    change = shop.edit(FLAGS, lambda m: m["data"].update(mode="slow"))
+    shop.broken_while(lambda: not restarts(shop, WEB))
+    shop.edit(WEB, lambda m: m["spec"]["template"]["metadata"]["labels"].update(new="yes"))
+    shop.incident((FLAGS, change), causeKind="Configuration")
+    await story.run(30)
+    assert ("RolloutInProgress", []) == (story.sick().refused, story.records())
+    assert f"{WEB} reads {FLAGS}, and rolls out" in story.sick().refusal
+    await story.until(lambda: story.phases() == RESTORED, limit=400)
+
+
 async def test_without_the_right_to_restart_nothing_is_written(story: Story) -> None:
     """All effects are tried in a dry run first: half of it would be of no use."""
     shop = await opened(story, AT_START, env=BY_KEY)

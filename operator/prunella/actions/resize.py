@@ -124,6 +124,10 @@ def _effect(
                 found.append(diff.Difference((*path, kind, resource), raised, now))
     if not found:
         return refusal or _skipped(Refused.AT_BOUND, f"{ref} has all it may have")
+    restarts = _restarting(container, {str(each.path[-1]) for each in found})
+    if restarts and not above:
+        message = f"the resizePolicy of container {name} of {ref} restarts it for {restarts}"
+        return _skipped(Refused.NOT_WRITABLE, f"{message}: in place nothing may restart")
     made = swaps.take_back(found, manifest, manifest)
     told = [
         f"{each.path[-1]} {str(each.path[-2]).removesuffix('s')} from {each.new} to {each.old}"
@@ -131,6 +135,15 @@ def _effect(
     ]
     where = f"container {name} of {ref}"
     return restore.patching(ref, manifest, made, f"resize {where}: {', '.join(told)}")
+
+
+def _restarting(container: Mapping[str, Any], resources: set[str]) -> str:
+    """Of some resources those for whose change a container is restarted, by its own word."""
+    return ", ".join(
+        each["resourceName"]
+        for each in container.get("resizePolicy") or ()
+        if each.get("restartPolicy") == "RestartContainer" and each["resourceName"] in resources
+    )
 
 
 def _raised(

@@ -7,6 +7,7 @@ with what the ConfigMap holds then.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,12 +15,14 @@ from prunella.actions import evict_pod
 from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.core import model
-from prunella.core.decisions import action, releases, restoring
+from prunella.core.decisions import action, releases, restoring, rolling
+from prunella.core.decisions.guards import ownership
 
 Refused = reasons.Refused
 Effects = tuple[model.Effect, ...]
 MOST: Final = 5
 """Workloads that are restarted at most with one ConfigMap."""
+_TEMPLATE: Final = ("spec", "template")
 _ANNOTATIONS: Final = "/spec/template/metadata/annotations"
 _PATH: Final = f"{_ANNOTATIONS}/{releases.RESTARTED_AT.replace('/', '~1')}"
 
@@ -42,10 +45,16 @@ def plan(
             return model.Refusal(Refused.FORBIDDEN, seen.problem)
         if seen.manifest is None or seen.manifest["spec"].get("replicas") == 0:
             continue
-        if refusal := _never_replaced(ref, seen.manifest, looked.ref):
+        own = ref == request.live_state.workload.ref
+        refusal = (
+            _never_replaced(ref, seen.manifest, looked.ref)
+            or _owned(request, seen, looked.ref)
+            or (None if own else _rolling(ref, seen.manifest, looked.ref))
+        )
+        if refusal is not None:
             return refusal
         effects.append(restarting(ref, seen.manifest, when, looked.ref))
-        if ref == request.live_state.workload.ref:
+        if own:
             effects.extend(evict_pod.unblock(request.live_state))
     return tuple(effects)
 
@@ -78,6 +87,24 @@ def _never_replaced(
         message = f"{ref} reads {read}, and its update strategy is OnDelete: it would not restart"
         return model.Refusal(Refused.UPDATE_STRATEGY, message, skip_step=True)
     return None
+
+
+def _owned(
+    request: action.Request, seen: restoring.Looked, read: model.Ref
+) -> model.Refusal | None:
+    """Who else writes the pod template of a workload, by its owners, marks and managedFields."""
+    answer = ownership.fields_owned(request.rules, seen, [_TEMPLATE])
+    if isinstance(answer, str):
+        return None
+    return dataclasses.replace(answer, message=f"{seen.ref} reads {read}: {answer.message}")
+
+
+def _rolling(ref: model.Ref, manifest: Mapping[str, Any], read: model.Ref) -> model.Refusal | None:
+    """A workload whose pods are being replaced; the target's own rollout is for the guards."""
+    told = rolling.told(ref.kind, manifest)
+    if not told:
+        return None
+    return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, f"{ref} reads {read}, and rolls out: {told}")
 
 
 def restarting(

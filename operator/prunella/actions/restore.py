@@ -8,10 +8,9 @@ deleted is created again.  What gives rights is never restored: that is for a pe
 from __future__ import annotations
 
 import datetime
-import re
 from typing import Any, Final
 
-from prunella.actions import evict_pod, restart_readers
+from prunella.actions import evict_pod, restart_readers, rights
 from prunella.api import change as change_api
 from prunella.api import reasons
 from prunella.api import restore as restore_api
@@ -22,15 +21,6 @@ from prunella.core.decisions import action, restoring
 from prunella.core.incidents import dependents
 
 Refused = reasons.Refused
-RIGHTS: Final = frozenset(
-    {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"}
-)
-"""Kinds that say who may do what."""
-_RIGHTS_OF_PODS: Final = re.compile(
-    r"(serviceAccount(Name)?|automountServiceAccountToken|securityContext|host(Network|PID|IPC)"
-    r"|hostPath|privileged)\b"
-)
-"""Fields of a pod template that say what its pods may do."""
 MOST_PATHS: Final = 3
 Planned = action.Plan | model.Refusal | tuple[model.Need, ...]
 
@@ -60,6 +50,9 @@ class Restore:
         found = looked.undo
         if not isinstance(found, undo.Undo):
             return _obstacle(looked, found)
+        deleted = change.spec.verb is change_api.Verb.DELETED
+        if given := rights.in_values(found, deleted=deleted):
+            return _widens(change, given)
         planned = _effect(looked, found, request.live_state)
         if isinstance(planned, model.Refusal):
             return planned
@@ -89,11 +82,9 @@ def _not_allowed(
     """Why the policy, or good sense, does not let this Change be taken back."""
     ref, verb = change.object, change.spec.verb
     paths = [field.path for field in change.spec.fields]
-    rights = [path for path in paths if _RIGHTS_OF_PODS.search(path)]
-    if ref.kind in RIGHTS or rights:
-        what = f"{', '.join(rights[:MOST_PATHS])} of {ref}" if rights else str(ref)
-        message = f"{what} says who may do what: look at {change.name}, and restore it by hand"
-        return _next(Refused.WIDENS_RIGHTS, message)
+    given = rights.in_paths(paths)
+    if ref.kind in rights.KINDS or given:
+        return _widens(change, given)
     if ref.kind not in params.kinds:
         kinds = ", ".join(params.kinds)
         return _next(Refused.NOT_ALLOWED, f"{ref} is suspected, and kinds is {kinds}")
@@ -115,6 +106,13 @@ def _not_allowed(
     if verb is change_api.Verb.CREATED and not params.undo_created:
         return _next(Refused.NOT_ALLOWED, f"{ref} was created, and undoCreated is false")
     return None
+
+
+def _widens(change: Change, given: list[str]) -> model.Refusal:
+    """What gives rights is for a person."""
+    what = f"{', '.join(given[:MOST_PATHS])} of {change.object}" if given else str(change.object)
+    message = f"{what} says who may do what: look at {change.name}, and restore it by hand"
+    return _next(Refused.WIDENS_RIGHTS, message)
 
 
 def _within(path: str, fields: list[str]) -> bool:

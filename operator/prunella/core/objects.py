@@ -88,6 +88,12 @@ class Record:
         return self.phase in reasons.ACTED
 
     @property
+    def touched(self) -> frozenset[model.Ref]:
+        """The target, and all objects that the effects write."""
+        effects = self.spec.effects
+        return frozenset({self.target, *(model.Ref(e.kind, e.namespace, e.name) for e in effects)})
+
+    @property
     def sent_at(self) -> datetime.datetime | None:
         """When the first effect was sent, or was about to be."""
         return min(self._sent, default=None)

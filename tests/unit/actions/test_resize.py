@@ -126,6 +126,31 @@ def test_in_place_the_sick_pods_are_written() -> None:
     assert shown == swaps.apply(effect.inverse, after)
 
 
+@pytest.mark.parametrize(
+    ("policies", "where", "refused"),
+    [
+        pytest.param({"memory": "RestartContainer"}, "InPlace", True, id="the resource"),
+        pytest.param({"cpu": "RestartContainer"}, "InPlace", False, id="another resource"),
+        pytest.param({"memory": "NotRequired"}, "InPlace", False, id="no restart"),
+        pytest.param({"memory": "RestartContainer"}, "Template", False, id="in the template"),
+    ],
+)
+def test_in_place_nothing_restarts(policies: dict[str, str], where: str, *, refused: bool) -> None:
+    """Where a container asks to be restarted for a resource, the next step is tried."""
+    told = [{"resourceName": name, "restartPolicy": word} for name, word in policies.items()]
+    app = {**APP, "resizePolicy": told}
+    pods = [model.Pod("a", "uid-a")]
+    planned = plan({**MEMORY, "where": where}, pod("a", app), deployment(app), pods=pods)
+    if not refused:
+        assert isinstance(planned, action.Plan)
+        return
+    message = (
+        "the resizePolicy of container app of Pod/a restarts it for memory: in place nothing may "
+        "restart"
+    )
+    assert model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True) == planned
+
+
 def test_in_place_all_pods_are_written_where_no_signal_names_one() -> None:
     """Those that are at their maximum already are passed over."""
     full = container(limits={"memory": "2Gi"})

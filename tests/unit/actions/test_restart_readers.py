@@ -82,6 +82,24 @@ def test_readers_are_looked_at_first() -> None:
     assert (need,) == plan(looked("web"), {})
 
 
+def meta(**fields: Any) -> dict[str, Any]:
+    """A reader with more metadata."""
+    whole = manifest("web")
+    return {**whole, "metadata": {**whole["metadata"], **fields}}
+
+
+def rolled(updated: int, **status: Any) -> dict[str, Any]:
+    """A reader whose rollout has come so far."""
+    counts = {"observedGeneration": 7, "replicas": 3, "updatedReplicas": updated, **status}
+    return {**manifest("web", replicas=3), "status": counts}
+
+
+CONTROLLER = {"kind": "Rollout", "name": "web", "controller": True}
+ARGO = {"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {}}}}}
+SCALER = {"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+STUCK = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+
+
 def seen(each: dict[str, Any] | None, problem: str = "") -> restoring.Looked:
     """A reader as it was looked at."""
     return restoring.Looked(builders.ref("web"), each, problem=problem)
@@ -98,6 +116,30 @@ ENDS = [
         Refused.UPDATE_STRATEGY,
         id="OnDelete",
     ),
+    pytest.param(
+        seen(meta(ownerReferences=[CONTROLLER])), Refused.OWNED_BY_CONTROLLER, id="controlled"
+    ),
+    pytest.param(
+        seen(meta(annotations={"argocd.argoproj.io/tracking-id": "x"})),
+        Refused.OWNED_BY_GITOPS,
+        id="marked by a tool that deploys",
+    ),
+    pytest.param(
+        seen(meta(managedFields=[ARGO])), Refused.OWNED_BY_GITOPS, id="its template is another's"
+    ),
+    pytest.param(
+        seen(meta(managedFields=[SCALER])),
+        ["restart Deployment/web"],
+        id="its replicas are another's",
+    ),
+    pytest.param(seen(rolled(2)), Refused.ROLLOUT_IN_PROGRESS, id="being rolled out"),
+    pytest.param(
+        seen(rolled(3, observedGeneration=6)), Refused.ROLLOUT_IN_PROGRESS, id="just written"
+    ),
+    pytest.param(seen(rolled(3)), ["restart Deployment/web"], id="rolled out"),
+    pytest.param(
+        seen(rolled(1, conditions=[STUCK])), ["restart Deployment/web"], id="a stuck rollout"
+    ),
 ]
 
 
@@ -107,6 +149,7 @@ def test_what_becomes_of_a_reader(reader: restoring.Looked, expected: Any) -> No
     found = plan(looked("web"), {"web": reader})
     if isinstance(found, model.Refusal):
         assert found.reason == expected
+        assert "Deployment/web" in found.message or found.reason is Refused.FORBIDDEN
         return
     told = [each.summary.partition(",")[0] for each in found if isinstance(each, model.Effect)]
     assert told == expected

@@ -85,6 +85,52 @@ def test_an_object_with_a_generation_is_patched_in_that() -> None:
     assert (4, "") == (planned.effects[0].generation, planned.effects[0].resource_version)
 
 
+HOST = {"name": "host", "hostPath": {"path": "/"}}
+DEBUG = {"name": "debug", "image": "x", "securityContext": {"capabilities": {"add": ["ALL"]}}}
+
+
+def _pod(manifest: dict[str, Any]) -> Any:
+    return manifest["spec"]["template"]["spec"]
+
+
+ELEMENTS = [
+    pytest.param("volumes", HOST, "hostPath", id="a volume of the host"),
+    pytest.param("containers", DEBUG, "securityContext, capabilities", id="a container"),
+    pytest.param("volumes", {"name": "tmp", "emptyDir": {}}, "", id="a harmless volume"),
+]
+
+
+@pytest.mark.parametrize("taken_away", [True, False])
+@pytest.mark.parametrize(("place", "element", "given"), ELEMENTS)
+def test_what_gives_rights_is_found_within_elements(
+    place: str, element: dict[str, Any], given: str, *, taken_away: bool
+) -> None:
+    """An element is one path, so its values tell; taking it away again widens nothing."""
+    less, more = objects.deployment(), objects.deployment()
+    for each in (less, more):
+        _pod(each).setdefault("volumes", []).append({"name": "a", "emptyDir": {}})
+    _pod(more)[place].append(element)
+    old, new = (more, less) if taken_away else (less, more)
+    new = objects.later(new, generation=4)
+    ref = model.Ref("Deployment", "shop", "checkout")
+    planned = plan(restoring.Looked(ref, new, objects.change(old, new)))
+    if given and taken_away:
+        assert isinstance(planned, model.Refusal)
+        assert (Refused.WIDENS_RIGHTS, True) == (planned.reason, planned.skip_step)
+        assert planned.message.startswith(f"{given} of Deployment/checkout says who may do what")
+    else:
+        assert isinstance(planned, action.Plan)
+
+
+def test_what_gives_rights_is_not_made_again() -> None:
+    """A deleted object is made again as a whole, with all that it gave."""
+    service = {**test_undo.service(), "spec": {"ports": [], "hostNetwork": True}}
+    change = test_undo.but(test_undo.deleted(service), at=objects.NOW)
+    refusal = plan(restoring.Looked(SERVICE, None, change))
+    assert isinstance(refusal, model.Refusal)
+    assert refusal.reason is Refused.WIDENS_RIGHTS
+
+
 def told(change: Change, kind: str) -> Change:
     """The Change as one of another kind."""
     object_ = change.spec.object.model_copy(update={"kind": kind})

@@ -93,11 +93,11 @@ class Server:
         """A workload, pod or another object as the API server shows it; None: not there."""
         if ref.kind == "Pod":
             return resizing.shown(self.states(ref.namespace), ref.name)
-        found = self._workloads.get(ref) or self.cron_jobs.get(ref)
-        if found is None:
-            return self._others.get(ref)
-        version = "batch/v1" if ref in self.cron_jobs else "apps/v1"
-        return {"apiVersion": version, "kind": ref.kind, **copy.deepcopy(found.manifest)}
+        if (workload := self._workloads.get(ref)) is not None:
+            return {"apiVersion": "apps/v1", "kind": ref.kind, **workload.shown()}
+        if (found := self.cron_jobs.get(ref)) is not None:
+            return {"apiVersion": "batch/v1", "kind": ref.kind, **copy.deepcopy(found.manifest)}
+        return self._others.get(ref)
 
     def restore(self, effect: model.Effect, *, dry_run: bool) -> None:
         """Create, delete or patch an object that is no workload. Raises ClusterError."""

@@ -153,6 +153,20 @@ class WorkloadState:
             paused=bool(spec.get("paused")),
         )
 
+    def shown(self) -> Manifest:
+        """The object as the API server shows it: with the counts of its kind's own status."""
+        shown = copy.deepcopy(self.manifest)
+        told = shown["status"]
+        told |= {"replicas": told["total"], "updatedReplicas": told["updated"]}
+        told |= {
+            "desiredNumberScheduled": told["desired"],
+            "updatedNumberScheduled": told["updated"],
+        }
+        told |= {"currentRevision": "1", "updateRevision": "1"}
+        if told["updated"] < told["total"]:
+            told["updateRevision"] = "2"
+        return shown
+
     @property
     def strategy(self) -> model.Strategy:
         """The update strategy of the spec as it is now."""

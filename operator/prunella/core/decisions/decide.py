@@ -157,9 +157,14 @@ def plan_attempt(
     workload = dataclasses.replace(live_state.workload, stuck=stuck)
     seen = written.ref if written is not None else case.suspect
     looked = scene.looked.get(seen) if seen is not None else None
-    also = _goes_along(scene, attempt)
     case = dataclasses.replace(
-        case, live_state=live_state, workload=workload, looked=looked, written=written, also=also
+        case,
+        live_state=live_state,
+        workload=workload,
+        looked=looked,
+        written=written,
+        also=_goes_along(scene, attempt),
+        left={ref: scene.looked[ref] for ref in _left(attempt)},
     )
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
@@ -170,20 +175,27 @@ def plan_attempt(
 def _unseen(
     scene: Scene, sick: UnhealthyTarget, attempt: episode.Next, written: fields.Written | None
 ) -> tuple[model.Need, ...]:
-    """The objects beside the target that are written, and that were not looked at yet."""
+    """The objects beside the target that are, or were, written and were not looked at yet."""
     if attempt.revert:
         wanted = dict.fromkeys(restoring.written(attempt.follows), "") if attempt.follows else {}
-    elif written is not None:
-        wanted = {written.ref: ""}
-    elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
-        wanted = {sick.cause_of.suspect: sick.cause_of.change}
     else:
-        return ()
+        wanted = dict.fromkeys(_left(attempt), "")
+    if written is not None:
+        wanted[written.ref] = ""
+    elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
+        wanted[sick.cause_of.suspect] = sick.cause_of.change
     return tuple(
         model.Need(model.NeedKind.OBJECT, ref, change=change)
         for ref, change in wanted.items()
         if ref not in scene.looked or (change and scene.looked[ref].asked != change)
     )
+
+
+def _left(attempt: episode.Next) -> tuple[model.Ref, ...]:
+    """What the step before wrote beside the target: the next one follows if nobody touched it."""
+    if attempt.revert or attempt.follows is None:
+        return ()
+    return restoring.beside(attempt.follows)
 
 
 def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prunella.api import change as change_api
+from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.core import model, objects
 from prunella.core.changes import kinds, swaps, undo
@@ -132,3 +133,35 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
             if manifest is None or manifest["metadata"].get("uid") != effect.uid:
                 return None
             return swaps.written(effect.patch, effect.inverse, manifest)
+
+
+def beside(record: objects.Record) -> tuple[model.Ref, ...]:
+    """The objects beside its target that a record has written, and that tell of later edits."""
+    return tuple(dict.fromkeys(effect.target for effect in _done_beside(record)))
+
+
+def edited(record: objects.Record, seen: Mapping[model.Ref, Looked]) -> model.Refusal | None:
+    """What somebody else has changed since of the objects that a record wrote beside its target."""
+    for effect in _done_beside(record):
+        looked = seen.get(effect.target)
+        if looked is None:
+            continue
+        if looked.problem:
+            return model.Refusal(reasons.Refused.FORBIDDEN, looked.problem)
+        if _pod_is_gone(effect, looked.manifest) or as_written(effect, looked.manifest):
+            continue
+        message = f"{effect.target} was changed by somebody else after {record.name}"
+        return model.Refusal(reasons.Refused.CHANGED_BY_OTHERS, message)
+    return None
+
+
+def _done_beside(record: objects.Record) -> list[model.Effect]:
+    pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
+    sent = [effect for effect, status in pairs if status.outcome not in {"NotSent", "Refused"}]
+    return [each for each in sent if each.tested and each.target != record.target]
+
+
+def _pod_is_gone(effect: model.Effect, manifest: Manifest | None) -> bool:
+    """Whether another pod, or none, has taken the place of one: that is nobody's edit."""
+    gone = manifest is None or manifest["metadata"].get("uid") != effect.uid
+    return effect.target.kind == "Pod" and gone

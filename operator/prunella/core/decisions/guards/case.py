@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prunella.api import base, reasons
 from prunella.api import policy as policy_api
+from prunella.api import restore as restore_api
 from prunella.core import model, objects
 from prunella.core.decisions import action, causes, fields, restoring
 from prunella.core.decisions.rules import Rules
@@ -49,6 +50,8 @@ class Case:
     """What the policy's signals alone say of its targets, whatever an incident names."""
     also: tuple[restoring.Looked, ...] = ()
     """Objects that are put back along with a rollback."""
+    left: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
+    """Objects that the followed action wrote beside the target, as they are now."""
     written: fields.Written | None = None
     """The fields of another object that the step writes; of a restore `looked` tells them."""
     own_record: str = ""
@@ -73,6 +76,23 @@ class Case:
         """The restored objects that are put back; none but of the undoing of a restore."""
         undone = self.follows if self.params is None else None
         return restoring.written(undone) if undone is not None else ()
+
+    @property
+    def readers(self) -> tuple[model.Ref, ...]:
+        """The workloads that are restarted after the ConfigMap that they read."""
+        if not isinstance(self.params, restore_api.Restore) or self.looked is None:
+            return ()
+        return restoring.restarted(self.looked, self.params)
+
+    @property
+    def touched(self) -> frozenset[model.Ref]:
+        """The target, and all other objects that would be written, as far as they are known."""
+        found = {self.target, *self.put_back, *self.readers, *(each.ref for each in self.also)}
+        if self.action.name == restoring.RESTORE and self.suspect is not None:
+            found.add(self.suspect)
+        if self.written is not None:
+            found.add(self.written.ref)
+        return frozenset(found)
 
     @property
     def others(self) -> list[objects.Record]:

@@ -14,6 +14,7 @@ from prunella.core import model
 from prunella.core.changes import author, diff, undo
 from prunella.core.decisions import fields, ledger, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
+from prunella.core.decisions.rules import Rules
 from prunella.core.incidents import picture
 
 REPLICAS = "spec.replicas"
@@ -68,7 +69,7 @@ def _by_manager(case: Case, field: str) -> model.Refusal | None:
     managers = [
         manager
         for manager in sorted(case.workload.field_owners.get(field, frozenset()))
-        if _deploys(case, manager)
+        if _deploys(case.rules, manager)
     ]
     if not managers:
         return None
@@ -78,21 +79,21 @@ def _by_manager(case: Case, field: str) -> model.Refusal | None:
 
 def _by_mark(case: Case, field: str) -> model.Refusal | None:  # noqa: ARG001 - all of the object
     """A label or annotation of a tool that deploys: it brings back whatever is in Git."""
-    mark = _mark_of({**case.workload.labels, **case.workload.annotations}, case)
+    mark = _mark_of({**case.workload.labels, **case.workload.annotations}, case.rules)
     if mark:
         message = f"{case.target} carries {mark}: change it in Git instead"
         return model.Refusal(Refused.OWNED_BY_GITOPS, message)
     return None
 
 
-def _deploys(case: Case, manager: str) -> bool:
+def _deploys(rules: Rules, manager: str) -> bool:
     """Whether a field manager is a tool that deploys."""
-    return any(fnmatch.fnmatchcase(manager, each) for each in case.rules.gitops_managers)
+    return any(fnmatch.fnmatchcase(manager, each) for each in rules.gitops_managers)
 
 
-def _mark_of(marks: Mapping[str, str], case: Case) -> str:
+def _mark_of(marks: Mapping[str, str], rules: Rules) -> str:
     """The label or annotation of a tool that deploys, if there is one."""
-    for mark in case.rules.gitops_labels:
+    for mark in rules.gitops_labels:
         name, _, value = mark.partition("=")
         if name in marks and value in {"", marks[name]}:
             return mark
@@ -104,21 +105,21 @@ def _object_owned(case: Case, looked: restoring.Looked | None) -> Answer:
     if looked is None or looked.change is None:
         return "not looked at yet"
     who = looked.change.spec.by.manager
-    if _deploys(case, who):
+    if _deploys(case.rules, who):
         told = f"{who} has made the change of {looked.ref} and would make it again: change it there"
         return model.Refusal(Refused.OWNED_BY_GITOPS, told)
     found = looked.undo
-    return _fields_owned(case, looked, found.paths if isinstance(found, undo.Undo) else ())
+    return fields_owned(case.rules, looked, found.paths if isinstance(found, undo.Undo) else ())
 
 
 def _written_owned(case: Case, written: fields.Written) -> Answer:
     """The same of an object that a step writes, for the fields that it names."""
     if case.looked is None:
         return "not looked at yet"
-    return _fields_owned(case, case.looked, written.paths)
+    return fields_owned(case.rules, case.looked, written.paths)
 
 
-def _fields_owned(case: Case, looked: restoring.Looked, paths: Sequence[diff.Path]) -> Answer:
+def fields_owned(rules: Rules, looked: restoring.Looked, paths: Sequence[diff.Path]) -> Answer:
     """Whether somebody else owns an object, or one of some fields of it."""
     if looked.manifest is None:
         return f"{looked.ref} is not there"
@@ -127,14 +128,15 @@ def _fields_owned(case: Case, looked: restoring.Looked, paths: Sequence[diff.Pat
         if owner.get("controller"):
             told = f"{owner['kind']}/{owner['name']} controls {looked.ref}: change it there instead"
             return model.Refusal(Refused.OWNED_BY_CONTROLLER, told)
-    mark = _mark_of({**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}, case)
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    mark = _mark_of(marks, rules)
     if mark:
         message = f"{looked.ref} carries {mark}: change it in Git instead"
         return model.Refusal(Refused.OWNED_BY_GITOPS, message)
     for path in paths:
         for entry in metadata.get("managedFields") or ():
             manager = str(entry.get("manager") or "")
-            if _deploys(case, manager) and author.owns(entry, path):
+            if _deploys(rules, manager) and author.owns(entry, path):
                 message = f"{manager} owns {diff.path_text(path)} of {looked.ref}"
                 return model.Refusal(Refused.OWNED_BY_GITOPS, message)
     scaled = [
@@ -163,4 +165,7 @@ def unchanged_by_others(case: Case) -> Answer:
     changed = ledger.edited_since(case.follows, case.live_state.workload)
     if changed is not None:
         return model.Refusal(Refused.CHANGED_BY_OTHERS, changed)
+    beside = restoring.edited(case.follows, case.left)
+    if beside is not None:
+        return beside
     return f"unchanged since {case.follows.name}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.decisions import gitops, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
@@ -19,14 +18,7 @@ def _rolls_out(case: Case) -> bool:
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
     written = case.action.name in TEMPLATE_ACTIONS and not case.elsewhere
     reverted = case.action.name == gitops.GIT_REVERT
-    return restored or reverted or written or _is_a_reader(case)
-
-
-def _is_a_reader(case: Case) -> bool:
-    """Whether the target is restarted after the ConfigMap that it reads."""
-    if not isinstance(case.params, restore_api.Restore) or case.looked is None:
-        return False
-    return case.target in restoring.restarted(case.looked, case.params)
+    return restored or reverted or written or case.target in case.readers
 
 
 def wants_pods(case: Case) -> Answer:

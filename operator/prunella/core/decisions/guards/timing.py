@@ -46,11 +46,23 @@ def _just_finished(record: objects.Record, now: datetime.datetime) -> bool:
 
 
 def nothing_in_flight(case: Case) -> Answer:
-    """One attempt at a time on a target, whoever decided it."""
-    busy = [r.name for r in case.others if r.in_flight and r.target == case.target]
+    """One attempt at a time on a target, and on each object that is written, whoever decided it."""
+    busy = [r for r in case.others if r.in_flight and _meets(case, r)]
     if busy:
-        return model.Refusal(Refused.IN_FLIGHT, f"{busy[0]} on {case.target} is unfinished")
+        on = _met(case, busy[0])
+        return model.Refusal(Refused.IN_FLIGHT, f"{busy[0].name} on {on} is unfinished")
     return f"no unfinished action on {case.target}"
+
+
+def _meets(case: Case, record: objects.Record) -> bool:
+    """Whether a record is about the target, or about an object that would be written, too."""
+    return not record.touched.isdisjoint(case.touched)
+
+
+def _met(case: Case, record: objects.Record) -> model.Ref:
+    """What both are about: the target before any other object."""
+    met = record.touched & case.touched
+    return case.target if case.target in met else min(met)
 
 
 def no_rollout_in_progress(case: Case) -> Answer:
@@ -97,11 +109,13 @@ def cooled_down(case: Case) -> Answer:
     recent = [
         record
         for record in ledger.acted_since(case.others, case.now - cooldown)
-        if record.policy == case.policy.key or record.target == case.target
+        if record.policy == case.policy.key or _meets(case, record)
     ]
     if recent:
-        ago = (case.now - recent[-1].spec.decided_at).total_seconds()
-        needed = cooldown.total_seconds()
-        message = f"{recent[-1].name} was {ago:.0f} s ago, the cooldown is {needed:.0f} s"
+        last = recent[-1]
+        ago, needed = (case.now - last.spec.decided_at).total_seconds(), cooldown.total_seconds()
+        own = last.policy == case.policy.key or last.target == case.target
+        on = "" if own else f" on {_met(case, last)}"
+        message = f"{last.name}{on} was {ago:.0f} s ago, the cooldown is {needed:.0f} s"
         return model.Refusal(Refused.COOLDOWN, message)
     return f"no action in the last {cooldown.total_seconds():.0f} s"
