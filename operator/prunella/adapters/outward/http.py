@@ -24,6 +24,7 @@ MOST_BYTES = 1024 * 1024
 KEY_HEADER = "Idempotency-Key"
 _NOT_PROCESSED = frozenset({301, 307, 308})
 """Redirects that ask for the same request at another place: this one was not carried out."""
+_HEADER = re.compile(r"[\x20-\x7e]+")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class Http:
         found = {}
         for name, path in self.endpoint.header_files.items():
             found[name] = read(path, f"header {name}")
+            if _HEADER.fullmatch(found[name]) is None:
+                why = f"header {name}: {path} is not one line of printable ASCII"
+                raise ports.ClusterError(why)
         return found
 
     def check(self) -> None:
@@ -133,6 +137,9 @@ class Http:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             why = without(f"{shown}: sent, no answer came: {_words(error)}", secret.values())
             raise ports.OutcomeUnknown(why) from None
+        except ValueError as error:  # Its text may be a header's.
+            why = f"{shown}: can't be sent: {type(error).__name__}"
+            raise ports.ClusterError(why) from None
         text = without(text, secret.values())
         if 200 <= answer.status < 300:
             return Answer(answer.status, dict(answer.headers.items()), text)
