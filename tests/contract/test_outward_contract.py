@@ -10,10 +10,12 @@ import datetime
 import hashlib
 import hmac
 import pathlib
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import urllib3
 
 from prunella import outside_ports, ports
 from prunella.adapters.outward import generic, http, webhooks
@@ -241,6 +243,48 @@ async def test_a_receiver_that_is_not_there_was_not_called(
     receiver.close()
     receipt = await port.call(call("restart"), KEY, dry_run=False)
     assert (Outcome.REFUSED, True) == (receipt.outcome, "no connection" in receipt.message)
+
+
+TLS_ERRORS = {
+    "the certificate is not trusted": (
+        ssl.SSLCertVerificationError(1, "certificate verify failed"),
+        ports.ClusterError,
+        "no connection",
+    ),
+    "a record that can't be read": (
+        ssl.SSLError(1, "decryption failed or bad record mac"),
+        ports.OutcomeUnknown,
+        "sent, no answer came",
+    ),
+    "an end in the middle": (
+        ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+        ports.OutcomeUnknown,
+        "sent, no answer came",
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "expected", "words"), TLS_ERRORS.values(), ids=TLS_ERRORS)
+def test_only_a_certificate_that_is_not_trusted_means_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
+    error: ssl.SSLError,
+    expected: type[ports.ClusterError],
+    words: str,
+) -> None:
+    """Any other error of TLS may come while the answer is read."""
+    receiver = receivers.Awx()
+    web = http.Http(endpoint(receiver, tmp_path))
+
+    def fail(*_: object, **__: object) -> None:
+        raise urllib3.exceptions.SSLError(error)
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", fail)
+    with pytest.raises(ports.ClusterError, match=words) as told:
+        web.send("POST", "", KEY, b"", {})
+    web.close()
+    receiver.close()
+    assert expected is told.type
 
 
 async def test_the_key_is_in_a_header(

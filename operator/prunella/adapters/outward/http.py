@@ -10,6 +10,7 @@ import dataclasses
 import json as json_module
 import pathlib
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib import parse
@@ -129,12 +130,14 @@ class Http:
         except (
             urllib3.exceptions.NewConnectionError,
             urllib3.exceptions.ConnectTimeoutError,
-            urllib3.exceptions.SSLError,
             urllib3.exceptions.LocationValueError,
         ) as error:
             why = without(f"{shown}: no connection: {_words(error)}", secret.values())
             raise ports.ClusterError(why) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if _not_trusted(error):
+                why = without(f"{shown}: no connection: {_words(error)}", secret.values())
+                raise ports.ClusterError(why) from None
             why = without(f"{shown}: sent, no answer came: {_words(error)}", secret.values())
             raise ports.OutcomeUnknown(why) from None
         except ValueError as error:  # Its text may be a header's.
@@ -162,6 +165,13 @@ def without(text: str, secrets: Iterable[str]) -> str:
             if len(part) >= 4:
                 text = text.replace(part, "[redacted]")
     return text
+
+
+def _not_trusted(error: Exception) -> bool:
+    """Whether the other side's certificate was refused: other TLS errors may come afterwards."""
+    return isinstance(error, urllib3.exceptions.SSLError) and any(
+        isinstance(each, ssl.SSLCertVerificationError) for each in (error.__cause__, *error.args)
+    )
 
 
 def _words(error: Exception) -> str:
