@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ ANOTHER = "are those of a template in offered.jobTemplates"
 RESTRICTED = "one restricted container"
 LITERAL = "whose variables are literal"
 STOLEN = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "password"}}}
-FORGED = {
+FORGED: dict[str, tuple[Callable[[Document], Any], str]] = {
     "another image": (lambda j: in_container(j).update(image="evil:1"), ANOTHER),
     "another account": (lambda j: in_pod(j).update(serviceAccountName="admin"), ANOTHER),
     "another Secret": (
