@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Protocol
 
 from prunella import ports
@@ -38,6 +39,15 @@ class Captures(Protocol):
         found: list[capturing.Part],
     ) -> None:
         """Add each part to ``found`` as it is read, or why it can't be. Never raises."""
+
+    async def pack(
+        self,
+        record: objects.Record,
+        parts: Sequence[capturing.Part],
+        limits: capture.CapturePolicy,
+        now: datetime.datetime,
+    ) -> capture.CaptureSpec:
+        """As `capturing.pack`, in nobody's way."""
 
     async def keep(self, record: objects.Record, spec: capture.CaptureSpec) -> None:
         """Write it once, owned by its record. Raises Conflict when it is there, ClusterError."""

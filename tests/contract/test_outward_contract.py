@@ -10,13 +10,15 @@ import datetime
 import hashlib
 import hmac
 import pathlib
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import urllib3
 
 from prunella import outside_ports, ports
-from prunella.adapters.outward import generic, webhooks
+from prunella.adapters.outward import generic, http, webhooks
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import outward
@@ -243,6 +245,48 @@ async def test_a_receiver_that_is_not_there_was_not_called(
     assert (Outcome.REFUSED, True) == (receipt.outcome, "no connection" in receipt.message)
 
 
+TLS_ERRORS = {
+    "the certificate is not trusted": (
+        ssl.SSLCertVerificationError(1, "certificate verify failed"),
+        ports.ClusterError,
+        "no connection",
+    ),
+    "a record that can't be read": (
+        ssl.SSLError(1, "decryption failed or bad record mac"),
+        ports.OutcomeUnknown,
+        "sent, no answer came",
+    ),
+    "an end in the middle": (
+        ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+        ports.OutcomeUnknown,
+        "sent, no answer came",
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "expected", "words"), TLS_ERRORS.values(), ids=TLS_ERRORS)
+def test_only_a_certificate_that_is_not_trusted_means_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
+    error: ssl.SSLError,
+    expected: type[ports.ClusterError],
+    words: str,
+) -> None:
+    """Any other error of TLS may come while the answer is read."""
+    receiver = receivers.Awx()
+    web = http.Http(endpoint(receiver, tmp_path))
+
+    def fail(*_: object, **__: object) -> None:
+        raise urllib3.exceptions.SSLError(error)
+
+    monkeypatch.setattr(urllib3.PoolManager, "request", fail)
+    with pytest.raises(ports.ClusterError, match=words) as told:
+        web.send("POST", "", KEY, b"", {})
+    web.close()
+    receiver.close()
+    assert expected is told.type
+
+
 async def test_the_key_is_in_a_header(
     receiver: receivers.Receiver, port: webhooks.Webhooks
 ) -> None:
@@ -292,6 +336,43 @@ async def test_a_secret_that_can_not_be_read_shows_in_the_dry_run(tmp_path: path
     receiver.close()
     told = "header Authorization: can't read /nowhere/token: No such file or directory"
     assert (Outcome.REFUSED, told) == (receipt.outcome, receipt.message)
+
+
+BAD_HEADERS = {
+    "a second line": "Bearer s3cr3t-token\nsecond-line",
+    "a control character": "Bearer s3cr3t\x07-token",
+    "no ASCII": "Bearer s3cr3t-tok\u00e9n",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("content", BAD_HEADERS.values(), ids=BAD_HEADERS)
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "for real"])
+async def test_a_secret_that_is_no_header_is_refused_without_its_text(
+    tmp_path: pathlib.Path, content: str, *, dry_run: bool
+) -> None:
+    """Given such a file, then only its name and the header's are told, before anything is sent."""
+    receiver = receivers.Awx()
+    path = tmp_path / "header"
+    path.write_text(content)
+    listed = endpoint(receiver, tmp_path, headerFiles={"Authorization": str(path)})
+    port = webhooks.Webhooks({"restart": listed})
+    receipt = await port.call(call("restart"), KEY, dry_run=dry_run)
+    port.close()
+    receiver.close()
+    told = f"header Authorization: {path} is not one line of printable ASCII"
+    assert (Outcome.REFUSED, told, []) == (receipt.outcome, receipt.message, receiver.asked)
+
+
+async def test_what_the_library_says_of_a_bad_header_is_not_told(tmp_path: pathlib.Path) -> None:
+    """Given a header that was changed after it was looked at, then its text is in no message."""
+    receiver = receivers.Awx()
+    web = http.Http(endpoint(receiver, tmp_path))
+    with pytest.raises(ports.ClusterError, match="can't be sent: ValueError") as told:
+        web.send("POST", "", KEY, b"", {"X-Other": "s3cr3t\nsecond-line"})
+    web.close()
+    receiver.close()
+    assert ("s3cr3t" in str(told.value), []) == (False, receiver.asked)
 
 
 async def test_a_generic_receiver_may_ask_for_a_signature(tmp_path: pathlib.Path) -> None:

@@ -60,7 +60,8 @@ class Captures:
             looking.cancel()
             parts.append(capturing.Part("the rest", problem=LATE))
         await asyncio.gather(looking, return_exceptions=True)
-        spec = capturing.pack(record, tuple(parts), limits, self._world.clock.now())
+        now = self._world.clock.now()
+        spec = await port.pack(record, tuple(parts), limits, now)
         try:
             await port.keep(record, spec)
         except ports.Conflict:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import os
+import struct
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from lab.git_server import git
 from prunella import ports, settings
-from prunella.adapters.git import repositories
+from prunella.adapters.git import commits, repositories
 from prunella.api import reasons
 from prunella.core import model, pushes
 from prunella.core.decisions import gitops
@@ -264,6 +266,69 @@ async def test_too_much_is_not_read(shop: Shop, pool: concurrent.futures.Executo
 
     assert isinstance(found, model.Refusal)
     assert f"{shop.url} sends more than 4096 bytes (git.mostBytes)" == found.message
+
+
+def _exploding() -> str:
+    lines = [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)]
+    return "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(lines)
+
+
+KUSTOMIZATIONS = {
+    "an alias of itself": ("resources: &a [*a]\n", "kustomization.yaml has aliases"),
+    "aliases of aliases": (_exploding(), "kustomization.yaml has aliases"),
+    "too large": ("# long\n" * 40_000, "kustomization.yaml has more than 262144 bytes"),
+    "too deep": ("[" * 5000 + "]" * 5000, ""),
+    "no number": (f"a: {'9' * 5000}\n", "ValueError"),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), KUSTOMIZATIONS.values(), ids=KUSTOMIZATIONS)
+async def test_a_hostile_kustomization_ends_no_pass(
+    shop: Shop, pool: concurrent.futures.Executor, content: str, told: str
+) -> None:
+    """It is refused with its name, at once, or passed over as what deploys would."""
+    shop.commit("Release v1", apps__checkout__app="image: v1\n")
+    bad = shop.commit("Release v2", apps__checkout__kustomization=content)
+    known = repositories.GitRepositories(wanted(shop), pool)
+    found = await known.history(deployment(shop, bad), "shop")
+    if not told:
+        assert isinstance(found, gitops.History)
+        return
+    assert isinstance(found, model.Refusal)
+    assert reasons.Refused.REPOSITORY_UNAVAILABLE is found.reason
+    assert told in found.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RecursionError("deep"),
+        ZeroDivisionError("zero"),
+        zlib.error("incorrect header check"),
+        IndexError("out of range"),
+        TypeError("no bytes"),
+        AttributeError("no data"),
+        struct.error("4 bytes"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_can_not_be_read_is_a_refusal(
+    shop: Shop,
+    pool: concurrent.futures.Executor,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    """Given content that libraries stumble over, then that is told, and the pass goes on."""
+    _, bad = released(shop)
+
+    def stumble(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(commits, "history", stumble)
+    known = repositories.GitRepositories(wanted(shop), pool)
+    found = await known.history(deployment(shop, bad), "shop")
+    assert isinstance(found, model.Refusal)
+    assert f"{shop.url}: {type(error).__name__}: {error}" == found.message
 
 
 async def test_an_unreachable_server_is_told(shop: Shop, pool: concurrent.futures.Executor) -> None:

@@ -45,6 +45,8 @@ class Forge:
         self.lose_answer = False
         self.status = 0
         """Answer everything with it."""
+        self.no_more = 0
+        """Answer with it what would open a request."""
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -76,6 +78,8 @@ class Forge:
         if any(self.source(each) == self.source(body) for each in self.opened):
             taken = {"message": "A pull request already exists"}
             return (422 if self.api == "github" else 409), taken
+        if self.no_more:
+            return self.no_more, {"message": "no more"}
         self.opened.append(body)
         return 201, self.shown(body)
 
@@ -167,11 +171,11 @@ def test_a_lost_answer_is_found_again(forge: Forge, wanted: GitRequests) -> None
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_refusal_is_told(forge: Forge, wanted: GitRequests, status: int) -> None:
-    """With the server's words, and never the token."""
+    """With the server's words, never the token, and no status where it may be open."""
     forge.status = status
     with pytest.raises(remote.RemoteError, match=f"{forge.api} answered {status}: no") as told:
         requests_api.open_request(wanted, ASKED, 5)
-    assert status == told.value.status
+    assert (None if status >= 500 else status) == told.value.status
     assert TOKEN not in str(told.value)
 
 
@@ -180,6 +184,47 @@ def test_a_token_that_can_not_be_read_is_told(wanted: GitRequests) -> None:
     wanted.token_file.unlink()
     with pytest.raises(remote.RemoteError, match=r"can't read the token in .*/token"):
         requests_api.open_request(wanted, ASKED, 5)
+
+
+REFUSALS = {
+    "a gateway that gave up": (502, ports.Outcome.UNKNOWN, None),
+    "what was sent is not valid": (422, ports.Outcome.REFUSED, 403),
+    "requests are switched off": (404, ports.Outcome.REFUSED, 403),
+    "somebody else was faster": (409, ports.Outcome.REFUSED, 403),
+}
+
+
+@pytest.mark.parametrize(("answered", "outcome", "status"), REFUSALS.values(), ids=REFUSALS)
+async def test_a_branch_without_a_request_is_for_a_person(
+    shop: Shop,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answered: int,
+    outcome: ports.Outcome,
+    status: int | None,
+) -> None:
+    """Given a branch that was pushed, then no answer may look as if nothing was done."""
+    monkeypatch.setitem(PATHS, "github", "/repos/shop/pulls")
+    made = Forge("github")
+    made.no_more = answered
+    (tmp_path / "token").write_text(TOKEN)
+    _, bad = pushes.released(shop)
+    asks = {"api": "github", "url": made.url, "tokenFile": str(tmp_path / "token")}
+    settings = pushes.wanted(shop, mode="request", requests=asks)
+    asked = pushes.change(shop, bad, request=True)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        known = repositories.GitRepositories(settings, pool)
+        sent = await known.send(asked, pushes.MARK, dry_run=False)
+        made.no_more = 0
+        settled = await known.sent(asked, pushes.MARK)
+    made.close()
+
+    pushed = shop.head("prunella/deployment-checkout-1")
+    told = f"pushed {pushed[:10]} to prunella/deployment-checkout-1, without a request: github "
+    assert (outcome, status) == (sent.outcome, sent.status)
+    assert sent.message == f"{told}answered {answered}: no more"
+    assert (ports.Outcome.EFFECTIVE, pushed) == (settled.outcome, settled.commit)
+    assert 1 == len(made.opened)
 
 
 async def test_a_revert_is_pushed_to_a_branch_of_its_own_and_requested(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -97,7 +98,9 @@ def _unmark(job: Document) -> None:
 
 ANOTHER = "are those of a template in offered.jobTemplates"
 RESTRICTED = "one restricted container"
-FORGED = {
+LITERAL = "whose variables are literal"
+STOLEN = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "password"}}}
+FORGED: dict[str, tuple[Callable[[Document], Any], str]] = {
     "another image": (lambda j: in_container(j).update(image="evil:1"), ANOTHER),
     "another account": (lambda j: in_pod(j).update(serviceAccountName="admin"), ANOTHER),
     "another Secret": (
@@ -122,6 +125,14 @@ FORGED = {
     "privileges": (
         lambda j: in_container(j)["securityContext"].update(allowPrivilegeEscalation=True),
         RESTRICTED,
+    ),
+    "a variable of another Secret": (lambda j: in_container(j)["env"].append(STOLEN), LITERAL),
+    "another command": (lambda j: in_container(j).update(command=["sh"]), ANOTHER),
+    "a token": (lambda j: in_pod(j).update(automountServiceAccountToken=True), ANOTHER),
+    "root": (lambda j: in_container(j)["securityContext"].update(runAsUser=0), LITERAL),
+    "a capability": (
+        lambda j: in_container(j)["securityContext"]["capabilities"].update(add=["SYS_ADMIN"]),
+        LITERAL,
     ),
     "the node's network": (lambda j: in_pod(j).update(hostNetwork=True), RESTRICTED),
 }

@@ -20,6 +20,8 @@ from prunella.core.decisions import gitops
 _KUSTOMIZATIONS: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TRAILER: Final = re.compile(rf"^{gitops.TRAILER}: *(\S+) *$", re.MULTILINE)
 _MOST_FOLLOWED: Final = 200
+_MOST_YAML: Final = 256 * 1024
+"""Bytes of a kustomization.yaml: those of people have some hundred lines."""
 
 
 def history(clone: Clone) -> tuple[gitops.Commit, ...]:
@@ -65,7 +67,8 @@ def _told(commit: objects.Commit, changes: Sequence[Any], *, first: bool) -> git
 def built_from(clone: Clone, commit: str, path: str) -> tuple[str, ...]:
     """The folders and files that a folder is built from, itself first.
 
-    What its kustomization.yaml names outside of it is followed, whatever the field.
+    What its kustomization.yaml names outside of it is followed, whatever the field.  Raises
+    RemoteError for one that is too large, or has aliases: a few lines of them may be endless.
     """
     tree = _commit(clone, commit.encode()).tree
     found, waiting = [path], [path]
@@ -73,7 +76,7 @@ def built_from(clone: Clone, commit: str, path: str) -> tuple[str, ...]:
         folder = waiting.pop()
         for name in _KUSTOMIZATIONS:
             file = posixpath.join(folder, name)
-            for told in _texts(_yaml(_read(clone, tree, file))):
+            for told in _texts(_yaml(file, _read(clone, tree, file))):
                 for value in (told, told.rpartition("=")[2]):
                     to = posixpath.normpath(posixpath.join(folder, value))
                     if gitops.within(to, tuple(found)) or _entry(clone, tree, to) is None:
@@ -95,8 +98,13 @@ def _texts(value: Any) -> Iterator[str]:
                 yield from _texts(each)
 
 
-def _yaml(content: bytes) -> Any:
+def _yaml(file: str, content: bytes) -> Any:
+    if len(content) > _MOST_YAML:
+        raise RemoteError(f"{file} has more than {_MOST_YAML} bytes", 413)
     try:
+        events = yaml.parse(content, Loader=yaml.SafeLoader)
+        if any(isinstance(each, yaml.AliasEvent) for each in events):
+            raise RemoteError(f"{file} has aliases, which are not followed", 422)
         return yaml.safe_load(content)
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError):
         return None  # The tool that deploys could not read it either.

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -30,12 +32,18 @@ _UNREADABLE = (
     errors.ObjectMissing,
     errors.WrongObjectException,
     urllib3.exceptions.HTTPError,
+    ArithmeticError,
     AssertionError,
-    KeyError,
+    AttributeError,
+    LookupError,
     OSError,
+    RecursionError,
+    TypeError,
     ValueError,
+    struct.error,
+    zlib.error,
 )
-"""What dulwich raises on answers that it can't read; asserts among them."""
+"""What dulwich and YAML raise on content that they can't read; asserts among them."""
 
 
 class RemoteError(Exception):

@@ -194,7 +194,13 @@ class GitRepositories:
             return ports.Receipt(done, told, status=200, commit=made)
         asked = _asked(found, change, mark)
         seconds = self._wanted.timeout_seconds
-        url = requests_api.open_request(found.settings.requests, asked, seconds)
+        try:
+            url = requests_api.open_request(found.settings.requests, asked, seconds)
+        except remote.RemoteError as error:
+            # The branch is there: whatever the server's reason, it is for a person now.
+            status = None if error.status is None else 403
+            message = f"pushed {made[:10]} to {branch}, without a request: {error}"
+            raise remote.RemoteError(message, status) from error
         told = f"opened {url} for {made[:10]} on {branch}"
         return ports.Receipt(done, told, status=201, commit=made, url=url)
 

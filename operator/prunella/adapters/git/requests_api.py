@@ -105,7 +105,7 @@ _APIS: Final[Mapping[str, _Api]] = {
 def open_request(wanted: settings.GitRequests, asked: Asked, seconds: float) -> str:
     """Open a request, or find the one that is open; its address for people.
 
-    Raises RemoteError, without a status where the answer was lost.
+    Raises RemoteError, without a status where it may have been opened all the same.
     """
     existing = find(wanted, asked, seconds)
     if existing:
@@ -116,7 +116,7 @@ def open_request(wanted: settings.GitRequests, asked: Asked, seconds: float) -> 
         return _address(wanted, answer)
     if status in {409, 422} and (existing := find(wanted, asked, seconds)):
         return existing  # Somebody was faster, or an answer was lost.
-    raise RemoteError(f"{wanted.api} answered {status}: {_said(answer)}", status)
+    raise _refused(wanted, status, answer)
 
 
 def find(wanted: settings.GitRequests, asked: Asked, seconds: float) -> str:
@@ -124,9 +124,15 @@ def find(wanted: settings.GitRequests, asked: Asked, seconds: float) -> str:
     api = _APIS[wanted.api]
     status, answer = _exchange(wanted, asked, seconds, "GET", params=dict(api.listed(asked)))
     if status not in _OPEN or not isinstance(answer, list):
-        raise RemoteError(f"{wanted.api} answered {status}: {_said(answer)}", status)
+        raise _refused(wanted, status, answer)
     own = (each for each in answer if isinstance(each, dict) and api.source(each) == asked.branch)
     return next((_address(wanted, each) for each in own), "")
+
+
+def _refused(wanted: settings.GitRequests, status: int, answer: Any) -> RemoteError:
+    """What a server that fails has done before is not known: no status."""
+    message = f"{wanted.api} answered {status}: {_said(answer)}"
+    return RemoteError(message, None if status >= 500 else status)
 
 
 def _address(wanted: settings.GitRequests, found: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from prunella.core import model, objects
 from prunella.core.changes import redact
 from prunella.core.outcomes import capturing
 
-MOST_LINES = 2000
+MOST_LINES, MOST_TRIES = 2000, 4
 MOST_CONTAINERS, MOST_EVENTS = 4, 50
 Parts = list[capturing.Part]
 
@@ -40,6 +40,16 @@ class KubernetesCaptures:
             await _add(found, f"{target} events", self._events(target))
         for name in await self._pods(record, limits, found):
             await self._look_at_pod(model.Ref("Pod", target.namespace, name), limits, found)
+
+    async def pack(
+        self,
+        record: objects.Record,
+        parts: Sequence[capturing.Part],
+        limits: api.CapturePolicy,
+        now: datetime.datetime,
+    ) -> api.CaptureSpec:
+        """In a thread: a large one takes its time."""
+        return await asyncio.to_thread(capturing.pack, record, parts, limits, now)
 
     async def keep(self, record: objects.Record, spec: api.CaptureSpec) -> None:
         """Write it, owned by its record. Raises Conflict when it is there, ClusterError."""
@@ -120,10 +130,18 @@ class KubernetesCaptures:
         return "\n".join(lines[-MOST_EVENTS:])
 
     async def _log(self, pod: model.Ref, container: str, limits: api.CapturePolicy) -> str:
-        query: dict[str, str | int] = {"container": container, "tailLines": MOST_LINES}
+        """The last lines that fit: the API server leaves out the newest of what is too long."""
+        path = kinds.POD.path(pod.namespace, pod.name, "log")
+        query: dict[str, str | int] = {"container": container, "limitBytes": limits.max_bytes}
         if limits.logs is api.CaptureLogs.PREVIOUS:
             query["previous"] = "true"
-        return await self._api.text(kinds.POD.path(pod.namespace, pod.name, "log"), query)
+        lines, text = MOST_LINES, ""
+        for _ in range(MOST_TRIES):
+            text = await self._api.text(path, {**query, "tailLines": lines})
+            if lines == 1 or len(text.encode()) < limits.max_bytes - 3:
+                break  # All of it; a character that was cut in two may be missing.
+            lines = max(1, min(lines - 1, text.count("\n") * 9 // 10))
+        return text
 
     async def _dump(self, raw: Mapping[str, Any], limits: api.CapturePolicy) -> str:
         address = (raw.get("status") or {}).get("podIP")

@@ -10,6 +10,7 @@ import dataclasses
 import json as json_module
 import pathlib
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib import parse
@@ -24,6 +25,7 @@ MOST_BYTES = 1024 * 1024
 KEY_HEADER = "Idempotency-Key"
 _NOT_PROCESSED = frozenset({301, 307, 308})
 """Redirects that ask for the same request at another place: this one was not carried out."""
+_HEADER = re.compile(r"[\x20-\x7e]+")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class Http:
         found = {}
         for name, path in self.endpoint.header_files.items():
             found[name] = read(path, f"header {name}")
+            if _HEADER.fullmatch(found[name]) is None:
+                why = f"header {name}: {path} is not one line of printable ASCII"
+                raise ports.ClusterError(why)
         return found
 
     def check(self) -> None:
@@ -125,14 +130,19 @@ class Http:
         except (
             urllib3.exceptions.NewConnectionError,
             urllib3.exceptions.ConnectTimeoutError,
-            urllib3.exceptions.SSLError,
             urllib3.exceptions.LocationValueError,
         ) as error:
             why = without(f"{shown}: no connection: {_words(error)}", secret.values())
             raise ports.ClusterError(why) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            if _not_trusted(error):
+                why = without(f"{shown}: no connection: {_words(error)}", secret.values())
+                raise ports.ClusterError(why) from None
             why = without(f"{shown}: sent, no answer came: {_words(error)}", secret.values())
             raise ports.OutcomeUnknown(why) from None
+        except ValueError as error:  # Its text may be a header's.
+            why = f"{shown}: can't be sent: {type(error).__name__}"
+            raise ports.ClusterError(why) from None
         text = without(text, secret.values())
         if 200 <= answer.status < 300:
             return Answer(answer.status, dict(answer.headers.items()), text)
@@ -155,6 +165,13 @@ def without(text: str, secrets: Iterable[str]) -> str:
             if len(part) >= 4:
                 text = text.replace(part, "[redacted]")
     return text
+
+
+def _not_trusted(error: Exception) -> bool:
+    """Whether the other side's certificate was refused: other TLS errors may come afterwards."""
+    return isinstance(error, urllib3.exceptions.SSLError) and any(
+        isinstance(each, ssl.SSLCertVerificationError) for each in (error.__cause__, *error.args)
+    )
 
 
 def _words(error: Exception) -> str:

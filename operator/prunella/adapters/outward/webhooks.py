@@ -73,8 +73,9 @@ class Webhooks:
         def told() -> Found:
             try:
                 return work()
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                why = f"the answer is not as its API says: {type(error).__name__}: {error}"
-                raise ports.OutcomeUnknown(why[:300]) from error
+            except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+                # Only its sort: the text of an error may hold what was sent.
+                why = f"the answer is not as its API says: {type(error).__name__}"
+                raise ports.OutcomeUnknown(why) from None
 
         return await asyncio.wrap_future(self._threads.submit(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
@@ -39,6 +40,16 @@ class SimulatedCaptures:
             if limits.logs is not None:
                 told = f"Pod/{name}/app {limits.logs.value.lower()} log"
                 found.append(capturing.Part(told, self.log))
+
+    async def pack(
+        self,
+        record: objects.Record,
+        parts: Sequence[capturing.Part],
+        limits: api.CapturePolicy,
+        now: datetime.datetime,
+    ) -> api.CaptureSpec:
+        """At once: the clock stands still."""
+        return capturing.pack(record, parts, limits, now)
 
     async def keep(self, record: objects.Record, spec: api.CaptureSpec) -> None:
         """Write it. Raises Conflict when it is there, ClusterError."""

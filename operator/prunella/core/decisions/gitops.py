@@ -126,10 +126,32 @@ def source_of(owner: model.Ref, manifest: Manifest) -> model.Ref | None:
 def deployment(
     owner: model.Ref, manifest: Manifest, source: Manifest | None, target: model.Ref
 ) -> Deployment | model.Refusal:
-    """Where the owner deploys the target from, by its spec and status."""
+    """Where the owner deploys the target from, by its spec and status.
+
+    Of an owner that does not list the target nothing is told: the mark may be copied, and the
+    owner another namespace's.
+    """
+    known = _applied(owner, manifest)
+    if target not in known:
+        message = f"{target} names {owner}, which does not list it among what it has applied"
+        return model.Refusal(Refused.NOT_FROM_GIT, message, skip_step=True)
     if owner.kind == KUSTOMIZATION:
-        return _of_kustomization(owner, manifest, source, target)
-    return _of_application(owner, manifest, target)
+        return _of_kustomization(owner, manifest, source, target, known)
+    return _of_application(owner, manifest, target, known)
+
+
+def _applied(owner: model.Ref, manifest: Manifest) -> set[model.Ref]:
+    """What the owner has brought into the cluster, as it says itself."""
+    status = manifest.get("status") or {}
+    if owner.kind == KUSTOMIZATION:
+        # NAMESPACE_NAME_GROUP_KIND, see fluxcd/pkg/ssa `object.ObjMetadata`.
+        entries = (status.get("inventory") or {}).get("entries", ())
+        names = [str(each["id"]).split("_") for each in entries]
+        return {model.Ref(e[3], e[0], e[1]) for e in names if len(e) == 4}
+    return {
+        model.Ref(r.get("kind", ""), r.get("namespace", ""), r.get("name", ""))
+        for r in status.get("resources") or ()
+    }
 
 
 def applied_revision(owner: model.Ref, manifest: Manifest) -> str:
@@ -163,9 +185,13 @@ def waiting(owner: model.Ref, manifest: Manifest) -> str:
 
 
 def _of_kustomization(
-    owner: model.Ref, manifest: Manifest, source: Manifest | None, target: model.Ref
+    owner: model.Ref,
+    manifest: Manifest,
+    source: Manifest | None,
+    target: model.Ref,
+    known: set[model.Ref],
 ) -> Deployment | model.Refusal:
-    spec, status = manifest["spec"], manifest.get("status") or {}
+    spec = manifest["spec"]
     if source is None:
         kind = (spec.get("sourceRef") or {}).get("kind", "nothing")
         message = f"{owner} deploys from {kind}: only from a GitRepository is anything reverted"
@@ -177,9 +203,6 @@ def _of_kustomization(
     pinned = [word for word in ("tag", "semver", "commit", "name") if wanted.get(word)]
     if pinned:
         return _no_branch(f"its GitRepository follows {pinned[0]} {wanted[pinned[0]]}", owner)
-    # NAMESPACE_NAME_GROUP_KIND, see fluxcd/pkg/ssa `object.ObjMetadata`.
-    entries = [str(e["id"]).split("_") for e in (status.get("inventory") or {}).get("entries", ())]
-    known = {model.Ref(e[3], e[0], e[1]) for e in entries if len(e) == 4}
     return _deployment(
         owner,
         manifest,
@@ -192,9 +215,9 @@ def _of_kustomization(
 
 
 def _of_application(
-    owner: model.Ref, manifest: Manifest, target: model.Ref
+    owner: model.Ref, manifest: Manifest, target: model.Ref, known: set[model.Ref]
 ) -> Deployment | model.Refusal:
-    spec, status = manifest["spec"], manifest.get("status") or {}
+    spec = manifest["spec"]
     source = spec.get("source") or {}
     if spec.get("sources") or source.get("chart") or not source.get("repoURL"):
         message = f"{owner} deploys from several sources or a chart, not from one folder in Git"
@@ -205,10 +228,6 @@ def _of_application(
     wanted = str(source.get("targetRevision") or "HEAD")
     if _SHA.search(wanted):
         return _no_branch(f"its targetRevision is {wanted}", owner)
-    known = {
-        model.Ref(r.get("kind", ""), r.get("namespace", ""), r.get("name", ""))
-        for r in status.get("resources") or ()
-    }
     return _deployment(
         owner,
         manifest,
@@ -230,9 +249,6 @@ def _deployment(
     known: set[model.Ref],
     target: model.Ref,
 ) -> Deployment | model.Refusal:
-    if target not in known:
-        message = f"{target} names {owner}, which does not list it among what it has applied"
-        return model.Refusal(Refused.NOT_FROM_GIT, message, skip_step=True)
     metadata = manifest["metadata"]
     observed = (manifest.get("status") or {}).get("observedGeneration")
     if observed is not None and observed != metadata.get("generation"):

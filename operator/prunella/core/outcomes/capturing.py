@@ -1,7 +1,8 @@
 """What is kept before an action: redacted, cut to size, packed into one object.
 
 Of what is too long the end is kept: it is the newest.  Each part gets its share of the bytes, and
-what others leave over.
+what others leave over.  It is cut before credentials are looked for, and once more afterwards: what
+is looked through is bounded, too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from prunella.core.outcomes import runs
 
 MOST_PARTS = 64
 REVERT = "revert"
+_SLACK = 2
+"""How much more is looked through than is kept: without credentials it is shorter."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,14 +54,17 @@ def pack(
     now: datetime.datetime,
 ) -> capture.CaptureSpec:
     """The object that keeps the parts."""
-    texts = {part.name: _redacted(part.text) for part in parts[:MOST_PARTS] if part.text}
+    whole = {part.name: part.text for part in parts[:MOST_PARTS] if part.text}
+    ends = _cut(whole, limits.max_bytes * _SLACK)
+    texts = {name: _redacted(_from_line(whole[name], end)) for name, end in ends.items()}
     kept = _cut(texts, limits.max_bytes)
+    cuts = ((ends, whole), (kept, texts))
     content = base64.b64encode(zlib.compress(json.dumps(kept).encode())).decode()
     told = [
         capture.CapturedPart(
             name=part.name,
             bytes=len(kept.get(part.name, "").encode()),
-            cut=kept.get(part.name) != texts.get(part.name),
+            cut=any(each.get(part.name) != more.get(part.name) for each, more in cuts),
             problem=runs.redacted(part.problem)[:2048],
         )
         for part in parts[:MOST_PARTS]
@@ -90,6 +96,14 @@ def told(spec: capture.CaptureSpec) -> str:
     failed = [f"{part.name}: {part.problem}" for part in spec.parts if part.problem]
     missing = f"; without {'; '.join(failed)}" if failed else ""
     return f"kept {len(kept)} parts, {size} bytes, until {spec.expires_at:%FT%TZ}{missing}"[:2048]
+
+
+def _from_line(whole: str, end: str) -> str:
+    """The end of a text from where a line begins: half of one may be a credential's end."""
+    if end == whole:
+        return end
+    _, newline, rest = end.partition("\n")
+    return rest if newline else end
 
 
 def _redacted(text: str) -> str:

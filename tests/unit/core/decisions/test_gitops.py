@@ -255,6 +255,41 @@ def test_what_can_not_be_reverted_is_told(
     assert told in found.message
 
 
+UNLISTED = {"inventory": {"entries": []}, "resources": []}
+OF_OTHERS = (
+    pytest.param(
+        KUSTOMIZATION,
+        kustomization(spec={"suspend": True}, status=UNLISTED),
+        repository(),
+        id="suspended",
+    ),
+    pytest.param(
+        KUSTOMIZATION,
+        kustomization(status=UNLISTED),
+        repository(ref={"tag": "s3cret-1.2"}),
+        id="a tag",
+    ),
+    pytest.param(KUSTOMIZATION, kustomization(status=UNLISTED), None, id="another source"),
+    pytest.param(
+        APPLICATION, application(source={"chart": "s3cret"}, status=UNLISTED), None, id="a chart"
+    ),
+    pytest.param(
+        APPLICATION, application(spec={"syncPolicy": {}}, status=UNLISTED), None, id="by hand"
+    ),
+)
+
+
+@pytest.mark.parametrize(("owner", "manifest", "source"), OF_OTHERS)
+def test_nothing_is_told_of_an_owner_that_does_not_list_the_target(
+    owner: model.Ref, manifest: dict[str, Any], source: dict[str, Any] | None
+) -> None:
+    """Given a copied mark, then neither a tag nor a suspension of another namespace's shows."""
+    found = gitops.deployment(owner, manifest, source, CHECKOUT)
+    assert isinstance(found, model.Refusal)
+    told = f"{CHECKOUT} names {owner}, which does not list it among what it has applied"
+    assert (Refused.NOT_FROM_GIT, told, True) == (found.reason, found.message, found.skip_step)
+
+
 def test_what_is_deployed_into_other_namespaces_is_counted() -> None:
     """Its own Namespace object is none of that."""
     entries = ["shop_checkout_apps_Deployment", "_shop__Namespace", "api_web_apps_Deployment"]

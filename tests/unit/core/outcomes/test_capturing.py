@@ -10,7 +10,7 @@ import pytest
 
 from prunella.api import capture, reasons
 from prunella.core import model, objects
-from prunella.core.outcomes import capturing
+from prunella.core.outcomes import capturing, runs
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW
 
@@ -41,6 +41,31 @@ def test_the_end_of_what_is_too_long_is_kept() -> None:
     assert all(kept[name].endswith("line 1999") for name in ("long", "other"))
     assert 4096 >= sum(len(text.encode()) for text in kept.values()) > 4000
     assert [True, False, True] == [part.cut for part in spec.parts]
+
+
+def test_no_more_is_looked_through_than_may_be_kept_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given far more than fits, then the rest is cut before credentials are looked for."""
+    seen: list[str] = []
+
+    def look_through(line: str) -> str:
+        seen.append(line)
+        return line
+
+    monkeypatch.setattr(runs, "redacted", look_through)
+    parts = [Part(name, "a line of text\n" * 50_000) for name in "abcd"]
+    spec = capturing.pack(PENDING, parts, limits(), NOW)
+    assert sum(len(line) + 1 for line in seen) <= 2 * 4096
+    assert [True] * 4 == [part.cut for part in spec.parts]
+    assert sum(part.bytes for part in spec.parts) > 4000
+
+
+def test_no_half_of_a_credential_is_kept() -> None:
+    """Given a cut through a line that names a credential, then all of the line goes."""
+    line = f"password={'x' * 3000} ok\n"
+    spec = capturing.pack(PENDING, [Part("a", line * 20)], limits(), NOW)
+    kept = capturing.unpack(spec)["a"]
+    assert {"password=[redacted] ok"} == set(kept.splitlines())
+    assert spec.parts[0].cut
 
 
 def test_a_character_is_not_cut_in_two() -> None:
