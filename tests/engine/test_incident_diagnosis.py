@@ -160,8 +160,29 @@ def test_whose_cause_is_treated(
     where = model.Ref("Deployment", "shop", "checkout")
     member = values.Member(where, "errors", 0.0, 1, int(firing))
     incident = dataclasses.replace(_incident("a"), members=(member,))
-    found = incident_diagnosis.treated([incident], records, builders.NOW)
+    found = incident_diagnosis.treated([incident], records, builders.NOW, {})
     assert ({"a"} if expected else set()) == found
+
+
+@pytest.mark.parametrize(
+    ("suspect", "onset", "expected"),
+    [
+        pytest.param("checkout", -95, {"a", "b"}, id="the same cause"),
+        pytest.param("cart", -95, {"a"}, id="another cause"),
+        pytest.param("checkout", -60, {"a"}, id="begun after it was treated"),
+    ],
+)
+def test_another_incident_of_the_same_cause_is_treated_as_well(
+    suspect: str, onset: float, expected: set[str]
+) -> None:
+    """A record names one incident; what it writes may be the first suspect of another."""
+    at = builders.NOW.timestamp() + onset
+    member = values.Member(builders.workload().ref, "errors", at, 1, 1)
+    found = [dataclasses.replace(_incident(n), onset=at, members=(member,)) for n in "ab"]
+    cause = values.Suspect(model.Ref("Deployment", "shop", suspect), 0.9, ())
+    looked = {"b": incident_diagnosis.Looked(builders.NOW, found=Diagnosis((cause,)))}
+    records = [_record(Phase.VERIFYING)]
+    assert expected == incident_diagnosis.treated(found, records, builders.NOW, looked)
 
 
 async def test_what_is_treated_is_not_looked_at_again() -> None:

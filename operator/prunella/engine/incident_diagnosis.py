@@ -10,12 +10,12 @@ import asyncio
 import dataclasses
 import datetime
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prunella.api import incident as incident_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, restoring
 from prunella.core.incidents import places, topology, values
 from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.engine import guard, waiting
@@ -53,6 +53,12 @@ class Looked:
     refs: frozenset[model.Ref] = NO_REFS
     """All objects that the diagnosis could name."""
     view: diagnosis.View | None = None
+
+    @property
+    def first_suspect(self) -> model.Ref | None:
+        """What is suspected first; None: nothing."""
+        suspects = self.found.suspects if self.found is not None else ()
+        return suspects[0].target if suspects else None
 
 
 class Diagnoser:
@@ -190,18 +196,25 @@ class Diagnoser:
 
 
 def treated(
-    incidents: Sequence[values.Incident], records: Iterable[objects.Record], now: datetime.datetime
+    incidents: Sequence[values.Incident],
+    records: Iterable[objects.Record],
+    now: datetime.datetime,
+    looked: Mapping[str, Looked],
 ) -> set[str]:
-    """Incidents whose cause is being treated, or was with success.
+    """Incidents whose cause is being treated, or was with success; maybe for another of them.
 
     What still fires a minute later has another cause.
     """
+    firsts = {each.id: looked[each.id].first_suspect for each in incidents if each.id in looked}
     last: dict[str, objects.Record] = {}
-    for record in records:
-        if record.spec.incident and record.acted:
-            before = last.get(record.spec.incident)
-            if before is None or before.spec.decided_at <= record.spec.decided_at:
-                last[record.spec.incident] = record
+    for record in sorted(records, key=lambda each: each.spec.decided_at):
+        if not (record.spec.incident and record.acted):
+            continue
+        written = {record.target, *restoring.written(record)}
+        since = record.spec.decided_at.timestamp()
+        begun = [each.id for each in incidents if each.onset <= since]
+        names = (name for name in begun if firsts.get(name) in written)
+        last |= dict.fromkeys((record.spec.incident, *names), record)
     return {
         each.id
         for each in incidents

@@ -100,7 +100,8 @@ class Incidents:
         mains = self._writer.mains()
         spaces = {each.id: self._spaces(each) for each in found}
         past = [each for each in mains.values() if incident_writer.judged(each)]
-        treated = incident_diagnosis.treated(found, self._world.ledger.records(), now)
+        records, looked = self._world.ledger.records(), self._diagnoser.looked
+        treated = incident_diagnosis.treated(found, records, now, looked)
         await self._diagnoser.look(found, past, spaces, now, treated)
         if alike := self._diagnoser.alike(found):
             for names in alike:
