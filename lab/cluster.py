@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import subprocess
+import time
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
@@ -107,6 +108,21 @@ class Lab:
         """Apply YAML text, or a file, on the server side; returns what kubectl says."""
         text = manifest.read_text() if isinstance(manifest, pathlib.Path) else manifest
         return self.kubectl("apply", "--server-side", "--filename", "-", input=text).stdout
+
+    def await_crds(self, *names: str, within: float = 60.0) -> None:
+        """Wait until custom resources are served; LabError names those that are not in time.
+
+        `kubectl wait` fails at once for one that has no conditions yet.
+        """
+        deadline = time.monotonic() + within
+        while missing := [name for name in names if not self._is_established(name)]:
+            if time.monotonic() > deadline:
+                raise LabError(f"not served after {within:.0f} s: {', '.join(missing)}")
+            time.sleep(0.1)
+
+    def _is_established(self, crd: str) -> bool:
+        conditions = self.get("crd", crd).get("status", {}).get("conditions") or ()
+        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
     def helm(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run helm as administrator, with its own cache and settings; LabError when it fails."""

@@ -30,9 +30,7 @@ Document = dict[str, Any]
 def install(lab: Lab) -> None:
     """The kinds, and wait until they are served."""
     lab.kubectl("apply", "--server-side", "--filename", str(CRDS))
-    names = [each["metadata"]["name"] for each in yaml.safe_load_all(CRDS.read_text())]
-    told = [f"crd/{name}" for name in names]
-    lab.kubectl("wait", "--for=condition=Established", "--timeout=60s", *told)
+    lab.await_crds(*(each["metadata"]["name"] for each in yaml.safe_load_all(CRDS.read_text())))
 
 
 class Flux:

@@ -26,7 +26,7 @@ def lab() -> Iterator[Lab]:
     found = lifecycle.up(name)
     for resource in resources.ALL:
         found.apply(crdgen.render(resource))
-        found.kubectl("wait", f"crd/{resource.name}", "--for=condition=Established")
+    found.await_crds(*(resource.name for resource in resources.ALL))
     yield found
     if not ran_before and os.environ.get("PRUNELLA_LAB_KEEP") != "1":
         lifecycle.down(name)

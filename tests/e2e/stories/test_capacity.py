@@ -94,8 +94,7 @@ def parameters(story: Story) -> Any:
 def saturated(story: Story, **policy: Any) -> None:
     """Given a workload that waits for connections of a pool of 25, and a policy."""
     story.lab.kubectl("apply", "--server-side", "--filename", "-", input=json.dumps(POOLER))
-    name = f"crd/{POOLER['metadata']['name']}"
-    story.lab.kubectl("wait", name, "--for=condition=Established", "--timeout=30s")
+    story.lab.await_crds(POOLER["metadata"]["name"])
     spec = {"instances": 2, "pgbouncer": {"parameters": {"default_pool_size": "25"}}}
     pool = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Pooler", "spec": spec}
     story.wait(lambda: _applied(story, pool), "a Pooler can be made", 30)

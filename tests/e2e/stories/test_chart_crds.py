@@ -207,4 +207,4 @@ def _upgrade_as_documented(lab: Lab) -> None:
         [str(PROGRAM), "crds"], capture_output=True, text=True, check=True
     ).stdout
     lab.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=printed)
-    lab.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+    lab.await_crds(*(each["metadata"]["name"] for each in yaml.safe_load_all(printed)))
