@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from prunella.api.incident import Confidence
 from prunella.api.reasons import Phase
 from prunella.core import model, objects
 from prunella.core.incidents import values
@@ -194,3 +195,28 @@ async def test_what_is_treated_is_not_looked_at_again() -> None:
         now = NOW + minute * 2 * MINUTE
         await diagnoser.look([_incident("a")], (), spaces, now, treated={"a"})
     assert ["a"] == surroundings.looks
+
+
+CART = model.Ref("Deployment", "shop", "cart")
+LEADS = [
+    pytest.param([(0, "a")], True, Confidence.MEDIUM, id="new"),
+    pytest.param([(0, "a"), (10, "a")], True, Confidence.MEDIUM, id="seen-twice"),
+    pytest.param([(0, "a"), (10, "a"), (15, "a")], True, Confidence.HIGH, id="steady"),
+    pytest.param([(0, "a"), (10, "b"), (15, "b")], True, Confidence.MEDIUM, id="another-change"),
+    pytest.param([(0, "a"), (8, ""), (16, "a")], True, Confidence.MEDIUM, id="lost-between"),
+    pytest.param([(0, "a")], False, Confidence.HIGH, id="a-fault-that-is-seen"),
+]
+
+
+@pytest.mark.parametrize(("looks", "near", "expected"), LEADS)
+def test_a_change_near_in_time_is_sure_when_it_has_led_for_a_while(
+    looks: list[tuple[float, str]], near: bool, expected: Confidence
+) -> None:
+    """Errors may begin with a change by chance."""
+    looked = incident_diagnosis.Looked(NOW)
+    found = Diagnosis()
+    for seconds, change in looks:
+        lead = values.Suspect(CART, 0.9, confidence=Confidence.HIGH, change=change, near=near)
+        named = Diagnosis((lead,) if change else ())
+        found = looked.steadied(named, NOW + datetime.timedelta(seconds=seconds))
+    assert [expected] == [each.confidence for each in found.suspects]

@@ -34,6 +34,8 @@ VIEW_SECONDS = 4.0
 """How long a round waits for what is looked at: a slow API server must not hold up the alerts."""
 UNSEEN = datetime.timedelta(seconds=10)
 """So long an incident is told to nobody until it was looked at: it may be a part of another."""
+STEADY = datetime.timedelta(seconds=15)
+"""How long a change that is only near in time must be suspected first until that is sure."""
 SHOWN_AFTER = datetime.timedelta(seconds=60)
 """How long alerts may go on that look back at what was repaired."""
 NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -53,6 +55,23 @@ class Looked:
     refs: frozenset[model.Ref] = NO_REFS
     """All objects that the diagnosis could name."""
     view: diagnosis.View | None = None
+    leading: tuple[model.Ref, str] | None = None
+    """Who is suspected first, and for which change."""
+    leading_since: datetime.datetime = NEVER
+
+    def steadied(self, found: diagnosis.Diagnosis, now: datetime.datetime) -> diagnosis.Diagnosis:
+        """A diagnosis that is less sure while its first suspect is new, and only near in time.
+
+        Errors may begin with a change by chance: then the next look finds another.
+        """
+        first = found.suspects[0] if found.suspects else None
+        leading = (first.target, first.change) if first is not None else None
+        if leading != self.leading:
+            self.leading, self.leading_since = leading, now
+        if first is None or not first.near or now - self.leading_since >= STEADY:
+            return found
+        doubted = dataclasses.replace(first, confidence=incident_api.Confidence.MEDIUM)
+        return dataclasses.replace(found, suspects=(doubted, *found.suspects[1:]))
 
     @property
     def first_suspect(self) -> model.Ref | None:
@@ -190,7 +209,7 @@ class Diagnoser:
         # One incident that can't be judged must not end the round; it is still told of.
         failed = f"{incident.id}: the diagnosis failed"
         with guard.guarded(failed, LOG, self._world.telemetry, ERRORS):
-            looked.found = self._world.diagnose(view, incident, past)
+            looked.found = looked.steadied(self._world.diagnose(view, incident, past), now)
         looked.view = view
         looked.refs = frozenset(view.objects) | {change.object for change in view.changes}
 

@@ -79,6 +79,8 @@ class Suspect:
     change: str = ""
     """Name of the Change that is suspected."""
     changed_at: float | None = None
+    near: bool = False
+    """It is High for no more than a change near in time of what is sick itself."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,16 +18,18 @@ def suspect(
 ) -> values.Suspect:
     """The suspect that people and policies see; ``doubted``: see `confidence`."""
     touch, field = found.touch, _field(found)
+    sure = confidence(found, doubted)
     return values.Suspect(
         found.target,
         round(found.probability, 3),
         _evidence(found, sick),
         _cause_kind(found),
-        confidence(found, doubted),
+        sure,
         _summary(found),
         field,
         touch.change.name if touch else "",
         touch.at if touch else None,
+        sure is Confidence.HIGH and not _certain(found),
     )
 
 
@@ -37,12 +39,16 @@ def confidence(found: Weighed, doubted: frozenset[model.Ref] = frozenset()) -> C
     Such a change is no more than near in time, so it is not enough for what a node that may be lost
     can have made sick as well (``doubted``).
     """
-    fault = found.fault.fault if found.fault else None
-    certain = fault is not None and not fault.general and fault.weight >= faults.LIKELY
     changed = found.touch is not None and found.own and not found.candidate.hurts & doubted
-    if found.probability >= HIGH and (certain or changed):
+    if found.probability >= HIGH and (_certain(found) or changed):
         return Confidence.HIGH
     return Confidence.MEDIUM if found.probability >= MEDIUM else Confidence.LOW
+
+
+def _certain(found: Weighed) -> bool:
+    """Whether a fault that can only be wrong is seen."""
+    fault = found.fault.fault if found.fault else None
+    return fault is not None and not fault.general and fault.weight >= faults.LIKELY
 
 
 def _field(found: Weighed) -> str:
