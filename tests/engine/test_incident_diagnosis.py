@@ -137,6 +137,7 @@ def _record(phase: Phase, action: str = "restore", ago: float = 90, ended: float
 
 TREATED = [
     pytest.param([_record(Phase.VERIFYING)], True, True, id="under-way"),
+    pytest.param([_record(Phase.PENDING)], True, True, id="decided"),
     pytest.param([_record(Phase.SUCCEEDED)], True, True, id="just-healed"),
     pytest.param([_record(Phase.SUCCEEDED, ended=61)], True, False, id="healed-and-still-firing"),
     pytest.param([_record(Phase.SUCCEEDED, ended=61)], False, True, id="healed-and-over"),
@@ -193,7 +194,7 @@ async def test_what_is_treated_is_not_looked_at_again() -> None:
     spaces: dict[str, Collection[str]] = {"a": ("a",)}
     for minute in range(2):
         now = NOW + minute * 2 * MINUTE
-        await diagnoser.look([_incident("a")], (), spaces, now, treated={"a"})
+        await diagnoser.look([_incident("a")], (), spaces, now, treated=lambda: {"a"})
     assert ["a"] == surroundings.looks
 
 

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import datetime
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from prunella.api import incident as incident_api
 from prunella.api import reasons
@@ -95,11 +95,12 @@ class Diagnoser:
         past: Sequence[values.Record],
         spaces: dict[str, Collection[str]],
         now: datetime.datetime,
-        treated: Collection[str] = (),
+        treated: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         """Diagnose what is due. ``spaces`` are the namespaces to look at, by incident.
 
-        What is being treated keeps its suspects: who looks at the repaired would find another.
+        What is being treated keeps its suspects: who looks at the repaired would find another.  It
+        is asked again after the look, for it may have been repaired meanwhile.
         """
         names = {each.id for each in incidents}
         self.looked = {name: each for name, each in self.looked.items() if name in names}
@@ -110,17 +111,23 @@ class Diagnoser:
                 self.looked[each.id].found = diagnosis.Diagnosis(each.suspects)
             return
         due = [each for each in incidents if self._due(each, now)]
-        due = [e for e in due if e.id not in treated or self.looked[e.id].at is None]
+        due = self._untreated(due, treated())
         due.sort(key=lambda each: (self.looked[each.id].at or NEVER, -each.last))
         due = due[:MOST_IN_A_ROUND]
         wanted = dict.fromkeys(frozenset(spaces[each.id]) for each in due)
         views = await self._views(wanted, now)
         sick = values.sick(incidents)
-        for incident in due:
+        for incident in self._untreated(due, treated()):
             view = views.get(frozenset(spaces[incident.id]))
             if view is not None:
                 whole = dataclasses.replace(view, sick=sick, standing=self._standing(view))
                 self._judge(incident, whole, past, now)
+
+    def _untreated(
+        self, due: Sequence[values.Incident], treated: Collection[str]
+    ) -> list[values.Incident]:
+        """Those that are not being treated, and those that were never looked at."""
+        return [e for e in due if e.id not in treated or self.looked[e.id].at is None]
 
     async def _views(
         self, wanted: Collection[frozenset[str]], now: datetime.datetime
@@ -227,7 +234,7 @@ def treated(
     firsts = {each.id: looked[each.id].first_suspect for each in incidents if each.id in looked}
     last: dict[str, objects.Record] = {}
     for record in sorted(records, key=lambda each: each.spec.decided_at):
-        if not (record.spec.incident and record.acted):
+        if not (record.spec.incident and (record.acted or record.in_flight)):
             continue
         written = {record.target, *restoring.written(record)}
         since = record.spec.decided_at.timestamp()

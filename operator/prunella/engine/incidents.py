@@ -100,8 +100,11 @@ class Incidents:
         mains = self._writer.mains()
         spaces = {each.id: self._spaces(each) for each in found}
         past = [each for each in mains.values() if incident_writer.judged(each)]
-        records, looked = self._world.ledger.records(), self._diagnoser.looked
-        treated = incident_diagnosis.treated(found, records, now, looked)
+
+        def treated() -> set[str]:
+            records, looked = self._world.ledger.records(), self._diagnoser.looked
+            return incident_diagnosis.treated(found, records, now, looked)
+
         await self._diagnoser.look(found, past, spaces, now, treated)
         if alike := self._diagnoser.alike(found):
             for names in alike:
