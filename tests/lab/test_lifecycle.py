@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,8 +31,11 @@ def spawn(tmp_path: pathlib.Path) -> Iterator[Spawn]:
             "-c",
             "import signal; signal.pause()",
         ]
-        started.append(subprocess.Popen(command, executable=sys.executable))  # noqa: S603
-        return started[-1]
+        process = subprocess.Popen(command, executable=sys.executable)  # noqa: S603
+        started.append(process)
+        while (process.pid, tuple(command)) not in processes.running():
+            time.sleep(0.01)  # a program that has just been started has no command line yet
+        return process
 
     yield start
     for process in started:
