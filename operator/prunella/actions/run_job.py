@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from prunella.api import offered, reasons
+from prunella.actions import offers
+from prunella.api import offered
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action
@@ -19,7 +20,6 @@ from prunella.core.decisions import action
 TEMPLATE = "prunella.dev/job-template"
 """Label on a Job made here: the template that it was made of."""
 MOST_NAME = 63
-Refused = reasons.Refused
 
 
 class RunJob:
@@ -37,18 +37,11 @@ class RunJob:
         if not isinstance(params, steps_api.RunJob):
             raise TypeError("runJob is planned from the parameters of such a step")
         target = request.live_state.workload.ref
-        template = self._templates.get(params.template)
-        if template is None:
-            known = ", ".join(sorted(self._templates)) or "none"
-            message = f"there is no Job template {params.template}; the operator has: {known}"
-            return model.Refusal(Refused.NOT_OFFERED, message)
-        if not template.allows(target.namespace):
-            where = ", ".join(template.namespaces)
-            message = f"Job template {params.template} is for {where}, not for {target.namespace}"
-            return model.Refusal(Refused.NOT_OFFERED, message)
-        if problems := [*template.problems(params.parameters)]:
-            message = f"Job template {params.template}: {'; '.join(problems)}"
-            return model.Refusal(Refused.BAD_PARAMETERS, message)
+        template = offers.taken(
+            "Job template", params.template, self._templates, target.namespace, params.parameters
+        )
+        if isinstance(template, model.Refusal):
+            return template
         return action.Plan((_effect(template, params, target, request.record),))
 
 
@@ -57,8 +50,7 @@ def _effect(
 ) -> model.Effect:
     manifest = job_of(template, params, target, record)
     name = str(manifest["metadata"]["name"])
-    values = template.filled(params.parameters)
-    told = ", ".join(f"{key}={value}" for key, value in values.items()) or "no parameters"
+    told = offers.in_words(template.filled(params.parameters))
     return model.Effect(
         verb=model.Verb.CREATE,
         target=model.Ref("Job", target.namespace, name),

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prunella.api import endpoints, reasons
+from prunella.actions import offers
+from prunella.api import endpoints
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action, started
-
-Refused = reasons.Refused
 
 
 class Webhook:
@@ -31,18 +30,11 @@ class Webhook:
         if not isinstance(params, steps_api.Webhook):
             raise TypeError("webhook is planned from the parameters of such a step")
         target = request.live_state.workload.ref
-        endpoint = self._listed.get(params.endpoint)
-        if endpoint is None:
-            known = ", ".join(sorted(self._listed)) or "none"
-            message = f"there is no endpoint {params.endpoint}; the operator has: {known}"
-            return model.Refusal(Refused.NOT_OFFERED, message)
-        if not endpoint.allows(target.namespace):
-            where = ", ".join(endpoint.namespaces)
-            message = f"endpoint {params.endpoint} is for {where}, not for {target.namespace}"
-            return model.Refusal(Refused.NOT_OFFERED, message)
-        if problems := [*endpoint.problems(params.parameters)]:
-            message = f"endpoint {params.endpoint}: {'; '.join(problems)}"
-            return model.Refusal(Refused.BAD_PARAMETERS, message)
+        endpoint = offers.taken(
+            "endpoint", params.endpoint, self._listed, target.namespace, params.parameters
+        )
+        if isinstance(endpoint, model.Refusal):
+            return endpoint
         return action.Plan((_effect(endpoint, params, target),))
 
 
@@ -55,7 +47,7 @@ def _effect(
         "target": {"kind": target.kind, "namespace": target.namespace, "name": target.name},
         started.DEADLINE: endpoint.deadline_seconds,
     }
-    told = ", ".join(f"{key}={value}" for key, value in values.items()) or "no parameters"
+    told = offers.in_words(values)
     what = f"{endpoint.kind.value} {endpoint.job}".rstrip()
     return model.Effect(
         verb=model.Verb.CALL,
