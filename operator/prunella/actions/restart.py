@@ -35,13 +35,13 @@ class Restart:
             target=workload.ref,
             uid=workload.uid,
             generation=workload.generation,
-            patch=(_annotate(workload.template, when),),
+            patch=(annotate(workload.template, when),),
             summary=f"restart {workload.ref}, {strategies.in_words(workload)}",
         )
         return action.Plan((effect, *evict_pod.unblock(request.live_state)))
 
 
-def _annotate(template: Mapping[str, object], when: str) -> model.PatchOperation:
+def annotate(template: Mapping[str, object], when: str) -> model.PatchOperation:
     """The operation that sets the annotation, whether or not the template has any."""
     metadata = cast(Mapping[str, Any], template.get("metadata") or {})
     if metadata.get("annotations"):

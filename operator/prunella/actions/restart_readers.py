@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from prunella.actions import evict_pod
+from prunella.actions import evict_pod, restart
 from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.core import model
@@ -23,8 +23,6 @@ Effects = tuple[model.Effect, ...]
 MOST: Final = 5
 """Workloads that are restarted at most with one ConfigMap."""
 _TEMPLATE: Final = ("spec", "template")
-_ANNOTATIONS: Final = "/spec/template/metadata/annotations"
-_PATH: Final = f"{_ANNOTATIONS}/{releases.RESTARTED_AT.replace('/', '~1')}"
 
 
 def plan(
@@ -111,12 +109,10 @@ def restarting(
     ref: model.Ref, manifest: Mapping[str, Any], when: str, read: model.Ref
 ) -> model.Effect:
     """The restart of a workload as it is now; the inverse makes its template as it was."""
-    metadata = manifest["metadata"]
-    annotations = (manifest["spec"]["template"].get("metadata") or {}).get("annotations")
-    path, was = _ANNOTATIONS, None
-    wanted: object = {releases.RESTARTED_AT: when}
-    if annotations:
-        path, was, wanted = _PATH, annotations.get(releases.RESTARTED_AT), when
+    metadata, template = manifest["metadata"], manifest["spec"]["template"]
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    added, was = restart.annotate(template, when), annotations.get(releases.RESTARTED_AT)
+    path = added["path"]
     back: dict[str, Any] = {"op": "remove", "path": path}
     if was is not None:
         back = {"op": "replace", "path": path, "value": was}
@@ -125,10 +121,7 @@ def restarting(
         target=ref,
         uid=metadata["uid"],
         generation=metadata["generation"],
-        patch=(
-            {"op": "test", "path": path, "value": was},
-            {"op": "add", "path": path, "value": wanted},
-        ),
-        inverse=({"op": "test", "path": path, "value": wanted}, back),
+        patch=({"op": "test", "path": path, "value": was}, added),
+        inverse=({"op": "test", "path": path, "value": added["value"]}, back),
         summary=f"restart {ref}, which has read {read} as it started",
     )
