@@ -24,15 +24,6 @@ async def look(world: worlds.World, record: objects.Record) -> started.Run | Non
     return await world.cluster.job(effect.target)
 
 
-async def send(
-    world: worlds.World, effect: model.Effect, mark: str, *, dry_run: bool
-) -> ports.Receipt:
-    """Carry out one effect at most once, in the cluster or outside of it. Never raises."""
-    if effect.verb is model.Verb.CALL:
-        return await world.outward.call(effect, mark, dry_run=dry_run)
-    return await world.cluster.send(effect, mark, dry_run=dry_run)
-
-
 async def follow(world: worlds.World, record: objects.Record) -> remediation.RemediationStatus:
     """The record's status after a look; what can't be asked is taken to run, while it may."""
     try:

@@ -6,7 +6,6 @@ from prunella import ports
 from prunella.core import model, objects
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import records
-from prunella.engine import runs
 from prunella.engine import world as worlds
 
 
@@ -14,8 +13,10 @@ async def send(
     world: worlds.World, effect: model.Effect, namespace: str, name: str, *, dry_run: bool
 ) -> ports.Receipt:
     """Carry out one effect for the Remediation of that name, at most once. Never raises."""
+    if effect.verb is model.Verb.CALL:
+        return await world.outward.call(effect, name, dry_run=dry_run)
     if effect.git is None:
-        return await runs.send(world, effect, name, dry_run=dry_run)
+        return await world.cluster.send(effect, name, dry_run=dry_run)
     if world.repositories is None:
         message = "the operator's settings name no repository"
         return ports.Receipt(ports.Outcome.REFUSED, message, status=403)

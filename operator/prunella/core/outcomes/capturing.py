@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import capture
 from prunella.core import model, objects
+from prunella.core.decisions import ledger
 from prunella.core.outcomes import runs
 
 MOST_PARTS = 64
-REVERT = "revert"
 _SLACK = 2
 """How much more is looked through than is kept: without credentials it is shorter."""
 
@@ -35,7 +35,7 @@ class Part:
 
 def wanted(record: objects.Record, policy: objects.Policy) -> capture.CapturePolicy | None:
     """What is to be kept before a record is carried out; once, and not before an undoing."""
-    if policy.spec is None or record.spec.action == REVERT or record.status.capture:
+    if policy.spec is None or record.spec.action == ledger.REVERT or record.status.capture:
         return None
     return policy.spec.capture
 
