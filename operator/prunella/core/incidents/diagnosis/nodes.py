@@ -25,8 +25,9 @@ _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailab
 def find(scene: Scene) -> Iterator[Fault]:
     """Sick nodes, cordoned nodes, and zones or racks in which several are sick."""
     sick = [each for each in scene.of("Node") if _not_ready(scene.get(each))]
+    silent = _unheard(scene, SILENT)
     for node in sorted(scene.of("Node")):
-        yield from _node(scene, node)
+        yield from _node(scene, node, silent.get(node))
     yield from _places(scene, frozenset(sick))
 
 
@@ -35,7 +36,7 @@ def _not_ready(raw: read.Raw) -> read.Raw:
     return ready if ready.get("status") in ("False", "Unknown") else read.NOTHING
 
 
-def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
+def _node(scene: Scene, node: model.Ref, silence: float | None) -> Iterator[Fault]:
     raw, hurts = scene.get(node), scene.on_node(node) | {node}
     told = f"{len(hurts) - 1} workloads have pods there"
     if ready := _not_ready(raw):
@@ -46,7 +47,6 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
             faults.SURE, hurts, read.time(ready.get("lastTransitionTime")), fields=("",),
         )  # fmt: skip
         return
-    silence = _silence(scene, node)
     if silence is not None:
         yield Fault(
             node, "status.conditions[type=Ready]", CauseKind.NODE, "node",
@@ -69,11 +69,6 @@ def _node(scene: Scene, node: model.Ref) -> Iterator[Fault]:
 def doubted(scene: Scene) -> frozenset[model.Ref]:
     """Workloads with pods on a node that may be lost: what ails them may be the node's."""
     return frozenset(each for node in _unheard(scene, LATE) for each in scene.on_node(node))
-
-
-def _silence(scene: Scene, node: model.Ref) -> float | None:
-    """Seconds since a node was last heard of; None when it is heard of, or nothing is known."""
-    return _unheard(scene, SILENT).get(node)
 
 
 def _unheard(scene: Scene, longer: float) -> dict[model.Ref, float]:

@@ -13,9 +13,7 @@ MEDIUM = 0.6
 MOST_EVIDENCE = 8
 
 
-def suspect(
-    found: Weighed, sick: symptoms.Sick, doubted: frozenset[model.Ref] = frozenset()
-) -> values.Suspect:
+def suspect(found: Weighed, sick: symptoms.Sick, doubted: frozenset[model.Ref]) -> values.Suspect:
     """The suspect that people and policies see; ``doubted``: see `confidence`."""
     touch, field = found.touch, _field(found)
     sure = confidence(found, doubted)
@@ -33,7 +31,7 @@ def suspect(
     )
 
 
-def confidence(found: Weighed, doubted: frozenset[model.Ref] = frozenset()) -> Confidence:
+def confidence(found: Weighed, doubted: frozenset[model.Ref]) -> Confidence:
     """High needs a fault that can only be wrong, or a change of what is itself sick.
 
     Such a change is no more than near in time, so it is not enough for what a node that may be lost
