@@ -40,8 +40,8 @@ class Awx:
     def find(self, web: http.Http, key: str) -> started.Run | None:
         """Among the newest jobs of the template."""
         path = f"/api/v2/job_templates/{web.endpoint.job}/jobs/"
-        answer = web.get(path, {"order_by": "-id", "page_size": systems.MOST_LISTED})
-        for job in answer.json.get("results", ()) if answer is not None else ():
+        query = {"order_by": "-id", "page_size": systems.MOST_LISTED}
+        for job in web.listed(path, "results", query):
             if _variables(job).get(endpoints.KEY) == key:
                 return self._run(web, job, key)
         return None

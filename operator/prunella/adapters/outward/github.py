@@ -27,8 +27,7 @@ class GitHub:
     def find(self, web: http.Http, key: str) -> started.Run | None:
         """Among the newest runs that were dispatched."""
         query = {"event": "workflow_dispatch", "per_page": systems.MOST_LISTED}
-        answer = web.get(f"{_workflow(web)}/runs", query)
-        for run in answer.json.get("workflow_runs", ()) if answer is not None else ():
+        for run in web.listed(f"{_workflow(web)}/runs", "workflow_runs", query):
             if key in str(run.get("display_title") or "").split():
                 return _run(run, key)
         return None

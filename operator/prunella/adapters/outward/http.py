@@ -91,6 +91,11 @@ class Http:
                 return None
             raise
 
+    def listed(self, path: str, name: str, query: Mapping[str, object]) -> Iterable[Any]:
+        """The entries of a list in an answer; none for 404. Raises ClusterError."""
+        answer = self.get(path, query)
+        return answer.json.get(name, ()) if answer is not None else ()
+
     def send(
         self,
         method: str,

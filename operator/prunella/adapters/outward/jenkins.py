@@ -42,14 +42,12 @@ class Jenkins:
 
     def find(self, web: http.Http, key: str) -> started.Run | None:
         """In the queue, or among the newest builds."""
-        waiting = web.get("/queue/api/json", {"tree": f"items[id,{_TREE}]"})
-        for item in waiting.json.get("items", ()) if waiting is not None else ():
+        for item in web.listed("/queue/api/json", "items", {"tree": f"items[id,{_TREE}]"}):
             if key in _keys(item):
                 name = f"queue/{item['id']}"
                 return started.Run(systems.RUNNING, "it is in the queue", key, id=name)
         tree = f"builds[number,url,result,building,{_TREE}]{{0,{systems.MOST_LISTED}}}"
-        builds = web.get(f"{_job(web)}/api/json", {"tree": tree})
-        for build in builds.json.get("builds", ()) if builds is not None else ():
+        for build in web.listed(f"{_job(web)}/api/json", "builds", {"tree": tree}):
             if key in _keys(build):
                 return self._build(web, build, key)
         return None

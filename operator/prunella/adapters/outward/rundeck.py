@@ -37,8 +37,7 @@ class Rundeck:
     def find(self, web: http.Http, key: str) -> started.Run | None:
         """Among the newest executions of the job."""
         path = f"{_API}/job/{web.endpoint.job}/executions"
-        answer = web.get(path, {"max": systems.MOST_LISTED})
-        for each in answer.json.get("executions", ()) if answer is not None else ():
+        for each in web.listed(path, "executions", {"max": systems.MOST_LISTED}):
             options = (each.get("job") or {}).get("options") or {}
             if options.get(endpoints.KEY) == key:
                 return self._run(web, each, key)
@@ -53,8 +52,8 @@ class Rundeck:
         number, word = int(execution["id"]), execution.get("status")
         state, log = systems.state(word, _ENDS), ""
         if state is not systems.RUNNING:
-            output = web.get(f"{_API}/execution/{number}/output", {"lastlines": 40})
-            entries = output.json.get("entries", ()) if output is not None else ()
+            output = f"{_API}/execution/{number}/output"
+            entries = web.listed(output, "entries", {"lastlines": 40})
             log = "\n".join(str(each.get("log") or "") for each in entries)
         url = str(execution.get("permalink") or "")
         return started.Run(state, f"execution {number}: {word}", key, log, str(number), url)
