@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,32 +13,15 @@ import pytest
 from lab import __main__ as cli
 from lab import binaries, cluster, lifecycle, processes
 from lab.binaries import LabError
+from tests.lab import conftest
 
 Spawn = Callable[[str], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def spawn(tmp_path: pathlib.Path) -> Iterator[Spawn]:
+def spawn(tmp_path: pathlib.Path, start: conftest.Start) -> Spawn:
     """Start a process that looks like a program of the lab ``one``."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(program: str) -> subprocess.Popen[bytes]:
-        command = [
-            f"{tmp_path}/labs/one/bin/{program}",
-            "-S",
-            "-c",
-            "import signal; signal.pause()",
-        ]
-        process = subprocess.Popen(command, executable=sys.executable)  # noqa: S603
-        started.append(process)
-        while (process.pid, tuple(command)) not in processes.running():
-            time.sleep(0.01)  # a program that has just been started has no command line yet
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return lambda program: start(tmp_path / "labs" / "one" / "bin" / program)
 
 
 @pytest.fixture

@@ -6,38 +6,16 @@ import dataclasses
 import http.server
 import pathlib
 import socket
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import processes
 from lab.binaries import LabError
+from tests.lab import conftest
 
 FOLDER = pathlib.Path("/labs/one")
-Spawn = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def spawn() -> Iterator[Spawn]:
-    """Start a process that does nothing under any name; none outlives the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(program: pathlib.Path) -> subprocess.Popen[bytes]:
-        command = [str(program), "-S", "-c", "import signal; signal.pause()"]
-        process = subprocess.Popen(command, executable=sys.executable)  # noqa: S603
-        started.append(process)
-        while (process.pid, tuple(command)) not in processes.running():
-            time.sleep(0.01)  # a program that has just been started has no command line yet
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize(
@@ -62,10 +40,12 @@ def test_process_is_ours_only_with_our_program_and_our_folder(
     assert expected == processes.owned(FOLDER, [(7, arguments)])
 
 
-def test_end_all_ends_ours_and_leaves_the_others(tmp_path: pathlib.Path, spawn: Spawn) -> None:
+def test_end_all_ends_ours_and_leaves_the_others(
+    tmp_path: pathlib.Path, start: conftest.Start
+) -> None:
     """Only the processes of the folder are killed, whoever started them."""
-    ours = [spawn(tmp_path / "one" / name) for name in ("kwokctl", "etcd")]
-    other = spawn(tmp_path / "two" / "etcd")
+    ours = [start(tmp_path / "one" / name) for name in ("kwokctl", "etcd")]
+    other = start(tmp_path / "two" / "etcd")
 
     assert processes.end_all(tmp_path / "one") == 2
     assert processes.owned(tmp_path / "one") == {}
@@ -73,18 +53,20 @@ def test_end_all_ends_ours_and_leaves_the_others(tmp_path: pathlib.Path, spawn: 
     assert other.poll() is None
 
 
-def test_end_all_finds_nothing_the_second_time(tmp_path: pathlib.Path, spawn: Spawn) -> None:
+def test_end_all_finds_nothing_the_second_time(
+    tmp_path: pathlib.Path, start: conftest.Start
+) -> None:
     """Taking a lab down twice is fine."""
-    spawn(tmp_path / "one" / "etcd")
+    start(tmp_path / "one" / "etcd")
     processes.end_all(tmp_path / "one")
 
     assert processes.end_all(tmp_path / "one") == 0
 
 
-def test_end_stops_one_program_only(tmp_path: pathlib.Path, spawn: Spawn) -> None:
+def test_end_stops_one_program_only(tmp_path: pathlib.Path, start: conftest.Start) -> None:
     """Stopping Prometheus leaves the control plane running."""
-    spawn(tmp_path / "prometheus")
-    etcd = spawn(tmp_path / "etcd")
+    start(tmp_path / "prometheus")
+    etcd = start(tmp_path / "etcd")
 
     assert processes.end(tmp_path, "prometheus") == 1
     assert {etcd.pid: "etcd"} == processes.owned(tmp_path)
