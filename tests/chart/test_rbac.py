@@ -83,6 +83,7 @@ ADDED = {
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
+    "expandVolume": _rights("", "persistentvolumeclaims", "get patch"),
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
@@ -120,6 +121,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("scaleBounds",),
     ("raiseQuota",),
     ("resize",),
+    ("expandVolume",),
     ("gitRevert",),
     ("restart", "scale"),
     ("evictPod", "scale"),
@@ -249,6 +251,19 @@ def test_a_ceiling_brings_the_right_to_quotas(render: Render, *, enabled: bool) 
     assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
     guards = _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-resourcequotas")
     assert enabled == ("spec.hard.pods (to 100); spec.hard.requests.cpu (to 64)" in str(guards))
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["expandVolume on", "expandVolume off"])
+def test_classes_are_read_where_volumes_grow(render: Render, *, enabled: bool) -> None:
+    """They are cluster-wide: a Role can't give the right, and the API server asks them anyway."""
+    documents = render(actions=_enabled(["expandVolume"] if enabled else []))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    own = ADDED["expandVolume"] | _rights("storage.k8s.io", "storageclasses", "get")
+    assert own & _expand(role) == (own if enabled else set())
+    guards = _named(
+        documents, "ValidatingAdmissionPolicy", "prunella-fields-persistentvolumeclaims"
+    )
+    assert enabled == ("spec.resources.requests.storage (upwards, to 100Gi)" in str(guards))
 
 
 def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:

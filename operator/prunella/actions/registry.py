@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prunella.actions import (
     delete_stuck_pod,
     evict_pod,
+    expand_volume,
     git_revert,
     patch_field,
     raise_quota,
@@ -45,6 +46,7 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         scale_bounds.ScaleBounds(),
         raise_quota.RaiseQuota(),
         resize.Resize(),
+        expand_volume.ExpandVolume(),
         git_revert.GitRevert(),
         revert.Revert(),
     )

@@ -65,6 +65,7 @@ class Refused(enum.StrEnum):
     NOT_WRITABLE = "NotWritable"
     NOT_THE_LIMIT = "NotTheLimit"
     REQUIREMENT_NOT_MET = "RequirementNotMet"
+    RESIZE_PENDING = "ResizePending"
     NOT_FROM_GIT = "NotFromGit"
     SYNC_SUSPENDED = "SyncSuspended"
     LATER_COMMIT = "LaterCommit"

@@ -210,6 +210,7 @@ ACTIONS: tuple[str, ...] = (
     "scaleBounds",
     "raiseQuota",
     "resize",
+    "expandVolume",
     "gitRevert",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
@@ -271,6 +272,10 @@ class Step(base.ApiModel):
 
     resize: capacity.Resize | None = pydantic.Field(
         None, description="Raise the memory or CPU of a container, in place or in the template."
+    )
+
+    expand_volume: capacity.ExpandVolume | None = pydantic.Field(
+        None, description="Make the volumes of the target's pods larger; nothing undoes it."
     )
 
     git_revert: GitRevert | None = pydantic.Field(

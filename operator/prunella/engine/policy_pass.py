@@ -25,6 +25,7 @@ from prunella.engine import (
     report,
     telling,
     unattended,
+    volumes,
 )
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -363,6 +364,7 @@ class Passes:
             scrape_seconds=scrape_seconds,
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
+            expanded=await volumes.expanded(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

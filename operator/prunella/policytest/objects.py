@@ -14,8 +14,9 @@ from prunella.policytest import fields
 
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-KEPT: Final = ("ConfigMap", "ResourceQuota")
-"""Kinds that nothing moves: they are there, and what is written to them is kept."""
+CLUSTER_WIDE: Final = ("StorageClass",)
+KEPT: Final = ("ConfigMap", "ResourceQuota", "PersistentVolumeClaim", *CLUSTER_WIDE)
+"""Kinds that nothing moves, but that a claim gets its volume: what is written to them is kept."""
 KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS, *KEPT)
 _BUILT_IN: Final = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 _MADE: Final = ("ReplicaSet", "Pod", "ControllerRevision")
@@ -185,5 +186,6 @@ def manifest_of(each: ShortObject | Mapping[str, Any], namespace: str) -> dict[s
     if isinstance(each, ShortObject):
         return each.manifest(namespace)
     manifest = copy.deepcopy(dict(each))
-    manifest["metadata"].setdefault("namespace", namespace)
+    own = "" if manifest["kind"] in CLUSTER_WIDE else namespace
+    manifest["metadata"].setdefault("namespace", own)
     return manifest

@@ -204,6 +204,24 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
         "",
     ),
+    "a volume without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"expandVolume": {"max": "9Gi", "allowOneWay": True}}]},
+        "lets the operator patch persistentvolumeclaims",
+    ),
+    "a volume with the right": (
+        ("patch:persistentvolumeclaims",),
+        "Live",
+        {"steps": [{"expandVolume": {"max": "9Gi", "allowOneWay": True}}]},
+        "",
+    ),
+    "a volume that is not accepted as one-way": (
+        ("patch:persistentvolumeclaims",),
+        "Advise",
+        {"steps": [{"expandVolume": {"max": "9Gi"}}]},
+        "allowOneWay must be true: no volume can be made smaller again",
+    ),
     "resizing without the right": (
         (),
         "Live",

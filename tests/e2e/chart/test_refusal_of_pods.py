@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from lab import flux
 from lab.cluster import Lab
@@ -200,6 +201,36 @@ def test_resources_stay(story: Story, where: str) -> None:
     }
     assert words[where] in message
     assert [] == story.writes("checkout")
+
+
+def test_a_volume_stays(story: Story) -> None:
+    """Given expandVolume off, when a claim is too small, then it asks for what it did."""
+    size, modes = {"storage": "1Gi"}, ["ReadWriteMany"]
+    kind: Document = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    claim = {"accessModes": modes, "resources": {"requests": size}, "storageClassName": ""}
+    for_ = {**kind, "namespace": story.namespace, "name": "files"}
+    volume = {"accessModes": modes, "capacity": size, "hostPath": {"path": "/none"}}
+    document = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": story.namespace},
+        "spec": {**volume, "claimRef": for_, "storageClassName": ""},
+    }
+    story.lab.apply(yaml.safe_dump(document))
+    story.apply({**kind, "metadata": {"name": "files"}, "spec": claim})
+    workload = manifests.workload("checkout", "v1", replicas=1)
+    mounted = {"name": "data", "persistentVolumeClaim": {"claimName": "files"}}
+    workload["spec"]["template"]["spec"]["volumes"] = [mounted]
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"expandVolume": {"max": "9Gi", "allowOneWay": True}}
+    signal = manifests.failing("checkout")
+
+    message = refused(story, manifests.policy("checkout", step, signal=signal))
+
+    assert 'cannot get resource "persistentvolumeclaims"' in message
+    path = f"/api/v1/namespaces/{story.namespace}/persistentvolumeclaims/files"
+    assert size == story.api.request("GET", path)["spec"]["resources"]["requests"]
 
 
 JOBS = {

@@ -105,7 +105,9 @@ GIT_REPOSITORY = Kind("GitRepository", "gitrepositories", group="source.toolkit.
 APPLICATION = Kind("Application", "applications", "v1alpha1", "argoproj.io")
 DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)}
 """What deploys from Git: read where a commit may be reverted, never written."""
-_BESIDE = (JOB, SCALED_OBJECT, POD)
+READ = {**DEPLOYERS, STORAGE_CLASS.name: STORAGE_CLASS}
+"""What is looked at and never written."""
+_BESIDE = (CLAIM, JOB, SCALED_OBJECT, POD)
 WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
 """The kinds of objects that the operator may write. Of Jobs it makes new ones only, and of
 pods it writes the subresource ``resize``."""

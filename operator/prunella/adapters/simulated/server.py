@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import functools
 from collections.abc import Callable, Mapping
 from typing import Final, TypedDict, Unpack
 
@@ -17,6 +18,7 @@ from prunella.adapters.simulated import (
     patches,
     resizing,
     state,
+    volumes,
 )
 from prunella.core import model
 
@@ -61,6 +63,8 @@ class Server:
         self._bare_pods: list[state.PodState] = []
         self._denials: dict[tuple[str, bool], str] = {}
         self._others = others.Others()
+        self.volumes_grow = True
+        """Whether the driver makes volumes larger, after a while, when their claims ask for it."""
         self.asked = 0
         """Changes that the operator has asked for, dry runs and refused ones too."""
         self._created = 0
@@ -81,7 +85,7 @@ class Server:
         labels = found.template["metadata"]["labels"]
         return model.LiveState(
             workload=self._others.refusing(found.view()),
-            pods=tuple(pod.view() for pod in found.pods),
+            pods=tuple(volumes.mounted(found, pod) for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),
             budgets=tuple(self._budgets_for(target.namespace, labels)),
             autoscalers=self._others.scalers_of(target, self._autoscalers),
@@ -104,8 +108,13 @@ class Server:
         self._authorize("restore", effect.target)
         self._admit(dry_run=dry_run)
         changed = self._others.after(effect, self._controllers.version)
+        if effect.target.kind == volumes.CLAIM and changed is not None:
+            volumes.admit(changed, self._others)
         if not dry_run:
             self._others.put(effect.target, changed)
+            if effect.target.kind == volumes.CLAIM and self.volumes_grow:
+                grow = functools.partial(volumes.grow, self._others, effect.target)
+                self._controllers.later(volumes.GROWTH_SECONDS, grow)
 
     def patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
         """Patch a workload under its preconditions. Raises ClusterError."""

@@ -113,10 +113,15 @@ def _object_owned(case: Case, looked: restoring.Looked | None) -> Answer:
 
 
 def _written_owned(case: Case, written: fields.Written) -> Answer:
-    """The same of an object that a step writes, for the fields that it names."""
+    """The same of the objects that a step writes, for the fields that it names."""
     if case.looked is None:
         return "not looked at yet"
-    return fields_owned(case.rules, case.looked, written.paths)
+    answer = fields_owned(case.rules, case.looked, written.paths)
+    for looked in case.also:
+        if isinstance(answer, model.Refusal):
+            break
+        answer = fields_owned(case.rules, looked, written.paths)
+    return answer
 
 
 def fields_owned(rules: Rules, looked: restoring.Looked, paths: Sequence[diff.Path]) -> Answer:
