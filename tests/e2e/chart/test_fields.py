@@ -84,6 +84,9 @@ def written(release: Lab, shop: str, operator: toolbox.Kubectl) -> Iterator[str]
         assert toolbox.create(release, {**document, "metadata": metadata}).returncode == 0
     bound = "--for=jsonpath={.status.phase}=Bound"
     release.kubectl("-n", shop, "wait", f"{CLAIM}/web", bound, "--timeout=60s")
+    # Asked for and not there yet: of this the API server would let somebody take back a part.
+    asked = json.dumps({"spec": {"resources": {"requests": {"storage": "4Gi"}}}})
+    release.kubectl("-n", shop, "patch", CLAIM, "web", "--patch", asked)
     _switch(release, on=True)
     toolbox.await_policy(release, "the operator may write only", present=True)
     toolbox.eventually(lambda: all(_is_guarded(operator, shop, name) for name in FIRST))
@@ -182,7 +185,7 @@ REFUSED = {
     ),
     "a smaller volume": (
         CLAIM,
-        op("replace", "/spec/resources/requests/storage", "1Gi"),
+        op("replace", "/spec/resources/requests/storage", "3Gi"),
         ONLY_SIZE,
     ),
     "another field of a claim": (
