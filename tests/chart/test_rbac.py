@@ -80,6 +80,7 @@ ADDED = {
     "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
     | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
     | _rights("argoproj.io", "applications", "get"),
+    "helmRollback": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
@@ -87,6 +88,8 @@ ADDED = {
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
+CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
+"""What `expandVolume` reads where a ClusterRole gives it."""
 RESTORED = {
     "Service": _rights("", "services", "get patch create delete"),
     "NetworkPolicy": _rights("networking.k8s.io", "networkpolicies", "get patch create delete"),
@@ -123,6 +126,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("resize",),
     ("expandVolume",),
     ("gitRevert",),
+    ("helmRollback",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -258,12 +262,34 @@ def test_classes_are_read_where_volumes_grow(render: Render, *, enabled: bool) -
     """They are cluster-wide: a Role can't give the right, and the API server asks them anyway."""
     documents = render(actions=_enabled(["expandVolume"] if enabled else []))
     [role] = _named(documents, "ClusterRole", "prunella")
-    own = ADDED["expandVolume"] | _rights("storage.k8s.io", "storageclasses", "get")
+    own = ADDED["expandVolume"] | CLASSES
     assert own & _expand(role) == (own if enabled else set())
     guards = _named(
         documents, "ValidatingAdmissionPolicy", "prunella-fields-persistentvolumeclaims"
     )
     assert enabled == ("spec.resources.requests.storage (upwards, to 100Gi)" in str(guards))
+
+
+HELM = {"image": f"alpine/helm@sha256:{'0' * 64}", "namespaces": ["shop", "blog"]}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["helmRollback on", "helmRollback off"])
+def test_the_account_of_helm_is_not_the_operators(render: Render, *, enabled: bool) -> None:
+    """It reads Secrets and writes the listed kinds, in the listed namespaces alone."""
+    chosen = _enabled(["helmRollback"] if enabled else [])
+    kinds = [{"kind": "Deployment", "group": "apps", "resource": "deployments"}]
+    documents = render(actions=chosen, helmRollback={**HELM, "kinds": kinds}, namespaces=["shop"])
+    roles = _named(documents, "Role", "prunella-helm")
+    own = _rights("", "secrets", "get list create update delete")
+    own |= _rights("apps", "deployments", "get create patch delete")
+    wanted = [(name, own) for name in HELM["namespaces"]] if enabled else []
+    assert wanted == [(each["metadata"]["namespace"], _expand(each)) for each in roles]
+    bindings = _named(documents, "RoleBinding", "prunella-helm")
+    subjects = [subject for each in bindings for subject in each["subjects"]]
+    account = {"kind": "ServiceAccount", "name": "prunella-helm"}
+    places = HELM["namespaces"] if enabled else []
+    assert [{**account, "namespace": name} for name in places] == subjects
+    assert "secrets" not in str([r["rules"] for r in _named(documents, "Role", "prunella")])
 
 
 def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:
@@ -296,7 +322,8 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
     everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
-    assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    own = CLASSES if "expandVolume" in chosen else set()
+    assert everything.union(own, *(ADDED[action] for action in chosen)) == _expand(role)
     names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
     assert names == ["prunella-pause", "prunella-leases"]
 

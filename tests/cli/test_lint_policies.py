@@ -265,6 +265,10 @@ REFUSED = {
             )
         ],
     ),
+    "a release of one's own": (
+        swap("restart: {}", "helmRollback: {release: other}"),
+        ["13 error spec.steps[0].helmRollback.release: unknown field release [unknown-field]"],
+    ),
     "a way back that there is not": (
         swap("restart: {}", "expandVolume: {max: 9Gi}"),
         [

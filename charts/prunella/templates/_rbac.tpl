@@ -94,12 +94,12 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
   resources: [storageclasses]
   verbs: [get]
 {{- end }}
-{{- if or .rerunJob .runJob }}
+{{- if or .rerunJob .runJob .helmRollback }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create]
 {{- end }}
-{{- if .runJob }}
+{{- if or .runJob .helmRollback }}
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]

@@ -9,6 +9,7 @@ from prunella.actions import (
     evict_pod,
     expand_volume,
     git_revert,
+    helm_rollback,
     patch_field,
     raise_quota,
     rerun_job,
@@ -48,6 +49,7 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         resize.Resize(),
         expand_volume.ExpandVolume(),
         git_revert.GitRevert(),
+        helm_rollback.HelmRollback(offered.helm_rollback),
         revert.Revert(),
     )
     return {each.name: each for each in actions}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunella.actions import restore
+from prunella.actions import helm_rollback, restore
 from prunella.api import reasons
 from prunella.core import model
 from prunella.core.changes import swaps
@@ -25,7 +25,7 @@ class Revert:
         for effect in reversed(ledger.effects_of(request.follows)):
             if not effect.inverse:
                 continue
-            undone = _undo_restore(request, effect) if effect.tested else _undo(request, effect)
+            undone = _undone(request, effect)
             if isinstance(undone, model.Refusal):
                 return undone
             effects.append(undone)
@@ -35,6 +35,13 @@ class Revert:
             message = f"{request.follows.name} has no effect that can be undone"
             return model.Refusal(Refused.NO_STEP_LEFT, message)
         return action.Plan(tuple(effects))
+
+
+def _undone(request: action.Request, effect: model.Effect) -> model.Effect | model.Refusal:
+    """What takes one effect back."""
+    if effect.target.kind == "Job":
+        return helm_rollback.forward_again(request, effect)
+    return _undo_restore(request, effect) if effect.tested else _undo(request, effect)
 
 
 def _undo(request: action.Request, effect: model.Effect) -> model.Effect:

@@ -67,6 +67,7 @@ class Refused(enum.StrEnum):
     REQUIREMENT_NOT_MET = "RequirementNotMet"
     RESIZE_PENDING = "ResizePending"
     NOT_FROM_GIT = "NotFromGit"
+    NOT_FROM_HELM = "NotFromHelm"
     SYNC_SUSPENDED = "SyncSuspended"
     LATER_COMMIT = "LaterCommit"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"

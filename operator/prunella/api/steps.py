@@ -194,6 +194,24 @@ class GitRevert(base.ApiModel):
     )
 
 
+class HelmRollback(base.ApiModel):
+    """Roll the Helm release that the target belongs to back to what was deployed before.
+
+    Helm does it itself, in a Job; for releases that neither Flux nor Argo CD owns.
+    """
+
+    change_within: types.Duration = pydantic.Field(
+        types.duration("1h"), description="Only a release that is at most so old."
+    )
+    allow_hooks: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Also where the chart has hooks, other than tests: they may have taken a step that no "
+            "rollback takes back, and those of a rollback are run. Administrators must allow it."
+        ),
+    )
+
+
 ACTIONS: tuple[str, ...] = (
     "restart",
     "evictPod",
@@ -212,6 +230,7 @@ ACTIONS: tuple[str, ...] = (
     "resize",
     "expandVolume",
     "gitRevert",
+    "helmRollback",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -284,6 +303,10 @@ class Step(base.ApiModel):
             "Revert the commit that a Flux Kustomization or an Argo CD Application has applied "
             "last, in its repository and path."
         ),
+    )
+
+    helm_rollback: HelmRollback | None = pydantic.Field(
+        None, description="Roll the target's Helm release back, by Helm itself in a Job."
     )
 
     @pydantic.model_validator(mode="after")

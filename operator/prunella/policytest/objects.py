@@ -47,6 +47,8 @@ class ShortObject(base.ApiModel):
     annotations: dict[str, str] = pydantic.Field(default_factory=dict)
     from_git: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9][a-z0-9/-]*$")] | None = None
     """The folder of a Git repository that a Flux Kustomization deploys the workload from."""
+    helm_release: types.DnsLabel | None = None
+    """The Helm release that a workload belongs to: ``setImage`` is an upgrade of it."""
     manager: str = "kubectl-create"
     """Who owns the fields, as managedFields tell: ``argocd-controller`` is left alone."""
     startup: types.Duration = types.duration("5s")
@@ -65,6 +67,8 @@ class ShortObject(base.ApiModel):
             raise ValueError(f"a {self.kind} needs an image")
         if self.from_git is not None and self.kind not in fields.WORKLOAD_KINDS:
             raise ValueError("fromGit is for a Deployment, StatefulSet or DaemonSet")
+        if self.helm_release is not None and self.kind not in fields.WORKLOAD_KINDS:
+            raise ValueError("helmRelease is for a Deployment, StatefulSet or DaemonSet")
         if self.budget is not None:
             base.check_exactly_one(self, "minAvailable", "maxUnavailable")
         return self

@@ -92,6 +92,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"gitRevert": {}}]},
         "",
     ),
+    "a release of Helm without the right to make Jobs": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"helmRollback": {}}]},
+        "lets the operator create Jobs",
+    ),
+    "a release of Helm without the right to write the target": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"helmRollback": {}}]},
+        "lets the operator patch deployments",
+    ),
     "rerun without the right": (
         ("patch:cronjobs.batch",),
         "Live",

@@ -15,6 +15,7 @@ import yaml
 from lab import flux
 from lab.cluster import Lab
 from prunella.cli import kube
+from prunella.core.decisions import helm
 from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
@@ -135,6 +136,34 @@ def test_a_system_outside_is_not_called(story: Story) -> None:
 
     assert "action webhook is not enabled for the operator" in message
     assert [] == story.records()
+
+
+def test_a_release_of_helm_stays(story: Story) -> None:
+    """Given helmRollback off, when a release fails that was well before, no Job of Helm is made."""
+    marks = {helm.RELEASE: "shop", helm.NAMESPACE: story.namespace}
+    good = manifests.workload("checkout", "v1", annotations=marks)
+    story.run(good, manager="helm")
+    path = f"/apis/apps/v1/namespaces/{story.namespace}/deployments/checkout"
+    rate = f'sum(rate(app_http_requests_total{{namespace="{story.namespace}"}}[15s]))'
+    story.wait(lambda: (story.value(rate) or 0) > 0, "it is seen to be well", 60)
+    story.run(manifests.workload("checkout", "v2-bad", annotations=marks), manager="helm")
+    generation = story.api.request("GET", path)["metadata"]["generation"]
+    template = {
+        "namespaces": ["*"],
+        "image": f"alpine/helm@sha256:{'0' * 64}",
+        "serviceAccount": "default",
+        "parameters": {
+            key: {"pattern": ".*", "default": ""}
+            for key in ("RELEASE", "CHANGED", "HOOKS", "EXPECT", "TO")
+        },
+    }
+    policy = manifests.policy("checkout", {"helmRollback": {}})
+
+    message = refused(story, policy, offered={"helmRollback": template})
+
+    assert 'cannot create resource "jobs"' in message
+    assert [] == story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs")
+    assert generation == story.api.request("GET", path)["metadata"]["generation"]
 
 
 def test_a_field_of_another_object_stays(story: Story) -> None:

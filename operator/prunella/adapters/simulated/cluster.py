@@ -7,7 +7,7 @@ from typing import Final
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import faults, server
+from prunella.adapters.simulated import faults, helm, server
 from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.decisions import gitops, started
@@ -134,7 +134,8 @@ class SimulatedCluster(server.Server):
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job, of a CronJob or of a template. Raises ClusterError."""
         owned = "ownerReferences" in effect.manifest["metadata"]
-        self._authorize("rerunJob" if owned else "runJob", effect.target)
+        made = "helmRollback" if helm.runs_helm(effect.manifest) else "runJob"
+        self._authorize("rerunJob" if owned else made, effect.target)
         self._admit(dry_run=dry_run)
         make = self.cron_jobs.create_job if owned else self.jobs.create
         make(effect, mark, dry_run=dry_run)

@@ -13,6 +13,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import (
     controllers,
     cron_jobs,
+    helm,
     jobs,
     others,
     patches,
@@ -58,6 +59,8 @@ class Server:
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
         self.cron_jobs = cron_jobs.CronJobs(self._controllers)
         self.jobs = jobs.Jobs(self._controllers)
+        self.helm = helm.Helm(self.object_of, self.edit)
+        self.jobs.script = self.helm.run
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []

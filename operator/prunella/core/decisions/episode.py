@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring
+from prunella.core.decisions import helm, ledger, restoring
 
 Phase = reasons.Phase
 ROLLBACK = "rollback"
@@ -65,10 +65,16 @@ def next_attempt(
         return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
     if spec.verify.otherwise is policy_api.Otherwise.ESCALATE:
         return _for_a_person(last, f"{last.name} did not help, and verify.otherwise is Escalate")
-    undoable = last.spec.action != ROLLBACK and any(e.inverse for e in last.spec.effects)
-    if spec.verify.otherwise is policy_api.Otherwise.REVERT and undoable:
+    if spec.verify.otherwise is policy_api.Otherwise.REVERT and _undoable(last):
         return Next(last.spec.step, last, revert=True)
     return _following(last, _after(last), spec)
+
+
+def _undoable(last: objects.Record) -> bool:
+    """Whether something can be undone; a Job of Helm that has refused has done nothing."""
+    if last.spec.action == ROLLBACK or helm.has_refused(last):
+        return False
+    return any(effect.inverse for effect in last.spec.effects)
 
 
 def _after(record: objects.Record) -> int:
