@@ -308,8 +308,10 @@ async def test_the_account_can_do_no_more(shop: Shop) -> None:
         may("patch", "deployments.apps", other),
     ]
     shop.release("v3", ACCOUNT)
+    shop.release("v4")
     (effect,) = (await shop.planned()).effects
-    forced = "Deployment ConfigMap ServiceAccount"
-    code, log = shop.run(manifests.kept(effect), KINDS=forced)
-    assert (1, {"another"}) == (code, shop.names("serviceaccount") & {"another"}), log
-    assert 'cannot delete resource "serviceaccounts"' in log or "forbidden" in log
+    code, log = shop.run(manifests.kept(effect), KINDS="Deployment ConfigMap ServiceAccount")
+    assert (1, (5, "failed")) == (code, shop.history()[-1][:2]), log
+    assert 'cannot create resource "serviceaccounts"' in log or "forbidden" in log
+    assert "another" not in shop.names("serviceaccount")
+    assert helm.made(record(effect, log)) is None

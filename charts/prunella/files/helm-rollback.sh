@@ -7,7 +7,7 @@
 # It refuses (exit 3) before anything is written; all that is written Helm itself writes.
 set -eu
 tmp=${TMPDIR:-/tmp}
-export HELM_CACHE_HOME="$tmp"/helm HELM_CONFIG_HOME="$tmp"/helm HELM_DATA_HOME="$tmp"/helm
+export HOME="$tmp"  # Of all that Helm keeps beside releases; nothing else can be written.
 say() { echo "prunella: $*"; }
 refuse() { say "refused: $*"; exit 3; }
 of_release() { command="$1" what="$2"; shift 2; helm "$command" $what "$RELEASE" -n "$PRUNELLA_TARGET_NAMESPACE" "$@"; }
