@@ -89,7 +89,7 @@ async def test_what_does_not_help_stays_and_a_person_is_called(story: Story) -> 
 async def test_after_it_the_next_step_is_tried(story: Story) -> None:
     """A volume that stays as it was is no proof of anything: the driver may need a restart."""
     full(story, enough="20Gi", steps=[{"expandVolume": STEP}, {"restart": {}}])
-    story.world.cluster.volumes_grow = False
+    story.world.cluster.volumes.grow = False
     await story.until(lambda: len(story.phases()) == 2)
     assert [("expandVolume", Phase.UNHELPFUL), "restart"] == [
         story.phases()[0],
@@ -103,7 +103,7 @@ async def test_after_it_the_next_step_is_tried(story: Story) -> None:
 async def test_it_is_never_raised_twice_while_a_resize_is_pending(story: Story) -> None:
     """Given two steps that expand, when the first one's volume does not come, it is waited for."""
     full(story, enough="1Ti", steps=[{"expandVolume": STEP}, {"expandVolume": STEP}])
-    story.world.cluster.volumes_grow = False
+    story.world.cluster.volumes.grow = False
     await story.until(lambda: story.phases() == [("expandVolume", Phase.UNHELPFUL)])
     await story.run(120)
     assert [("expandVolume", Phase.UNHELPFUL)] == story.phases()

@@ -15,15 +15,18 @@ RUN_SECONDS: Final = 30.0
 """How long a Job runs; one whose image's name contains ``broken`` fails then."""
 
 
+Script = Callable[[Mapping[str, Any]], tuple[bool, str]]
+
+
 class Jobs:
     """All such Jobs, by namespace and name."""
 
-    def __init__(self, controllers: controllers_module.Controllers) -> None:
+    def __init__(self, controllers: controllers_module.Controllers, script: Script) -> None:
         self._controllers = controllers
         self.runs: dict[model.Ref, started.Run] = {}
         self.log = "done\n"
         """What a Job writes."""
-        self.script: Callable[[Mapping[str, Any]], tuple[bool, str]] | None = None
+        self.script = script
         """What a Job does when it ends: whether it ends well, and its log, unless that is empty."""
         self.hang = False
         """Whether Jobs never end, as when no node takes their pods."""
@@ -44,7 +47,7 @@ class Jobs:
         if ref not in self.runs:
             return
         image = str(manifest["spec"]["template"]["spec"]["containers"][0]["image"])
-        well, log = self.script(manifest) if self.script is not None else (True, "")
+        well, log = self.script(manifest)
         broken = "broken" in image or not well
         state = started.RunState.FAILED if broken else started.RunState.SUCCEEDED
         message = "BackoffLimitExceeded: Job has reached the limit" if broken else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import datetime
-import functools
 from collections.abc import Callable, Mapping
 from typing import Final, TypedDict, Unpack
 
@@ -58,16 +57,14 @@ class Server:
         self._controllers = controllers.Controllers(clock)
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
         self.cron_jobs = cron_jobs.CronJobs(self._controllers)
-        self.jobs = jobs.Jobs(self._controllers)
         self.helm = helm.Helm(self.object_of, self.edit)
-        self.jobs.script = self.helm.run
+        self.jobs = jobs.Jobs(self._controllers, self.helm.run)
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []
         self._denials: dict[tuple[str, bool], str] = {}
         self._others = others.Others()
-        self.volumes_grow = True
-        """Whether the driver makes volumes larger, after a while, when their claims ask for it."""
+        self.volumes = volumes.Volumes(self._others, self._controllers)
         self.asked = 0
         """Changes that the operator has asked for, dry runs and refused ones too."""
         self._created = 0
@@ -111,13 +108,10 @@ class Server:
         self._authorize("restore", effect.target)
         self._admit(dry_run=dry_run)
         changed = self._others.after(effect, self._controllers.version)
-        if effect.target.kind == volumes.CLAIM and changed is not None:
-            volumes.admit(changed, self._others)
+        self.volumes.admit(effect.target, changed)
         if not dry_run:
             self._others.put(effect.target, changed)
-            if effect.target.kind == volumes.CLAIM and self.volumes_grow:
-                grow = functools.partial(volumes.grow, self._others, effect.target)
-                self._controllers.later(volumes.GROWTH_SECONDS, grow)
+            self.volumes.notice(effect.target)
 
     def patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
         """Patch a workload under its preconditions. Raises ClusterError."""
@@ -214,19 +208,15 @@ class Server:
                 )
 
     def _budgets_for(self, namespace: str, labels: Mapping[str, str]) -> list[model.Budget]:
-        return [
-            self._budget_view(budget)
-            for budget in self._budgets
-            if budget.namespace == namespace and state.selects(budget.selector, labels)
-        ]
+        return [self._budget_view(budget) for budget in self._selecting(namespace, labels)]
+
+    def _selecting(self, namespace: str, labels: Mapping[str, str]) -> list[state.BudgetState]:
+        own = (budget for budget in self._budgets if budget.namespace == namespace)
+        return [budget for budget in own if state.selects(budget.selector, labels)]
 
     def _may_always_go(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Whether all budgets of a pod let it go when it is not ready."""
-        found = [
-            budget.always_allow
-            for budget in self._budgets
-            if budget.namespace == namespace and state.selects(budget.selector, labels)
-        ]
+        found = [budget.always_allow for budget in self._selecting(namespace, labels)]
         return bool(found) and all(found)
 
     def _budget_view(self, budget: state.BudgetState) -> model.Budget:

@@ -6,12 +6,12 @@ import dataclasses
 from typing import Final
 
 from prunella import ports
+from prunella.adapters.simulated import controllers as controllers_module
 from prunella.adapters.simulated import others, state
 from prunella.api import quantities
 from prunella.core import model
 from prunella.core.decisions import claims
 
-CLAIM: Final = claims.CLAIM
 GROWTH_SECONDS: Final = 10.0
 """Time that a driver takes to make a volume larger."""
 
@@ -25,21 +25,34 @@ def mounted(workload: state.WorkloadState, pod: state.PodState) -> model.Pod:
     return dataclasses.replace(pod.view(), claims=found)
 
 
-def admit(claim: state.Manifest, kept: others.Others) -> None:
-    """Refuse as the plugin PersistentVolumeClaimResize does. Raises ClusterError."""
-    name = claim["spec"].get("storageClassName", "")
-    found = kept.get(model.Ref("StorageClass", "", name))
-    if found is None or not found.get("allowVolumeExpansion"):
-        message = "the storageclass that provisions the pvc must support resize"
-        raise ports.ClusterError(f"{claim['metadata']['name']} is forbidden: {message}", status=403)
+class Volumes:
+    """The driver of all volumes."""
 
+    def __init__(self, kept: others.Others, controllers: controllers_module.Controllers) -> None:
+        self._kept = kept
+        self._controllers = controllers
+        self.grow = True
+        """Whether volumes get larger, after a while, when their claims ask for it."""
 
-def grow(kept: others.Others, ref: model.Ref) -> None:
-    """The driver has made the volume as large as its claim asks for."""
-    claim = kept.get(ref)
-    if claim is None:
-        return
-    status = claim.setdefault("status", {})
-    if quantities.read(claims.capacity_of(claim) or 0) < quantities.read(claims.requested(claim)):
-        status["capacity"] = {"storage": claims.requested(claim)}
-        kept.put(ref, claim)
+    def admit(self, ref: model.Ref, claim: state.Manifest | None) -> None:
+        """Refuse as the plugin PersistentVolumeClaimResize does. Raises ClusterError."""
+        if ref.kind != claims.CLAIM or claim is None:
+            return
+        class_ = model.Ref("StorageClass", "", claim["spec"].get("storageClassName", ""))
+        if not (self._kept.get(class_) or {}).get("allowVolumeExpansion"):
+            message = "the storageclass that provisions the pvc must support resize"
+            raise ports.ClusterError(f"{ref.name} is forbidden: {message}", status=403)
+
+    def notice(self, ref: model.Ref) -> None:
+        """A claim was written: it has what it asks for some time later."""
+        if ref.kind == claims.CLAIM and self.grow:
+            self._controllers.later(GROWTH_SECONDS, lambda: self._give(ref))
+
+    def _give(self, ref: model.Ref) -> None:
+        claim = self._kept.get(ref)
+        if claim is None:
+            return
+        asked, has = claims.requested(claim), claims.capacity_of(claim)
+        if quantities.read(has or 0) < quantities.read(asked):
+            claim.setdefault("status", {})["capacity"] = {"storage": asked}
+            self._kept.put(ref, claim)
