@@ -13,6 +13,7 @@ from prunella.api import quantities, reasons, steps
 from prunella.core import model
 from prunella.core.changes import swaps
 from prunella.core.decisions import action, claims, fields, restoring
+from prunella.core.decisions.guards import ownership
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 
@@ -325,6 +326,22 @@ def test_all_claims_are_written_in_the_eyes_of_the_guards() -> None:
     refs = [model.Ref(claims.CLAIM, "shop", f"data-db-{number}") for number in (0, 1)]
     expected = fields.Written(refs[0], (claims.REQUEST,), (refs[1],))
     assert expected == fields.written(params, live_state(pod(0), pod(1)))
+
+
+def test_a_claim_of_somebody_else_refuses_all() -> None:
+    """Whichever of them it is; and each of them is looked at for other actions on it."""
+    refs = [model.Ref(claims.CLAIM, "shop", f"data-db-{number}") for number in (0, 1)]
+    owned = claim(annotations={"argocd.argoproj.io/tracking-id": "x"})
+    case = builders.case(
+        action="expandVolume",
+        written=fields.Written(refs[0], (claims.REQUEST,), (refs[1],)),
+        looked=restoring.Looked(refs[0], claim()),
+        also=(restoring.Looked(refs[1], owned),),
+    )
+    answer = ownership.not_owned_by_others(case)
+    assert isinstance(answer, model.Refusal)
+    assert Refused.OWNED_BY_GITOPS is answer.reason
+    assert set(refs) <= case.touched
 
 
 @pytest.mark.parametrize(
