@@ -6,6 +6,7 @@ Each keeps what was started, by key; a test says how it ends, and what goes wron
 # ruff: noqa: D102 - Receiver says what the methods do
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import threading
@@ -16,6 +17,8 @@ from urllib import parse
 Reply = tuple[int, Mapping[str, str], object]
 """Status, headers, and a text or what is sent as JSON."""
 KEY = "PRUNELLA_REMEDIATION"
+LONG_LOG = "a line\n" * 200_000 + "the last line\n"
+"""More than a MiB."""
 NOT_FOUND: Reply = (404, {}, {"message": "not found"})
 
 
@@ -73,7 +76,8 @@ class Receiver:
                 data = b"" if status == 204 else text.encode()
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(data)
 
             do_GET = do_POST = _handle  # noqa: N815 - the names that http.server looks for
 
@@ -146,8 +150,10 @@ class Jenkins(Receiver):
         if asked.path == "/job/shop/job/restart/api/json":
             builds = [self._build(key) for key in reversed(self.effects)]
             return 200, {}, {"builds": builds}
-        if parts[-1] == "consoleText":
-            return 200, {}, "a line\nthe last line"
+        if parts[-1] == "progressiveText":
+            start = int(asked.query["start"])
+            log = LONG_LOG if start <= len(LONG_LOG) else ""
+            return 200, {"X-Text-Size": str(len(log))}, log[start:]
         key = self.key(parts[4])
         return NOT_FOUND if key is None else (200, {}, self._build(key))
 
@@ -230,8 +236,10 @@ class Awx(Receiver):
         if asked.path == "/api/v2/job_templates/7/jobs/":
             return 200, {}, {"results": [self._job(key) for key in reversed(self.effects)]}
         parts = asked.path.strip("/").split("/")
-        if parts[-1] == "stdout":
-            return 200, {}, "a line\nthe last line"
+        if parts[-1] == "job_events":
+            assert "-counter" == asked.query["order_by"]
+            lines = ["\x1b[0;32mthe last line\x1b[0m", "", "a line"]
+            return 200, {}, {"results": [{"stdout": line} for line in lines]}
         key = self.key(parts[-1])
         return NOT_FOUND if key is None else (200, {}, self._job(key))
 
