@@ -242,6 +242,7 @@ GIT: Document = {
                 "api": "github",
                 "url": "https://api.github.com",
                 "tokenFile": "/etc/prunella/git/token",
+                "tls": {"caFile": "/etc/prunella/git/ca.crt"},
             },
         }
     ],
