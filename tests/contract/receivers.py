@@ -283,6 +283,66 @@ class Rundeck(Receiver):
         }
 
 
+class Terraform(Receiver):
+    """https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run."""
+
+    job = "acme/shop-db"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.variables: list[dict[str, str]] = []
+        self.status: dict[str, str] = {}
+        """A run's own word, by key."""
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.method == "POST":
+            assert "/api/v2/runs" == asked.path, "nothing is applied"
+            return self._create(asked)
+        if asked.path == "/api/v2/organizations/acme/workspaces/shop-db":
+            attributes = {"name": "shop-db", "auto-apply": True}
+            return 200, {}, {"data": {"id": "ws-1", "attributes": attributes}}
+        if asked.path == "/api/v2/workspaces/ws-1/runs":
+            assert "50" == asked.query["page[size]"]
+            return 200, {}, {"data": [self._run(key) for key in reversed(self.effects)]}
+        key = self.key(asked.path.rpartition("-")[2])
+        if key is None:
+            return NOT_FOUND
+        assert {"include": "plan"} == asked.query
+        return 200, {}, {"data": self._run(key), "included": [self._plan(key)]}
+
+    def _create(self, asked: Asked) -> Reply:
+        assert "application/vnd.api+json" == asked.headers["content-type"]
+        data = asked.json["data"]
+        workspace = {"data": {"type": "workspaces", "id": "ws-1"}}
+        assert {"workspace": workspace} == data["relationships"]
+        attributes = data["attributes"]
+        assert (False, False) == (attributes["auto-apply"], attributes["is-destroy"])
+        self.variables = attributes["variables"]
+        self.effects.append(attributes["message"].split()[2])
+        return 201, {}, {"data": self._run(self.effects[-1])}
+
+    def _run(self, key: str) -> dict[str, Any]:
+        ends = {None: "planning", True: "applied", False: "errored"}
+        status = self.status.get(key) or ends[self.ended.get(key)]
+        attributes = {
+            "status": status,
+            "message": f"Prunella remediation {key} for Deployment shop/checkout",
+            "actions": {"is-confirmable": status in {"planned", "cost_estimated"}},
+        }
+        return {"id": f"run-{self.number(key)}", "type": "runs", "attributes": attributes}
+
+    def _plan(self, key: str) -> dict[str, Any]:
+        known = bool(self.status.get(key)) or key in self.ended
+        attributes = {
+            "status": "finished" if known else "running",
+            "resource-imports": 0,
+            "resource-additions": 2,
+            "resource-changes": 1,
+            "resource-destructions": 0,
+        }
+        return {"id": "plan-1", "type": "plans", "attributes": attributes}
+
+
 ALL: Mapping[str, type[Receiver]] = {
     "generic": GenericReceiver,
     "jenkins": Jenkins,
@@ -290,4 +350,5 @@ ALL: Mapping[str, type[Receiver]] = {
     "gitLab": GitLab,
     "awx": Awx,
     "rundeck": Rundeck,
+    "terraform": Terraform,
 }

@@ -157,7 +157,7 @@ def reverting(
 
     Raises RemoteError.
     """
-    api, found = _APIS[wanted.api], {}
+    api, found = _APIS[wanted.api], dict[str, str]()
     listed = dict(api.into(into))
     status, answer = _exchange(wanted, repository, seconds, "GET", params=listed)
     if status not in _OPEN or not isinstance(answer, list):

@@ -23,6 +23,7 @@ import urllib3
 
 import prunella
 from prunella import ports
+from prunella.adapters.outward import signing
 from prunella.adapters.prometheus import session
 from prunella.api import endpoints
 
@@ -32,6 +33,8 @@ _MOST_REFUSED = 16_384
 KEY_HEADER = "Idempotency-Key"
 _NOT_PROCESSED = frozenset({301, 307, 308})
 """Redirects that ask for the same request at another place: this one was not carried out."""
+_PROOFS = ("Authorization", "X-Amz-Security-Token")
+"""Headers of a signature that are taken out of what is told."""
 _HEADER = re.compile(r"[\x20-\x7e]+")
 
 
@@ -57,6 +60,7 @@ class Http:
 
     def __init__(self, endpoint: endpoints.Endpoint) -> None:
         self.endpoint = endpoint
+        self._signer = signing.signer(endpoint)
         ca_file = str(endpoint.ca_file) if endpoint.ca_file is not None else None
         self._pool = urllib3.PoolManager(
             retries=False,
@@ -83,7 +87,9 @@ class Http:
 
     def check(self) -> None:
         """Make sure that all secrets can be read. Raises ClusterError."""
-        self.secret_headers()
+        secret = self.secret_headers()
+        if self._signer is not None:
+            signing.signed(self._signer, "POST", self.endpoint.url, None, secret)
         if self.endpoint.hmac_secret_file is not None:
             read(self.endpoint.hmac_secret_file, "hmacSecretFile")
 
@@ -118,9 +124,10 @@ class Http:
         key: str,
         body: bytes,
         headers: Mapping[str, str],
+        query: Mapping[str, object] | None = None,
     ) -> Answer:
         """Ask for something, once. Raises ClusterError when refused, else OutcomeUnknown."""
-        return self._exchange(method, path, {}, body, {KEY_HEADER: key, **headers})
+        return self._exchange(method, path, query or {}, body, {KEY_HEADER: key, **headers})
 
     def _exchange(
         self,
@@ -136,6 +143,11 @@ class Http:
         if query:
             url = f"{url}?{parse.urlencode({k: str(v) for k, v in query.items()})}"
         own = {"User-Agent": f"prunella/{prunella.__version__}", "Accept": "application/json"}
+        sent = {**own, **self.endpoint.headers, **headers, **secret}
+        if self._signer is not None:
+            url, proof = signing.signed(self._signer, method, url, body, sent)
+            sent |= proof
+            secret |= {name: proof[name] for name in _PROOFS if name in proof}
         shown = f"{method} {self.endpoint.url}{path}"
         deadline = time.monotonic() + self.endpoint.timeout_seconds
         try:
@@ -143,7 +155,7 @@ class Http:
                 method,
                 url,
                 body=body,
-                headers={**own, **self.endpoint.headers, **headers, **secret},
+                headers=sent,
                 redirect=False,
                 preload_content=False,
             )

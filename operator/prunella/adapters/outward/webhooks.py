@@ -8,7 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from prunella import ports
-from prunella.adapters.outward import awx, generic, github, gitlab, http, jenkins, rundeck, systems
+from prunella.adapters.outward import (
+    aws_lambda,
+    awx,
+    generic,
+    github,
+    gitlab,
+    http,
+    jenkins,
+    rundeck,
+    systems,
+    terraform,
+)
 from prunella.api import endpoints
 from prunella.core import model
 from prunella.core.decisions import started
@@ -22,6 +33,8 @@ SYSTEMS: Mapping[Kind, systems.System] = {
     Kind.GITLAB: gitlab.GitLab(),
     Kind.AWX: awx.Awx(),
     Kind.RUNDECK: rundeck.Rundeck(),
+    Kind.TERRAFORM: terraform.Terraform(),
+    Kind.AWS_LAMBDA: aws_lambda.AwsLambda(),
 }
 
 
@@ -49,8 +62,8 @@ class Webhooks:
         """Ask once. Never raises; a dry run only sees whether secrets can be read."""
         try:
             web, system = self._endpoint(effect)
-            web.check()
             if dry_run:
+                await self._thread(effect, web.check)
                 told = f"{effect.target.name} was not called: a dry run asks nobody"
                 return ports.Receipt(ports.Outcome.WOULD_SUCCEED, told)
             run = await self._thread(effect, lambda: system.start(web, effect.manifest, key))
