@@ -15,7 +15,6 @@ import pytest
 from prunella import ports
 from prunella.adapters.kubernetes import captures, client
 from prunella.api import capture as api_capture
-from prunella.core import model
 from prunella.core.outcomes import capturing
 from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 from tests.unit.core import builders
@@ -129,36 +128,6 @@ async def test_each_part_that_can_not_be_had_says_why(
         part.name for part in found
     ]
     assert all(part.problem for part in found)
-
-
-LOGS = {
-    "short": ([f"line {n}" for n in range(9)], 1),
-    "more lines than are asked for": ([f"line {n}" for n in range(5000)], 2),
-    "long lines": ([f"{'x' * 1000} {n}" for n in range(50)], 2),
-    "one line that is longer than all": (["x" * 9000], 4),
-}
-
-
-@pytest.mark.parametrize(("lines", "most"), LOGS.values(), ids=LOGS)
-async def test_no_more_of_a_log_is_read_than_is_kept(
-    api: client.KubeApi, monkeypatch: pytest.MonkeyPatch, lines: list[str], most: int
-) -> None:
-    """Given an API server that cuts the newest off, then fewer lines are asked for."""
-    asked: list[dict[str, Any]] = []
-
-    async def text(_: object, query: dict[str, Any]) -> str:
-        asked.append(query)
-        newest = lines[-query["tailLines"] :]
-        return "".join(f"{line}\n" for line in newest)[: query["limitBytes"]]
-
-    monkeypatch.setattr(api, "text", text)
-    limits = api_capture.CapturePolicy.model_validate({"logs": "Current", "maxBytes": 8192})
-    pod = model.Ref("Pod", "shop", "checkout-1")
-    found = await captures.KubernetesCaptures(api)._log(pod, "app", limits)
-    assert {8192} == {each["limitBytes"] for each in asked}
-    assert len(asked) <= most
-    assert len(found) <= 8192
-    assert lines[-1][:8192] == found.splitlines()[-1]
 
 
 async def test_it_is_owned_by_its_record(server: FakeServer, api: client.KubeApi) -> None:

@@ -11,13 +11,13 @@ import aiohttp
 import yaml
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, live_read, own_objects
+from prunella.adapters.kubernetes import client, kinds, live_read, own_objects, pod_logs
 from prunella.api import capture as api
 from prunella.core import model, objects
 from prunella.core.changes import redact
 from prunella.core.outcomes import capturing
 
-MOST_LINES, MOST_TRIES = 2000, 4
+MOST_LINES = 2000
 MOST_CONTAINERS, MOST_EVENTS = 4, 50
 MOST_DUMP = 16 * 1024 * 1024
 """Bytes of a dump that are read, to keep the end of it."""
@@ -133,18 +133,11 @@ class KubernetesCaptures:
         return "\n".join(lines[-MOST_EVENTS:])
 
     async def _log(self, pod: model.Ref, container: str, limits: api.CapturePolicy) -> str:
-        """The last lines that fit: the API server leaves out the newest of what is too long."""
         path = kinds.POD.path(pod.namespace, pod.name, "log")
-        query: dict[str, str | int] = {"container": container, "limitBytes": limits.max_bytes}
+        query: dict[str, str | int] = {"container": container}
         if limits.logs is api.CaptureLogs.PREVIOUS:
             query["previous"] = "true"
-        lines, text = MOST_LINES, ""
-        for _ in range(MOST_TRIES):
-            text = await self._api.text(path, {**query, "tailLines": lines})
-            if lines == 1 or len(text.encode()) < limits.max_bytes - 3:
-                break  # All of it; a character that was cut in two may be missing.
-            lines = max(1, min(lines - 1, text.count("\n") * 9 // 10))
-        return text
+        return await pod_logs.end(self._api, path, query, MOST_LINES, limits.max_bytes)
 
     async def _dump(self, raw: Mapping[str, Any], limits: api.CapturePolicy) -> str:
         address = (raw.get("status") or {}).get("podIP")
