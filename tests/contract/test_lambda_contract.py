@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from prunella import ports
-from prunella.adapters.outward import webhooks
+from prunella import settings as settings_module
+from prunella.adapters.outward import webhooks, wired
 from prunella.adapters.prometheus import cloud_auth
 from prunella.api import endpoints
 from prunella.core.decisions import started
-from tests.adapters.prometheus import sigv4
+from tests.adapters.kubernetes import fake_server
+from tests.adapters.prometheus import sigv4, test_cloud_auth
 from tests.contract import receivers, test_outward_contract
 
 pytest.importorskip("awscrt", reason="the extra aws is not installed")
@@ -179,6 +181,27 @@ async def test_a_dry_run_sees_whether_it_could_be_signed(
     made.close()
     assert [Outcome.WOULD_SUCCEED, Outcome.REFUSED] == [well.outcome, badly.outcome]
     assert ("can't be signed" in badly.message, []) == (True, function.asked)
+
+
+def test_a_missing_extra_is_named_at_start(
+    function: Lambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an error of the settings, with what to install."""
+    test_cloud_auth.hide(monkeypatch, "awscrt", "auth_aws")
+    listed = {
+        "kind": "awsLambda",
+        "url": function.url,
+        "job": "restart-db",
+        "namespaces": ["shop"],
+        "sigV4": {"region": "eu-central-1"},
+    }
+    offered = {"endpoints": {"restart": listed}}
+    given = settings_module.Settings.model_validate({"offered": offered})
+    api = fake_server.api_of(function.url)
+    words = r"offered.endpoints: sigV4 needs the extra 'aws', .*pip install 'prunella\[aws\]'"
+    with pytest.raises(settings_module.SettingsError, match=words):
+        wired.wire(given, api)
+    api.close()
 
 
 async def test_the_url_of_a_function_is_a_generic_receiver_that_is_signed() -> None:
