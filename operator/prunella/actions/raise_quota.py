@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunella.actions import patch_field
+from prunella.actions import object_fields
 from prunella.api import capacity, quantities, reasons
 from prunella.core import model
 from prunella.core.decisions import action, fields, quotas, requirements, restoring
@@ -27,7 +27,7 @@ class RaiseQuota:
                 f"{workload.ref} does not say that a quota refuses its pods, and none is named"
             )
             return model.Refusal(Refused.NOT_THE_LIMIT, message, skip_step=True)
-        looked = patch_field.found(request, written.ref)
+        looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
         short = _short(looked, workload)
@@ -44,7 +44,7 @@ class RaiseQuota:
         value, now = next(iter(raised.values())), short[0].hard
         numbers = quantities.read(value), quantities.read(now)
         answer = requirements.unmet(request, params.require, *numbers)
-        return answer if answer is not None else patch_field.setting(looked, raised)
+        return answer if answer is not None else object_fields.setting(looked, raised)
 
 
 def _short(
