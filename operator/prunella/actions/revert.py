@@ -6,7 +6,7 @@ from prunella.actions import restore
 from prunella.api import reasons
 from prunella.core import model
 from prunella.core.changes import swaps
-from prunella.core.decisions import action, ledger, restoring
+from prunella.core.decisions import action, ledger, restoring, undoing
 
 Refused = reasons.Refused
 
@@ -18,11 +18,11 @@ class Revert:
     owned_field = "spec.replicas"
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
-        """The inverses of the followed record's effects, newest first."""
+        """The inverses of what was done of the followed record, newest first."""
         if request.follows is None:
             raise TypeError("revert is planned from the record that it undoes")
         effects = []
-        for effect in reversed(ledger.effects_of(request.follows)):
+        for effect in reversed(undoing.done(request.follows)):
             if not effect.inverse:
                 continue
             undone = _undo_restore(request, effect) if effect.tested else _undo(request, effect)

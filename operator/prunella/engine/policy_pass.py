@@ -220,7 +220,7 @@ class Passes:
         config = self._config(memory.compiled)
         follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
         revert = record.spec.action == ledger.REVERT
-        if record.spec.step >= len(step.valid_spec(policy).steps):
+        if not revert and record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
         following = episode.Next(record.spec.step, follows, revert=revert)
         for _ in range(MOST_QUESTIONS):
