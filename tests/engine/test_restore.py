@@ -53,6 +53,21 @@ async def test_a_target_port_is_put_back_and_proved(story: Story) -> None:
     assert (1, []) == (len(story.records()), story.pages())
 
 
+async def test_a_symptom_leads_once_its_own_signals_have_held(story: Story) -> None:
+    """The incident names the cause at once; the fault must last for as long as the policy says."""
+    held = restoring.policy(signals=[harness.errors(hold="60s")])
+    shop = await restoring.opened(story, held)
+    shop.broken_while(lambda: goes_wrong(shop))
+    shop.incident((CART, shop.edit(CART, target_port)))
+    await story.run(50)
+    assert ("NotHeldLongEnough", []) == (story.sick().refused, story.records())
+    await story.until(lambda: story.phases() == RESTORED)
+    (record,) = story.records()
+    since = next(each.since for each in record.spec.evidence if each.signal == "errors")
+    assert since is not None
+    assert (record.spec.decided_at - since).total_seconds() >= 60
+
+
 async def test_a_created_network_policy_is_deleted(story: Story) -> None:
     """Only where the policy says so; the inverse on the record would create it again."""
     shop = await restoring.opened(story, restoring.policy(restore={"undoCreated": True}))
@@ -295,7 +310,7 @@ async def test_what_is_not_restored(
         story.world.cluster.forbid("restore")
     await story.run(world.get("wait", 0))
     shop.incident((CART, change))
-    await story.run(20)
+    await story.run(40)
     assert (reason, []) == (story.sick().refused, story.records())
     assert told in story.sick().refusal
 
@@ -316,7 +331,7 @@ async def test_healthy_dependents_are_spared(story: Story) -> None:
     shop.broken_while(lambda: True)
     change = shop.edit(CART, target_port)
     shop.incident((CART, change))
-    await story.run(20)
+    await story.run(40)
     assert ("HealthyDependents", []) == (story.sick().refused, story.records())
     assert "1 of 1 other workloads that depend on Service/cart are Healthy" in story.sick().refusal
     story.apply(restoring.policy(restore={"maxHealthyDependents": 1}))
