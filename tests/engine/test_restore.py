@@ -170,12 +170,15 @@ async def test_an_edit_after_the_restore_is_not_fought(story: Story) -> None:
     shop.incident((CART, change))
     await story.until(lambda: story.phases() == [("restore", Phase.VERIFYING)])
     shop.edit(CART, lambda m: target_port(m, 7))
-    await story.until(lambda: story.phases() == [("restore", Phase.UNHELPFUL)])
-    await story.run(30)
-    assert ("ChangedByOthers", [("restore", Phase.UNHELPFUL)]) == (
-        story.sick().refused,
-        story.phases(),
+    superseded = [("restore", Phase.SUPERSEDED)]
+    await story.until(lambda: story.phases() == superseded, limit=15)
+    message = f"{CART} was changed by somebody else after {story.records()[0].name}"
+    assert ("ChangedByOthers", message) == (
+        story.records()[0].status.reason,
+        story.records()[0].status.message,
     )
+    await story.run(60)
+    assert ("ChangedByOthers", superseded) == (story.sick().refused, story.phases())
     found: Any = shop.seen(CART)
     assert 7 == found["spec"]["ports"][0]["targetPort"]
 

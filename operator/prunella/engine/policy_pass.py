@@ -23,6 +23,7 @@ from prunella.engine import (
     observe,
     orphans,
     report,
+    suspects,
     telling,
     unattended,
 )
@@ -363,6 +364,7 @@ class Passes:
             scrape_seconds=scrape_seconds,
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
+            edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

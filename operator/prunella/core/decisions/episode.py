@@ -63,7 +63,7 @@ def next_attempt(
     if last.phase is Phase.SUCCEEDED:
         return Next(0)
     if last.phase is not Phase.UNHELPFUL:
-        return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
+        return _for_a_person(last, _ended(last))
     if spec.verify.otherwise is policy_api.Otherwise.ESCALATE:
         return _for_a_person(last, f"{last.name} did not help, and verify.otherwise is Escalate")
     return _following(last, _after(last), spec)
@@ -82,11 +82,10 @@ def _after_revert(
     last: objects.Record, spec: policy_api.RemediationPolicySpec, own: Sequence[objects.Record]
 ) -> Next | model.Refusal:
     if last.phase is not Phase.SUCCEEDED:
-        return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
+        return _for_a_person(last, _ended(last))
     undone = next((record for record in own if record.name == last.spec.follows), last)
     if undone.phase is Phase.FAILED:
-        told = f"{undone.name} ended {undone.phase} ({undone.status.reason})"
-        return _for_a_person(last, f"{told}, and what was done of it was undone")
+        return _for_a_person(last, f"{_ended(undone)}, and what was done of it was undone")
     return _following(last, _after(undone), spec)
 
 
@@ -96,6 +95,11 @@ def _following(
     if step < len(spec.steps):
         return Next(step, last)
     return _for_a_person(last, f"all {len(spec.steps)} steps were tried, {last.name} was the last")
+
+
+def _ended(record: objects.Record) -> str:
+    told = f"{record.name} ended {record.phase} ({record.status.reason})"
+    return f"{told}: {record.status.message}" if record.phase is Phase.SUPERSEDED else told
 
 
 def _for_a_person(last: objects.Record, message: str) -> model.Refusal:
