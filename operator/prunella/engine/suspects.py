@@ -28,10 +28,7 @@ def recent(world: worlds.World, namespace: str, now: datetime.datetime) -> resto
     if world.journal is None:
         return restoring.Recent()
     changes = tuple(world.journal.changes({namespace}, now - restoring.CHANGES_FOR))
-    if all(each.object.kind != "Job" for each in changes):
-        return restoring.Recent(changes)
-    known = world.journal.manifests({namespace})
-    return restoring.Recent(changes, {r: raw for r, raw in known.items() if r.kind == "Job"})
+    return restoring.Recent(changes, world.journal.manifests({namespace}, restoring.LASTING))
 
 
 async def edited(world: worlds.World, record: objects.Record) -> str:

@@ -20,6 +20,8 @@ RESTORE: Final = "restore"
 """The action that writes other objects than its target."""
 CHANGES_FOR: Final = datetime.timedelta(days=1)
 """How far back the journal is asked about an object."""
+LASTING: Final = frozenset({"Job", "PersistentVolumeClaim"})
+"""Kinds whose creation no rollback takes back."""
 Manifest = Mapping[str, Any]
 
 
@@ -56,8 +58,8 @@ class Recent:
 
     changes: tuple[Change, ...] = ()
     """All Changes of a day, oldest first; without the objects before them."""
-    jobs: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
-    """The Jobs that are still there, where one was changed."""
+    there: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
+    """The Jobs and claims that are there, with the times of their creation."""
 
 
 def readers(looked: Looked) -> dependents.Readers:
