@@ -145,6 +145,8 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         unhelpful_before_latch=settings.limits.unhelpful_before_latch,
         rollout_seconds=settings.limits.rollout_seconds,
         fields=tuple(each.rule for each in settings.patch_field.fields),
+        scale_most=settings.scale_bounds.max,
+        quota_ceilings=settings.raise_quota.ceilings,
         argocd_namespace=settings.git.argocd_namespace,
     )
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from prunella import allowed
+from prunella import settings as settings_module
 from prunella.adapters.simulated.faults import Crash, Point
 from prunella.api import remediation
 from prunella.core import model
@@ -130,6 +132,27 @@ async def test_a_wrong_first_suspect_is_put_back_to_the_byte(story: Story) -> No
     assert [] == story.pages()
     sent = [effect.target for effect, _ in story.world.cluster.sent]
     assert [FLAGS, FLAGS, CART] == sent
+
+
+BOUNDS = [
+    pytest.param({"ceilings": {"pods": 20}}, id="what was there is above"),
+    pytest.param({"ceilings": {"pods": 3}}, id="what is there could not be put back"),
+]
+
+
+@pytest.mark.parametrize("stated", BOUNDS)
+async def test_a_restore_keeps_the_bounds_of_administrators(stated: dict[str, Any]) -> None:
+    """A person may set any quota; the operator stays within what the chart states, both ways."""
+    raising = allowed.RaiseQuota.model_validate(stated)
+    async with harness.telling(settings_module.Settings(raise_quota=raising)) as story:
+        shop = await restoring.opened(story)
+        shop.add(restoring.quota("40" if stated["ceilings"]["pods"] == 20 else "2"))
+        shop.broken_while(lambda: True)
+        edited = shop.edit(restoring.QUOTA, lambda q: q["spec"]["hard"].update(pods="4"))
+        shop.incident((restoring.QUOTA, edited), causeKind="Quota")
+        await story.run(60)
+        assert ("AtBound", []) == (story.sick().refused, story.records())
+        assert "(chart value raiseQuota.ceilings)" in story.sick().refusal
 
 
 WRONG = [

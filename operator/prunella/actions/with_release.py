@@ -21,7 +21,7 @@ from prunella.api import steps as steps_api
 from prunella.core import model, objects
 from prunella.core.changes import undo
 from prunella.core.changes.values import Change
-from prunella.core.decisions import action
+from prunella.core.decisions import action, bounds
 from prunella.core.incidents import dependents
 
 Refused = reasons.Refused
@@ -149,6 +149,9 @@ def _along(request: action.Request, first: Mapping[model.Ref, Change]) -> Along 
         if not isinstance(found, undo.Undo) or found.swaps is None or looked.manifest is None:
             why = found.message if isinstance(found, undo.Obstacle) else "its change is gone"
             left.append(f"; {ref} stays as it is: {why}")
+            continue
+        if broken := bounds.broken(request.rules, ref, *restore.before_and_after(looked, found)):
+            left.append(f"; {ref} stays as it is: {broken}")
             continue
         summary = f"restore {ref} as before {found.change.name}, which came with the release"
         effects.append(restore.patching(ref, looked.manifest, found.swaps, summary))
