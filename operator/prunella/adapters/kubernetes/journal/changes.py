@@ -100,7 +100,7 @@ def _keep(change: Change) -> Kept:
 class KubernetesJournal:
     """Changes (`ports.Journal`). Own writes are seen when a call returns."""
 
-    def __init__(self, kube: client.KubeApi, manifests: Manifests = lambda _: {}) -> None:
+    def __init__(self, kube: client.KubeApi, manifests: Manifests = lambda _, __: {}) -> None:
         """``manifests`` gives the watched objects of namespaces."""
         self._api = kube
         self._objects = own_objects.OwnObjects(kube, kinds.CHANGE)
