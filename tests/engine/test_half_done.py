@@ -62,7 +62,7 @@ async def test_what_was_done_before_a_refusal_is_undone_once(story: Story) -> No
     assert (edited, [FLAGS, FLAGS]) == (shop.seen(FLAGS), sent(story))
     assert "; done, and can be undone: restore data.mode of ConfigMap/flags" in half.status.message
     assert half.status.message.startswith("after 1 of 2 effects: ")
-    assert f"after {half.name} was refused half way (ForbiddenByServer)" in undoing.spec.reason
+    assert f"after {half.name} stopped half way (ForbiddenByServer)" in undoing.spec.reason
     await story.run(300)
     assert (UNDONE, [half.name]) == (story.phases(), story.pages())
 
@@ -123,7 +123,7 @@ async def test_a_revert_that_stopped_half_way_is_not_called_done(story: Story) -
     half = [("restore", Phase.UNHELPFUL), ("revert", Phase.FAILED)]
     await story.until(lambda: story.phases() == half)
     message = story.records()[1].status.message
-    assert message.startswith("1 of 2 effects were carried out; a person has to do the rest: ")
+    assert message.startswith("1 of 2 effects were carried out; not undone: ")
     assert message.endswith(f"undo: restart {CHECKOUT}, which has read {FLAGS} as it started")
     await story.run(30)
     assert story.records()[1].name in story.pages()

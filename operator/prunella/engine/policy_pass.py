@@ -221,6 +221,8 @@ class Passes:
         config = self._config(memory.compiled)
         follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
         revert = record.spec.action == ledger.REVERT
+        if revert and follows is None:
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, "what it undoes is gone")
         if not revert and record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
         following = episode.Next(record.spec.step, follows, revert=revert)

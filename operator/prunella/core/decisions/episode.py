@@ -52,7 +52,7 @@ def next_attempt(
     ]
     last = max(own, key=_number, default=None)
     acted = max((record for record in own if record.acted), key=_number, default=None)
-    if acted is not None and not _in_hand(acted, policy) and undoing.owed(acted, policy, spec):
+    if acted is not None and _to_undo(acted, policy, spec, own):
         return Next(acted.spec.step, acted, revert=True)
     if last is None or is_over(last, policy):
         return Next(0)
@@ -69,6 +69,31 @@ def next_attempt(
     return _following(last, _after(last), spec)
 
 
+def _to_undo(
+    acted: objects.Record,
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    own: Sequence[objects.Record],
+) -> bool:
+    """Whether the newest record that acted is to be undone, or, itself a revert, to be finished.
+
+    A revert is finished once: what then stops half way again is for a person.
+    """
+    if _in_hand(acted, policy) or not undoing.owed(acted, policy, spec):
+        return False
+    follows = next((record for record in own if record.name == acted.spec.follows), None)
+    return acted.spec.action != ledger.REVERT or (
+        follows is not None and follows.spec.action != ledger.REVERT
+    )
+
+
+def _undone(revert: objects.Record, own: Sequence[objects.Record]) -> objects.Record:
+    """The record that a revert has undone; the one that it finished was a revert, too."""
+    by_name = {record.name: record for record in own}
+    found = by_name.get(revert.spec.follows, revert)
+    return by_name.get(found.spec.follows, found) if found.spec.action == ledger.REVERT else found
+
+
 def _number(record: objects.Record) -> int:
     return record.spec.attempt
 
@@ -83,7 +108,7 @@ def _after_revert(
 ) -> Next | model.Refusal:
     if last.phase is not Phase.SUCCEEDED:
         return _for_a_person(last, _ended(last))
-    undone = next((record for record in own if record.name == last.spec.follows), last)
+    undone = _undone(last, own)
     if undone.phase is Phase.FAILED:
         return _for_a_person(last, f"{_ended(undone)}, and what was done of it was undone")
     return _following(last, _after(undone), spec)

@@ -126,7 +126,8 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
         case model.Verb.CREATE:
             if manifest is None:
                 return False
-            return True if swaps.holds(effect.manifest, manifest) else None
+            own = swaps.holds(effect.manifest, manifest) and not _others_wrote(manifest)
+            return True if own else None
         case model.Verb.DELETE:
             if manifest is None or "deletionTimestamp" in manifest["metadata"]:
                 return True
@@ -135,6 +136,20 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
             if manifest is None or manifest["metadata"].get("uid") != effect.uid:
                 return None
             return swaps.written(effect.patch, effect.inverse, manifest)
+
+
+def _others_wrote(manifest: Manifest) -> bool:
+    """Whether somebody else has written an object that the operator has made, by managedFields.
+
+    What he has added would be deleted with it.  Statuses, finalizers and marks are not meant:
+    controllers write them.
+    """
+    return any(
+        entry.get("manager") != objects.FIELD_MANAGER
+        and not entry.get("subresource")
+        and set(entry.get("fieldsV1") or {"f:spec": {}}) - {"f:metadata", "f:status"}
+        for entry in manifest["metadata"].get("managedFields") or ()
+    )
 
 
 def beside(record: objects.Record) -> tuple[model.Ref, ...]:

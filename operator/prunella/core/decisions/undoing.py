@@ -17,6 +17,8 @@ Phase = reasons.Phase
 ROLLBACK: Final = "rollback"
 """The action that only a person takes back, by the command in its record."""
 _TO_UNDO: Final = frozenset({Phase.UNHELPFUL, Phase.FAILED})
+HALF_UNDONE: Final = "HalfUndone"
+"""Reason of a revert that has put back one thing, while the other never arrived."""
 MOST_TOLD: Final = 1024
 """Characters of what is left: the API server's own words need room, too."""
 _NOT_DONE: Final = frozenset({"NotSent", "Refused"})
@@ -27,6 +29,21 @@ def done(record: objects.Record) -> list[model.Effect]:
     not_done = _NOT_DONE | {""} if record.phase is Phase.FAILED else _NOT_DONE
     pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
     return [effect for effect, status in pairs if status.outcome not in not_done]
+
+
+def rest(record: objects.Record) -> list[model.Effect]:
+    """The effects that were not carried out, in order."""
+    pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
+    return [effect for effect, status in pairs if status.outcome in _NOT_DONE | {""}]
+
+
+def unfinished(record: objects.Record) -> bool:
+    """Whether a revert stopped half way, and its rest can be done by another record.
+
+    Nothing of the rest has arrived, and each of it tests what it replaces.
+    """
+    half = record.phase is Phase.FAILED and record.status.reason == HALF_UNDONE
+    return half and record.spec.action == ledger.REVERT and all(e.tested for e in rest(record))
 
 
 def undoable(record: objects.Record) -> bool:
@@ -49,20 +66,20 @@ def owed(
     An edit of the policy does not end that, as long as the policy is the same one and wants it.
     """
     wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT
-    own = record.spec.policy.uid == policy.uid and record.spec.action != ledger.REVERT
-    live = spec.mode is policy_api.Mode.LIVE and record.phase in _TO_UNDO
-    return wanted and own and live and undoable(record)
+    live = spec.mode is policy_api.Mode.LIVE and record.spec.policy.uid == policy.uid
+    if record.spec.action == ledger.REVERT:
+        return wanted and live and unfinished(record)
+    return wanted and live and record.phase in _TO_UNDO and undoable(record)
 
 
 def left(record: objects.Record) -> str:
     """What stays of a record that was refused half way, as the end of its message."""
-    if record.spec.action == ledger.REVERT:
-        names = {each.summary for each in done(record)}
-        rest = [e.summary for e in ledger.effects_of(record) if e.summary not in names]
-        told = f"; a person has to do the rest: {'; '.join(rest)}" if names and rest else ""
-        return told[:MOST_TOLD]
-    summaries = "; ".join(each.summary for each in done(record))
-    if not summaries:
+    if record.phase is not Phase.FAILED:
         return ""
-    how = "done, and can be undone" if undoable(record) else "done, and nothing undoes it"
-    return f"; {how}: {summaries}"[:MOST_TOLD]
+    undoing = record.spec.action == ledger.REVERT
+    told = rest(record) if undoing else done(record)
+    how = "not undone" if undoing else "done, and nothing undoes it"
+    if not undoing and undoable(record):
+        how = "done, and can be undone"
+    summaries = "; ".join(each.summary for each in told)
+    return f"; {how}: {summaries}"[:MOST_TOLD] if summaries else ""

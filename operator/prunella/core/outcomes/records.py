@@ -98,7 +98,7 @@ def _after(follows: objects.Record | None) -> str:
     if follows is None:
         return ""
     if follows.phase is reasons.Phase.FAILED:
-        return f" after {follows.name} was refused half way ({follows.status.reason})"
+        return f" after {follows.name} stopped half way ({follows.status.reason})"
     return f" after {follows.name} did not help"
 
 

@@ -50,7 +50,7 @@ def settle(
         phase, reason = Phase.UNKNOWN, "NobodyKnows"
         message = "the target has changed since, and does not carry this record's mark"
     elif _undone_by_half(record, outcomes):
-        phase, reason = Phase.FAILED, "HalfUndone"
+        phase, reason = Phase.FAILED, undoing.HALF_UNDONE
         message = _half_told(record, statuses)
     elif "Effective" in outcomes:
         phase, reason, message = Phase.VERIFYING, "Settled", "seen on the target after a restart"

@@ -78,11 +78,16 @@ LEFT = [
     pytest.param(
         "revert",
         [(UNDONE, DONE), (ONE_WAY, REFUSED)],
-        "a person has to do the rest: restart it",
+        "not undone: restart it",
         id="an undoing",
     ),
     pytest.param("restart", [(ONE_WAY, REFUSED)], "", id="nothing was done"),
-    pytest.param("revert", [(UNDONE, REFUSED), (UNDONE, NEVER)], "", id="nothing was undone"),
+    pytest.param(
+        "revert",
+        [(UNDONE, REFUSED), (UNDONE, NEVER)],
+        f"not undone: {UNDONE.summary}; {UNDONE.summary}",
+        id="nothing was undone",
+    ),
 ]
 
 
