@@ -107,9 +107,10 @@ async def test_an_edit_of_the_policy_loses_no_undoing(story: Story) -> None:
 
 
 async def test_a_revert_that_stopped_half_way_is_not_called_done(story: Story) -> None:
-    """A death between its two effects, and a pause meanwhile: the record says what is left."""
+    """A death between its two effects, and a pause: what is left is told, and done after it."""
     shop = await slowed(story)
     suspect(shop)
+    edited = shop.seen(FLAGS)
 
     def die(point: Point) -> None:
         if point is Point.AFTER_SEND and len(sent(story)) == 3:
@@ -126,7 +127,51 @@ async def test_a_revert_that_stopped_half_way_is_not_called_done(story: Story) -
     assert message.startswith("1 of 2 effects were carried out; not undone: ")
     assert message.endswith(f"undo: restart {CHECKOUT}, which has read {FLAGS} as it started")
     await story.run(30)
-    assert story.records()[1].name in story.pages()
+    assert (half, True) == (story.phases(), story.records()[1].name in story.pages())
+    story.world.cluster.resume()
+    finished = [*half, ("revert", Phase.SUCCEEDED)]
+    await story.until(lambda: story.phases() == finished)
+    assert [FLAGS, CHECKOUT, FLAGS, CHECKOUT] == sent(story)
+    assert (edited, False) == (shop.seen(FLAGS), test_restore_readers.restarts(shop, CHECKOUT))
+    await story.run(60)
+    assert finished == story.phases()
+
+
+async def test_a_revert_whose_record_is_gone_blocks_nothing(story: Story) -> None:
+    """Somebody has deleted what it undoes: nobody knows the inverse, and it is not sent."""
+    shop = await slowed(story)
+    suspect(shop)
+
+    def forget(point: Point) -> None:
+        if point is Point.AFTER_CREATE and len(story.records()) == 2:
+            story.faults.watch = lambda _: None
+            ledger = story.world.ledger_server
+            ledger.delete(min(story.records(), key=lambda each: each.spec.attempt))
+            story.faults.once(Point.AFTER_CREATE, Crash("here"))
+
+    story.faults.watch = forget
+    await story.until(lambda: story.deaths == 1, limit=400)
+    story.start()
+    await story.until(lambda: ("revert", Phase.NOT_SENT) in story.phases())
+    revert = next(each for each in story.records() if each.spec.action == "revert")
+    assert ("PlanChanged", "what it undoes is gone") == (
+        revert.status.reason,
+        revert.status.message,
+    )
+
+
+async def test_what_somebody_adds_to_a_restored_object_is_not_deleted(story: Story) -> None:
+    """A ConfigMap is created again; a person adds to it; in vain, and it stays."""
+    shop = await restoring.opened(story)
+    shop.broken_while(lambda: True)
+    old = shop.add(restoring.config_map("old", a="1"))
+    shop.incident((old, shop.delete(old)))
+    await story.until(lambda: story.phases() == [("restore", Phase.VERIFYING)])
+    story.world.cluster.edit_object(old, lambda m: m["data"].update(b="2"), "kubectl-edit")
+    await story.until(lambda: story.phases() == [("restore", Phase.SUPERSEDED)])
+    await story.run(60)
+    found: Any = shop.seen(old)
+    assert {"a": "1", "b": "2"} == found["data"]
 
 
 async def test_only_what_was_done_is_put_back(story: Story) -> None:

@@ -140,6 +140,39 @@ def test_half_an_action_that_was_undone_is_for_a_person() -> None:
     assert "A ended Failed (Failed), and what was done of it was undone" in refusal.message
 
 
+TESTED = builders.effect(
+    patch=({"op": "test", "path": "/a", "value": 1}, {"op": "replace", "path": "/a", "value": 2}),
+    summary="undo it",
+)
+HALF = "HalfUndone"
+CHAINS = [
+    pytest.param(TESTED, HALF, 1, "revert 0 after R1", id="the rest never arrived"),
+    pytest.param(TESTED, HALF, 2, "refused", id="finished once, and half way again"),
+    pytest.param(TESTED, "ForbiddenByServer", 1, "refused", id="the rest was refused"),
+    pytest.param(UNDONE, HALF, 1, "refused", id="the rest does not tell what it found"),
+]
+
+
+@pytest.mark.parametrize(("late", "reason", "reverts", "expected"), CHAINS)
+def test_a_revert_that_stopped_half_way_is_finished_once(
+    late: model.Effect, reason: str, reverts: int, expected: str
+) -> None:
+    """By another record: what was sent is never sent again by the same one."""
+    owner = builders.policy()
+    assert owner.spec is not None
+    halves = [(TESTED, DONE), (late, "NotSent")]
+    chain = [record(Phase.UNHELPFUL, (UNDONE, DONE))]
+    for number in range(1, reverts + 1):
+        half = record(Phase.FAILED, *halves, action="revert", attempt=number + 1, reason=reason)
+        spec = half.spec.model_copy(update={"follows": chain[-1].name})
+        chain.append(dataclasses.replace(half, name=f"R{number}", spec=spec))
+    following = episode.next_attempt(owner, owner.spec, builders.workload().uid, chain)
+    if isinstance(following, episode.Next) and following.follows is not None:
+        assert expected == f"revert {following.step} after {following.follows.name}"
+    else:
+        assert expected == "refused"
+
+
 @pytest.mark.parametrize(
     ("unsent", "of", "expected"), [(2, "A", False), (3, "A", True), (3, "Z", False)]
 )
