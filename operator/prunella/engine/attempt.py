@@ -26,7 +26,8 @@ from prunella.engine import world as worlds
 LOG = logging.getLogger(__name__)
 Phase = reasons.Phase
 SETTLE_AFTER = datetime.timedelta(seconds=15)
-"""A request whose answer was lost may still be under way for as long as a request may take."""
+"""A request whose answer was lost may still be under way: it waits 2 s for a thread, 3 s for a
+connection, and the API server is given 10 s for it."""
 PUSH_SEEN_WITHIN = datetime.timedelta(minutes=10)
 """How long a repository may be silent after a push whose answer was lost."""
 _REFUSED = {

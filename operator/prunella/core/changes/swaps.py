@@ -234,7 +234,7 @@ def _test(pointer: str, wanted: Any, document: Any) -> None:
     """As the API server does, and not the library: null is told of what is not there, too."""
     place = jsonpointer.JsonPointer(pointer)
     holder, last = place.to_last(document)
-    if not isinstance(holder, Mapping | list):
+    if last is None or not isinstance(holder, Mapping | list):
         raise NotApplicableError(f"{pointer} is not there")
     try:
         there = place.walk(holder, last)
