@@ -126,8 +126,8 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
         case model.Verb.CREATE:
             if manifest is None:
                 return False
-            own = swaps.holds(effect.manifest, manifest) and not _others_wrote(manifest)
-            return True if own else None
+            same = swaps.holds(effect.manifest, manifest) and _nothing_added(effect, manifest)
+            return True if same and not _others_wrote(manifest) else None
         case model.Verb.DELETE:
             if manifest is None or "deletionTimestamp" in manifest["metadata"]:
                 return True
@@ -138,11 +138,21 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
             return swaps.written(effect.patch, effect.inverse, manifest)
 
 
+def _nothing_added(effect: model.Effect, manifest: Manifest) -> bool:
+    """Whether maps that the API server adds nothing to are as they were made."""
+    wanted, there = effect.manifest, manifest
+    spec, own = there.get("spec") or {}, wanted.get("spec") or {}
+    return all(there.get(key) == wanted.get(key) for key in ("data", "binaryData")) and all(
+        spec.get(key) == own.get(key) for key in ("selector", "hard")
+    )
+
+
 def _others_wrote(manifest: Manifest) -> bool:
     """Whether somebody else has written an object that the operator has made, by managedFields.
 
     What he has added would be deleted with it.  Statuses, finalizers and marks are not meant:
-    controllers write them.
+    controllers write them.  Once the operator has given its fields back, the API server notes
+    nobody any more: until then it tells.
     """
     return any(
         entry.get("manager") != objects.FIELD_MANAGER
