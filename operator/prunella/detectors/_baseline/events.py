@@ -33,7 +33,7 @@ class Limits:
     adapt: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Change:
     """What a tick changes: shape (n,) each."""
 
@@ -113,6 +113,8 @@ class Events(rows.Rows):
 
     def report(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
         """Note who is sick by what is left of the score; the score where it is news, else 0."""
+        if not masks.any_of(self.active):
+            return self._calm(t, score, sampled, limits)
         rare = score >= limits.trigger
         triggers = sampled & self.active & rare
         held = self.sick & self.active
@@ -126,3 +128,12 @@ class Events(rows.Rows):
             self.peak = np.where(told, score, self.peak)
             self.reported = np.where(told, t, self.reported)
         return np.where(news & (triggers | ~rare), score, 0.0)
+
+    def _calm(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
+        """Where no series has an anomaly nobody is sick, and what is rare is no news."""
+        self.sick = np.zeros(len(score), np.bool_)
+        quiet = t - self.reported > FOLLOWS
+        self.peak = np.where(quiet, 0.0, self.peak)
+        news = sampled & (quiet | (score > self.peak + RARER))
+        news &= ~(score >= limits.trigger)
+        return np.where(news, score, 0.0)
