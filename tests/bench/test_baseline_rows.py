@@ -50,8 +50,15 @@ def go_on(
 
 def table(ticks: list[baseline.Tick], columns: slice | list[int] = slice(None)) -> Fields:
     """All fields of all ticks, as arrays of shape (ticks, n)."""
-    names = [field.name for field in dataclasses.fields(baseline.Tick)]
-    return {name: np.array([getattr(tick, name)[columns] for tick in ticks]) for name in names}
+    fields = [
+        {field.name: getattr(each, field.name) for field in dataclasses.fields(each)}
+        for tick in ticks
+        for each in (tick.band, tick)
+    ]
+    names = {name for each in fields for name in each} - {"later"}
+    return {
+        name: np.array([each[name][columns] for each in fields if name in each]) for name in names
+    }
 
 
 def assert_same(expected: Fields, actual: Fields) -> None:

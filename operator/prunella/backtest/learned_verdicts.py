@@ -90,6 +90,8 @@ class Ticks(memories.BaselineLearner):
         tick: baseline.Tick,
     ) -> None:
         if when >= self.since:
+            # What is kept for long keeps its band, not all that it is made of.
+            tick.later.band()
             kept = _Kept(self._placed(tuple(targets)), tick, values)
             self.kept.setdefault(when, []).append(kept)
 
@@ -203,8 +205,8 @@ class LearnedVerdicts:
                 codes[here] = _codes(tick)[places, None]
                 values[here] = kept.values[places, None]
                 # While it learns it takes nothing for usual; what it guesses is not drawn.
-                lower[here] = np.where(tick.learning, np.nan, tick.lower)[places, None]
-                upper[here] = np.where(tick.learning, np.nan, tick.upper)[places, None]
+                lower[here] = np.where(tick.learning, np.nan, tick.band.lower)[places, None]
+                upper[here] = np.where(tick.learning, np.nan, tick.band.upper)[places, None]
         return Usual(verdicts.Judged(codes, values), lower, upper)
 
 

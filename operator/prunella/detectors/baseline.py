@@ -308,14 +308,20 @@ class Baseline:
         if rows.size:
             self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
 
-    def _band(
-        self, seen: seen_at.Seen, residual: level.Residual, most: Floats
-    ) -> tuple[Floats, Floats, Floats]:
+    def _band(self, seen: seen_at.Seen, residual: level.Residual, most: Floats) -> verdict.Later:
         """Expected value, and the two beyond which a sample by itself is as rare as asked."""
-        expected = residual.season
-        base = self._level.level + seen.explained
-        above, below = self._tail.sizes_of(most, _SAMPLE) * residual.hour_noise
-        return base + expected.middle, base + expected.lower - below, base + expected.upper + above
+        base, noise = self._level.level + seen.explained, residual.hour_noise
+        usual, ends = residual.season, self._tail.ends(_SAMPLE)
+        # Not the whole of what is expected: who keeps the tick would keep all of its tables.
+        middle, lower, upper = usual.middle, usual.lower, usual.upper
+        by_day, by_week = usual.by_day, usual.by_week
+
+        def work_out() -> verdict.Band:
+            above, below = ends.sizes(most) * noise
+            spoke = np.where(by_week, 2, by_day.astype(np.intp))
+            return verdict.Band(base + middle, base + lower - below, base + upper + above, spoke)
+
+        return verdict.Later(work_out)
 
     def _unhealthy(self, seen: seen_at.Seen, calm: Bools) -> Bools:
         sick = self._events.sick & seen.sampled & ~calm
@@ -333,7 +339,7 @@ class Baseline:
         most: Floats,
         calm: Bools,
     ) -> Tick:
-        learning, expected = np.empty(self._n, np.bool_), residual.season
+        learning = np.empty(self._n, np.bool_)
         learning[:] = seen.pace.age < self._learn
         return Tick(
             masks.pick(seen.sampled, score, np.nan),
@@ -342,8 +348,7 @@ class Baseline:
             ~seen.sampled | learning,
             learning,
             change.shifted,
-            *self._band(seen, residual, most),
-            np.where(expected.by_week, 2, expected.by_day.astype(np.intp)),
+            self._band(seen, residual, most),
         )
 
 

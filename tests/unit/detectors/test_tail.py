@@ -76,7 +76,7 @@ def test_a_size_counts_as_no_larger_than_one_that_is_so_rare() -> None:
     """Sizes up to it keep their class, and so does what is none of the first kinds."""
     state, sizes = counted(samples(1)), samples(2, 1)[0]
     sizes[0], sizes[4], sizes[6] = 1e6, 1e6, 1e6
-    most = tail.classes_of(tail.at(state.sizes_of(np.full(N, 3.0), slice(0, 6))))
+    most = tail.classes_of(tail.at(state.ends(slice(0, 6)).sizes(np.full(N, 3.0))))
     place = placed(sizes)
     expected = place.classes.copy()
     expected[:6] = np.minimum(expected[:6], most)

@@ -136,7 +136,9 @@ class Expected:
         "So" is no further off than so many times the noise.
         """
         visits, _, _ = self.seen
-        twice = (visits[rows] >= _TWICE) & ~self.by_day[rows]
+        twice = ~self.by_day[rows]
+        if masks.any_of(twice):
+            twice &= visits[rows] >= _TWICE
         if not masks.any_of(twice):
             return np.asarray(twice)
         over = over[rows]

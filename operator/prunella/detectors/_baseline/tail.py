@@ -54,6 +54,24 @@ class Place:
     classes: Bytes
 
 
+@dataclasses.dataclass(slots=True)
+class Ends:
+    """Where the tails of some sizes begin and how far they go: arrays of one shape."""
+
+    total: Floats
+    reached: Floats
+    excess: Floats
+    edge: Bytes
+
+    def sizes(self, rarity: Floats) -> Floats:
+        """The sizes that are so rare, from the tail alone."""
+        share = (self.reached + 0.5) / (self.total + 1.0)
+        octaves = _index(self.reached, self.excess)
+        octaves *= np.maximum(np.log10(share) + rarity, 0.0)
+        octaves *= _LN_10
+        return np.asarray(np.exp2(LOWEST + self.edge / PER_OCTAVE + octaves))
+
+
 class Tail(rows.Rows):
     """Survival counts of ``kinds`` sizes of each of ``n`` series: 305 bytes per size.
 
@@ -98,10 +116,12 @@ class Tail(rows.Rows):
         np.log10(p.clip(10.0**-MAX_RARITY, 1.0, out=p), out=p)
         return np.negative(p, out=p)
 
-    def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
-        """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        known = (self.total, self.reached, self.excess, self.edge)
-        return _sizes(rarity, *(each[kinds] for each in known))
+    def ends(self, kinds: slice) -> Ends:
+        """Of some kinds, as they are now, whatever is counted later: shape (kinds, n)."""
+        return Ends(*(each[kinds].copy() for each in self._ends()))
+
+    def _ends(self) -> tuple[Floats, Floats, Floats, Bytes]:
+        return self.total, self.reached, self.excess, self.edge
 
     def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
         """The classes, those of the first kinds no higher than that of the size so rare."""
@@ -110,8 +130,9 @@ class Tail(rows.Rows):
         # That size is of the tail, so that nothing below it is limited.
         high = masks.places((classes >= self.edge[:kinds]) & (classes > 0))
         if high.size:
-            known = (self.total, self.reached, self.excess, self.edge)
-            most = _sizes(rarity[high % len(rarity)], *(each.take(high) for each in known))
+            most = Ends(*(each.take(high) for each in self._ends())).sizes(
+                rarity[high % len(rarity)]
+            )
             limited.put(high, np.minimum(limited.take(high), classes_of(at(most))))
         return limited
 
@@ -203,12 +224,6 @@ def at(sizes: Floats, out: Floats | None = None) -> Floats:
 def classes_of(places: Floats) -> Bytes:
     """The whole classes of places."""
     return np.minimum(places, CLASSES - 1.0).astype(np.uint8)
-
-
-def _sizes(rarity: Floats, total: Floats, reached: Floats, excess: Floats, edge: Bytes) -> Floats:
-    share = (reached + 0.5) / (total + 1.0)
-    octaves = _index(reached, excess) * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
-    return np.asarray(np.exp2(LOWEST + edge / PER_OCTAVE + octaves))
 
 
 def _index(reached: Floats, excess: Floats) -> Floats:

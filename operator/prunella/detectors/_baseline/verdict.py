@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,38 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 _SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
+
+
+@dataclasses.dataclass(slots=True)
+class Band:
+    """What is usual: arrays of shape (n,)."""
+
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    """Beyond these a sample by itself is as rare as the trigger says."""
+    spoke: Ints
+    """What the expectation is made of: 0 the level, 1 also the day, 2 also the week."""
+
+
+class Later:
+    """A band that is worked out when it is first asked for: of most of a history nobody asks.
+
+    Until then it keeps what it is made of, four times as much as itself.
+    """
+
+    __slots__ = ("_band", "_work_out")
+
+    def __init__(self, work_out: Callable[[], Band]) -> None:
+        self._work_out: Callable[[], Band] | None = work_out
+        self._band: Band
+
+    def band(self) -> Band:
+        """The same each time."""
+        if self._work_out is not None:
+            self._band = self._work_out()
+            self._work_out = None
+        return self._band
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,12 +65,13 @@ class Tick:
     learning: Bools
     shifted: Bools
     """The level moved to where the series has been for ``adapt``."""
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    """Beyond these a sample by itself is as rare as the trigger says."""
-    spoke: Ints
-    """What the expectation is made of: 0 the level, 1 also the day, 2 also the week."""
+    later: Later
+    """What is usual."""
+
+    @property
+    def band(self) -> Band:
+        """What is usual, as of this sample."""
+        return self.later.band()
 
     def judgement(self, row: int, value: float) -> model.Judgement:
         """One series' verdict, with the numbers that it compared."""
@@ -47,9 +81,9 @@ class Tick:
         if self.unknown[row]:
             message = f"the value is {value:.6g}, on a day or in a gap that is not judged"
             return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NOT_JUDGED, message)
-        band = f"usual {self.lower[row]:.6g} to {self.upper[row]:.6g}"
-        band += f" by {_SPOKE[self.spoke[row]]}"
-        message = f"{value:.6g}, {band}, rarity {self.score[row]:.2f}"
+        usual = f"usual {self.band.lower[row]:.6g} to {self.band.upper[row]:.6g}"
+        usual += f" by {_SPOKE[self.band.spoke[row]]}"
+        message = f"{value:.6g}, {usual}, rarity {self.score[row]:.2f}"
         if self.unhealthy[row]:
             return model.Judgement(model.Verdict.UNHEALTHY, "Unusual", message)
         return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
