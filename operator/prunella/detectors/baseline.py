@@ -239,7 +239,7 @@ class Baseline:
         for name in self._without.intersection(_SIZES):
             sizes[_SIZES[name] :: 3] = 0.0
         tail.at(sizes, out=sizes)
-        return tail.Place(places, tail.classes_of(places))
+        return self._tail.place(places)
 
     def _score(
         self,
@@ -317,7 +317,7 @@ class Baseline:
         by_day, by_week = usual.by_day, usual.by_week
 
         def work_out() -> verdict.Band:
-            above, below = ends.sizes(most) * noise
+            above, below = ends().sizes(most) * noise
             spoke = np.where(by_week, 2, by_day.astype(np.intp))
             return verdict.Band(base + middle, base + lower - below, base + upper + above, spoke)
 

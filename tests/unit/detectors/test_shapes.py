@@ -28,8 +28,7 @@ class Ranked:
         pace = clock.Pace(dt, step, self.clock.age, self.clock.seen)
         situation = self.shapes.judge(values, pace)
         self.clock.learn(dt)
-        at = situation.at[None]
-        place = tail.Place(at, tail.classes_of(at))
+        place = self.rank.place(situation.at[None])
         rarity = self.rank.rarity(place, slice(0, 1))[0] * situation.ready
         counted = counted & situation.ready
         self.rank.count(place.classes, counted[None], np.full(len(values), MEMORY))

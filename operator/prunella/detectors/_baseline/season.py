@@ -78,14 +78,19 @@ class Now:
 
 def place(local: Floats) -> Now:
     """Place of local times (seconds since 1970-01-01, a Thursday): shape (1,) or (n,)."""
+    if len(local) == 1:
+        return _place_of_one(float(local[0]))
     in_day = np.mod(local, DAY) * (QUARTERS / DAY)
     quarter = in_day.astype(np.intp)
     week_hour = (np.mod(local, 7 * DAY) / HOUR).astype(np.intp)
-    if len(local) == 1:
-        slots = _slots_of_one(int(quarter[0]), int(week_hour[0]))
-    else:
-        slots = _slots(quarter, week_hour)
-    return Now(*slots, in_day - quarter - 0.5)
+    return Now(*_slots(quarter, week_hour), in_day - quarter - 0.5)
+
+
+def _place_of_one(local: float) -> Now:
+    """The same of one moment of all series, without arrays of one number."""
+    in_day = local % DAY * (QUARTERS / DAY)
+    quarter, week_hour = int(in_day), int(local % (7 * DAY) / HOUR)
+    return Now(*_slots_of_one(quarter, week_hour), np.array([in_day - quarter - 0.5]))
 
 
 def _slots(quarter: Ints, week_hour: Ints) -> tuple[Ints, Ints]:
@@ -96,7 +101,7 @@ def _slots(quarter: Ints, week_hour: Ints) -> tuple[Ints, Ints]:
 
 @functools.lru_cache(maxsize=4 * WEEK)
 def _slots_of_one(quarter: int, week_hour: int) -> tuple[Ints, Ints]:
-    """The same of one moment of all series: there are few of them."""
+    """The same of one moment: there are few of them."""
     slots = _slots(np.array([quarter]), np.array([week_hour]))
     for each in slots:
         each.flags.writeable = False

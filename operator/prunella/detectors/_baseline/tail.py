@@ -18,6 +18,8 @@ Sources: B. Hill, "A simple general approach to inference about the tail of a di
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,30 +48,33 @@ _FADED = 1e-6
 
 
 @dataclasses.dataclass(slots=True)
+class Ends:
+    """Where some tails begin and how far they go: arrays of one shape."""
+
+    edge: Bytes
+    share: Floats
+    """How many are of the class u or higher, among all."""
+    index: Floats
+    """Hill's h, in octaves."""
+
+    def sizes(self, rarity: Floats) -> Floats:
+        """The sizes that are so rare, from the tail alone."""
+        octaves = self.index * np.maximum(np.log10(self.share) + rarity, 0.0)
+        octaves *= _LN_10
+        return np.asarray(np.exp2(LOWEST + self.edge / PER_OCTAVE + octaves))
+
+
+@dataclasses.dataclass(slots=True)
 class Place:
     """Sizes among the classes: shape (kinds, n) each."""
 
     at: Floats
     """The class with its fraction; not limited above."""
     classes: Bytes
-
-
-@dataclasses.dataclass(slots=True)
-class Ends:
-    """Where the tails of some sizes begin and how far they go: arrays of one shape."""
-
-    total: Floats
-    reached: Floats
-    excess: Floats
-    edge: Bytes
-
-    def sizes(self, rarity: Floats) -> Floats:
-        """The sizes that are so rare, from the tail alone."""
-        share = (self.reached + 0.5) / (self.total + 1.0)
-        octaves = _index(self.reached, self.excess)
-        octaves *= np.maximum(np.log10(share) + rarity, 0.0)
-        octaves *= _LN_10
-        return np.asarray(np.exp2(LOWEST + self.edge / PER_OCTAVE + octaves))
+    far: Ints
+    """The flat places of those of the class of their tail's edge or a higher one."""
+    ends: Ends
+    """Their tails."""
 
 
 class Tail(rows.Rows):
@@ -96,6 +101,12 @@ class Tail(rows.Rows):
         self.excess = np.zeros((kinds, n))
         """The sum of the classes by which they are higher."""
 
+    def place(self, at: Floats) -> Place:
+        """Where sizes are among the classes."""
+        classes = classes_of(at)
+        far = masks.places(classes >= self.edge)
+        return Place(at, classes, far, _ends(*(each.take(far) for each in self._known())))
+
     def rarity(self, place: Place, *groups: slice) -> Floats:
         """``-log10 p`` of the rarest size of each group of kinds: shape (groups, n).
 
@@ -116,24 +127,24 @@ class Tail(rows.Rows):
         np.log10(p.clip(10.0**-MAX_RARITY, 1.0, out=p), out=p)
         return np.negative(p, out=p)
 
-    def ends(self, kinds: slice) -> Ends:
-        """Of some kinds, as they are now, whatever is counted later: shape (kinds, n)."""
-        return Ends(*(each[kinds].copy() for each in self._ends()))
+    def ends(self, kinds: slice) -> Callable[[], Ends]:
+        """The tails of some kinds as they are now, whatever is counted before they are asked for.
 
-    def _ends(self) -> tuple[Floats, Floats, Floats, Bytes]:
-        return self.total, self.reached, self.excess, self.edge
+        Their shape is (kinds, n).
+        """
+        return functools.partial(_ends, *(each[kinds].copy() for each in self._known()))
+
+    def _known(self) -> tuple[Bytes, Floats, Floats, Floats]:
+        return self.edge, self.total, self.reached, self.excess
 
     def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
         """The classes, those of the first kinds no higher than that of the size so rare."""
-        limited = place.classes.copy()
-        classes = limited[:kinds]
+        limited, n = place.classes.copy(), len(rarity)
         # That size is of the tail, so that nothing below it is limited.
-        high = masks.places((classes >= self.edge[:kinds]) & (classes > 0))
-        if high.size:
-            most = Ends(*(each.take(high) for each in self._ends())).sizes(
-                rarity[high % len(rarity)]
-            )
-            limited.put(high, np.minimum(limited.take(high), classes_of(at(most))))
+        most = classes_of(at(place.ends.sizes(rarity.take(place.far % n))))
+        some = slice(place.far.searchsorted(kinds * n))
+        high = place.far[some]
+        limited.put(high, np.minimum(limited.take(high), most[some]))
         return limited
 
     def count(self, classes: Bytes, counted: Bools, memory: Floats) -> None:
@@ -200,16 +211,14 @@ class Tail(rows.Rows):
 
     def _beyond(self, place: Place, seen: Singles) -> tuple[Ints, Floats]:
         """Which sizes are beyond the tail's edge, as flat places, and their probabilities."""
-        far = masks.places(place.classes >= self.edge)
-        over = place.at.take(far) - self.edge.take(far)
-        more = over > 0.0
-        far, over = far[more], over[more]
-        reached, total = self.reached.take(far), self.total.take(far) + 1.0
-        index = _index(reached, self.excess.take(far))
-        p = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
-        p *= (reached + 0.5) / total
+        far, ends = place.far, place.ends
+        over = place.at.take(far) - ends.edge
+        p = np.exp2(over / PER_OCTAVE / ends.index * -_LOG2_E)
+        p *= ends.share
         half = 0.5 * self.fade.take(far)
-        return far, np.maximum(p, seen.take(far) * half / total)
+        np.maximum(p, seen.take(far) * half / (self.total.take(far) + 1.0), out=p)
+        more = over > 0.0
+        return far[more], p[more]
 
 
 def at(sizes: Floats, out: Floats | None = None) -> Floats:
@@ -226,7 +235,10 @@ def classes_of(places: Floats) -> Bytes:
     return np.minimum(places, CLASSES - 1.0).astype(np.uint8)
 
 
-def _index(reached: Floats, excess: Floats) -> Floats:
-    """Hill's h, in octaves."""
-    sums = excess + 0.5 * reached
-    return (sums / PER_OCTAVE + PRIOR * PRIOR_WEIGHT) / (reached + PRIOR_WEIGHT)
+def _ends(edge: Bytes, total: Floats, reached: Floats, excess: Floats) -> Ends:
+    """From where tails begin, and what was counted of them."""
+    index = excess + 0.5 * reached
+    index /= PER_OCTAVE
+    index += PRIOR * PRIOR_WEIGHT
+    index /= reached + PRIOR_WEIGHT
+    return Ends(edge, (reached + 0.5) / (total + 1.0), index)
