@@ -37,6 +37,7 @@ Counter resets are a matter of the query: ask for ``rate()``, never for a counte
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from typing import Final
 
@@ -171,7 +172,7 @@ class Baseline:
         place = self._place(residual, situation)
         score = self._score(seen, residual, place, situation.ready)
         calm = self._level.ease(residual, seen.sampled)
-        echo = residual.within(level.FAR)
+        echo = functools.partial(residual.within, level.FAR)
         change = self._events.follow(
             seen.t, score, seen.sampled, residual.near, calm, echo, self._limits
         )
@@ -198,8 +199,9 @@ class Baseline:
     ) -> None:
         memory, age, dt = self._clock.memory, pace.age, pace.dt
         # Sizes of the first day were taken when nobody knew the day.
-        first = (age < level.DAY) & (age + dt >= level.DAY)
+        first = age < level.DAY
         if masks.any_of(first):
+            first = first & (age + dt >= level.DAY)
             memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total[0], memory)
         counted = np.empty(classes.shape, np.bool_)
         counted[:_SIZE_KINDS] = change.counted & (pace.seen > level.FEWEST)
@@ -251,7 +253,8 @@ class Baseline:
         """The two largest opinions; 0 while there is nothing to compare, and on the good side."""
         three, pace = np.empty((3, self._n)), seen.pace
         three[:2] = self._tail.rarity(place, _KINDS[self._params.direction], _SITUATION)
-        three[1] *= situated
+        if not masks.all_of(situated):
+            three[1] *= situated
         three[:2] -= self._clock.density
         np.abs(self._recent.judge(seen.y, pace), out=three[2])
         left_out = self._without.intersection(_OPINIONS)
@@ -324,8 +327,9 @@ class Baseline:
         return verdict.Later(work_out)
 
     def _unhealthy(self, seen: seen_at.Seen, calm: Bools) -> Bools:
-        sick = self._events.sick & seen.sampled & ~calm
+        sick = self._events.sick
         if masks.any_of(sick):
+            sick = sick & seen.sampled & ~calm
             sick &= seen.pace.lasts(seen.t - self._events.since, self._young)
         return sick
 

@@ -83,9 +83,10 @@ class Past:
         if masks.any_of(full):
             span = np.where(full, t - np.minimum.reduce(self.begin), span)
         rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
-        # As -log10 of its share of the samples, or of those that are 5 minutes apart.
-        still = np.log10(DAY / np.maximum(step, 300.0))
-        once = np.where(self.stands, still, _ONCE_A_DAY)
+        once: Floats | float = _ONCE_A_DAY
+        if masks.any_of(self.stands):
+            # As -log10 of its share of the samples, or of those that are 5 minutes apart.
+            once = np.where(self.stands, np.log10(DAY / np.maximum(step, 300.0)), _ONCE_A_DAY)
         return np.where(count > 0, np.maximum(once - np.log10(rate), 0.0), np.inf)
 
 

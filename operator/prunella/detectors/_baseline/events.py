@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ class Events(rows.Rows):
         sampled: Bools,
         near: Bools,
         calm: Bools,
-        echo: Bools,
+        echo: Callable[[], Bools],
         limits: Limits,
     ) -> Change:
         """Move on by one score of each series. Without a sample nothing changes.
@@ -83,9 +84,9 @@ class Events(rows.Rows):
         it; for hours after that a score is taken for its ``echo`` where the sample is not far.
         """
         triggers = sampled & (score >= limits.trigger)
-        triggers &= ~(echo & (t - self.eased < _EASED))
         if not masks.any_of(triggers | self.active):
             return self._nothing(sampled)
+        triggers &= ~(echo() & (t - self.eased < _EASED))
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
         self.far = (~near & (triggers | self.active)) | (self.far & self.active)

@@ -49,6 +49,8 @@ _BY_HOUR = np.concatenate((_HOUR_SLOTS, _WEEK_SLOTS))
 _DAYS, _LEARNED, _WEEKS = slice(0, _OWN + 1), slice(_OWN, _OWN_WEEK + 1), slice(_OWN_WEEK, None)
 """What is read of the slots lies side by side: the quarters, with the present one last, the noise
 of the hour, the hours of the week, with the present one first; so does what is learned."""
+_NOW = slice(0, _OWN_WEEK + 1)
+"""The hours of the week beside this one are read only where the week speaks."""
 _WEEK_SHRINK = 0.5
 _DAYS_BEFORE, _WEEKS_BEFORE, _TWICE = 0.95, 1.95, 1.95
 """Visits before the day and the week may speak, and before what the day holds is a habit."""
@@ -158,10 +160,12 @@ class Season(rows.Rows):
     of the hours of the day.
     """
 
-    __slots__ = ("_without", "errors", "means", "power", "seen")
+    __slots__ = ("_shared", "_without", "errors", "means", "power", "seen")
 
     def __init__(self, n: int, without: Collection[str] = ()) -> None:
         self._without = frozenset(without)
+        self._shared: tuple[Floats, Floats, Floats] | None = None
+        """Weights of a tick, and the shares of a visit that they are."""
         self.means = np.zeros((SLOTS, n), np.float32)
         self.seen = np.zeros((SLOTS, n), np.float32)
         self.power = np.zeros(n)
@@ -170,7 +174,7 @@ class Season(rows.Rows):
 
     def expect(self, now: Now, spread: Floats) -> Expected:
         """The deviation that is expected, with the band of what is near in time."""
-        means, seen = _read(self.means, now.slots), _read(self.seen, now.slots)
+        means, seen = _read(self.means, now.slots[_NOW]), _read(self.seen, now.slots[_NOW])
         days = _drawn(means[_DAYS], seen[_DAYS], self._shrink(spread))
         week = _drawn(means[_OWN_WEEK], seen[_OWN_WEEK], _WEEK_SHRINK)
         level_off, day_off, week_off = self.errors
@@ -185,7 +189,8 @@ class Season(rows.Rows):
         lower, upper, middle = (masks.pick(by_day, each, 0.0) for each in (least, most, day))
         weekly = np.zeros(len(middle))
         if masks.any_of(by_week):
-            weeks = _drawn(means[_WEEKS], seen[_WEEKS], _WEEK_SHRINK)
+            slots = now.slots[_WEEKS]
+            weeks = _drawn(_read(self.means, slots), _read(self.seen, slots), _WEEK_SHRINK)
             weekly = np.where(by_week, week, 0.0)
             middle = middle + weekly
             lower = lower + np.minimum.reduce(weeks) * by_week
@@ -217,7 +222,7 @@ class Season(rows.Rows):
         The week learns by the seconds that ``passed``, in anomalies too: a habit of one day a week
         is one at first.  What is learned is clipped.
         """
-        targets, share = np.empty((3, len(over))), np.empty((3, len(dt)))
+        targets, share = np.empty((3, len(over))), self._share(dt, passed)
         np.subtract(over - expected.weekly, expected.own, out=targets[0])
         np.subtract(over, expected.middle, out=targets[1])
         np.subtract(over - expected.day, expected.week, out=targets[2])
@@ -225,13 +230,9 @@ class Season(rows.Rows):
         targets[0] += expected.own
         np.abs(targets[1], out=targets[1])
         targets[2] += expected.week
-        share[0] = dt * (QUARTERS / DAY)
-        share[1] = dt / HOUR
-        share[2] = passed / HOUR
-        np.minimum(share, 1.0, out=share)
         seen = np.minimum(expected.seen + share, _KEPT)
         # A slot without a visit keeps what it holds.
-        rate = share / masks.pick(seen > 0.0, seen, 1.0)
+        rate = share / (seen if masks.all_of(share > 0.0) else np.where(seen > 0.0, seen, 1.0))
         targets -= expected.means
         targets *= rate
         targets += expected.means
@@ -256,6 +257,20 @@ class Season(rows.Rows):
         found -= self.errors
         found *= passed / np.maximum(np.minimum(age, _ERRORS), 1.0)
         self.errors += found
+
+    def _share(self, dt: Floats, passed: Floats) -> Floats:
+        """Of a visit to a quarter, an hour of the day and one of the week: (3, n) or (3, 1).
+
+        As with `fading.Rates` it is that of the tick before where the arrays are the same ones.
+        """
+        shared = self._shared
+        if shared is None or shared[0] is not dt or shared[1] is not passed:
+            share = np.empty((3, len(dt)))
+            share[0], share[1], share[2] = dt * (QUARTERS / DAY), dt / HOUR, passed / HOUR
+            np.minimum(share, 1.0, out=share)
+            share.flags.writeable = False
+            self._shared = shared = dt, passed, share
+        return shared[2]
 
     def lowest(self, series: Ints) -> Floats:
         """What some series are at the quietest time of their day, against the level."""
