@@ -105,7 +105,8 @@ class Tail(rows.Rows):
         """Where sizes are among the classes."""
         classes = classes_of(at)
         far = masks.places(classes >= self.edge)
-        return Place(at, classes, far, _ends(*(each.take(far) for each in self._known())))
+        total, reached, excess = (each.take(far) for each in self._counted())
+        return Place(at, classes, far, _ends(self.edge.take(far), total, reached, excess))
 
     def rarity(self, place: Place, *groups: slice) -> Floats:
         """``-log10 p`` of the rarest size of each group of kinds: shape (groups, n).
@@ -132,10 +133,11 @@ class Tail(rows.Rows):
 
         Their shape is (kinds, n).
         """
-        return functools.partial(_ends, *(each[kinds].copy() for each in self._known()))
+        total, reached, excess = (each[kinds].copy() for each in self._counted())
+        return functools.partial(_ends, self.edge[kinds].copy(), total, reached, excess)
 
-    def _known(self) -> tuple[Bytes, Floats, Floats, Floats]:
-        return self.edge, self.total, self.reached, self.excess
+    def _counted(self) -> tuple[Floats, Floats, Floats]:
+        return self.total, self.reached, self.excess
 
     def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
         """The classes, those of the first kinds no higher than that of the size so rare."""
