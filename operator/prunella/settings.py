@@ -220,7 +220,7 @@ class Incidents(Model):
     """When incidents open, end and are forgotten. Times in seconds."""
 
     enabled: bool = True
-    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 5.0
+    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 2.0
     """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
     quiet_seconds: Seconds = _CORRELATION.quiet
     """An incident whose alerts have all ended is resolved after this time."""
