@@ -315,9 +315,8 @@ def test_the_message_holds_the_value_the_band_and_the_rarity() -> None:
     tick = run(values)[at(4)]
     judgement = tick.judgement(0, 90.0)
     assert judgement.verdict is model.Verdict.UNHEALTHY
-    lower, upper = tick.band.lower[0], tick.band.upper[0]
-    assert judgement.message.startswith(f"90, usual {lower:.6g} to {upper:.6g}")
-    assert lower < 50.0 < upper < 90.0
+    assert judgement.message.startswith(f"90, usual {tick.lower[0]:.6g} to {tick.upper[0]:.6g}")
+    assert tick.lower[0] < 50.0 < tick.upper[0] < 90.0
 
 
 REFUSED = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from prunella.detectors import baseline
+from prunella.detectors._baseline import verdict
 
 STEP = 900.0
 START = 1_767_571_200
@@ -50,15 +51,9 @@ def go_on(
 
 def table(ticks: list[baseline.Tick], columns: slice | list[int] = slice(None)) -> Fields:
     """All fields of all ticks, as arrays of shape (ticks, n)."""
-    fields = [
-        {field.name: getattr(each, field.name) for field in dataclasses.fields(each)}
-        for tick in ticks
-        for each in (tick.band, tick)
-    ]
-    names = {name for each in fields for name in each} - {"later"}
-    return {
-        name: np.array([each[name][columns] for each in fields if name in each]) for name in names
-    }
+    fields = (*dataclasses.fields(baseline.Tick), *dataclasses.fields(verdict.Band))
+    names = [field.name for field in fields if field.name != "later"]
+    return {name: np.array([getattr(tick, name)[columns] for tick in ticks]) for name in names}
 
 
 def assert_same(expected: Fields, actual: Fields) -> None:

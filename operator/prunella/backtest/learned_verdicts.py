@@ -205,8 +205,8 @@ class LearnedVerdicts:
                 codes[here] = _codes(tick)[places, None]
                 values[here] = kept.values[places, None]
                 # While it learns it takes nothing for usual; what it guesses is not drawn.
-                lower[here] = np.where(tick.learning, np.nan, tick.band.lower)[places, None]
-                upper[here] = np.where(tick.learning, np.nan, tick.band.upper)[places, None]
+                lower[here] = np.where(tick.learning, np.nan, tick.lower)[places, None]
+                upper[here] = np.where(tick.learning, np.nan, tick.upper)[places, None]
         return Usual(verdicts.Judged(codes, values), lower, upper)
 
 

@@ -41,9 +41,9 @@ def test_a_band_that_is_asked_for_after_more_samples_is_that_of_its_own() -> Non
     now, later = (baseline.Baseline(baseline.Params(), N) for _ in range(2))
     expected, ticks = [], []
     for i in range(count):
-        expected.append(now.tick(START + i * STEP, values[i]).band)
+        expected.append(now.tick(START + i * STEP, values[i]).later.band())
         ticks.append(later.tick(START + i * STEP, values[i]))
     for at_once, tick in zip(expected, ticks, strict=True):
         for field in dataclasses.fields(verdict.Band):
-            mine, others = getattr(at_once, field.name), getattr(tick.band, field.name)
+            mine, others = getattr(at_once, field.name), getattr(tick, field.name)
             np.testing.assert_array_equal(mine, others, err_msg=field.name)

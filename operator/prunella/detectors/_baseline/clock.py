@@ -86,7 +86,7 @@ class Clock(rows.Rows):
         if regular and masks.all_of(sampled):
             self.last[:] = t
             return self._usual()
-        self._paced = gap = None
+        gap = None
         if not regular:
             fresh = np.isnan(since)
             since = np.where(fresh, self.step, since)
@@ -103,7 +103,10 @@ class Clock(rows.Rows):
         self.seen += passed > 0.0
 
     def _usual(self) -> Pace:
-        """Of samples that come at their pace: the same arrays while that is the same."""
+        """Of samples that come at their pace: the same arrays while that is the same.
+
+        Before it comes here again, who missed a sample was late, which made other steps.
+        """
         if self._paced is None or self._paced[0] is not self.step:
             dt = np.minimum(np.maximum(self.step, 1.0), 2.0 * self.step)
             dt.flags.writeable = False

@@ -21,14 +21,12 @@ _SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
 
 @dataclasses.dataclass(slots=True)
 class Band:
-    """What is usual: arrays of shape (n,)."""
+    """What is usual, as a `Tick` tells it: arrays of shape (n,)."""
 
     expected: Floats
     lower: Floats
     upper: Floats
-    """Beyond these a sample by itself is as rare as the trigger says."""
     spoke: Ints
-    """What the expectation is made of: 0 the level, 1 also the day, 2 also the week."""
 
 
 class Later:
@@ -66,12 +64,27 @@ class Tick:
     shifted: Bools
     """The level moved to where the series has been for ``adapt``."""
     later: Later
-    """What is usual."""
+    """Expected value, lower and upper limit, and what spoke."""
 
     @property
-    def band(self) -> Band:
-        """What is usual, as of this sample."""
-        return self.later.band()
+    def expected(self) -> Floats:
+        """The middle of what is usual."""
+        return self.later.band().expected
+
+    @property
+    def lower(self) -> Floats:
+        """Below this a sample by itself is as rare as the trigger says."""
+        return self.later.band().lower
+
+    @property
+    def upper(self) -> Floats:
+        """Above this it is."""
+        return self.later.band().upper
+
+    @property
+    def spoke(self) -> Ints:
+        """What the expectation is made of: 0 the level, 1 also the day, 2 also the week."""
+        return self.later.band().spoke
 
     def judgement(self, row: int, value: float) -> model.Judgement:
         """One series' verdict, with the numbers that it compared."""
@@ -81,9 +94,9 @@ class Tick:
         if self.unknown[row]:
             message = f"the value is {value:.6g}, on a day or in a gap that is not judged"
             return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NOT_JUDGED, message)
-        usual = f"usual {self.band.lower[row]:.6g} to {self.band.upper[row]:.6g}"
-        usual += f" by {_SPOKE[self.band.spoke[row]]}"
-        message = f"{value:.6g}, {usual}, rarity {self.score[row]:.2f}"
+        band = f"usual {self.lower[row]:.6g} to {self.upper[row]:.6g}"
+        band += f" by {_SPOKE[self.spoke[row]]}"
+        message = f"{value:.6g}, {band}, rarity {self.score[row]:.2f}"
         if self.unhealthy[row]:
             return model.Judgement(model.Verdict.UNHEALTHY, "Unusual", message)
         return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
