@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prunella.actions import patch_field, restore
+from prunella.actions import object_fields, restore
 from prunella.api import capacity, quantities, reasons
 from prunella.core import model
 from prunella.core.changes import diff, swaps
@@ -35,7 +35,7 @@ class ExpandVolume:
             return meant
         seen: list[restoring.Looked] = []
         for ref in meant:
-            looked = patch_field.found(request, ref)
+            looked = object_fields.found(request, ref)
             if isinstance(looked, model.Refusal):
                 return looked
             seen.append(looked)
