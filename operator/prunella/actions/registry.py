@@ -20,6 +20,7 @@ from prunella.actions import (
     run_job,
     scale,
     scale_bounds,
+    shift_traffic,
     suspend_cron_job,
     webhook,
 )
@@ -45,6 +46,7 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         scale_bounds.ScaleBounds(),
         raise_quota.RaiseQuota(),
         resize.Resize(),
+        shift_traffic.ShiftTraffic(),
         git_revert.GitRevert(),
         revert.Revert(),
     )

@@ -65,6 +65,8 @@ class Refused(enum.StrEnum):
     NOT_WRITABLE = "NotWritable"
     NOT_THE_LIMIT = "NotTheLimit"
     REQUIREMENT_NOT_MET = "RequirementNotMet"
+    OTHER_SIDE_NOT_HEALTHY = "OtherSideNotHealthy"
+    NO_HEADROOM = "NoHeadroom"
     NOT_FROM_GIT = "NotFromGit"
     SYNC_SUSPENDED = "SyncSuspended"
     LATER_COMMIT = "LaterCommit"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, offered, types
+from prunella.api import base, capacity, offered, traffic, types
 from prunella.api import restore as restore_api
 
 LEAST_LOST = types.duration("1m")
@@ -210,6 +210,7 @@ ACTIONS: tuple[str, ...] = (
     "scaleBounds",
     "raiseQuota",
     "resize",
+    "shiftTraffic",
     "gitRevert",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
@@ -271,6 +272,10 @@ class Step(base.ApiModel):
 
     resize: capacity.Resize | None = pydantic.Field(
         None, description="Raise the memory or CPU of a container, in place or in the template."
+    )
+
+    shift_traffic: traffic.ShiftTraffic | None = pydantic.Field(
+        None, description="Move traffic away from the target, to a side that is Healthy."
     )
 
     git_revert: GitRevert | None = pydantic.Field(

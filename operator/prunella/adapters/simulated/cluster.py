@@ -29,7 +29,7 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
-        self.allowed_kinds = {"ScaledObject", "Pod"}
+        self.allowed_kinds = {"ScaledObject", "Pod", "HTTPRoute", "VirtualService"}
         """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""

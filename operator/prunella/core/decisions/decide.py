@@ -305,8 +305,20 @@ def _request(
         record=case.own_record or ledger.record_name(ref, live_state.workload.uid, number),
         rules=scene.rules,
         numbers=scene.numbers,
+        verdicts=_verdicts(scene),
+        sick_since=sick.held_since,
         deployed=scene.deployed.get(ref),
     )
+
+
+def _verdicts(scene: Scene) -> dict[model.Ref, model.Verdict]:
+    """The worst verdict of this policy and the others: what one calls sick is not Healthy."""
+    worst = dict(scene.peers)
+    for ref, verdict in scene.verdicts.items():
+        if verdict is not model.Verdict.HEALTHY and worst.get(ref) is not model.Verdict.UNHEALTHY:
+            worst[ref] = verdict
+        worst.setdefault(ref, verdict)
+    return worst
 
 
 def _condemned(scene: Scene, workload: model.Workload) -> dict[str, str]:

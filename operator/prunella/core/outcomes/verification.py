@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import gitops, ledger, restoring
+from prunella.core.decisions import gitops, ledger, restoring, sides
 from prunella.core.decisions.rules import Rules
 from prunella.core.outcomes import runs, syncing
 from prunella.core.signals import compiled
@@ -131,9 +131,11 @@ def _await_rollout(
     )
     missing = _missing_before(record, stuck=stuck)
     moving = next((each for each in scene.others if not each.complete()), None)
-    if workload.complete(missing) and moving is None:
+    aside = record.spec.action == sides.SHIFT_TRAFFIC  # What traffic has left may never be ready.
+    if aside or (workload.complete(missing) and moving is None):
         left = workload.replicas - workload.available
         but = f" but for {left} pods that did not run before either" if left > 0 else ""
+        done = "traffic moved" if aside else f"rolled out{but}"
         wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
@@ -142,7 +144,7 @@ def _await_rollout(
             rollout_complete_at=scene.now,
             counts_from=counts_from,
             deadline=counts_from + within,
-            message=f"rolled out{but}; samples count after {wait:.0f} s",
+            message=f"{done}; samples count after {wait:.0f} s",
         )
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
     if stuck:
