@@ -562,6 +562,15 @@ DOUBTED = {
             )
         ],
     ),
+    "nobody judges the other side": (
+        swap("restart: {}", f"shiftTraffic: {{kind: HTTPRoute, to: {{workload: {OTHER}}}}}"),
+        [
+            (
+                "13 hint spec.steps[0].shiftTraffic: no way back is written: after a move that has "
+                "helped it is a person's [traffic-back]"
+            ),
+        ],
+    ),
     "a field that takes from what is behind it": (
         swap(
             "restart: {}",

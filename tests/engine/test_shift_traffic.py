@@ -178,3 +178,106 @@ async def test_another_policy_may_judge_the_other_side(story: Story) -> None:
     story.apply(harness.spec({"restart": {}}, target={"name": "stable"}, mode="Advise"), "stable")
     await story.until(lambda: story.phases() == [("shiftTraffic", Phase.SUCCEEDED)])
     assert sick_share(shop) == 0
+
+
+BACK = {
+    "after": "5m",
+    "by": 8,
+    "require": [{"query": 'sum(app_http_requests_total{deployment="checkout"})', "atLeast": 1}],
+}
+WITH_BACK = {"shiftTraffic": {**STEP, "back": BACK}}
+
+
+async def test_traffic_comes_back_by_parts_and_each_is_proved(story: Story) -> None:
+    """When the side is Healthy, not before the time; the last part writes what was there."""
+    shop = divided(story, WITH_BACK)
+    before = shop.seen(ROUTE)
+    await story.until(lambda: story.phases() == [("shiftTraffic", Phase.SUCCEEDED)])
+    shop.broken_while(lambda: False)
+    await story.run(200)
+    assert sick_share(shop) == 0
+    shares = []
+    for parts in (1, 2, 3):
+        done = ("returnTraffic", Phase.SUCCEEDED)
+        wanted = [("shiftTraffic", Phase.SUCCEEDED), *[done] * parts]
+        await story.until(lambda wanted=wanted: story.phases() == wanted, 600)
+        shares.append(sick_share(shop))
+    assert [8, 16, 20] == shares
+    assert before == shop.seen(ROUTE)
+    await story.run(1200)
+    assert 4 == len(story.records())
+    first = story.records()[1]
+    assert first.spec.follows == story.records()[0].name
+    assert "back to checkout from stable: rule 0: 0 % to 8 %" in first.spec.effects[0].summary
+
+
+async def test_a_part_that_makes_it_sick_again_is_taken_back_at_once(story: Story) -> None:
+    """And no other one follows: the rest is a person's."""
+    shop = divided(story, WITH_BACK)
+    wanted = [
+        ("shiftTraffic", Phase.SUCCEEDED),
+        ("returnTraffic", Phase.UNHELPFUL),
+        ("revert", Phase.SUCCEEDED),
+    ]
+    await story.until(lambda: story.phases() == wanted, 900)
+    _, back, undone = story.records()
+    assert back.status.reason == "UnhealthyAgain"
+    assert undone.spec.follows == back.name
+    assert sick_share(shop) == 0
+    await story.run(1200)
+    assert wanted == story.phases()
+
+
+async def test_sickness_between_two_parts_moves_it_away_without_a_cooldown(story: Story) -> None:
+    """What came back is moved away by the step itself."""
+    shop = divided(story, WITH_BACK)
+    broken = {"now": True}
+    shop.broken_while(lambda: broken["now"] and sick_share(shop) > 0)
+    await story.until(lambda: story.phases() == [("shiftTraffic", Phase.SUCCEEDED)])
+    broken["now"] = False
+    await story.until(lambda: story.phases()[1:] == [("returnTraffic", Phase.SUCCEEDED)], 600)
+    broken["now"] = True
+    await story.until(lambda: story.phases()[2:] == [("shiftTraffic", Phase.SUCCEEDED)], 60)
+    assert sick_share(shop) == 0
+
+
+NOT_BACK = {
+    "the policy does not say so": "",
+    "it is not known to be mended": Refused.REQUIREMENT_NOT_MET,
+    "it is not ready": Refused.OTHER_SIDE_NOT_HEALTHY,
+    "somebody has written the weights": Refused.CHANGED_BY_OTHERS,
+    "GitOps": Refused.OWNED_BY_GITOPS,
+}
+
+
+@pytest.mark.parametrize("why", NOT_BACK)
+async def test_nothing_comes_back(story: Story, why: str) -> None:
+    """And the policy's condition says why."""
+    step: Any = {"shiftTraffic": STEP} if not NOT_BACK[why] else WITH_BACK
+    if why == "it is not known to be mended":
+        require = [{**BACK["require"][0], "atLeast": 1e12}]
+        step = {"shiftTraffic": {**STEP, "back": {**BACK, "require": require}}}
+    shop = divided(story, step)
+    await story.until(lambda: story.phases() == [("shiftTraffic", Phase.SUCCEEDED)])
+    shop.broken_while(lambda: False)
+    if why == "it is not ready":
+        story.world.cluster.set_image(harness.CHECKOUT, "shop/checkout:v2-broken")
+    change = {"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 50}
+    if why == "somebody has written the weights":
+        shop.cluster.edit_object(ROUTE, lambda shown: shown.update(swaps.apply([change], shown)))
+    if why == "GitOps":
+        shop.cluster.edit_object(ROUTE, lambda shown: shown["metadata"].update(MARK))
+    await story.run(600)
+    assert (0, 1) == (sick_share(shop), len(story.records()))
+    if NOT_BACK[why]:
+        assert NOT_BACK[why] in story.condition("Ready")
+
+
+async def test_a_lost_answer_of_the_way_back_is_settled_by_the_weights(story: Story) -> None:
+    """It was sent once, and goes on from there."""
+    shop = divided(story, WITH_BACK)
+    await story.until(lambda: story.phases() == [("shiftTraffic", Phase.SUCCEEDED)])
+    shop.broken_while(lambda: False)
+    story.lose_answer_to_action()
+    await story.until(lambda: story.phases()[1:] == [("returnTraffic", Phase.SUCCEEDED)], 600)
+    assert (8, 2) == (sick_share(shop), len(story.sent()))

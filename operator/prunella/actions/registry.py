@@ -15,6 +15,7 @@ from prunella.actions import (
     restart,
     restart_pods,
     restore,
+    return_traffic,
     revert,
     rollback,
     run_job,
@@ -49,5 +50,6 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         shift_traffic.ShiftTraffic(),
         git_revert.GitRevert(),
         revert.Revert(),
+        return_traffic.ReturnTraffic(),
     )
     return {each.name: each for each in actions}

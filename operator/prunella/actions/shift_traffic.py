@@ -89,9 +89,7 @@ def _weighed(
     if looked.manifest is None:
         raise ValueError(f"{looked.ref} is written, and is not there")
     target = request.live_state.workload
-    from_ = params.from_ or traffic.SickSide()
-    left = weights.Backend(from_.service or target.ref.name, from_.subset or "")
-    taking = weights.Backend(params.to.service or params.to.workload, params.to.subset or "")
+    left, taking = weights.backends(params, target.ref.name)
     if (answer := _misled(request, side, left, taking)) is not None:
         return answer
     bounds = weights.Bounds(params.most, params.left)

@@ -230,7 +230,8 @@ class Resize(base.ApiModel):
 
 def required(params: base.ApiModel) -> list[Requirement]:
     """What a step requires; nothing of a step that can't."""
-    found = getattr(params, "require", [])
+    back = getattr(params, "back", None)
+    found = [*getattr(params, "require", []), *getattr(back, "require", [])]
     return [each for each in found if isinstance(each, Requirement)]
 
 

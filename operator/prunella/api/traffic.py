@@ -50,8 +50,44 @@ class OtherSide(base.ApiModel):
     subset: Subset = pydantic.Field(None, description=_SUBSET)
 
 
+LEAST_AFTER = types.duration("5m")
+_BELOW_5M = r"^(0+[wdhm])*0*[0-4]m(0*[0-5]?[0-9]s)?$|^(0+[wdhm])*0*[0-5]?[0-9]s$"
+
+
+class WayBack(base.ApiModel):
+    """How traffic comes back, by and by, when the target is Healthy again."""
+
+    after: types.Duration = pydantic.Field(
+        types.duration("30m"),
+        description="How long after the last move was proved, for each step of the way.",
+        json_schema_extra=base.rules(
+            (f"!self.matches(r'{_BELOW_5M}')", f"must be at least {LEAST_AFTER}")
+        ),
+    )
+    by: Annotated[int, pydantic.Field(ge=1, le=100)] = pydantic.Field(
+        10, description="Most percent of all traffic that come back at once."
+    )
+    require: Annotated[list[capacity.Requirement], pydantic.Field(min_length=1, max_length=4)] = (
+        pydantic.Field(
+            description=(
+                "What must be true before each step, such as probes of the target that succeed: "
+                "what gets no traffic fails no request, and is Healthy for that reason alone."
+            ),
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        )
+    )
+
+    @pydantic.field_validator("after")
+    @classmethod
+    def _long_enough(cls, after: types.Duration) -> types.Duration:
+        if after < LEAST_AFTER:
+            raise ValueError(f"must be at least {LEAST_AFTER}, found {after}")
+        return after
+
+
 _BY, _LEAVE = 50, 0
 _OF_ROUTES = "self.kind != 'Service' || !(has(self.by) || has(self.leave) || has(self.from))"
+_NO_WAY_BACK = "self.kind != 'Service' || !has(self.back)"
 _OF_SERVICES = "(self.kind == 'Service') == has(self.label)"
 _SUBSETS = (
     "self.kind == 'VirtualService' || "
@@ -60,6 +96,7 @@ _SUBSETS = (
 _SAID = {
     _OF_ROUTES: "a Service's selector moves all traffic at once: leave by, leave and from out",
     _OF_SERVICES: "label must be given with kind Service, and with no other",
+    _NO_WAY_BACK: "a Service's selector moves all traffic at once: the way back is a person's",
     _SUBSETS: "only a VirtualService has subsets",
 }
 
@@ -115,6 +152,9 @@ class ShiftTraffic(base.ApiModel):
         ),
     )
     require: capacity.Requirements = capacity.requirements()
+    back: WayBack | None = pydantic.Field(
+        None, description="The way back after a move that has helped. Default: a person's."
+    )
 
     @pydantic.model_validator(mode="after")
     def _fits(self) -> ShiftTraffic:
@@ -122,6 +162,8 @@ class ShiftTraffic(base.ApiModel):
         given = self.by is not None or self.leave is not None or self.from_ is not None
         if service and given:
             raise ValueError(_SAID[_OF_ROUTES])
+        if service and self.back is not None:
+            raise ValueError(_SAID[_NO_WAY_BACK])
         if service != (self.label is not None):
             raise ValueError(_SAID[_OF_SERVICES])
         subsets = self.to.subset or (self.from_ and self.from_.subset)

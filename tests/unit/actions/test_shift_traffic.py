@@ -441,6 +441,7 @@ def test_what_can_not_be_looked_at_is_forbidden() -> None:
         assert (Refused.FORBIDDEN, "403: no") == (found.reason, found.message)
 
 
+ASKED = {"query": "min(probe_success)", "atLeast": 1}
 BAD = {
     "nowhere to go": ({"kind": "HTTPRoute"}, "to\n  Field required"),
     "another kind": ({"kind": "Ingress", "to": {"workload": "b"}}, "HTTPRoute"),
@@ -459,6 +460,18 @@ BAD = {
     "a subset of a Service": (
         {"kind": "HTTPRoute", "to": {"workload": "b", "subset": "v1"}},
         "only a VirtualService has subsets",
+    ),
+    "a Service has no way back": (
+        {"kind": "Service", "label": "v", "to": {"workload": "b"}, "back": {"require": [ASKED]}},
+        "a Service's selector moves all traffic at once: the way back is a person's",
+    ),
+    "a way back that nothing proves": (
+        {"kind": "HTTPRoute", "to": {"workload": "b"}, "back": {"require": []}},
+        "at least 1 item",
+    ),
+    "a way back in a hurry": (
+        {"kind": "HTTPRoute", "to": {"workload": "b"}, "back": {"after": "4m", "require": [ASKED]}},
+        "must be at least 5m, found 4m",
     ),
     "more than all": (
         {"kind": "HTTPRoute", "by": 101, "to": {"workload": "b"}},

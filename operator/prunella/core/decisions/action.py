@@ -45,6 +45,8 @@ class Request:
     """The worst that any policy of the namespace has found of its targets."""
     sick_since: datetime.datetime | None = None
     """When the signal fell ill that led here."""
+    moved_by: objects.Record | None = None
+    """The shift of traffic of which a part is to be taken back."""
     deployed: gitops.Looked | None = None
     """What deploys the target from Git, where that was looked at."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring
+from prunella.core.decisions import ledger, restoring, sides
 
 Phase = reasons.Phase
 ROLLBACK = "rollback"
@@ -28,6 +28,8 @@ class Next:
     step: int
     follows: objects.Record | None = None
     revert: bool = False
+    back: objects.Record | None = None
+    """The shift of traffic of which a part is taken back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,10 +65,12 @@ def next_attempt(
         return Next(0)
     if last.phase is not Phase.UNHELPFUL:
         return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
-    if spec.verify.otherwise is policy_api.Otherwise.ESCALATE:
+    # A part of a way back was no step of the policy: it goes, whatever follows a step.
+    back = last.spec.action == sides.RETURN_TRAFFIC
+    if spec.verify.otherwise is policy_api.Otherwise.ESCALATE and not back:
         return _for_a_person(last, f"{last.name} did not help, and verify.otherwise is Escalate")
     undoable = last.spec.action != ROLLBACK and any(e.inverse for e in last.spec.effects)
-    if spec.verify.otherwise is policy_api.Otherwise.REVERT and undoable:
+    if (spec.verify.otherwise is policy_api.Otherwise.REVERT and undoable) or back:
         return Next(last.spec.step, last, revert=True)
     return _following(last, _after(last), spec)
 

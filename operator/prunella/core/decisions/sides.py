@@ -12,7 +12,9 @@ from prunella.core.decisions import action, restoring
 
 Refused = reasons.Refused
 SHIFT_TRAFFIC: Final = "shiftTraffic"
-"""The action's name."""
+RETURN_TRAFFIC: Final = "returnTraffic"
+"""The action that takes a part of a shift back; no step of a policy has it."""
+MOVES: Final = frozenset({SHIFT_TRAFFIC, RETURN_TRAFFIC})
 _COUNTS: Final = ("updatedReplicas", "readyReplicas")
 _COUNTS_OF_DAEMONS: Final = ("updatedNumberScheduled", "numberReady")
 

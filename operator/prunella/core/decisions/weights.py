@@ -7,12 +7,12 @@ virtual-service/#HTTPRouteDestination (a destination that is alone has all).
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from prunella.api import traffic
 from prunella.core.changes import swaps
 
 RULES: Final = {"HTTPRoute": ("rules", "backendRefs"), "VirtualService": ("http", "route")}
@@ -31,6 +31,13 @@ class Backend(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.service}/{self.subset}" if self.subset else self.service
+
+
+def backends(params: traffic.ShiftTraffic, target: str) -> tuple[Backend, Backend]:
+    """The side that is left and the one that takes over, as a route names them."""
+    from_ = params.from_ or traffic.SickSide()
+    left = Backend(from_.service or target, from_.subset or "")
+    return left, Backend(params.to.service or params.to.workload, params.to.subset or "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,9 +110,9 @@ def shift(manifest: Mapping[str, Any], left: Backend, taking: Backend, bounds: B
             floors.append(f"{_percent(old, places[0]):.3g} % in rule {number}")
             continue
         moves.append(_move(number, old, new, *places))
-        there, back = _swaps(f"/spec/{in_spec}/{number}/{in_rule}", entries, old, new)
-        patch += there
-        inverse = [*back, *inverse]
+        made = _swaps(f"/spec/{in_spec}/{number}/{in_rule}", entries, _weighed(entries, old, new))
+        patch += made.patch
+        inverse = [*made.inverse, *inverse]
     if moves:
         return Shift(tuple(moves), swaps.Swaps(tuple(patch), tuple(inverse)), untouched)
     if floors:
@@ -154,6 +161,49 @@ def moved(weights: Sequence[int], left: int, taking: int, bounds: Bounds) -> lis
     return new
 
 
+def step_back(
+    manifest: Mapping[str, Any], left: Backend, taking: Backend, before: Rules, most: int
+) -> Shift:
+    """What brings a part of the traffic back to where it was ``before`` it was moved.
+
+    ``left`` and ``taking`` are as they were when it was moved away.  The last step writes just
+    what was there.  Raises NotMovableError.
+    """
+    kind = manifest["kind"]
+    in_spec, in_rule = RULES[kind]
+    moves: list[Move] = []
+    patch: list[Mapping[str, Any]] = []
+    inverse: list[Mapping[str, Any]] = []
+    for number, rule in enumerate(manifest["spec"].get(in_spec) or ()):
+        place = f"/spec/{in_spec}/{number}/{in_rule}"
+        if place not in before or before[place] == rule[in_rule]:
+            continue
+        entries, wanted = rule[in_rule], before[place]
+        found = [_named(manifest, each) for each in entries]
+        places = found.index(left), found.index(taking)
+        now, old = _weights(kind, entries), _weights(kind, wanted)
+        then, new = list(wanted), old
+        if _percent(now, places[0]) + most < _percent(old, places[0]):
+            part = moved(now, *reversed(places), Bounds(most, 0))
+            if part is None:
+                raise NotMovableError(f"rule {number} has no weights that could be moved back")
+            then, new = _weighed(entries, now, part), part
+        moves.append(_move(number, now, new, *places))
+        made = _swaps(place, entries, then)
+        patch += made.patch
+        inverse = [*made.inverse, *inverse]
+    return Shift(tuple(moves), swaps.Swaps(tuple(patch), tuple(inverse)), 0)
+
+
+Rules = Mapping[str, Sequence[Mapping[str, Any]]]
+"""The backends of rules, by the pointer to them."""
+
+
+def tested(patch: Sequence[Mapping[str, Any]]) -> Rules:
+    """The backends that a patch of this module finds where it is sent."""
+    return {str(each["path"]): each["value"] for each in patch if each["op"] == "test"}
+
+
 def _percent(weights: Sequence[int], place: int) -> float:
     total = sum(weights)
     return WHOLE * weights[place] / total if total else 0.0
@@ -167,27 +217,33 @@ def _move(rule: int, old: Sequence[int], new: Sequence[int], left: int, taking: 
     )
 
 
+def _weighed(
+    entries: Sequence[Mapping[str, Any]], old: Sequence[int], new: Sequence[int]
+) -> list[Mapping[str, Any]]:
+    """The backends with other weights; those that stay the same stay unwritten, too."""
+    pairs = zip(entries, old, new, strict=True)
+    return [dict(e) if was == is_ else {**e, "weight": is_} for e, was, is_ in pairs]
+
+
 def _swaps(
-    place: str,
-    entries: Sequence[Mapping[str, Any]],
-    old: Sequence[int],
-    new: Sequence[int],
-) -> tuple[swaps.Operations, swaps.Operations]:
-    """Writes of the weights that differ, under a test of all of the rule's backends."""
-    there: list[Mapping[str, Any]] = [_test(place, entries)]
-    back: list[Mapping[str, Any]] = []
-    after = copy.deepcopy([dict(each) for each in entries])
-    for number, (entry, was, weight) in enumerate(zip(entries, old, new, strict=True)):
-        if was == weight:
-            continue
+    place: str, now: Sequence[Mapping[str, Any]], then: Sequence[Mapping[str, Any]]
+) -> swaps.Swaps:
+    """Writes of the weights in which a rule's backends differ, and the way back."""
+    return swaps.Swaps(_writes(place, now, then), _writes(place, then, now))
+
+
+def _writes(
+    place: str, now: Sequence[Mapping[str, Any]], then: Sequence[Mapping[str, Any]]
+) -> swaps.Operations:
+    """One way of it, under a test of all of the rule's backends."""
+    found: list[Mapping[str, Any]] = [
+        {"op": "test", "path": place, "value": [dict(each) for each in now]}
+    ]
+    for number, (was, is_) in enumerate(zip(now, then, strict=True)):
         pointer = f"{place}/{number}/weight"
-        after[number]["weight"] = weight
-        written = "weight" in entry
-        there.append({"op": "replace" if written else "add", "path": pointer, "value": weight})
-        undo: Mapping[str, Any] = {"op": "replace", "path": pointer, "value": was}
-        back.append(undo if written else {"op": "remove", "path": pointer})
-    return tuple(there), (_test(place, after), *back)
-
-
-def _test(place: str, entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    return {"op": "test", "path": place, "value": [dict(each) for each in entries]}
+        if "weight" not in is_ and "weight" in was:
+            found.append({"op": "remove", "path": pointer})
+        elif was.get("weight") != is_.get("weight"):
+            op = "replace" if "weight" in was else "add"
+            found.append({"op": op, "path": pointer, "value": is_["weight"]})
+    return tuple(found)

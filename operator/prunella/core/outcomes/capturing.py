@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import capture
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, sides
 from prunella.core.outcomes import runs
 
 MOST_PARTS = 64
@@ -35,7 +35,8 @@ class Part:
 
 def wanted(record: objects.Record, policy: objects.Policy) -> capture.CapturePolicy | None:
     """What is to be kept before a record is carried out; once, and not before an undoing."""
-    if policy.spec is None or record.spec.action == ledger.REVERT or record.status.capture:
+    undoing = record.spec.action in {ledger.REVERT, sides.RETURN_TRAFFIC}
+    if policy.spec is None or undoing or record.status.capture:
         return None
     return policy.spec.capture
 

@@ -87,7 +87,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
         return _await_rollout(record, scene, workload)
     if scene.now < verification.counts_from:
         return status
-    return _count(status, verification, scene, healthy)
+    at_once = record.spec.action == sides.RETURN_TRAFFIC
+    return _count(status, verification, scene, healthy, at_once=at_once)
 
 
 def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
@@ -131,7 +132,7 @@ def _await_rollout(
     )
     missing = _missing_before(record, stuck=stuck)
     moving = next((each for each in scene.others if not each.complete()), None)
-    aside = record.spec.action == sides.SHIFT_TRAFFIC  # What traffic has left may never be ready.
+    aside = record.spec.action in sides.MOVES  # What traffic has left may never be ready.
     if aside or (workload.complete(missing) and moving is None):
         left = workload.replicas - workload.available
         but = f" but for {left} pods that did not run before either" if left > 0 else ""
@@ -178,7 +179,13 @@ def _count(
     verification: remediation.Verification,
     scene: Scene,
     healthy: int,
+    *,
+    at_once: bool,
 ) -> remediation.RemediationStatus:
+    """One counted sample; ``at_once``: what was Healthy before, and is not, is not waited for."""
+    if at_once and scene.verdict is model.Verdict.UNHEALTHY:
+        message = f"Unhealthy again: {scene.message}"
+        return _finish(status, scene, Phase.UNHELPFUL, "UnhealthyAgain", message)
     if scene.verdict is model.Verdict.HEALTHY:
         if healthy + 1 >= scene.verify.samples:
             message = f"Healthy in {healthy + 1} samples in a row: {scene.message}"
