@@ -184,7 +184,7 @@ def step_back(
         now, old = _weights(kind, entries), _weights(kind, wanted)
         then, new = list(wanted), old
         if _percent(now, places[0]) + most < _percent(old, places[0]):
-            part = moved(now, *reversed(places), Bounds(most, 0))
+            part = moved(now, places[1], places[0], Bounds(most, 0))
             if part is None:
                 raise NotMovableError(f"rule {number} has no weights that could be moved back")
             then, new = _weighed(entries, now, part), part
