@@ -68,6 +68,7 @@ CAN = {
         False,
     ),
     "resize pods while it is off": ("patch", "pods --subresource=resize", False),
+    "switch a Service while it is off": ("patch", "services", False),
     "raise a quota while it is off": ("patch", "resourcequotas", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),
