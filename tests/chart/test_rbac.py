@@ -85,6 +85,8 @@ ADDED = {
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
     "shiftTraffic": set(),  # Its rights are those of the kinds and selectors that are enabled.
+    "renewCertificate": _rights("cert-manager.io", "certificates", "get")
+    | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
 RESTORED = {
@@ -122,6 +124,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("raiseQuota",),
     ("resize",),
     ("shiftTraffic",),
+    ("renewCertificate",),
     ("gitRevert",),
     ("restart", "scale"),
     ("evictPod", "scale"),

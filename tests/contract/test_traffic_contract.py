@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab import routes
+from lab import stand_ins
 from prunella import ports
 from prunella.actions import return_traffic, shift_traffic
 from prunella.api import remediation
@@ -63,7 +63,7 @@ def divided(manifest: Manifest) -> Any:
 async def planned(world: World, kind: str, **step: Any) -> tuple[action.Request, model.Effect]:
     """The effect of a step on two sides as they are now, with what it was planned on."""
     if isinstance(world, LabWorld):
-        routes.install(world.lab)
+        stand_ins.install(world.lab)
     canary, stable = (model.Ref("Deployment", world.namespace, n) for n in ("canary", "stable"))
     await world.add(canary, 1)
     await world.add(stable, 2)

@@ -119,6 +119,14 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- include "prunella.rules.restore" . }}
 {{- include "prunella.rules.fields" . }}
 {{- include "prunella.rules.traffic" . }}
+{{- if .Values.actions.renewCertificate }}
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get]
+- apiGroups: [cert-manager.io]
+  resources: [certificates/status]
+  verbs: [patch]
+{{- end }}
 {{- if .Values.actions.gitRevert }}
 {{- include "prunella.rules.git" . }}
 {{- end }}

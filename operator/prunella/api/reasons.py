@@ -67,6 +67,8 @@ class Refused(enum.StrEnum):
     REQUIREMENT_NOT_MET = "RequirementNotMet"
     OTHER_SIDE_NOT_HEALTHY = "OtherSideNotHealthy"
     NO_HEADROOM = "NoHeadroom"
+    ISSUING = "AlreadyIssuing"
+    ISSUANCE_FAILED = "IssuanceFailed"
     NOT_FROM_GIT = "NotFromGit"
     SYNC_SUSPENDED = "SyncSuspended"
     LATER_COMMIT = "LaterCommit"

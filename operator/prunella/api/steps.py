@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, offered, traffic, types
+from prunella.api import base, capacity, certificates, offered, traffic, types
 from prunella.api import restore as restore_api
 
 LEAST_LOST = types.duration("1m")
@@ -211,6 +211,7 @@ ACTIONS: tuple[str, ...] = (
     "raiseQuota",
     "resize",
     "shiftTraffic",
+    "renewCertificate",
     "gitRevert",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
@@ -276,6 +277,10 @@ class Step(base.ApiModel):
 
     shift_traffic: traffic.ShiftTraffic | None = pydantic.Field(
         None, description="Move traffic away from the target, to a side that is Healthy."
+    )
+
+    renew_certificate: certificates.RenewCertificate | None = pydantic.Field(
+        None, description="Have cert-manager issue a Certificate again."
     )
 
     git_revert: GitRevert | None = pydantic.Field(

@@ -192,6 +192,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
         "",
     ),
+    "a certificate without the right": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"renewCertificate": {}}]},
+        "lets the operator have certificates issued",
+    ),
     "traffic without the right": (
         (PATCH_DEPLOYMENTS,),
         "Live",

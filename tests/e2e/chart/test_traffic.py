@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import routes
+from lab import stand_ins
 from lab.cluster import Lab
 from tests.e2e.chart import toolbox
 
@@ -58,7 +58,7 @@ VALUES = {
 @pytest.fixture(scope="module")
 def divided(release: Lab, shop: str, operator: toolbox.Kubectl) -> Iterator[str]:
     """The shop with what divides traffic, while the action that writes it is enabled."""
-    routes.install(release)
+    stand_ins.install(release)
     for document in OBJECTS.values():
         metadata = {"name": "web", "namespace": shop}
         made = toolbox.create(release, {**document, "metadata": metadata})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab import routes
+from lab import stand_ins
 from tests.e2e.harness import manifests
 from tests.e2e.harness.story import Story
 
@@ -51,7 +51,7 @@ def weights(story: Story) -> list[int]:
 
 def test_a_bad_sample_loses_its_traffic(story: Story) -> None:
     """Given a sample that fails, when it has a third of the traffic, then it gets none."""
-    routes.install(story.lab)
+    stand_ins.install(story.lab)
     sides = [side(name) for name in NAMES]
     story.run(*(workload for workload, _ in sides))
     for _, service in sides:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from prunella.api import base, capacity, reasons, traffic
+from prunella.api import certificates as certificates_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps
-from prunella.core.decisions import quotas, restoring
+from prunella.core.decisions import certificates, quotas, restoring
 
 Path = tuple[str, ...]
 _DOT: Final = re.compile(r"(?<!\\)\.")
@@ -46,7 +47,7 @@ def writes_elsewhere(params: base.ApiModel | None) -> bool:
     if isinstance(params, capacity.Resize):
         return params.where is capacity.Where.IN_PLACE
     elsewhere = capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota
-    return isinstance(params, elsewhere | traffic.ShiftTraffic)
+    return isinstance(params, elsewhere | traffic.ShiftTraffic | certificates_api.RenewCertificate)
 
 
 def written(params: base.ApiModel | None, live_state: model.LiveState) -> Written | None:
@@ -60,6 +61,9 @@ def written(params: base.ApiModel | None, live_state: model.LiveState) -> Writte
     if isinstance(params, traffic.ShiftTraffic):
         ref = model.Ref(params.kind, target.namespace, params.name or target.name)
         return Written(ref, (_DIVIDING[params.kind] + ((params.label,) if params.label else ()),))
+    if isinstance(params, certificates_api.RenewCertificate):
+        ref = model.Ref(certificates.CERTIFICATE, target.namespace, params.name or target.name)
+        return Written(ref, (("status", "conditions"),))
     if isinstance(params, capacity.RaiseQuota):
         name = params.name or quotas.refuser(live_state.workload.failure)
         paths = tuple(("spec", "hard", resource) for resource in params.ceilings)
