@@ -39,7 +39,13 @@ def sick_share(shop: Shop) -> int:
     return weight
 
 
-def divided(story: Story, *steps: Any, helps: bool = True, **metadata: Any) -> Shop:
+def divided(
+    story: Story,
+    *steps: Any,
+    helps: bool = True,
+    verify: Any = None,
+    **metadata: Any,
+) -> Shop:
     """Given a sick side with 20 % of the traffic, a Healthy one, and a policy on both."""
     cluster = story.world.cluster
     for name in ("checkout", "stable"):
@@ -57,7 +63,8 @@ def divided(story: Story, *steps: Any, helps: bool = True, **metadata: Any) -> S
     for name in ("checkout", "stable"):
         shop.cluster.add_object(service(name))
     shop.broken_while(lambda: sick_share(shop) > 0 if helps else True)
-    story.apply(harness.spec(*(steps or ({"shiftTraffic": STEP},)), target=BOTH))
+    more = {"verify": verify} if verify is not None else {}
+    story.apply(harness.spec(*(steps or ({"shiftTraffic": STEP},)), target=BOTH, **more))
     return shop
 
 
@@ -211,9 +218,12 @@ async def test_traffic_comes_back_by_parts_and_each_is_proved(story: Story) -> N
     assert "back to checkout from stable: rule 0: 0 % to 8 %" in first.spec.effects[0].summary
 
 
-async def test_a_part_that_makes_it_sick_again_is_taken_back_at_once(story: Story) -> None:
-    """And no other one follows: the rest is a person's."""
-    shop = divided(story, WITH_BACK)
+@pytest.mark.parametrize("otherwise", ["Revert", "Continue", "Escalate"])
+async def test_a_part_that_makes_it_sick_again_is_taken_back_at_once(
+    story: Story, otherwise: str
+) -> None:
+    """Whatever follows a step that did not help. No other part comes: the rest is a person's."""
+    shop = divided(story, WITH_BACK, verify={"within": "20s", "samples": 2, "otherwise": otherwise})
     wanted = [
         ("shiftTraffic", Phase.SUCCEEDED),
         ("returnTraffic", Phase.UNHELPFUL),

@@ -160,9 +160,7 @@ def edited(record: objects.Record, seen: Mapping[model.Ref, Looked]) -> model.Re
 def _done_beside(record: objects.Record) -> list[model.Effect]:
     pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
     sent = [effect for effect, status in pairs if status.outcome not in {"NotSent", "Refused"}]
-    # cert-manager goes on to write the status that has asked it: that is nobody's edit.
-    others = [each for each in sent if each.target.kind != certificates.CERTIFICATE]
-    return [each for each in others if each.tested and each.target != record.target]
+    return [each for each in sent if each.tested and each.target != record.target]
 
 
 def _pod_is_gone(effect: model.Effect, manifest: Manifest | None) -> bool:
