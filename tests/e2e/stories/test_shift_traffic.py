@@ -16,10 +16,10 @@ NAMES = ("sample", "steady")
 OF_ALL = {
     "name": "failed-here",
     "ratio": {
-        "bad": 'sum by (namespace, deployment) (rate(app_http_requests_total{code=~"5.."}[15s]))',
+        "bad": 'sum by (namespace, deployment) (rate(app_http_requests_total{code=~"5.."}[10s]))',
         "total": (
-            "sum by (namespace, deployment) (rate(app_http_requests_total[15s])) * 0 "
-            "+ on (namespace) group_left () sum by (namespace) (rate(app_http_requests_total[15s]))"
+            "sum by (namespace, deployment) (rate(app_http_requests_total[10s])) * 0 "
+            "+ on (namespace) group_left () sum by (namespace) (rate(app_http_requests_total[10s]))"
         ),
         "minimum": 5,
     },
@@ -77,9 +77,15 @@ def test_a_bad_sample_loses_its_traffic(story: Story) -> None:
         "maxMorePerReplica": 60,
     }
     target = {"selector": {"matchLabels": {"part": "web"}}}
-    policy = manifests.policy("sample", {"shiftTraffic": step}, signal=OF_ALL, target=target)
+    policy = manifests.policy(
+        "sample", {"shiftTraffic": step}, signal=OF_ALL, target=target, verify={"samples": 2}
+    )
     story.apply(policy)
     story.start_operator()
+    # Few requests fail from the start: how often a series is sampled is learned while it is well.
+    story.annotate_pods("sample", errors="0.01")
+    seen = f'min(count_over_time(app_http_requests_total{{namespace="{story.namespace}"}}[2m]))'
+    story.wait(lambda: (story.value(seen) or 0) >= 10, "all series are known", 120)
     story.wait(
         lambda: story.condition("sample")["reason"] == "Healthy", "both sides are Healthy", 90
     )
