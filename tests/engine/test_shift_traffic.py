@@ -97,7 +97,7 @@ async def test_weights_that_somebody_has_changed_since_stay(story: Story) -> Non
 
     shop.cluster.edit_object(ROUTE, edit)
     await story.run(120)
-    assert ([("shiftTraffic", Phase.UNHELPFUL)], 7) == (story.phases(), sick_share(shop))
+    assert ([("shiftTraffic", Phase.SUPERSEDED)], 7) == (story.phases(), sick_share(shop))
     assert Refused.CHANGED_BY_OTHERS == story.sick().refused
 
 

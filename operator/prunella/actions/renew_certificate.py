@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 
-from prunella.actions import patch_field
+from prunella.actions import object_fields
 from prunella.api import certificates as api
 from prunella.api import reasons
 from prunella.core import model
@@ -31,7 +31,7 @@ class RenewCertificate:
         written = fields.written(params, request.live_state)
         if written is None:
             raise TypeError("renewCertificate writes a Certificate")
-        looked = patch_field.found(request, written.ref)
+        looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
         if looked.manifest is None:

@@ -5,7 +5,7 @@ No step of a policy has it: it follows a shift whose step says how (``back``).
 
 from __future__ import annotations
 
-from prunella.actions import patch_field, restore
+from prunella.actions import object_fields, restore
 from prunella.api import reasons, traffic
 from prunella.core import model
 from prunella.core.decisions import action, fields, ledger, requirements, sides, weights
@@ -27,7 +27,7 @@ class ReturnTraffic:
         written = fields.written(params, request.live_state)
         if written is None:
             raise TypeError("returnTraffic writes a route")
-        looked = patch_field.found(request, written.ref)
+        looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
         if looked.manifest is None:

@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from prunella.actions import patch_field, restore
+from prunella.actions import object_fields, restore
 from prunella.api import reasons, traffic
 from prunella.core import model, objects, pointers
 from prunella.core.changes import author, swaps
@@ -36,7 +36,7 @@ class ShiftTraffic:
         written = fields.written(params, request.live_state)
         if written is None:
             raise TypeError("shiftTraffic writes a route or a Service")
-        looked = patch_field.found(request, written.ref)
+        looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
         if (refusal := _in_other_hands(request, looked, written)) is not None:

@@ -23,6 +23,7 @@ from prunella.engine import (
     observe,
     orphans,
     report,
+    suspects,
     telling,
     unattended,
 )
@@ -219,7 +220,9 @@ class Passes:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
         following = returning.again(record, snapshot.records)
-        if record.spec.step >= len(step.valid_spec(policy).steps):
+        if following.revert and following.follows is None:
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, "what it undoes is gone")
+        if not following.revert and record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
@@ -366,6 +369,7 @@ class Passes:
             scrape_seconds=scrape_seconds,
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
+            edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

@@ -93,8 +93,15 @@ def why(command: decide.Command) -> str:
     seen = "; ".join(f"{finding.signal}: {finding.message}" for finding in command.findings)
     if command.action == sides.RETURN_TRAFFIC and command.follows is not None:
         return f"{seen}, some time after {command.follows.name}"
-    before = f" after {command.follows.name} did not help" if command.follows is not None else ""
-    return f"{seen}{before}"
+    return f"{seen}{_after(command.follows)}"
+
+
+def _after(follows: objects.Record | None) -> str:
+    if follows is None:
+        return ""
+    if follows.phase is reasons.Phase.FAILED:
+        return f" after {follows.name} stopped half way ({follows.status.reason})"
+    return f" after {follows.name} did not help"
 
 
 def _evidence(
