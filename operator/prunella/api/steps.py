@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, offered, types
+from prunella.api import base, capacity, certificates, offered, traffic, types
 from prunella.api import capture as capture_api
 from prunella.api import restore as restore_api
 
@@ -230,6 +230,8 @@ ACTIONS: tuple[str, ...] = (
     "raiseQuota",
     "resize",
     "expandVolume",
+    "shiftTraffic",
+    "renewCertificate",
     "gitRevert",
     "helmRollback",
 )
@@ -296,6 +298,14 @@ class Step(base.ApiModel):
 
     expand_volume: capacity.ExpandVolume | None = pydantic.Field(
         None, description="Make the volumes of the target's pods larger; nothing undoes it."
+    )
+
+    shift_traffic: traffic.ShiftTraffic | None = pydantic.Field(
+        None, description="Move traffic away from the target, to a side that is Healthy."
+    )
+
+    renew_certificate: certificates.RenewCertificate | None = pydantic.Field(
+        None, description="Have cert-manager issue a Certificate again."
     )
 
     git_revert: GitRevert | None = pydantic.Field(

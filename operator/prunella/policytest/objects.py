@@ -15,7 +15,14 @@ from prunella.policytest import fields
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
 CLUSTER_WIDE: Final = ("StorageClass",)
-KEPT: Final = ("ConfigMap", "ResourceQuota", "PersistentVolumeClaim", *CLUSTER_WIDE)
+KEPT: Final = (
+    "ConfigMap",
+    "HTTPRoute",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "Service",
+    *CLUSTER_WIDE,
+)
 """Kinds that nothing moves, but that a claim gets its volume: what is written to them is kept."""
 KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS, *KEPT)
 _BUILT_IN: Final = ("apps", "batch", "autoscaling", "policy", "k8s.io")

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from prunella.api import base, capacity, reasons
+from prunella.api import base, capacity, reasons, traffic
+from prunella.api import certificates as certificates_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps
-from prunella.core.decisions import claims, quotas, restoring
+from prunella.core.decisions import certificates, claims, quotas, restoring
 
 Path = tuple[str, ...]
 _DOT: Final = re.compile(r"(?<!\\)\.")
@@ -47,8 +48,8 @@ def writes_elsewhere(params: base.ApiModel | None) -> bool:
     """Whether a step writes other objects than its target."""
     if isinstance(params, capacity.Resize):
         return params.where is capacity.Where.IN_PLACE
-    beside = capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota
-    return isinstance(params, beside | capacity.ExpandVolume)
+    room = capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota | capacity.ExpandVolume
+    return isinstance(params, room | traffic.ShiftTraffic | certificates_api.RenewCertificate)
 
 
 def written(
@@ -63,6 +64,12 @@ def written(
         return Written(ref, (parts(params.path),))
     if isinstance(params, capacity.ScaleBounds):
         return _bound_of(params.bound, live_state)
+    if isinstance(params, traffic.ShiftTraffic):
+        ref = model.Ref(params.kind, target.namespace, params.name or target.name)
+        return Written(ref, (_DIVIDING[params.kind] + ((params.label,) if params.label else ()),))
+    if isinstance(params, certificates_api.RenewCertificate):
+        ref = model.Ref(certificates.CERTIFICATE, target.namespace, params.name or target.name)
+        return Written(ref, (("status", "conditions"),))
     if isinstance(params, capacity.RaiseQuota):
         name = params.name or quotas.refuser(live_state.workload.failure)
         paths = tuple(("spec", "hard", resource) for resource in params.ceilings)
@@ -90,6 +97,14 @@ BOUNDS: Final[Mapping[str, Mapping[capacity.Bound, tuple[Path, int]]]] = {
     },
 }
 """Where autoscalers have their bounds, and what they are where nothing is written."""
+
+
+_DIVIDING: Final[Mapping[traffic.TrafficKind, Path]] = {
+    traffic.TrafficKind.HTTP_ROUTE: ("spec", "rules"),
+    traffic.TrafficKind.VIRTUAL_SERVICE: ("spec", "http"),
+    traffic.TrafficKind.SERVICE: ("spec", "selector"),
+}
+"""What divides traffic; who owns it is told of the whole of a route's rules."""
 
 
 def _bound_of(bound: capacity.Bound, live_state: model.LiveState) -> Written | None:
