@@ -28,6 +28,7 @@ from prunella import ports
 from prunella.adapters.outward import connections, signing
 from prunella.adapters.prometheus import session
 from prunella.api import endpoints
+from prunella.core.outcomes import runs
 
 MOST_BYTES = 1024 * 1024
 _MOST_REFUSED = 16_384
@@ -35,7 +36,9 @@ _MOST_REFUSED = 16_384
 KEY_HEADER = "Idempotency-Key"
 _NOT_PROCESSED = frozenset({301, 307, 308})
 """Redirects that ask for the same request at another place: this one was not carried out."""
-_PROOFS = ("Authorization", "X-Amz-Security-Token")
+SIGNATURE = "X-Prunella-Signature-256"
+"""Of the body, with the secret of ``hmacSecretFile``."""
+_PROOFS = ("Authorization", "X-Amz-Security-Token", SIGNATURE)
 """Headers of a signature that are taken out of what is told."""
 _HEADER = re.compile(r"[\x20-\x7e]+")
 
@@ -156,7 +159,7 @@ class Http:
         if self._signer is not None:
             url, proof = signing.signed(self._signer, method, url, body, sent)
             sent |= proof
-            secret |= {name: proof[name] for name in _PROOFS if name in proof}
+        secret |= {name: sent[name] for name in _PROOFS if name in sent}
         shown = f"{method} {self.endpoint.url}{path}"
         if time.monotonic() >= self._ends:
             raise ports.ClusterError(f"{shown}: not sent: what came before it took all the time")
@@ -230,9 +233,9 @@ def read(path: pathlib.Path, what: str) -> str:
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """A text without the secrets themselves, nor the token in a header such as ``Bearer X``."""
+    """A text without the secrets, nor what a header has as ``Bearer X`` or ``sha256=X``."""
     for secret in secrets:
-        for part in {secret, secret.rpartition(" ")[2]}:
+        for part in (secret, secret.rpartition(" ")[2], secret.rpartition("=")[2]):
             if len(part) >= 4:
                 text = text.replace(part, "[redacted]")
     return text
@@ -263,7 +266,7 @@ def _words(error: Exception) -> str:
 
 
 def _refused(shown: str, status: int, text: str) -> ports.ClusterError:
-    told = " ".join(text.split())[:300]
+    told = runs.redacted(" ".join(text.split())[:300])
     if 300 <= status < 400:
         why = f"{shown}: answered {status}, a redirect, which is not followed"
         certain = status in _NOT_PROCESSED
