@@ -59,9 +59,12 @@ class GitRepositories:
         found = self._writable(change)
         if isinstance(found, ports.Receipt):
             return found
-        doing = self._rehearse if dry_run else self._send
+        ends = time.monotonic() + self._wanted.timeout_seconds * _ANSWERS
         try:
-            return await self._soon(found, functools.partial(doing, found, change, mark))
+            if dry_run:
+                rehearse = functools.partial(self._rehearse, found, change, mark)
+                return await self._soon(found, rehearse)
+            return await self._soon(found, functools.partial(self._send, found, change, mark, ends))
         except remote.RemoteError as error:
             lost = error.status is None and not dry_run
             outcome = ports.Outcome.UNKNOWN if lost else ports.Outcome.REFUSED
@@ -176,7 +179,9 @@ class GitRepositories:
         self._check_requested(found, change)
         return ports.Receipt(ports.Outcome.WOULD_SUCCEED, f"{change.branch} could be written")
 
-    def _send(self, found: allowed.Allowed, change: pushes.GitChange, mark: str) -> ports.Receipt:
+    def _send(
+        self, found: allowed.Allowed, change: pushes.GitChange, mark: str, ends: float
+    ) -> ports.Receipt:
         done = self._already(found, change, mark)
         if done is not None:
             return done
@@ -185,6 +190,8 @@ class GitRepositories:
         clone = server.clone(change.branch, expected)
         made = commits.revert(clone, change, mark, self._wanted)
         self._check_requested(found, change)
+        if time.monotonic() >= ends:  # By now it may have been settled as never pushed.
+            raise remote.RemoteError("not pushed: what came before it took all the time", 409)
         old = remote.NOTHING if change.request else expected
         refused = server.push(clone, branch, old, made)
         if refused:
