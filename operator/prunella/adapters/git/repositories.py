@@ -145,8 +145,10 @@ class GitRepositories:
     def _check_requested(self, found: allowed.Allowed, change: pushes.GitChange) -> None:
         """Make sure that nobody else has asked for the same. Raises RemoteError with 409."""
         if change.request:
-            url = self._requested(found, change.branch).get(change.revert)
-            if url is not None:
+            title = change.message.partition("\n")[0]
+            subject = title.removeprefix('Revert "').removesuffix('"')
+            requested = self._requested(found, change.branch)
+            if url := gitops.open_request(requested, change.revert, subject):
                 message = f"{url} is open, and reverts {change.revert[:10]} as well"
                 raise remote.RemoteError(message, 409)
 
