@@ -337,6 +337,8 @@ class Settings(Model):
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()
+    scale_bounds: allowed.ScaleBounds = allowed.ScaleBounds()
+    raise_quota: allowed.RaiseQuota = allowed.RaiseQuota()
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
     git: Git = Git()
