@@ -33,44 +33,21 @@ def install(lab: Lab) -> None:
     lab.await_crds(*(each["metadata"]["name"] for each in yaml.safe_load_all(CRDS.read_text())))
 
 
-class Flux:
-    """One Kustomization, reconciled every few seconds until `close`."""
+class Kustomization:
+    """One Kustomization with its GitRepository, as a person makes them; who carries it out differs.
+
+    The real controllers do so as soon as the objects are there (`lab.flux_controllers`).
+    """
 
     def __init__(
-        self,
-        lab: Lab,
-        namespace: str,
-        bare: pathlib.Path,
-        url: str,
-        path: str,
+        self, lab: Lab, namespace: str, url: str, path: str, access: git_server.Access
     ) -> None:
-        """``bare`` is the repository's folder on this machine, ``url`` what the objects say."""
+        """``url`` and ``path`` are where the manifests are; ``access`` is put into a Secret."""
         self._lab = lab
         self._namespace = namespace
-        self._bare = bare
-        self.broken = False
-        """Apply nothing more, as when a build fails."""
         self.problem = ""
         """The last round's error, for who must find out."""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        meta = {"name": "shop", "namespace": namespace}
-        source = {"kind": "GitRepository", "name": "shop"}
-        self._apply(
-            {
-                "apiVersion": "source.toolkit.fluxcd.io/v1",
-                "kind": "GitRepository",
-                "metadata": meta,
-                "spec": {"interval": "1m", "url": url, "ref": {"branch": "main"}},
-            },
-            {
-                "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
-                "kind": "Kustomization",
-                "metadata": meta,
-                "spec": {"interval": "1m", "prune": False, "path": path, "sourceRef": source},
-            },
-            manager="kubectl",
-        )
+        self._apply(*_objects(namespace, url, path, access), manager="kubectl")
 
     @property
     def _own(self) -> tuple[str, ...]:
@@ -78,9 +55,93 @@ class Flux:
 
     @property
     def status(self) -> Document:
-        """What it has told."""
+        """What is told of it."""
         found: Document = self._lab.get(*self._own).get("status") or {}
         return found
+
+    @property
+    def ready(self) -> Document:
+        """Its condition Ready; empty while there is none."""
+        conditions = self.status.get("conditions", ())
+        return next((each for each in conditions if each["type"] == "Ready"), {})
+
+    def start(self) -> None:
+        """Begin, where somebody here carries it out."""
+
+    def close(self) -> None:
+        """Delete it, while there is somebody to take its finalizer away."""
+        self._lab.kubectl("delete", *self._own, "--timeout=60s")
+
+    def suspend(self, *, suspended: bool) -> None:
+        """What `flux suspend kustomization` does."""
+        self._patch({"spec": {"suspend": suspended}})
+
+    def _apply(self, *documents: Document, manager: str) -> None:
+        self._lab.kubectl(
+            *("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}"),
+            *("--namespace", self._namespace, "--filename", "-"),
+            input=yaml.safe_dump_all(documents),
+        )
+
+    def _patch(self, change: Document, *more: str) -> None:
+        told = json.dumps(change)
+        self._lab.kubectl("patch", *self._own, "--type=merge", "--patch", told, *more)
+
+
+def _objects(namespace: str, url: str, path: str, access: git_server.Access) -> list[Document]:
+    """What `flux create secret git`, `source git` and `kustomization` make."""
+    meta = {"name": "shop", "namespace": namespace}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": meta,
+            "stringData": {"username": access.user, "password": access.password},
+        },
+        {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "GitRepository",
+            "metadata": meta,
+            "spec": {
+                "interval": f"{SYNC_SECONDS:g}s",
+                "url": url,
+                "ref": {"branch": "main"},
+                "secretRef": {"name": "shop"},
+            },
+        },
+        {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": meta,
+            "spec": {
+                "interval": "1m",
+                "retryInterval": "5s",
+                "prune": False,
+                "path": path,
+                "sourceRef": {"kind": "GitRepository", "name": "shop"},
+            },
+        },
+    ]
+
+
+class StandIn(Kustomization):
+    """Carries its Kustomization out itself, every few seconds until `close`."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        namespace: str,
+        url: str,
+        path: str,
+        access: git_server.Access,
+        *,
+        bare: pathlib.Path,
+    ) -> None:
+        """``bare`` is the repository's folder on this machine."""
+        super().__init__(lab, namespace, url, path, access)
+        self._bare = bare
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -90,11 +151,6 @@ class Flux:
         """End it."""
         self._stop.set()
         self._thread.join(timeout=30)
-
-    def suspend(self, *, suspended: bool) -> None:
-        """What `flux suspend kustomization` does."""
-        change = {"spec": {"suspend": suspended}}
-        self._patch(change)
 
     def _run(self) -> None:
         while not self._stop.wait(SYNC_SECONDS):
@@ -113,10 +169,11 @@ class Flux:
         if own["spec"].get("suspend") or (status.get("lastAppliedRevision") == revision and seen):
             return
         told: Document = {"lastAttemptedRevision": revision}
-        if self.broken:
-            self._tell(own, told, "BuildFailed", "kustomize build failed: it is broken")
+        try:
+            documents = self._documents(own["spec"]["path"].removeprefix("./").strip("/"), head)
+        except yaml.YAMLError as error:
+            self._tell(own, told, "BuildFailed", f"kustomize build failed: {error}")
             return
-        documents = self._documents(own["spec"]["path"].removeprefix("./").strip("/"), head)
         self._apply(*documents, manager=MANAGER)
         entries = [{"id": self._id(each), "v": "v1"} for each in documents]
         told |= {"lastAppliedRevision": revision, "inventory": {"entries": entries}}
@@ -142,13 +199,6 @@ class Flux:
         name = document["metadata"]["name"]
         return f"{self._namespace}_{name}_{group}_{document['kind']}"
 
-    def _apply(self, *documents: Document, manager: str) -> None:
-        self._lab.kubectl(
-            *("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}"),
-            *("--namespace", self._namespace, "--filename", "-"),
-            input=yaml.safe_dump_all(documents),
-        )
-
     def _tell(self, own: Document, told: Document, reason: str, message: str) -> None:
         well = "True" if reason == "ReconciliationSucceeded" else "False"
         ready = {"type": "Ready", "status": well, "reason": reason, "message": message}
@@ -158,7 +208,3 @@ class Flux:
             "conditions": [ready],
         }
         self._patch({"status": status}, "--subresource=status")
-
-    def _patch(self, change: Document, *more: str) -> None:
-        told = json.dumps(change)
-        self._lab.kubectl("patch", *self._own, "--type=merge", "--patch", told, *more)
