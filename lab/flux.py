@@ -1,9 +1,10 @@
 """A stand-in for Flux: applies the folder of a repository, and writes status as Flux does.
 
 It plays one Kustomization with its GitRepository in one namespace.  What is applied bears Flux's
-labels and its field manager; the inventory, the conditions and the applied revision are written
-as kustomize-controller v1 writes them.  It is no Flux: there is no kustomize build, no pruning, and
-no health check.  Source: fluxcd.io/flux/components/kustomize/kustomizations.
+labels and its field manager; the inventory, the conditions and the revisions are written in the
+steps in which kustomize-controller 1.9 was seen to write them.  It is no Flux: there is no
+kustomize build, no pruning, and no health check; `lab.flux_controllers` runs the real ones.
+Source: fluxcd.io/flux/components/kustomize/kustomizations.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import pathlib
 import subprocess
 import threading
+import time
 from typing import Any, Final
 
 import yaml
@@ -24,6 +26,7 @@ CRDS: Final = pathlib.Path(__file__).parent / "manifests" / "flux.yaml"
 MANAGER: Final = "kustomize-controller"
 GROUPS: Final = {"apps/v1": "apps"}
 SYNC_SECONDS: Final = 2.0
+PROGRESSING: Final = "Progressing"
 Document = dict[str, Any]
 
 
@@ -118,10 +121,17 @@ def _objects(namespace: str, url: str, path: str, access: git_server.Access) -> 
                 "retryInterval": "5s",
                 "prune": False,
                 "path": path,
+                "targetNamespace": namespace,
                 "sourceRef": {"kind": "GitRepository", "name": "shop"},
             },
         },
     ]
+
+
+class NamespaceError(Exception):
+    """A manifest names no namespace, and `targetNamespace` none for it: nothing is applied."""
+
+    reason = "ReconciliationFailed"
 
 
 class StandIn(Kustomization):
@@ -168,19 +178,29 @@ class StandIn(Kustomization):
         seen = status.get("observedGeneration") == own["metadata"]["generation"]
         if own["spec"].get("suspend") or (status.get("lastAppliedRevision") == revision and seen):
             return
-        told: Document = {"lastAttemptedRevision": revision}
+        at_work = f"Building manifests for revision {revision} with a timeout of 30s"
+        doing = _condition("Reconciling", PROGRESSING, at_work)
+        ready = _condition("Ready", PROGRESSING, "Reconciliation in progress", "Unknown")
+        self._tell(doing, ready, attempted=revision)
         try:
-            documents = self._documents(own["spec"]["path"].removeprefix("./").strip("/"), head)
-        except yaml.YAMLError as error:
-            self._tell(own, told, "BuildFailed", f"kustomize build failed: {error}")
+            documents = self._documents(own["spec"], head)
+        except (yaml.YAMLError, NamespaceError) as error:
+            reason = NamespaceError.reason if isinstance(error, NamespaceError) else "BuildFailed"
+            failed = _condition("Ready", reason, str(error), "False")
+            self._tell(failed, {**doing, "reason": f"{PROGRESSING}WithRetry"})
             return
         self._apply(*documents, manager=MANAGER)
         entries = [{"id": self._id(each), "v": "v1"} for each in documents]
-        told |= {"lastAppliedRevision": revision, "inventory": {"entries": entries}}
-        self._tell(own, told, "ReconciliationSucceeded", f"Applied revision: {revision}")
+        self._tell(
+            _condition("Ready", "ReconciliationSucceeded", f"Applied revision: {revision}"),
+            applied=revision,
+            inventory={"entries": entries},
+            observed=own["metadata"]["generation"],
+        )
 
-    def _documents(self, path: str, head: str) -> list[Document]:
-        """The manifests of a folder, marked as Flux marks them."""
+    def _documents(self, spec: Document, head: str) -> list[Document]:
+        """The manifests of a folder, marked by Flux. Raises YAMLError, NamespaceError."""
+        path = spec["path"].removeprefix("./").strip("/")
         files = git_server.git(self._bare, "ls-tree", "-r", "--name-only", head, f"{path}/")
         marks = {
             "kustomize.toolkit.fluxcd.io/name": "shop",
@@ -191,6 +211,10 @@ class StandIn(Kustomization):
             document = yaml.safe_load(git_server.git(self._bare, "show", f"{head}:{file}"))
             meta = document["metadata"]
             meta["labels"] = {**meta.get("labels", {}), **marks}
+            if namespace := spec.get("targetNamespace"):
+                meta["namespace"] = namespace
+            if "namespace" not in meta:
+                raise NamespaceError(f"{document['kind']}/{meta['name']} namespace not specified")
             found.append(document)
         return found
 
@@ -199,12 +223,27 @@ class StandIn(Kustomization):
         name = document["metadata"]["name"]
         return f"{self._namespace}_{name}_{group}_{document['kind']}"
 
-    def _tell(self, own: Document, told: Document, reason: str, message: str) -> None:
-        well = "True" if reason == "ReconciliationSucceeded" else "False"
-        ready = {"type": "Ready", "status": well, "reason": reason, "message": message}
-        status = {
-            **told,
-            "observedGeneration": own["metadata"]["generation"],
-            "conditions": [ready],
+    def _tell(
+        self,
+        *conditions: Document,
+        attempted: str | None = None,
+        applied: str | None = None,
+        inventory: Document | None = None,
+        observed: int | None = None,
+    ) -> None:
+        """Conditions are told anew; of the rest only what is given."""
+        told = {
+            "lastAttemptedRevision": attempted,
+            "lastAppliedRevision": applied,
+            "inventory": inventory,
+            "observedGeneration": observed,
         }
-        self._patch({"status": status}, "--subresource=status")
+        given = {name: value for name, value in told.items() if value is not None}
+        change = {"status": {**given, "conditions": list(conditions)}}
+        self._patch(change, "--subresource=status")
+
+
+def _condition(kind: str, reason: str, message: str, status: str = "True") -> Document:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    told = {"type": kind, "status": status, "reason": reason, "message": message}
+    return {**told, "lastTransitionTime": at}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import flux, flux_controllers, git_server
+from lab import flux, git_server
 from lab.git_server import git
 from tests.e2e.harness import manifests
 from tests.e2e.harness.story import Story
@@ -108,7 +108,6 @@ def _deployed(
     """A Kustomization of the repository, and who carries it out."""
     what = (story.lab, story.namespace, url, "./apps/checkout", access)
     if REAL_FLUX:
-        flux_controllers.start(story.lab)
         return flux.Kustomization(*what)
     flux.install(story.lab)
     return flux.StandIn(*what, bare=bare)

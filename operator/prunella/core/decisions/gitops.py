@@ -162,7 +162,7 @@ def applied_revision(owner: model.Ref, manifest: Manifest) -> str:
     """
     status = manifest.get("status") or {}
     if owner.kind == KUSTOMIZATION:
-        told = _of_flux(manifest)
+        told: object = _of_flux(manifest)
     else:
         operation = status.get("operationState") or {}
         synced = (status.get("sync") or {}).get("status") == "Synced"
@@ -176,8 +176,8 @@ def _of_flux(manifest: Manifest) -> str:
     """The revision that runs, by a Kustomization's status; empty while that is not certain.
 
     kustomize-controller marks `Healthy` Unknown, and names the revision, after it has applied and
-    before it waits for health, for as long as `timeout`.  `Ready` keeps its old word meanwhile,
-    and while a newer revision is built and applied (`Reconciling`, with the reason Progressing).
+    before it waits for health, for as long as `timeout`.  `Ready` is no help meanwhile, nor while
+    a newer revision is built and applied (`Reconciling`, with the reason Progressing).
     """
     status = manifest.get("status") or {}
     attempted = str(status.get("lastAttemptedRevision") or "")

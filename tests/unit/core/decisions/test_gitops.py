@@ -161,7 +161,7 @@ def test_what_runs_while_flux_is_at_work(conditions: dict[str, Any], expected: s
 
 
 def test_flux_at_work_is_told_by_what_it_does() -> None:
-    """`Ready` keeps its old word meanwhile, which explains nothing."""
+    """`Ready` explains nothing meanwhile."""
     manifest = kustomization(status=flux(UNHEALTHY, PROGRESSING, "False"))
 
     assert "Progressing: Building manifests" == gitops.waiting(KUSTOMIZATION, manifest)
