@@ -255,6 +255,7 @@ class GitRequests(Model):
     url: Annotated[str, pydantic.Field(pattern=r"^https?://[^/@?#]+[^@?#]*$")]
     """The API's address: https://api.github.com, https://gitlab.com/api/v4, .../api/v1 of Gitea."""
     token_file: pathlib.Path
+    tls: Tls = Tls()
 
 
 _HTTP = r"^https?://[^/@?#]+/[^@?#%]*$"
@@ -301,7 +302,7 @@ class Git(Model):
     most_commits: Annotated[int, pydantic.Field(ge=2, le=1000)] = 50
     """How far back a branch is looked at."""
     most_bytes: Annotated[int, pydantic.Field(ge=1024)] = 64 * 1024 * 1024
-    """Most that is read of one repository."""
+    """Most that is read of one repository, as it is in memory: not compressed."""
     argocd_namespace: str = "argocd"
 
 
@@ -336,6 +337,8 @@ class Settings(Model):
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()
+    scale_bounds: allowed.ScaleBounds = allowed.ScaleBounds()
+    raise_quota: allowed.RaiseQuota = allowed.RaiseQuota()
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
     git: Git = Git()

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from prunella import allowed, journal_settings, settings
+from prunella.api import endpoints
 
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
@@ -177,6 +178,15 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     assert expected == _load(tmp_path, documents)
 
 
+def test_bounds_are_told_with_their_action_alone(render: Render, tmp_path: pathlib.Path) -> None:
+    """What nobody may write has no bound; what may be restored, too, must keep it."""
+    values = {"scaleBounds": {"max": 12}, "raiseQuota": {"ceilings": {"pods": 50, "cpu": "4"}}}
+    off = _load(tmp_path, render(**values))
+    on = _load(tmp_path, render(**values, actions={"scaleBounds": True, "raiseQuota": True}))
+    assert (None, None) == (off.scale_bounds.max, off.raise_quota.ceilings)
+    assert (12, {"pods": 50, "cpu": "4"}) == (on.scale_bounds.max, on.raise_quota.ceilings)
+
+
 def test_every_setting_is_written_out(render: Render) -> None:
     """A setting that is added to the operator must find its place in the chart."""
     names = {str(field.alias) for field in settings.Settings.model_fields.values()}
@@ -191,6 +201,11 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
         settings.BasicAuth,
     ),
     "sigV4": (SCHEMA["definitions"]["source"]["properties"]["sigV4"], settings.SigV4),
+    "endpoint": (SCHEMA["definitions"]["endpoint"], endpoints.Endpoint),
+    "endpoint.sigV4": (
+        SCHEMA["definitions"]["endpoint"]["properties"]["sigV4"],
+        endpoints.SigV4,
+    ),
     "entra": (SCHEMA["definitions"]["source"]["properties"]["entra"], settings.Entra),
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
@@ -242,6 +257,7 @@ GIT: Document = {
                 "api": "github",
                 "url": "https://api.github.com",
                 "tokenFile": "/etc/prunella/git/token",
+                "tls": {"caFile": "/etc/prunella/git/ca.crt"},
             },
         }
     ],

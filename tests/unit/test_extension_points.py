@@ -42,7 +42,7 @@ def test_every_action_that_a_policy_can_name_is_planned_by_a_module_of_that_name
     }
     expected = {name: f"prunella.actions.{_snake(name)}" for name in steps_api.ACTIONS}
     assert expected == planned
-    assert set(map(_snake, steps_api.ACTIONS)) == set(steps_api.Step.model_fields)
+    assert {*map(_snake, steps_api.ACTIONS), "capture"} == set(steps_api.Step.model_fields)
 
 
 @pytest.mark.parametrize("action", steps_api.ACTIONS)
@@ -97,7 +97,7 @@ def test_every_guard_stands_in_the_chain_with_its_reason() -> None:
             takes = list(inspect.signature(each).parameters)
             if each.__module__ == module.__name__ and takes == ["case"] and name[0] != "_":
                 written.add(name)
-    asked = {guard.__name__ for guard in guards.GUARDS}
+    asked = {guard.__name__ for guard in (*guards.GUARDS, *guards.REVERT_GUARDS)}
     assert written == asked
     lines = inspect.getsource(chain)
     assert [] == [name for name in asked if not re.search(rf"\b{name},  # Make sure ", lines)]

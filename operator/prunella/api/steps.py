@@ -9,6 +9,7 @@ from typing import Annotated
 import pydantic
 
 from prunella.api import base, capacity, offered, types
+from prunella.api import capture as capture_api
 from prunella.api import restore as restore_api
 
 LEAST_LOST = types.duration("1m")
@@ -218,7 +219,7 @@ OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
 
 
 class Step(base.ApiModel):
-    """One action with its parameters."""
+    """One action with its parameters, and what is kept before it."""
 
     model_config = pydantic.ConfigDict(json_schema_extra=base.rules(base.exactly_one(*ACTIONS)))
 
@@ -279,6 +280,10 @@ class Step(base.ApiModel):
             "Revert the commit that a Flux Kustomization or an Argo CD Application has applied "
             "last, in its repository and path."
         ),
+    )
+
+    capture: capture_api.CapturePolicy | None = pydantic.Field(
+        None, description="What is kept before this step, in place of the policy's own capture."
     )
 
     @pydantic.model_validator(mode="after")
