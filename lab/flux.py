@@ -26,6 +26,7 @@ CRDS: Final = pathlib.Path(__file__).parent / "manifests" / "flux.yaml"
 MANAGER: Final = "kustomize-controller"
 GROUPS: Final = {"apps/v1": "apps"}
 SYNC_SECONDS: Final = 2.0
+RETRY_SECONDS: Final = 5.0
 PROGRESSING: Final = "Progressing"
 Document = dict[str, Any]
 
@@ -118,7 +119,7 @@ def _objects(namespace: str, url: str, path: str, access: git_server.Access) -> 
             "metadata": meta,
             "spec": {
                 "interval": "1m",
-                "retryInterval": "5s",
+                "retryInterval": f"{RETRY_SECONDS:g}s",
                 "prune": False,
                 "path": path,
                 "targetNamespace": namespace,
@@ -188,6 +189,7 @@ class StandIn(Kustomization):
             reason = NamespaceError.reason if isinstance(error, NamespaceError) else "BuildFailed"
             failed = _condition("Ready", reason, str(error), "False")
             self._tell(failed, {**doing, "reason": f"{PROGRESSING}WithRetry"})
+            self._stop.wait(RETRY_SECONDS)
             return
         self._apply(*documents, manager=MANAGER)
         entries = [{"id": self._id(each), "v": "v1"} for each in documents]
