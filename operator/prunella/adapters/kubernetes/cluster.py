@@ -134,7 +134,7 @@ class KubernetesCluster:
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
-        subresource = "resize" if target.kind == kinds.POD.name else ""
+        subresource = kinds.SUBRESOURCES.get(target.kind, "")
         path = self._kind(target).path(target.namespace, target.name, subresource)
         annotated = effect.tested or await self._has_annotations(target, path)
         status, raw = await self._api.effect(

@@ -26,6 +26,8 @@ OWNERS: Final = (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)
 """Kinds that are read to learn where a workload comes from, and never written."""
 REVERTS: Final = "This reverts commit"
 """How `git revert` names the commit that it puts back, and so do we."""
+_BROUGHT: Final = re.compile(r"\((?P<squashed>#\d+)\)$|^Merge pull request (?P<merged>#\d+) from ")
+"""How GitHub and Gitea name the pull request in the subject of what it became."""
 TRAILER: Final = "Prunella-Remediation"
 """Trailer of our commits: the Remediation's namespace and name."""
 _FLUX: Final = "kustomize.toolkit.fluxcd.io"
@@ -84,7 +86,8 @@ class History:
     request: bool = False
     """The administrator wants requests, no pushes."""
     requested: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Addresses of open requests, anybody's, by the commit that they revert."""
+    """Addresses of open requests, anybody's, by the commit that they revert, or by the request
+    that brought it, as ``#12``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -333,3 +336,10 @@ def plain_url(url: str) -> str:
 def within(file: str, roots: tuple[str, ...]) -> bool:
     """Whether a file is one of some paths, or in one; the empty path is the whole repository."""
     return any(root in {"", file} or file.startswith(f"{root}/") for root in roots)
+
+
+def open_request(requested: Mapping[str, str], commit: str, subject: str) -> str:
+    """The address of an open request that reverts a commit; empty without one."""
+    found = _BROUGHT.search(subject)
+    number = (found["squashed"] or found["merged"]) if found is not None else ""
+    return requested.get(commit) or requested.get(number, "")

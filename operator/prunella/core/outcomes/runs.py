@@ -95,12 +95,16 @@ def followed(
         run = started.Run(started.RunState.UNKNOWN, gone)
     running = run.state in started.UNFINISHED
     if running and now >= due(record):
-        status = record.status.model_copy(update={"run": seen(record, run, now)})
+        # Who was called for what waited is called anew if its end is no good.
+        ended = {"run": seen(record, run, now), "escalated_at": None}
+        status = record.status.model_copy(update=ended)
         seconds = _allowed(record).total_seconds()
         message = f"not over {seconds:.0f} s after it was started, as it should have been"
         return _unhelpful(status, "RunOverdue", message, now)
     ended_at = None if running else now
-    status = record.status.model_copy(update={"run": seen(record, run, ended_at)})
+    called_at = record.status.escalated_at if running else None
+    looked = {"run": seen(record, run, ended_at), "escalated_at": called_at}
+    status = record.status.model_copy(update=looked)
     if run.state is started.RunState.FAILED:
         return _failed(status, run, now)
     if run.state is started.RunState.WAITING:
