@@ -322,6 +322,7 @@ def _world(
         incidents=base.incidents,
         findings=around.intake.findings,
         captures=outside.captures,
+        verdicts=around.intake.analysis,
         journal=around.journal,
         topology=around.topology.current,
         repositories=reverting.open_repositories(settings.git),

@@ -87,6 +87,15 @@ webhook:
   {{ $field }}: {{ toJson $value }}
   {{- end }}
   {{- end }}
+{{- if and .analysis.enabled (not $hook.enabled) -}}
+{{- fail "intake.analysis.enabled needs intake.webhook.enabled: it is asked on that port" -}}
+{{- end }}
+analysis:
+  enabled: {{ .analysis.enabled }}
+  {{- with .analysis.bearerTokenFile }}
+  bearerTokenFile: {{ toJson . }}
+  {{- end }}
+  namespaces: {{ toJson .analysis.namespaces }}
 polls:
   {{- toYaml .polls | nindent 2 }}
 ignore: {{ toJson .ignore }}
