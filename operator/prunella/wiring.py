@@ -105,11 +105,12 @@ class Live:
             await relist.relist_kind(self.api, self.stores, kinds.INCIDENT, self.home)
         await heap.give_back()
 
-    async def begin_journal(self) -> None:
-        """Read the journal and have its kinds watched, before the watch. Raises ClusterError."""
+    async def begin(self) -> None:
+        """Read the journal; have its kinds and Rollouts watched if there. Raises ClusterError."""
+        if await relist.relist_if_there(self.api, self.stores, kinds.ROLLOUT, self.namespaces):
+            handlers.watch_kind(self.registry, kinds.ROLLOUT, self.stores.apply)
         if self.journal is not None:
-            watched = await self.journal.begin()
-            handlers.watch_changes(self.registry, watched, self.journal.apply)
+            handlers.watch_changes(self.registry, await self.journal.begin(), self.journal.apply)
             await heap.give_back()
 
     async def keep_journal(self) -> None:
@@ -321,8 +322,8 @@ def _world(
         outward=outside.calls,
         incidents=base.incidents,
         findings=around.intake.findings,
-        captures=outside.captures,
         verdicts=around.intake.analysis,
+        captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,
         repositories=reverting.open_repositories(settings.git),

@@ -175,7 +175,7 @@ def test_who_asks_for_verdicts_needs_a_port(tmp_path: pathlib.Path) -> None:
     """Nobody waits for questions that can't arrive."""
     path = tmp_path / "settings.yaml"
     path.write_text(yaml.safe_dump({"intake": {"analysis": {"enabled": True}}}))
-    with pytest.raises(settings.SettingsError, match="analysis.enabled needs webhook.enabled"):
+    with pytest.raises(settings.SettingsError, match=r"analysis\.enabled needs webhook\.enabled"):
         settings.load(path)
 
 

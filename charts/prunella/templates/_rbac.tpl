@@ -39,6 +39,11 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if or .Values.argoRollouts.enabled .Values.actions.abortRollout .Values.actions.promote }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch]
+{{- end }}
 {{- end }}
 
 {{/*
@@ -87,6 +92,16 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- if .suspendCronJob }}
 - apiGroups: [batch]
   resources: [cronjobs]
+  verbs: [patch]
+{{- end }}
+{{- if and $.Values.argoRollouts.enabled (or .restart .rollback .scale) }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [patch]
+{{- end }}
+{{- if or .abortRollout .promote }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts/status]
   verbs: [patch]
 {{- end }}
 {{- if or .rerunJob .runJob }}

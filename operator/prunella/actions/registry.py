@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.actions import (
+    abort_rollout,
     delete_stuck_pod,
     evict_pod,
     git_revert,
     patch_field,
+    promote,
     raise_quota,
     rerun_job,
     resize,
@@ -46,6 +48,8 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         raise_quota.RaiseQuota(),
         resize.Resize(),
         git_revert.GitRevert(),
+        abort_rollout.AbortRollout(),
+        promote.Promote(),
         revert.Revert(),
     )
     return {each.name: each for each in actions}
