@@ -213,7 +213,18 @@ def _steps(spec: Document) -> list[Document]:
 
 
 def _release(template: Document) -> str:
-    whole = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).digest()[:10]
+    """A release, by what people change of it.
+
+    What the API server fills in of a ReplicaSet's template makes no other one.
+    """
+    fields = ("name", "image", "command", "args", "env", "resources")
+    containers = [
+        {field: each[field] for field in fields if each.get(field)}
+        for each in template["spec"]["containers"]
+    ]
+    meta = {key: each for key, each in template["metadata"].items() if each}
+    told = json.dumps([meta, containers], sort_keys=True)
+    whole = hashlib.sha256(told.encode()).digest()[:10]
     return "".join(LETTERS[byte % len(LETTERS)] for byte in whole)
 
 

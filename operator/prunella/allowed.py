@@ -10,7 +10,7 @@ from pydantic import alias_generators
 from prunella.core.decisions import rules
 
 WORKLOAD_KINDS: Final = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob"}
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob", "Rollout"}
 )
 RIGHTS_GROUPS: Final = frozenset(
     {

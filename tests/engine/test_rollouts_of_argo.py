@@ -30,6 +30,17 @@ async def test_a_restart_replaces_all_pods_and_begins_no_release(story: Story) -
     assert '"path": "/spec/restartAt"' in effect.patch
 
 
+async def test_more_replicas_that_do_not_help_are_taken_back(story: Story) -> None:
+    """Given a Rollout that is scaled in vain, then it has as many pods as before."""
+    step = {"scale": {"by": 2, "max": 8}}
+    await rolling_out.given(story, step, image="", signals=[rolling_out.errors(-1)])
+    await story.until(lambda: story.workload(WEB).replicas == 7)
+    undone = [("scale", Phase.UNHELPFUL), ("revert", Phase.SUCCEEDED)]
+    await story.until(lambda: story.phases() == undone)
+    await story.run(30)
+    assert {GOOD: 5} == rolling_out.images(story)
+
+
 async def test_a_rollback_to_a_healthy_release_is_proved(story: Story) -> None:
     """Given a release that went to the end, then the template of the one before is written."""
     await rolling_out.given(story, {"rollback": {}}, strategy=AT_ONCE)
