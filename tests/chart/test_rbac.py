@@ -34,6 +34,7 @@ CORE = (
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
+    | _rights("argoproj.io", "rollouts", "get list watch")
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
@@ -66,7 +67,6 @@ AROUND_CLUSTER = (
 TEMPLATES = _rights("apps", "deployments statefulsets daemonsets", "patch")
 REPLICAS = _rights("apps", "deployments statefulsets", "patch")
 EVICTION = _rights("", "pods/eviction", "create")
-ROLLOUTS = _rights("argoproj.io", "rollouts", "get list watch")
 ADDED = {
     "restart": TEMPLATES,
     "rollback": TEMPLATES,
@@ -78,8 +78,8 @@ ADDED = {
     "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "webhook": set(),  # It asks systems outside the cluster.
-    "abortRollout": ROLLOUTS | _rights("argoproj.io", "rollouts/status", "patch"),
-    "promote": ROLLOUTS | _rights("argoproj.io", "rollouts/status", "patch"),
+    "abortRollout": _rights("argoproj.io", "rollouts/status", "patch"),
+    "promote": _rights("argoproj.io", "rollouts/status", "patch"),
     "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
     | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
     | _rights("argoproj.io", "applications", "get"),
@@ -202,10 +202,10 @@ OF_ROLLOUTS = [
 def test_rollouts_bring_their_own_rights(
     render: Render, chosen: tuple[str, ...], patched: set[Right]
 ) -> None:
-    """Switched on they are read, and patched only by the actions that do."""
+    """They are read as other workloads; switched on they are patched by the actions that do."""
     switched = {"actions": _enabled(chosen), "argoRollouts": {"enabled": True}}
     [role] = _named(render(**switched, namespaces=["shop"]), "Role", "prunella")
-    wanted = (CORE | JOURNAL | AROUND | ROLLOUTS | patched).union(*(ADDED[a] for a in chosen))
+    wanted = (CORE | JOURNAL | AROUND | patched).union(*(ADDED[a] for a in chosen))
     assert wanted - NODES == _expand(role)
 
 

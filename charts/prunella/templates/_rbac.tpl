@@ -18,6 +18,9 @@
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [get, list, watch]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list]
@@ -39,11 +42,6 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
-{{- if or .Values.argoRollouts.enabled .Values.actions.abortRollout .Values.actions.promote }}
-- apiGroups: [argoproj.io]
-  resources: [rollouts]
-  verbs: [get, list, watch]
-{{- end }}
 {{- end }}
 
 {{/*
