@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import requests
 import yaml
 
-from lab import binaries
+from lab import binaries, ports
 from prunella.core.recording import manifests, rules
 
 BLOCK = "768h"
@@ -82,9 +81,7 @@ def prometheus(folder: pathlib.Path) -> Iterator[str]:
     """The URL of a Prometheus that serves the blocks below ``folder`` until the end."""
     config = folder / "prometheus.yml"
     config.write_text("global: {}\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{ports.free_port()}"
     command = [
         binaries.locate("prometheus"),
         f"--config.file={config}",

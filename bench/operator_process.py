@@ -6,7 +6,6 @@ import contextlib
 import os
 import pathlib
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from lab import binaries, lifecycle
+from lab import binaries, lifecycle, ports
 from lab.cluster import Lab
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -58,7 +57,7 @@ def running(
     lab: Lab, settings: dict[str, Any], kubeconfig: pathlib.Path | None = None
 ) -> Iterator[Operator]:
     """Run the operator on a lab until the block ends, as its administrator or by a kubeconfig."""
-    port = free_port()
+    port = ports.free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder) / "settings.yaml"
         base = {"httpHost": "127.0.0.1", "httpPort": port, "logFormat": "text"}
@@ -96,13 +95,6 @@ def cpu_seconds(pid: int) -> float:
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     fields = stat.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

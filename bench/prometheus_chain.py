@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import operator_process
-from lab import binaries
+from lab import binaries, ports
 
 METRIC = "app_load"
 READY_SECONDS = 60
@@ -123,7 +123,7 @@ def version() -> str:
 @contextlib.contextmanager
 def running(storage: pathlib.Path) -> Iterator[Server]:
     """Run Prometheus over a storage folder, without scraping, until the block ends."""
-    port = operator_process.free_port()
+    port = ports.free_port()
     config, log = storage.parent / "prometheus.yml", storage.parent / "prometheus.log"
     config.write_text("global: {}\n")
     command = [

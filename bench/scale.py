@@ -22,6 +22,7 @@ from typing import Any
 from kubernetes import client, config
 
 from bench import operator_process
+from lab import ports
 from lab.cluster import Lab
 
 PER_NAMESPACE, TARGETS, INTERVAL = 5, 10, 30
@@ -155,7 +156,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4)
     arguments = parser.parse_args()
     namespaces = [f"bench-{n:03}" for n in range(arguments.policies // PER_NAMESPACE)]
-    port = operator_process.free_port()
+    port = ports.free_port()
     server = multiprocessing.Process(target=serve_metrics, args=(port,), daemon=True)
     server.start()
     settings = {"sources": {"default": {"url": f"http://127.0.0.1:{port}"}}}

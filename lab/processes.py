@@ -6,17 +6,15 @@ import contextlib
 import json
 import os
 import pathlib
-import random
 import shlex
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 
-from lab import binaries, config
+from lab import binaries, config, ports
 
 PROGRAMS = frozenset({*(each.name for each in binaries.BINARIES), "kwok-controller"})
 """Names of the programs that a lab runs; kwokctl calls kwok ``kwok-controller``."""
@@ -146,24 +144,9 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def free_ports() -> config.Ports:
-    """Ports that nobody listens on, one for each of a lab's programs.
-
-    They come from below the range that the system gives to outgoing connections, and all
-    are held open until the last one is found, so that none is taken twice.
-    """
+    """Free ports, one for each of a lab's programs. Raises LabError."""
     names = config.Ports.__dataclass_fields__
-    with contextlib.ExitStack() as held:
-        return config.Ports(**{name: _free_port(held) for name in names})
-
-
-def _free_port(held: contextlib.ExitStack) -> int:
-    for _ in range(200):
-        port = random.randint(20_000, 31_999)  # noqa: S311 - no secret hangs on it
-        probe = held.enter_context(socket.socket())
-        with contextlib.suppress(OSError):
-            probe.bind((config.LOCALHOST, port))
-            return port
-    raise binaries.LabError("no free port between 20000 and 31999 on 127.0.0.1: stop other labs")
+    return config.Ports(**{name: ports.free_port() for name in names})
 
 
 def fetch(url: str, *, data: bytes | None = None, seconds: float = 5.0) -> bytes:

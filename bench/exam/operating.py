@@ -13,7 +13,7 @@ import yaml
 from bench import operator_process
 from bench.exam.shops import Items
 from bench.exam.sightings import Watcher
-from lab import addons, config
+from lab import addons, config, ports
 from lab.cluster import Lab
 from prunella.cli import kube
 from prunella.core.changes import noise
@@ -47,7 +47,7 @@ def operating(lab: Lab, items: Items, *, heals: bool = False) -> Iterator[Watche
     """
     install(lab, heals=heals)
     kubeconfig = lab.token_kubeconfig(ACCOUNT, HOME)
-    port = operator_process.free_port()
+    port = ports.free_port()
     token = _token(lab)
     with operator_process.running(lab, settings(lab, port, token), kubeconfig):
         addons.send_alerts(lab, f"http://{config.LOCALHOST}:{port}/alertmanager", token)

@@ -238,7 +238,7 @@ class Incidents(Model):
     """When incidents open, end and are forgotten. Times in seconds."""
 
     enabled: bool = True
-    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 5.0
+    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 2.0
     """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
     quiet_seconds: Seconds = _CORRELATION.quiet
     """An incident whose alerts have all ended is resolved after this time."""
@@ -273,6 +273,7 @@ class GitRequests(Model):
     url: Annotated[str, pydantic.Field(pattern=r"^https?://[^/@?#]+[^@?#]*$")]
     """The API's address: https://api.github.com, https://gitlab.com/api/v4, .../api/v1 of Gitea."""
     token_file: pathlib.Path
+    tls: Tls = Tls()
 
 
 _HTTP = r"^https?://[^/@?#]+/[^@?#%]*$"
@@ -319,7 +320,7 @@ class Git(Model):
     most_commits: Annotated[int, pydantic.Field(ge=2, le=1000)] = 50
     """How far back a branch is looked at."""
     most_bytes: Annotated[int, pydantic.Field(ge=1024)] = 64 * 1024 * 1024
-    """Most that is read of one repository."""
+    """Most that is read of one repository, as it is in memory: not compressed."""
     argocd_namespace: str = "argocd"
 
 

@@ -196,6 +196,22 @@ def test_the_metadata_server_is_open_only_to_who_needs_it(render: Render, name: 
     assert policy["egress"][3]["to"][0] == {"ipBlock": {"cidr": "169.254.169.254/32"}}
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_endpoint_of_a_cloud_opens_it_with_its_action(render: Render, *, enabled: bool) -> None:
+    """A function that is invoked needs credentials as a source does."""
+    function = {
+        "kind": "awsLambda",
+        "url": "https://lambda.eu-central-1.amazonaws.com",
+        "job": "restart-db",
+        "namespaces": ["shop"],
+        "sigV4": {"region": "eu-central-1"},
+    }
+    offered = {"endpoints": {"restart-db": function}}
+    documents = render(offered=offered, actions={"webhook": enabled})
+    ports = [_ports(rule) for rule in _only(documents, "NetworkPolicy")["spec"]["egress"]]
+    assert enabled is ([80, 988] in ports)
+
+
 def test_an_identity_of_a_cloud(render: Render) -> None:
     """What the clouds' webhooks look at, and what their libraries read, can all be set."""
     role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/prunella"}

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from prunella import allowed, journal_settings, settings
+from prunella.api import endpoints
 
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
@@ -196,6 +197,11 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
         settings.BasicAuth,
     ),
     "sigV4": (SCHEMA["definitions"]["source"]["properties"]["sigV4"], settings.SigV4),
+    "endpoint": (SCHEMA["definitions"]["endpoint"], endpoints.Endpoint),
+    "endpoint.sigV4": (
+        SCHEMA["definitions"]["endpoint"]["properties"]["sigV4"],
+        endpoints.SigV4,
+    ),
     "entra": (SCHEMA["definitions"]["source"]["properties"]["entra"], settings.Entra),
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
@@ -251,6 +257,7 @@ GIT: Document = {
                 "api": "github",
                 "url": "https://api.github.com",
                 "tokenFile": "/etc/prunella/git/token",
+                "tls": {"caFile": "/etc/prunella/git/ca.crt"},
             },
         }
     ],

@@ -6,6 +6,7 @@ Each keeps what was started, by key; a test says how it ends, and what goes wron
 # ruff: noqa: D102 - Receiver says what the methods do
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import threading
@@ -16,6 +17,8 @@ from urllib import parse
 Reply = tuple[int, Mapping[str, str], object]
 """Status, headers, and a text or what is sent as JSON."""
 KEY = "PRUNELLA_REMEDIATION"
+LONG_LOG = "a line\n" * 200_000 + "the last line\n"
+"""More than a MiB."""
 NOT_FOUND: Reply = (404, {}, {"message": "not found"})
 
 
@@ -73,7 +76,8 @@ class Receiver:
                 data = b"" if status == 204 else text.encode()
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(data)
 
             do_GET = do_POST = _handle  # noqa: N815 - the names that http.server looks for
 
@@ -146,8 +150,10 @@ class Jenkins(Receiver):
         if asked.path == "/job/shop/job/restart/api/json":
             builds = [self._build(key) for key in reversed(self.effects)]
             return 200, {}, {"builds": builds}
-        if parts[-1] == "consoleText":
-            return 200, {}, "a line\nthe last line"
+        if parts[-1] == "progressiveText":
+            start = int(asked.query["start"])
+            log = LONG_LOG if start <= len(LONG_LOG) else ""
+            return 200, {"X-Text-Size": str(len(log))}, log[start:]
         key = self.key(parts[4])
         return NOT_FOUND if key is None else (200, {}, self._build(key))
 
@@ -230,8 +236,10 @@ class Awx(Receiver):
         if asked.path == "/api/v2/job_templates/7/jobs/":
             return 200, {}, {"results": [self._job(key) for key in reversed(self.effects)]}
         parts = asked.path.strip("/").split("/")
-        if parts[-1] == "stdout":
-            return 200, {}, "a line\nthe last line"
+        if parts[-1] == "job_events":
+            assert "-counter" == asked.query["order_by"]
+            lines = ["\x1b[0;32mthe last line\x1b[0m", "", "a line"]
+            return 200, {}, {"results": [{"stdout": line} for line in lines]}
         key = self.key(parts[-1])
         return NOT_FOUND if key is None else (200, {}, self._job(key))
 
@@ -275,6 +283,66 @@ class Rundeck(Receiver):
         }
 
 
+class Terraform(Receiver):
+    """https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run."""
+
+    job = "acme/shop-db"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.variables: list[dict[str, str]] = []
+        self.status: dict[str, str] = {}
+        """A run's own word, by key."""
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.method == "POST":
+            assert "/api/v2/runs" == asked.path, "nothing is applied"
+            return self._create(asked)
+        if asked.path == "/api/v2/organizations/acme/workspaces/shop-db":
+            attributes = {"name": "shop-db", "auto-apply": True}
+            return 200, {}, {"data": {"id": "ws-1", "attributes": attributes}}
+        if asked.path == "/api/v2/workspaces/ws-1/runs":
+            assert "50" == asked.query["page[size]"]
+            return 200, {}, {"data": [self._run(key) for key in reversed(self.effects)]}
+        key = self.key(asked.path.rpartition("-")[2])
+        if key is None:
+            return NOT_FOUND
+        assert {"include": "plan"} == asked.query
+        return 200, {}, {"data": self._run(key), "included": [self._plan(key)]}
+
+    def _create(self, asked: Asked) -> Reply:
+        assert "application/vnd.api+json" == asked.headers["content-type"]
+        data = asked.json["data"]
+        workspace = {"data": {"type": "workspaces", "id": "ws-1"}}
+        assert {"workspace": workspace} == data["relationships"]
+        attributes = data["attributes"]
+        assert (False, False) == (attributes["auto-apply"], attributes["is-destroy"])
+        self.variables = attributes["variables"]
+        self.effects.append(attributes["message"].split()[2])
+        return 201, {}, {"data": self._run(self.effects[-1])}
+
+    def _run(self, key: str) -> dict[str, Any]:
+        ends = {None: "planning", True: "applied", False: "errored"}
+        status = self.status.get(key) or ends[self.ended.get(key)]
+        attributes = {
+            "status": status,
+            "message": f"Prunella remediation {key} for Deployment shop/checkout",
+            "actions": {"is-confirmable": status in {"planned", "cost_estimated"}},
+        }
+        return {"id": f"run-{self.number(key)}", "type": "runs", "attributes": attributes}
+
+    def _plan(self, key: str) -> dict[str, Any]:
+        known = bool(self.status.get(key)) or key in self.ended
+        attributes = {
+            "status": "finished" if known else "running",
+            "resource-imports": 0,
+            "resource-additions": 2,
+            "resource-changes": 1,
+            "resource-destructions": 0,
+        }
+        return {"id": "plan-1", "type": "plans", "attributes": attributes}
+
+
 ALL: Mapping[str, type[Receiver]] = {
     "generic": GenericReceiver,
     "jenkins": Jenkins,
@@ -282,4 +350,5 @@ ALL: Mapping[str, type[Receiver]] = {
     "gitLab": GitLab,
     "awx": Awx,
     "rundeck": Rundeck,
+    "terraform": Terraform,
 }

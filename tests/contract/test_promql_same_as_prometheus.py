@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import pytest
 import requests
 import yaml
 
-from lab import binaries
+from lab import binaries, ports
 from prunella.promql import evaluator, notation, range_evaluator, series_store
 
 START = 1_700_000_000.0
@@ -124,13 +123,6 @@ def open_metrics() -> str:
     return "\n".join([*lines, "# EOF\n"])
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until_ready(
     session: requests.Session, process: subprocess.Popen[bytes], url: str, log: pathlib.Path
 ) -> None:
@@ -157,7 +149,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for labels, pairs in samples():
         for when, value in pairs:
             store.append(labels, when, value)
-    address, log = f"127.0.0.1:{free_port()}", folder / "log"
+    address, log = f"127.0.0.1:{ports.free_port()}", folder / "log"
     command = [
         binaries.locate("prometheus"),
         f"--config.file={config}",

@@ -206,6 +206,21 @@ async def test_a_request_ends_with_a_person_and_its_address(story: Story) -> Non
     assert bad == story.world.repositories.head
 
 
+async def test_a_persons_request_for_the_same_is_enough(story: Story) -> None:
+    """No second one is opened, and whoever is called gets its address."""
+    deployed(story)
+    story.world.repositories.request = True
+    await story.run(60)
+    bad = release(story)
+    story.world.repositories.requested[bad] = f"{twins.URL}/pulls/7"
+
+    await refused(story, Refused.REQUEST_OPEN)
+    await story.until(lambda: bool(story.world.notifier.escalations), 1200)
+
+    assert ([], {}) == (story.records(), story.world.repositories.requests)
+    assert f"{twins.URL}/pulls/7" in story.world.notifier.escalations[0].description
+
+
 async def test_a_workload_that_is_not_from_git_goes_to_the_next_step(story: Story) -> None:
     """Then its own revisions are what can be undone."""
     story.world.cluster.add_deployment(NAMESPACE, "checkout", GOOD)

@@ -65,7 +65,7 @@ async def test_each_span_is_sent_once_when_it_has_ended() -> None:
         assert ["symptom HighErrorRate", "diagnosis"] == sorted(changed, reverse=True)
         assert ["incident"] == sender.names[4:]
         assert {trace.trace_id(stage.only())} == {each.trace for each in sender.traces.spans}
-        assert (3, 0) == (exports(stage, "sent"), exports(stage, "failed"))
+        assert (4, 0) == (exports(stage, "sent"), exports(stage, "failed"))
         await sender.stop()
         assert sender.traces.closed
 

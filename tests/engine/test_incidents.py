@@ -399,7 +399,7 @@ async def test_without_rights_in_one_namespace_the_others_are_written() -> None:
         forbidden = ports.ClusterError("incidents.prunella.dev is forbidden", status=403)
         stage.faults.once(faults.Point.BEFORE_CREATE_INCIDENT, forbidden)
         stage.alerts.fire(CART)
-        await stage.run(2)
+        await stage.run(1)
         assert [] == stage.objects()
         assert 1 == stage.telemetry.value("prunella_incident_errors_total")
         await stage.run(10)

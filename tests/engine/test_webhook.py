@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +21,7 @@ ENDPOINTS = {
     "restart-db": LISTED,
     "broken": {**LISTED, "deadlineSeconds": 60},
     "elsewhere": {**LISTED, "namespaces": ["blog"]},
+    "waiting": {**LISTED, "deadlineSeconds": 600},
 }
 SETTINGS = settings_module.Settings.model_validate({"offered": {"endpoints": ENDPOINTS}})
 
@@ -85,6 +87,52 @@ async def test_a_run_that_fails_leads_to_the_next_step(story: Story) -> None:
     assert (Phase.UNHELPFUL, "RunFailed") == (
         story.records()[0].phase,
         story.records()[0].status.reason,
+    )
+
+
+async def test_a_person_is_called_once_for_what_waits_for_one(story: Story) -> None:
+    """Given a plan, then it is in the record and the call; what the person does is followed."""
+    overloaded(story, "waiting")
+    await story.until(lambda: bool(story.pages()), 120)
+    (record,) = story.records()
+    assert ("WaitsForPerson", Phase.VERIFYING) == (record.status.reason, record.phase)
+    (called,) = story.world.notifier.escalations
+    assert "webhook on Deployment/checkout waits for a person" in called.description
+    assert "a person must decide about it: 1 to add" in called.description
+    await story.run(60)
+
+    (key,) = story.world.outward.runs
+    applied = dataclasses.replace(
+        story.world.outward.runs[key], state=started.RunState.SUCCEEDED, message="applied"
+    )
+    story.world.outward.runs[key] = applied
+    story.world.apps.surge(CHECKOUT, load=0.1)
+
+    await story.until(lambda: story.phases() == [("webhook", Phase.SUCCEEDED)])
+    assert (1, [key]) == (len(story.pages()), story.world.outward.sent)
+
+
+async def test_a_plan_that_nobody_decides_about_ends_with_its_deadline(story: Story) -> None:
+    """Given ten minutes and nobody, then the next step is tried, and nobody is called again."""
+    overloaded(story, "waiting", {"restart": {}})
+    await story.until(lambda: len(story.phases()) == 2, 900)
+    assert (Phase.UNHELPFUL, "RunOverdue") == (
+        story.records()[0].phase,
+        story.records()[0].status.reason,
+    )
+    assert [story.records()[0].name] == story.pages()
+
+
+async def test_an_answer_that_is_a_failure_leads_to_the_next_step(story: Story) -> None:
+    """Given a function that fails while it is waited for, then that is the record's end."""
+    story.world.outward.answers = started.RunState.FAILED
+    overloaded(story, "restart-db", {"restart": {}})
+    await story.until(lambda: len(story.phases()) == 2, 60)
+    first = story.records()[0]
+    assert (Phase.UNHELPFUL, "RunFailed", "it has failed: it has answered") == (
+        first.phase,
+        first.status.reason,
+        first.status.message,
     )
 
 

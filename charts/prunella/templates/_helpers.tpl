@@ -50,11 +50,17 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{- $enabled | toYaml -}}
 {{- end }}
 
-{{/* Names of the sources that take their credentials from a cloud; nothing if there are none. */}}
+{{/* Names of the sources and endpoints that take their credentials from a cloud; nothing if there are none. */}}
 {{- define "prunella.cloudSources" -}}
 {{- range $name, $source := .Values.sources -}}
 {{- if or (hasKey $source "sigV4") (hasKey $source "entra") (hasKey $source "google") -}}
 {{ $name }} {{ end -}}
+{{- end -}}
+{{- if .Values.actions.webhook -}}
+{{- range $name, $endpoint := .Values.offered.endpoints -}}
+{{- if hasKey $endpoint "sigV4" -}}
+{{ $name }} {{ end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 

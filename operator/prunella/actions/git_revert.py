@@ -91,6 +91,9 @@ def _not_allowed(
     if commit.remediation:
         message = f"{_told(commit)} is the revert by Remediation {commit.remediation}"
         return model.Refusal(Refused.NO_STEP_LEFT, message)
+    if commit.id in history.requested:
+        message = f"a request to revert {_told(commit)} is open: {history.requested[commit.id]}"
+        return model.Refusal(Refused.REQUEST_OPEN, message)
     age = (request.now - commit.at).total_seconds()
     limit = request.params.change_within.total_seconds()
     if age > limit:
@@ -133,7 +136,7 @@ def _effect(
     why = "; ".join(f"{each.signal}: {each.message}" for each in request.findings)
     target = request.live_state.workload.ref
     message = (
-        f'Revert "{commit.subject}"\n\nThis reverts commit {commit.id}.\n\n'
+        f'Revert "{commit.subject}"\n\n{gitops.REVERTS} {commit.id}.\n\n'
         f"{target} in {target.namespace} became Unhealthy: {why}"
     )
     return model.Effect(

@@ -22,6 +22,8 @@ _NEEDS_JOB = {
     "gitLab": "the project, by number or as group/project",
     "awx": "the number of the job template",
     "rundeck": "the UUID of the job",
+    "terraform": "organization/workspace",
+    "awsLambda": "the function, or function:alias",
 }
 _JOBS = {
     "jenkins": r"[\w .%-]+(/job/[\w .%-]+)*",
@@ -29,6 +31,8 @@ _JOBS = {
     "gitLab": r"[\w.-]+(/[\w.-]+)*",
     "awx": r"[0-9]+",
     "rundeck": r"[\w-]+",
+    "terraform": r"[\w-]+/[\w-]+",
+    "awsLambda": r"[\w-]{1,64}(:[\w$-]{1,128})?",
 }
 
 
@@ -41,6 +45,20 @@ class EndpointKind(enum.StrEnum):
     GITLAB = "gitLab"
     AWX = "awx"
     RUNDECK = "rundeck"
+    TERRAFORM = "terraform"
+    AWS_LAMBDA = "awsLambda"
+
+
+class SigV4(base.ApiModel):
+    """AWS Signature Version 4, by the default chain of AWS credentials; the extra ``aws``."""
+
+    region: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9-]+$")]
+    service: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9-]+$")] = "lambda"
+    """The name to sign for: ``lambda`` also for URLs of functions, ``execute-api`` for gateways."""
+    role_arn: (
+        Annotated[str, pydantic.Field(pattern=r"^arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+$")] | None
+    ) = None
+    """A role to assume with the chain's credentials."""
 
 
 class Poll(base.ApiModel):
@@ -74,6 +92,8 @@ class Endpoint(offered.Offer):
     """Headers whose value is what the file holds, such as ``Authorization``."""
     hmac_secret_file: pathlib.Path | None = None
     """Of generic receivers: what the body is signed with, in ``X-Prunella-Signature-256``."""
+    sig_v4: SigV4 | None = None
+    """Of AWS Lambda, and of generic receivers such as the URL of a function."""
     ca_file: pathlib.Path | None = None
     timeout_seconds: Annotated[float, pydantic.Field(ge=1, le=60)] = 10.0
     """For each request."""
@@ -95,11 +115,24 @@ class Endpoint(offered.Offer):
         """Make sure that it says what is started, and nothing that its kind would not look at."""
         kind = self.kind.value
         if self.kind is EndpointKind.GENERIC:
+            self._check_proof()
             if self.job:
                 raise ValueError("job: a generic receiver has none, its URL says what is meant")
             return self
         if not re.fullmatch(_JOBS[kind], self.job):
             raise ValueError(f"job: {kind} needs {_NEEDS_JOB[kind]}; found {self.job!r}")
+        signs = self.kind is EndpointKind.AWS_LAMBDA
+        if signs and self.sig_v4 is None:
+            raise ValueError("sigV4: awsLambda needs the region to sign for")
+        if self.sig_v4 is not None and not signs:
+            raise ValueError(f"sigV4 is for awsLambda and generic receivers, not for {kind}")
+        self._check_proof()
         if self.poll is not None or self.hmac_secret_file is not None:
             raise ValueError(f"poll and hmacSecretFile are for generic receivers, not for {kind}")
         return self
+
+    def _check_proof(self) -> None:
+        """Make sure that it is plain by what the operator proves who it is."""
+        given = {name.lower() for name in (*self.headers, *self.header_files)}
+        if self.sig_v4 is not None and "authorization" in given:
+            raise ValueError("sigV4 gives the header Authorization: leave it out of the others")

@@ -68,6 +68,7 @@ class Refused(enum.StrEnum):
     NOT_FROM_GIT = "NotFromGit"
     SYNC_SUSPENDED = "SyncSuspended"
     LATER_COMMIT = "LaterCommit"
+    REQUEST_OPEN = "RequestOpen"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"

@@ -227,8 +227,11 @@ class Verification(base.ApiModel):
 class RunStatus(base.ApiModel):
     """What was started outside the target, and how far it has come."""
 
-    state: Literal["Running", "Succeeded", "Failed", "Unknown"] = pydantic.Field(
-        description="How far it has come; Unknown: it is over, and nobody can tell how."
+    state: Literal["Running", "Waiting", "Succeeded", "Failed", "Unknown"] = pydantic.Field(
+        description=(
+            "How far it has come; Waiting: it goes on when a person says so there; Unknown: it is "
+            "over, and nobody can tell how."
+        )
     )
     id: ShortText = pydantic.Field("", description="What the other system calls it.")
     url: LongText = pydantic.Field("", description="Where people can look at it.")

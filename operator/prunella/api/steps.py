@@ -9,6 +9,7 @@ from typing import Annotated
 import pydantic
 
 from prunella.api import base, capacity, offered, types
+from prunella.api import capture as capture_api
 from prunella.api import restore as restore_api
 
 LEAST_LOST = types.duration("1m")
@@ -238,7 +239,7 @@ OF_ROLLOUTS: tuple[str, ...] = ("abortRollout", "promote")
 
 
 class Step(base.ApiModel):
-    """One action with its parameters."""
+    """One action with its parameters, and what is kept before it."""
 
     model_config = pydantic.ConfigDict(json_schema_extra=base.rules(base.exactly_one(*ACTIONS)))
 
@@ -307,6 +308,10 @@ class Step(base.ApiModel):
 
     promote: Promote | None = pydantic.Field(
         None, description="Let a Rollout that waits at a step go on."
+    )
+
+    capture: capture_api.CapturePolicy | None = pydantic.Field(
+        None, description="What is kept before this step, in place of the policy's own capture."
     )
 
     @pydantic.model_validator(mode="after")

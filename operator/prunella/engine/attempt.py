@@ -18,7 +18,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import decide, ledger, restoring
-from prunella.core.outcomes import pacing, records, settling, syncing, verification
+from prunella.core.outcomes import escalation, pacing, records, settling, syncing, verification
 from prunella.core.outcomes import runs as run_rules
 from prunella.engine import refusals, runs, sending
 from prunella.engine import world as worlds
@@ -298,17 +298,13 @@ class Executor:
 
     async def escalate(self, record: objects.Record) -> None:
         """Call a person; noted on the record once the alert has arrived."""
-        description = (
-            f"{record.spec.action} on {record.target} ended {record.phase}: "
-            f"{record.status.message} It was done because {record.spec.reason}. "
-            f"See: prunella explain remediation/{record.name} -n {record.namespace}"
-        )
+        summary, description = escalation.words(record)
         arrived = await self._world.notifier.escalate(
             ports.Escalation(
                 policy=record.policy,
                 target=record.target,
                 record=record.name,
-                summary=f"{record.target} was not healed by policy {record.policy}",
+                summary=summary,
                 description=description,
             )
         )

@@ -30,8 +30,11 @@ NAMED_AGAIN = datetime.timedelta(seconds=30)
 OLD_AGAIN = datetime.timedelta(seconds=60)
 MOST_IN_A_ROUND = 50
 MOST_VIEWS = 8
-VIEW_SECONDS = 4.0
-"""How long a round waits for what is looked at: a slow API server must not hold up the alerts."""
+VIEW_SECONDS = 1.5
+"""How long a round waits for what is looked at; what is slower is used in the next round.
+
+A slow API server must hold up neither the alerts nor what was looked at in time.
+"""
 UNSEEN = datetime.timedelta(seconds=10)
 """So long an incident is told to nobody until it was looked at: it may be a part of another."""
 STEADY = datetime.timedelta(seconds=15)

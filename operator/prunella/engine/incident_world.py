@@ -42,7 +42,7 @@ class Options:
     operator_namespace: str = "prunella-system"
     namespaces: frozenset[str] = frozenset()
     """Those whose alerts count; empty means all. Alerts of no namespace always count."""
-    interval: float = 5.0
+    interval: float = 2.0
     """Time between two rounds."""
     topology_seconds: float = 30.0
     correlation: limits.Settings = dataclasses.field(default_factory=limits.Settings)

@@ -268,6 +268,20 @@ async def test_too_much_is_not_read(shop: Shop, pool: concurrent.futures.Executo
     assert f"{shop.url} sends more than 4096 bytes (git.mostBytes)" == found.message
 
 
+async def test_what_unpacks_to_too_much_is_not_read(
+    shop: Shop, pool: concurrent.futures.Executor
+) -> None:
+    """Given a few KiB that become MiB, then they are counted as they would be in memory."""
+    _, bad = released(shop)
+    shop.commit("Large", apps__checkout__large="0" * 2_000_000)
+    limited = wanted(shop).model_copy(update={"most_bytes": 1_000_000})
+
+    found = await repositories.GitRepositories(limited, pool).history(deployment(shop, bad), "shop")
+
+    assert isinstance(found, model.Refusal)
+    assert f"{shop.url} holds more than 1000000 bytes (git.mostBytes)" == found.message
+
+
 def _exploding() -> str:
     lines = [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)]
     return "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(lines)

@@ -6,6 +6,7 @@ import concurrent.futures
 import http.server
 import json
 import pathlib
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -16,9 +17,11 @@ import pytest
 from lab.git_server import git
 from prunella import ports
 from prunella.adapters.git import remote, repositories, requests_api
+from prunella.core.decisions import gitops
 from prunella.settings import GitRequests
 from tests.adapters.git import test_repositories as pushes
 from tests.adapters.git.conftest import Shop
+from tests.adapters.intake import test_server as certificates
 
 APIS = ("github", "gitlab", "gitea")
 TOKEN = "t0ken-of-the-lab"  # noqa: S105 - of a server that ends with the test
@@ -55,6 +58,14 @@ class Forge:
         """The API's address."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/api"
 
+    def use_tls(self, folder: pathlib.Path) -> None:
+        """Answer by HTTPS alone, with a certificate of an authority that nobody knows."""
+        certificates.authority(folder, "ca")
+        certificates.certificate(folder, "server", "ca")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "server.crt", folder / "server.key")
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+
     def close(self) -> None:
         """End it."""
         self._server.shutdown()
@@ -68,8 +79,9 @@ class Forge:
         """A request as the server shows it."""
         url = f"https://forge.example/shop/deploy/{self.opened.index(found) + 1}"
         if self.api == "gitlab":
-            return {"web_url": url, "source_branch": found["source_branch"], "state": "opened"}
-        return {"html_url": url, "head": {"ref": found["head"]}, "state": "open"}
+            return {**found, "web_url": url, "state": "opened"}
+        head, base = ({"ref": found[name]} for name in ("head", "base"))
+        return {"html_url": url, "head": head, "base": base, "body": found["body"], "state": "open"}
 
     def answer(self, method: str, body: dict[str, Any]) -> tuple[int, object]:
         """What is answered to a request."""
@@ -169,6 +181,43 @@ def test_a_lost_answer_is_found_again(forge: Forge, wanted: GitRequests) -> None
     assert 1 == len(forge.opened)
 
 
+BAD = "b" * 40
+OPENED = {
+    "ours": ("main", f"This reverts commit {BAD}.\n\nPrunella-Remediation: shop/one\n", True),
+    "a person's": ("main", f"Sorry!\n\nThis reverts commit {BAD}.", True),
+    "of another commit": ("main", f"This reverts commit {'c' * 40}.", False),
+    "into another branch": ("next", f"This reverts commit {BAD}.", False),
+    "without a word": ("main", "", False),
+}
+
+
+@pytest.mark.parametrize(("into", "text", "expected"), OPENED.values(), ids=OPENED)
+def test_open_requests_tell_what_they_revert(
+    wanted: GitRequests, into: str, text: str, *, expected: bool
+) -> None:
+    """In the words of `git revert`, whoever has opened them, into the branch that is deployed."""
+    requests_api.open_request(wanted, requests_api.Asked("shop/deploy", "x", into, "R", text), 5)
+    found = requests_api.reverting(wanted, "shop/deploy", "main", 5)
+    url = "https://forge.example/shop/deploy/1"
+    assert (url if expected else None) == found.get(BAD)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its authority", "no authority"])
+def test_a_server_behind_a_private_authority(
+    forge: Forge, wanted: GitRequests, tmp_path: pathlib.Path, *, known: bool
+) -> None:
+    """Is asked with the administrator's bundle, and with no other."""
+    forge.use_tls(tmp_path)
+    tls = {"caFile": tmp_path / "ca.crt"} if known else {}
+    asks = {**wanted.model_dump(by_alias=True), "url": forge.url.replace("http:", "https:")}
+    given = GitRequests.model_validate({**asks, "tls": tls})
+    if known:
+        assert "https://forge.example/shop/deploy/1" == requests_api.open_request(given, ASKED, 5)
+        return
+    with pytest.raises(remote.RemoteError, match="SSLError"):
+        requests_api.open_request(given, ASKED, 5)
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_refusal_is_told(forge: Forge, wanted: GitRequests, status: int) -> None:
     """With the server's words, never the token, and no status where it may be open."""
@@ -259,3 +308,37 @@ async def test_a_revert_is_pushed_to_a_branch_of_its_own_and_requested(
     assert bad == git(shop.bare, "rev-parse", f"{branch}^")
     (sent,) = made.opened
     assert ('Revert "Release v2"', branch, "main") == (sent["title"], sent["head"], sent["base"])
+
+
+async def test_a_commit_is_requested_once_whoever_asks(
+    shop: Shop, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an open request to revert it, then another Remediation pushes and opens nothing."""
+    monkeypatch.setitem(PATHS, "gitlab", "/projects/shop/merge_requests")
+    made = Forge("gitlab")
+    (tmp_path / "token").write_text(TOKEN)
+    _, bad = pushes.released(shop)
+    asks = {"api": "gitlab", "url": made.url, "tokenFile": str(tmp_path / "token")}
+    settings = pushes.wanted(shop, mode="request", requests=asks)
+    message = f'Revert "Release v2"\n\n{gitops.REVERTS} {bad}.'
+    asked = pushes.change(shop, bad, request=True, message=message)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        known = repositories.GitRepositories(settings, pool)
+        first = await known.send(asked, pushes.MARK, dry_run=False)
+        again = await known.send(asked, pushes.MARK, dry_run=False)
+        tried = await known.send(asked, "blog/deployment-blog-1", dry_run=True)
+        other = await known.send(asked, "blog/deployment-blog-1", dry_run=False)
+        history = await known.history(pushes.deployment(shop, bad), "shop")
+    made.close()
+
+    url = "https://forge.example/shop/deploy/1"
+    assert (url, url) == (first.url, again.url)
+    told = f"{url} is open, and reverts {bad[:10]} as well"
+    assert {(ports.Outcome.REFUSED, 409, told)} == {
+        (each.outcome, each.status, each.message) for each in (tried, other)
+    }
+    assert isinstance(history, gitops.History)
+    assert {bad: url} == history.requested
+    assert 1 == len(made.opened)
+    branches = git(shop.bare, "branch", "--list", "prunella/*", "--format=%(refname:short)")
+    assert "prunella/deployment-checkout-1" == branches

@@ -184,6 +184,24 @@ async def test_namespaces_of_callees_and_callers_are_looked_at(
     assert f"{SHOP}/pods" in [each.path for each in server.requests]
 
 
+async def test_namespaces_that_events_name_are_looked_at(
+    server: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """Whose pod pushed others off their nodes is in the view, before any topology knows it."""
+    serve_all(server, "shop", "batch")
+    preempted = listed("cart-1.18ec")
+    related = {"kind": "Pod", "namespace": "batch", "name": "report-1"}
+    preempted.body["items"][0] |= {"reason": "Preempted", "related": related}
+    server.rules[f"GET {surroundings.kinds.EVENT.path('shop')}"] = preempted
+    server.rules["GET /api/v1/namespaces/batch/pods"] = listed("report-1", namespace="batch")
+    server.rules["GET /api/v1/namespaces/batch/services"] = Answer(403, {"message": "forbidden"})
+    journal = Journal()
+    view = await live(api, journal).view(["shop"], NOW)
+    assert model.Ref("Pod", "batch", "report-1") in view.objects
+    assert {"Pod"} == view.complete & {"Pod", "Service"}
+    assert [(("shop", "batch"), NOW - surroundings.HISTORY)] == journal.asked
+
+
 async def test_lists_are_kept_for_seconds(
     server: fake_server.FakeServer, api: client.KubeApi
 ) -> None:

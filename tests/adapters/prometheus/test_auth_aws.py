@@ -47,18 +47,49 @@ def signature_of(request: faultserver.Request, secret: str = SECRET) -> str:
     return sigv4.sign(request.method, request.path, request.headers, request.body, secret)
 
 
-def test_the_recomputation_itself() -> None:
-    """AWS' published example "get-vanilla" gets its published signature."""
-    scope = "20150830/us-east-1/service/aws4_request"
-    expected = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
-    headers = {
-        "host": "example.amazonaws.com",
-        "x-amz-date": "20150830T123600Z",
-        "authorization": f"{sigv4.ALGORITHM} Credential={KEY}/{scope}, "
-        f"SignedHeaders=host;x-amz-date, Signature={expected}",
-    }
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+VECTORS = {
+    "get-vanilla": (
+        ("GET", "/", {}, b""),
+        "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+    ),
+    "get-vanilla-query-order-key-case": (
+        ("GET", "/?Param2=value2&Param1=value1", {}, b""),
+        "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+    ),
+    "post-vanilla": (
+        ("POST", "/", {}, b""),
+        "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+    ),
+    "post-x-www-form-urlencoded": (
+        ("POST", "/", FORM, b"Param1=value1"),
+        "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+    ),
+}
+"""AWS' published test suite of Signature Version 4: its requests by name, and their signatures."""
 
-    assert expected == sigv4.sign("GET", "/", headers, b"", SECRET)
+
+@pytest.mark.parametrize(("request_", "expected"), VECTORS.values(), ids=VECTORS)
+def test_published_requests_get_their_published_signatures(
+    monkeypatch: pytest.MonkeyPatch,
+    request_: tuple[str, str, dict[str, str], bytes],
+    expected: str,
+) -> None:
+    """By what signs our requests, and by the recomputation of these tests."""
+    method, path, given, body = request_
+    moment = datetime.datetime(2015, 8, 30, 12, 36, tzinfo=datetime.UTC)
+    plain = auth_aws._sign
+    dated = lambda unsigned, config: plain(unsigned, config.replace(date=moment))  # noqa: E731
+    monkeypatch.setattr(auth_aws, "_sign", dated)
+    keys = auth_aws.awscrt.auth.AwsCredentialsProvider.new_static(KEY, SECRET)
+    url = f"https://example.amazonaws.com{path}"
+    prepared = requests.Request(method, url, headers=given, data=body).prepare()
+
+    auth_aws.SigV4Auth("us-east-1", "service", lambda: keys)(prepared)
+
+    headers = {name.lower(): str(value) for name, value in prepared.headers.items()}
+    assert expected == sigv4.read(headers["authorization"]).signature
+    assert expected == sigv4.sign(method, path, headers, body, SECRET)
 
 
 PATHS = {

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.timeout(180)
 
 PATCH_DEPLOYMENTS = "patch:deployments.apps"
 EVICT = "create:pods/eviction"
+READERS = ("get:deployments.apps", "get:pods", "list:events")
 SCALE_STEP = {"scale": {"to": 2}}
 BUDGET: dict[str, toolbox.Document] = {
     "patchField": {
@@ -141,6 +142,43 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "spec.steps[1]: Live lets the operator call endpoint restart",
     ),
     "call in advice": ((), "Advise", {"steps": [{"webhook": {"endpoint": "restart"}}]}, ""),
+    "capture of logs without the right": (
+        (PATCH_DEPLOYMENTS, *READERS),
+        "Live",
+        {"capture": {"logs": "Previous"}},
+        "capture: the operator would get pods/log",
+    ),
+    "capture of logs by a step without the right": (
+        (PATCH_DEPLOYMENTS, *READERS),
+        "Live",
+        {"steps": [{"restart": {}, "capture": {"logs": "Current"}}]},
+        "capture: the operator would get pods/log",
+    ),
+    "capture of Events without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"capture": {"describe": False}},
+        "capture: the operator would list events",
+    ),
+    "capture of manifests without the right": (
+        (PATCH_DEPLOYMENTS, "list:events", "get:pods"),
+        "Live",
+        {"capture": {}},
+        "capture: the operator would get deployments",
+    ),
+    "capture of a dump without the right": (
+        (PATCH_DEPLOYMENTS, *READERS, "get:pods/log"),
+        "Live",
+        {"capture": {"http": {"port": 6060, "path": "/"}}},
+        "capture: the operator would get pods/proxy",
+    ),
+    "capture of all with the rights": (
+        (PATCH_DEPLOYMENTS, *READERS, "get:pods/log", "get:pods/proxy"),
+        "Live",
+        {"capture": {"logs": "Current", "http": {"port": 6060, "path": "/"}}},
+        "",
+    ),
+    "capture in advice": ((), "Advise", {"capture": {"logs": "Current"}}, ""),
     "removal of a stuck pod without the right": (
         ("patch:statefulsets.apps",),
         "Live",

@@ -13,7 +13,7 @@ from typing import Any, Self
 import yaml
 
 from lab import addons, binaries, processes
-from tests.e2e.harness.ports import LOCALHOST, free_port
+from lab.ports import LOCALHOST, free_port
 
 Alert = dict[str, Any]
 

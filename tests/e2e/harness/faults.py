@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any, Self
 
-from tests.e2e.harness.ports import LOCALHOST
+from lab.ports import LOCALHOST
 
 Answer = tuple[int, str, bytes]
 """HTTP status, content type and body."""

@@ -11,7 +11,7 @@ import yaml
 
 from lab import binaries, config, processes
 from lab.cluster import Lab
-from tests.e2e.harness.ports import LOCALHOST, free_port
+from lab.ports import LOCALHOST, free_port
 
 
 class OwnPrometheus:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from lab import processes
-from tests.e2e.harness.ports import LOCALHOST, free_port
+from lab.ports import LOCALHOST, free_port
 from tests.e2e.harness.waiting import wait_until
 
 FAULTY = pathlib.Path(__file__).with_name("faulty.py")

@@ -9,9 +9,9 @@ import urllib.request
 
 import pytest
 
+from lab.ports import LOCALHOST, free_port
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
-from tests.e2e.harness.ports import LOCALHOST, free_port
 from tests.e2e.harness.story import Story
 from tests.e2e.harness.waiting import wait_until
 

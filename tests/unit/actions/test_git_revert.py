@@ -45,7 +45,8 @@ def plan(
     deployment = gitops.Deployment(OWNER, "k-uid", 3, URL, "main", path, applied)
     request = changes.pop("request", False)
     sources = changes.pop("built_from", (path,))
-    history = gitops.History("main", commits[0].id, commits, sources, request)
+    requested = changes.pop("requested", {})
+    history = gitops.History("main", commits[0].id, commits, sources, request, requested)
     live_state = model.LiveState(builders.workload())
     known = {c.at - git_revert.MOMENT_BEFORE: seen for c in commits} if seen is not None else {}
     asked = manifests.request(live_state, {"gitRevert": step or {}})
@@ -134,6 +135,13 @@ REFUSALS = (
         False,
         "the revert by Remediation shop/one",
         id="our own",
+    ),
+    pytest.param(
+        {"requested": {"c" * 40: f"{URL}/pulls/7"}},
+        Refused.REQUEST_OPEN,
+        False,
+        f'a request to revert cccccccccc "Release c" is open: {URL}/pulls/7',
+        id="asked for already",
     ),
     pytest.param(
         {"step": {"changeWithin": "4m"}},

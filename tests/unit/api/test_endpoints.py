@@ -44,6 +44,27 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"hmacSecretFile": "/etc/hmac"},
         "poll and hmacSecretFile are for generic receivers, not for rundeck",
     ),
+    "Lambda without a region": (
+        {"kind": "awsLambda", "job": "restart"},
+        "sigV4: awsLambda needs the region to sign for",
+    ),
+    "a signature for others": (
+        {"sigV4": {"region": "eu-central-1"}},
+        "sigV4 is for awsLambda and generic receivers, not for rundeck",
+    ),
+    "two proofs": (
+        {
+            "kind": "generic",
+            "job": "",
+            "sigV4": {"region": "eu-central-1"},
+            "headerFiles": {"authorization": "/token"},
+        },
+        "sigV4 gives the header Authorization: leave it out of the others",
+    ),
+    "a workspace without its organization": (
+        {"kind": "terraform", "job": "shop"},
+        "job: terraform needs organization/workspace; found 'shop'",
+    ),
     "a header with a line's end": ({"headers": {"X-Team": "a\nHost: b"}}, "should match pattern"),
     "an unknown kind": ({"kind": "teamcity"}, "'generic', 'jenkins', 'gitHub'"),
 }
@@ -62,6 +83,7 @@ TAKEN = {
     "gitHub": "acme/shop/restart.yaml",
     "gitLab": "acme/team/shop",
     "awx": "7",
+    "terraform": "acme/shop-db",
 }
 
 
@@ -69,3 +91,13 @@ TAKEN = {
 def test_jobs_are_named_as_each_system_does(kind: str, job: str) -> None:
     """What its documentation calls it."""
     assert job == endpoint(kind=kind, job=job).job
+
+
+@pytest.mark.parametrize("job", ["restart-db", "restart-db:live", "restart-db:$LATEST"])
+def test_a_function_is_named_with_its_alias(job: str) -> None:
+    """As AWS does; a whole ARN has an account and a region of its own, and is not taken."""
+    signed = {"region": "eu-central-1"}
+    found = endpoint(kind="awsLambda", job=job, sigV4=signed)
+    assert (job, "lambda") == (found.job, found.sig_v4.service if found.sig_v4 else "")
+    with pytest.raises(pydantic.ValidationError, match="needs the function, or function:alias"):
+        endpoint(kind="awsLambda", job=f"arn:aws:lambda:eu-central-1:123456789012:{job}")

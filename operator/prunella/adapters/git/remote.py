@@ -19,6 +19,7 @@ import urllib3
 from dulwich import client, errors, repo
 
 from prunella import settings
+from prunella.adapters.git import packs
 from prunella.adapters.git.allowed import Allowed
 
 HEADS: Final = "refs/heads/"
@@ -122,6 +123,9 @@ class Remote:
                 take,
                 depth=self._wanted.most_commits,
             )
+            if packs.unpacked(pack, limit) > limit:
+                message = f"{self._url} holds more than {limit} bytes (git.mostBytes)"
+                raise RemoteError(message, 413)
             pack.seek(0)
             made.object_store.add_thin_pack(pack.read, None)
             made.update_shallow(result.new_shallow, result.new_unshallow)

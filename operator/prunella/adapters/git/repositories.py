@@ -129,7 +129,23 @@ class GitRepositories:
         else:
             sources = (deployment.path,)
         asks = found.settings.mode == "request"
-        return gitops.History(branch, clone.head.decode(), known, sources, asks)
+        requested = self._requested(found, branch) if asks else {}
+        return gitops.History(branch, clone.head.decode(), known, sources, asks, requested)
+
+    def _requested(self, found: allowed.Allowed, branch: str) -> dict[str, str]:
+        """Addresses of open requests, by the commits that they revert."""
+        if found.settings.requests is None:
+            return {}
+        seconds = self._wanted.timeout_seconds
+        return requests_api.reverting(found.settings.requests, found.name, branch, seconds)
+
+    def _check_requested(self, found: allowed.Allowed, change: pushes.GitChange) -> None:
+        """Make sure that nobody else has asked for the same. Raises RemoteError with 409."""
+        if change.request:
+            url = self._requested(found, change.branch).get(change.revert)
+            if url is not None:
+                message = f"{url} is open, and reverts {change.revert[:10]} as well"
+                raise remote.RemoteError(message, 409)
 
     def _clone(self, found: allowed.Allowed, branch: str, head: bytes | None) -> remote.Clone:
         """A branch's commits; they are read again only when it has moved."""
@@ -157,9 +173,7 @@ class GitRepositories:
         clone = server.clone(change.branch, expected)
         commits.revert(clone, change, mark, self._wanted)
         server.push(clone, change.branch, expected, None)
-        if change.request and found.settings.requests is not None:
-            asked = _asked(found, change, mark)
-            requests_api.find(found.settings.requests, asked, self._wanted.timeout_seconds)
+        self._check_requested(found, change)
         return ports.Receipt(ports.Outcome.WOULD_SUCCEED, f"{change.branch} could be written")
 
     def _send(self, found: allowed.Allowed, change: pushes.GitChange, mark: str) -> ports.Receipt:
@@ -170,6 +184,7 @@ class GitRepositories:
         expected = self._expected(server, change)
         clone = server.clone(change.branch, expected)
         made = commits.revert(clone, change, mark, self._wanted)
+        self._check_requested(found, change)
         old = remote.NOTHING if change.request else expected
         refused = server.push(clone, branch, old, made)
         if refused:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -19,9 +20,11 @@ import urllib3
 from prunella import settings
 from prunella.adapters.git.remote import RemoteError
 from prunella.adapters.prometheus import session
+from prunella.core.decisions import gitops
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _OPEN: Final = (200, 201)
+_REVERTED: Final = re.compile(rf"\b{gitops.REVERTS} ([0-9a-f]{{40}})\b")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,8 +48,12 @@ class _Api:
     body: Callable[[Asked], Mapping[str, object]]
     listed: Callable[[Asked], Mapping[str, str]]
     """The query for open requests of the branch."""
+    into: Callable[[str], Mapping[str, str]]
+    """The query for the newest open requests into a branch."""
     address: str
     source: Callable[[Mapping[str, Any]], object]
+    target: Callable[[Mapping[str, Any]], object]
+    text: str
 
 
 def _pull(asked: Asked) -> Mapping[str, object]:
@@ -67,6 +74,10 @@ def _head(found: Mapping[str, Any]) -> object:
     return (found.get("head") or {}).get("ref")
 
 
+def _base(found: Mapping[str, Any]) -> object:
+    return (found.get("base") or {}).get("ref")
+
+
 _APIS: Final[Mapping[str, _Api]] = {
     "github": _Api(
         path=lambda name: f"/repos/{name}/pulls",
@@ -80,24 +91,33 @@ _APIS: Final[Mapping[str, _Api]] = {
             "state": "open",
             "head": f"{asked.repository.partition('/')[0]}:{asked.branch}",
         },
+        into=lambda branch: {"state": "open", "base": branch, "per_page": "100"},
         address="html_url",
         source=_head,
+        target=_base,
+        text="body",
     ),
     "gitlab": _Api(
         path=lambda name: f"/projects/{urllib.parse.quote(name, safe='')}/merge_requests",
         headers=lambda token: {"PRIVATE-TOKEN": token},
         body=_merge,
         listed=lambda asked: {"state": "opened", "source_branch": asked.branch},
+        into=lambda branch: {"state": "opened", "target_branch": branch, "per_page": "100"},
         address="web_url",
         source=lambda found: found.get("source_branch"),
+        target=lambda found: found.get("target_branch"),
+        text="description",
     ),
     "gitea": _Api(
         path=lambda name: f"/repos/{name}/pulls",
         headers=lambda token: {"Authorization": f"token {token}"},
         body=_pull,
         listed=lambda asked: {"state": "open", "sort": "recentupdate"},  # noqa: ARG005
+        into=lambda branch: {"state": "open", "sort": "recentupdate"},  # noqa: ARG005
         address="html_url",
         source=_head,
+        target=_base,
+        text="body",
     ),
 }
 
@@ -111,7 +131,7 @@ def open_request(wanted: settings.GitRequests, asked: Asked, seconds: float) -> 
     if existing:
         return existing
     body = dict(_APIS[wanted.api].body(asked))
-    status, answer = _exchange(wanted, asked, seconds, "POST", json=body)
+    status, answer = _exchange(wanted, asked.repository, seconds, "POST", json=body)
     if status in _OPEN and isinstance(answer, dict):
         return _address(wanted, answer)
     if status in {409, 422} and (existing := find(wanted, asked, seconds)):
@@ -122,11 +142,31 @@ def open_request(wanted: settings.GitRequests, asked: Asked, seconds: float) -> 
 def find(wanted: settings.GitRequests, asked: Asked, seconds: float) -> str:
     """The address of the open request of a branch; empty without one. Raises RemoteError."""
     api = _APIS[wanted.api]
-    status, answer = _exchange(wanted, asked, seconds, "GET", params=dict(api.listed(asked)))
+    listed = dict(api.listed(asked))
+    status, answer = _exchange(wanted, asked.repository, seconds, "GET", params=listed)
     if status not in _OPEN or not isinstance(answer, list):
         raise _refused(wanted, status, answer)
     own = (each for each in answer if isinstance(each, dict) and api.source(each) == asked.branch)
     return next((_address(wanted, each) for each in own), "")
+
+
+def reverting(
+    wanted: settings.GitRequests, repository: str, into: str, seconds: float
+) -> dict[str, str]:
+    """Addresses of the newest open requests into a branch, by the commits that they revert.
+
+    Raises RemoteError.
+    """
+    api, found = _APIS[wanted.api], dict[str, str]()
+    listed = dict(api.into(into))
+    status, answer = _exchange(wanted, repository, seconds, "GET", params=listed)
+    if status not in _OPEN or not isinstance(answer, list):
+        raise _refused(wanted, status, answer)
+    for each in answer:
+        if isinstance(each, dict) and api.target(each) == into:
+            for commit in _REVERTED.findall(str(each.get(api.text) or "")):
+                found.setdefault(commit, _address(wanted, each))
+    return found
 
 
 def _refused(wanted: settings.GitRequests, status: int, answer: Any) -> RemoteError:
@@ -143,17 +183,17 @@ def _address(wanted: settings.GitRequests, found: Mapping[str, Any]) -> str:
 
 
 def _exchange(
-    wanted: settings.GitRequests, asked: Asked, seconds: float, method: str, **sent: Any
+    wanted: settings.GitRequests, repository: str, seconds: float, method: str, **sent: Any
 ) -> tuple[int, Any]:
     api = _APIS[wanted.api]
-    url = wanted.url.rstrip("/") + api.path(asked.repository)
+    url = wanted.url.rstrip("/") + api.path(repository)
     try:
         token = wanted.token_file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise RemoteError(f"can't read the token in {wanted.token_file}: {error}", 403) from error
     deadline = time.monotonic() + seconds
     try:
-        with session.open_session(session.Access(url)) as opened:
+        with session.open_session(session.Access(url, wanted.tls)) as opened:
             opened.headers.update(api.headers(token))
             with opened.request(
                 method, url, timeout=seconds, allow_redirects=False, stream=True, **sent

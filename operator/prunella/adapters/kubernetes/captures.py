@@ -7,18 +7,22 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import urllib3
+import aiohttp
 import yaml
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, live_read, own_objects
+from prunella.adapters.kubernetes import client, kinds, live_read, own_objects, pod_logs
 from prunella.api import capture as api
 from prunella.core import model, objects
 from prunella.core.changes import redact
 from prunella.core.outcomes import capturing
 
-MOST_LINES, MOST_TRIES = 2000, 4
+MOST_LINES = 2000
 MOST_CONTAINERS, MOST_EVENTS = 4, 50
+MOST_DUMP = 16 * 1024 * 1024
+"""Bytes of a dump that are read, to keep the end of it."""
+_CONTINUED = bytes(range(0x80, 0xC0))
+"""What no character of UTF-8 begins with."""
 Parts = list[capturing.Part]
 
 
@@ -28,7 +32,6 @@ class KubernetesCaptures:
     def __init__(self, kube: client.KubeApi, namespaces: Sequence[str] = ()) -> None:
         self._api = kube
         self._places: Sequence[str | None] = namespaces or (None,)
-        self._pool = urllib3.PoolManager(retries=False, maxsize=2)
 
     async def look(self, record: objects.Record, limits: api.CapturePolicy, found: Parts) -> None:
         """Add each part as it is read; one that can't be says why. Never raises."""
@@ -130,18 +133,11 @@ class KubernetesCaptures:
         return "\n".join(lines[-MOST_EVENTS:])
 
     async def _log(self, pod: model.Ref, container: str, limits: api.CapturePolicy) -> str:
-        """The last lines that fit: the API server leaves out the newest of what is too long."""
         path = kinds.POD.path(pod.namespace, pod.name, "log")
-        query: dict[str, str | int] = {"container": container, "limitBytes": limits.max_bytes}
+        query: dict[str, str | int] = {"container": container}
         if limits.logs is api.CaptureLogs.PREVIOUS:
             query["previous"] = "true"
-        lines, text = MOST_LINES, ""
-        for _ in range(MOST_TRIES):
-            text = await self._api.text(path, {**query, "tailLines": lines})
-            if lines == 1 or len(text.encode()) < limits.max_bytes - 3:
-                break  # All of it; a character that was cut in two may be missing.
-            lines = max(1, min(lines - 1, text.count("\n") * 9 // 10))
-        return text
+        return await pod_logs.end(self._api, path, query, MOST_LINES, limits.max_bytes)
 
     async def _dump(self, raw: Mapping[str, Any], limits: api.CapturePolicy) -> str:
         address = (raw.get("status") or {}).get("podIP")
@@ -149,26 +145,40 @@ class KubernetesCaptures:
             raise ports.ClusterError("the pod has no address")
         host = f"[{address}]" if ":" in address else address
         url = f"http://{host}:{limits.http.port}{limits.http.path}"
-        return await asyncio.to_thread(self._fetch, url, limits)
-
-    def _fetch(self, url: str, limits: api.CapturePolicy) -> str:
-        """A dump as text. Raises ClusterError."""
-        timeout = urllib3.Timeout(connect=3.0, read=limits.timeout.total_seconds())
         try:
-            answer = self._pool.request(
-                "GET", url, redirect=False, timeout=timeout, preload_content=False
-            )
-            content = answer.read(limits.max_bytes)
-            answer.close()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            content = await _fetched(url, limits)
+        except TimeoutError as error:
+            raise ports.ClusterError("no answer, or no end of it, in time") from error
+        except (aiohttp.ClientError, OSError) as error:
             raise ports.ClusterError(f"no answer: {type(error).__name__}") from error
-        if answer.status != 200:
-            raise ports.ClusterError(f"answered {answer.status}")
         try:
-            return str(content.decode())
+            return content.lstrip(_CONTINUED).decode()
         except UnicodeDecodeError as error:
             why = "it is not text, so that credentials can't be found in it: nothing is kept"
             raise ports.ClusterError(why) from error
+
+
+async def _fetched(url: str, limits: api.CapturePolicy) -> bytes:
+    """The end of what a pod answers. Raises ClusterError, and what aiohttp does.
+
+    No thread waits for it: of a pod that never ends its answer nothing is left when the time is
+    over.  More is given than is kept, so that the cut is made where a line begins.
+    """
+    seconds = aiohttp.ClientTimeout(total=limits.timeout.total_seconds(), sock_connect=3.0)
+    plain = {"Accept-Encoding": "identity"}
+    read, kept = 0, b""
+    async with (
+        aiohttp.ClientSession(timeout=seconds, auto_decompress=False) as session,
+        session.get(url, headers=plain, allow_redirects=False) as answer,
+    ):
+        if answer.status != 200:
+            raise ports.ClusterError(f"answered {answer.status}")
+        async for piece in answer.content.iter_any():
+            read += len(piece)
+            if read > MOST_DUMP:
+                raise ports.ClusterError(f"it has more than {MOST_DUMP} bytes")
+            kept = (kept + piece)[-3 * limits.max_bytes :]
+    return kept
 
 
 async def _add(found: Parts, name: str, reading: Any) -> None:

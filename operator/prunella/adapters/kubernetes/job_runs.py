@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse_job
+from prunella.adapters.kubernetes import client, kinds, parse_job, pod_logs
 from prunella.core import model, objects
 from prunella.core.decisions import started
 
@@ -41,6 +41,6 @@ async def _log(api: client.KubeApi, ref: model.Ref, uid: str) -> tuple[str, str]
         if not pods:
             return "", "it has no pod whose log could be read"
         path = kinds.POD.path(ref.namespace, pods[0]["metadata"]["name"], "log")
-        return await api.text(path, {"tailLines": MOST_LINES, "limitBytes": MOST_BYTES}), ""
+        return await pod_logs.end(api, path, {}, MOST_LINES, MOST_BYTES), ""
     except ports.ClusterError as error:
         return "", f"its log can't be read: {error}"

@@ -115,12 +115,18 @@ class LiveSurroundings:
         self._api.close()
 
     async def view(self, namespaces: Collection[str], now: datetime.datetime) -> View:
-        """Look at namespaces, at those that they call or are called from, and at all nodes."""
+        """Look at namespaces, at those that they call or are called from, and at all nodes.
+
+        Events there may name more namespaces, which are looked at then.
+        """
         calls, places = await self._topology(now)
         wider = extent.widened(namespaces, calls, places)
         (objects, complete), measurements, usage = await asyncio.gather(
             self._objects(wider), self._measurements(wider, now), self._usage(wider)
         )
+        if more := extent.named(objects, wider):
+            others, whole = await self._objects(more)
+            objects, complete, wider = objects | others, complete & whole, (*wider, *more)
         changes = await self._changes(wider, now)
         told = (tuple(changes), calls, places, measurements, usage)
         return View(now.timestamp(), objects, complete, *told)

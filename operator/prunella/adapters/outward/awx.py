@@ -8,6 +8,7 @@ https://ansible.readthedocs.io/projects/awx/en/latest/
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from prunella.adapters.outward import http, systems
@@ -20,7 +21,9 @@ _ENDS = {
     "error": systems.FAILED,
     "canceled": systems.FAILED,
 }
-_LAST_OUTPUT = 16_384
+_NEWEST = {"order_by": "-counter", "page_size": 40}
+"""Of a job's events: ``stdout`` is given from its beginning, and not at all beyond a MiB."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Awx:
@@ -55,8 +58,9 @@ class Awx:
         number, word = int(job["id"]), job.get("status")
         state, log = systems.state(word, _ENDS), ""
         if state is not systems.RUNNING:
-            text = web.get(f"/api/v2/jobs/{number}/stdout/", {"format": "txt"})
-            log = text.text[-_LAST_OUTPUT:] if text is not None else ""
+            events = web.listed(f"/api/v2/jobs/{number}/job_events/", "results", _NEWEST)
+            lines = [str(each.get("stdout") or "") for each in reversed(list(events))]
+            log = _COLOUR.sub("", "\n".join(line for line in lines if line))
         why = f": {job['job_explanation']}" if job.get("job_explanation") else ""
         url = f"{web.endpoint.url}/#/jobs/playbook/{number}"
         return started.Run(state, f"job {number}: {word}{why}", key, log, str(number), url)

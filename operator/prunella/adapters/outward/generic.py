@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from typing import Any
 from urllib import parse
 
@@ -22,8 +21,7 @@ class Generic:
 
     def start(self, web: http.Http, call: systems.Call, key: str) -> started.Run:
         """Without a place to poll, the answer is the end."""
-        content = {"remediation": key, "target": call["target"], "parameters": call["parameters"]}
-        body = json.dumps(content, sort_keys=True).encode()
+        body = systems.body(call, key)
         headers = dict(systems.JSON)
         if (path := web.endpoint.hmac_secret_file) is not None:
             secret = http.read(path, "hmacSecretFile").encode()

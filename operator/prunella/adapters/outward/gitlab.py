@@ -17,6 +17,7 @@ _ENDS = {
     "failed": systems.FAILED,
     "canceled": systems.FAILED,
     "skipped": systems.FAILED,
+    "manual": systems.WAITING,
 }
 _MOST_ASKED = 20
 """Newest pipelines whose variables are asked for, one request each."""

@@ -1,16 +1,20 @@
 """Requests to one endpoint and to nothing else: no redirects, no proxies, bounded answers.
 
+A request may take the endpoint's ``timeoutSeconds`` in all, and its answer have a MiB.
+
 What may have reached the other side and was not answered is `ports.OutcomeUnknown`; it is never
 sent again.  Secrets are read from their files for each request, and taken out of all that is told.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json as json_module
 import pathlib
 import re
 import ssl
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib import parse
@@ -19,12 +23,18 @@ import urllib3
 
 import prunella
 from prunella import ports
+from prunella.adapters.outward import signing
+from prunella.adapters.prometheus import session
 from prunella.api import endpoints
 
 MOST_BYTES = 1024 * 1024
+_MOST_REFUSED = 16_384
+"""Bytes of an answer that says no: its first words are shown."""
 KEY_HEADER = "Idempotency-Key"
 _NOT_PROCESSED = frozenset({301, 307, 308})
 """Redirects that ask for the same request at another place: this one was not carried out."""
+_PROOFS = ("Authorization", "X-Amz-Security-Token")
+"""Headers of a signature that are taken out of what is told."""
 _HEADER = re.compile(r"[\x20-\x7e]+")
 
 
@@ -50,6 +60,7 @@ class Http:
 
     def __init__(self, endpoint: endpoints.Endpoint) -> None:
         self.endpoint = endpoint
+        self._signer = signing.signer(endpoint)
         ca_file = str(endpoint.ca_file) if endpoint.ca_file is not None else None
         self._pool = urllib3.PoolManager(
             retries=False,
@@ -76,20 +87,30 @@ class Http:
 
     def check(self) -> None:
         """Make sure that all secrets can be read. Raises ClusterError."""
-        self.secret_headers()
+        secret = self.secret_headers()
+        if self._signer is not None:
+            signing.signed(self._signer, "POST", self.endpoint.url, None, secret)
         if self.endpoint.hmac_secret_file is not None:
             read(self.endpoint.hmac_secret_file, "hmacSecretFile")
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Answer | None:
         """Read; None for 404. Raises ClusterError."""
+        return self._get(path, query or {}, MOST_BYTES)
+
+    def _get(self, path: str, query: Mapping[str, object], most: int) -> Answer | None:
         try:
-            return self._exchange("GET", path, query or {}, None, {})
+            return self._exchange("GET", path, query, None, {}, most)
         except ports.OutcomeUnknown as error:
             raise ports.ClusterError(str(error), status=error.status) from error
         except ports.ClusterError as error:
             if error.status == 404:
                 return None
             raise
+
+    def headers_of(self, path: str, query: Mapping[str, object]) -> Mapping[str, str] | None:
+        """The headers of an answer whose body is not wanted; None for 404. Raises ClusterError."""
+        answer = self._get(path, query, 0)
+        return {k.lower(): v for k, v in answer.headers.items()} if answer is not None else None
 
     def listed(self, path: str, name: str, query: Mapping[str, object]) -> Iterable[Any]:
         """The entries of a list in an answer; none for 404. Raises ClusterError."""
@@ -103,9 +124,10 @@ class Http:
         key: str,
         body: bytes,
         headers: Mapping[str, str],
+        query: Mapping[str, object] | None = None,
     ) -> Answer:
         """Ask for something, once. Raises ClusterError when refused, else OutcomeUnknown."""
-        return self._exchange(method, path, {}, body, {KEY_HEADER: key, **headers})
+        return self._exchange(method, path, query or {}, body, {KEY_HEADER: key, **headers})
 
     def _exchange(
         self,
@@ -114,24 +136,30 @@ class Http:
         query: Mapping[str, object],
         body: bytes | None,
         headers: Mapping[str, str],
+        most: int = MOST_BYTES,
     ) -> Answer:
         secret = self.secret_headers()
         url = f"{self.endpoint.url}{path}"
         if query:
             url = f"{url}?{parse.urlencode({k: str(v) for k, v in query.items()})}"
         own = {"User-Agent": f"prunella/{prunella.__version__}", "Accept": "application/json"}
+        sent = {**own, **self.endpoint.headers, **headers, **secret}
+        if self._signer is not None:
+            url, proof = signing.signed(self._signer, method, url, body, sent)
+            sent |= proof
+            secret |= {name: proof[name] for name in _PROOFS if name in proof}
         shown = f"{method} {self.endpoint.url}{path}"
+        deadline = time.monotonic() + self.endpoint.timeout_seconds
         try:
             answer = self._pool.request(
                 method,
                 url,
                 body=body,
-                headers={**own, **self.endpoint.headers, **headers, **secret},
+                headers=sent,
                 redirect=False,
                 preload_content=False,
             )
-            text = answer.read(MOST_BYTES, decode_content=True).decode(errors="replace")
-            answer.close()
+            text = _text(answer, most, deadline)
         except (
             urllib3.exceptions.NewConnectionError,
             urllib3.exceptions.ConnectTimeoutError,
@@ -139,6 +167,8 @@ class Http:
         ) as error:
             why = without(f"{shown}: no connection: {_words(error)}", secret.values())
             raise ports.ClusterError(why) from None
+        except session.AskError as error:
+            raise ports.OutcomeUnknown(f"{shown}: sent, but {error}") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if _not_trusted(error):
                 why = without(f"{shown}: no connection: {_words(error)}", secret.values())
@@ -152,6 +182,23 @@ class Http:
         if 200 <= answer.status < 300:
             return Answer(answer.status, dict(answer.headers.items()), text)
         raise _refused(shown, answer.status, text)
+
+
+def _text(answer: urllib3.BaseHTTPResponse, most: int, deadline: float) -> str:
+    """The body, read whole and within the time. Raises AskError.
+
+    An answer that is no success is one whatever its body: only the first piece is looked at.
+    """
+    found = b""
+    try:
+        if 200 <= answer.status < 300:
+            found = session.read_pieces(answer, most, deadline) if most else found
+        else:
+            with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+                found = answer.read1(_MOST_REFUSED, decode_content=True)
+    finally:
+        answer.close()
+    return found.decode(errors="replace")
 
 
 def read(path: pathlib.Path, what: str) -> str:

@@ -75,10 +75,17 @@ class Jenkins:
         state = systems.RUNNING if building else systems.state(word, _ENDS)
         number, log = int(build["number"]), ""
         if state is not systems.RUNNING:
-            text = web.get(f"{_job(web)}/{number}/consoleText")
-            log = text.text[-_LAST_OUTPUT:] if text is not None else ""
+            log = _end_of_log(web, f"{_job(web)}/{number}/logText/progressiveText")
         name, url = f"build/{number}", str(build.get("url") or "")
         return started.Run(state, f"build {number}: {word or 'running'}", key, log, name, url)
+
+
+def _end_of_log(web: http.Http, path: str) -> str:
+    """The last of a build's log: how long it is stands in a header, whatever part is asked for."""
+    known = web.headers_of(path, {"start": 0}) or {}
+    start = max(0, int(known.get("x-text-size") or 0) - _LAST_OUTPUT)
+    found = web.get(path, {"start": start})
+    return found.text[-_LAST_OUTPUT:] if found is not None else ""
 
 
 _TREE = "actions[parameters[name,value]]"

@@ -13,6 +13,7 @@ from prunella.core.decisions import started
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 RUNNING, SUCCEEDED = started.RunState.RUNNING, started.RunState.SUCCEEDED
+WAITING = started.RunState.WAITING
 FAILED, UNKNOWN = started.RunState.FAILED, started.RunState.UNKNOWN
 MOST_LISTED = 50
 """Newest runs among which one is looked for by its key."""
@@ -37,6 +38,12 @@ class System(Protocol):
 def post(web: http.Http, path: str, key: str, body: object) -> http.Answer:
     """Send JSON."""
     return web.send("POST", path, key, json.dumps(body).encode(), JSON)
+
+
+def body(call: Call, key: str) -> bytes:
+    """What receivers without parameters of their own are given, as JSON."""
+    content = {"remediation": key, "target": call["target"], "parameters": call["parameters"]}
+    return json.dumps(content, sort_keys=True).encode()
 
 
 def values(call: Call, key: str) -> dict[str, str]:

@@ -8,7 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from prunella import ports
-from prunella.adapters.outward import awx, generic, github, gitlab, http, jenkins, rundeck, systems
+from prunella.adapters.outward import (
+    aws_lambda,
+    awx,
+    generic,
+    github,
+    gitlab,
+    http,
+    jenkins,
+    rundeck,
+    systems,
+    terraform,
+)
 from prunella.api import endpoints
 from prunella.core import model
 from prunella.core.decisions import started
@@ -22,31 +33,40 @@ SYSTEMS: Mapping[Kind, systems.System] = {
     Kind.GITLAB: gitlab.GitLab(),
     Kind.AWX: awx.Awx(),
     Kind.RUNDECK: rundeck.Rundeck(),
+    Kind.TERRAFORM: terraform.Terraform(),
+    Kind.AWS_LAMBDA: aws_lambda.AwsLambda(),
 }
 
 
-class Webhooks:
-    """All endpoints; each has connections of its own, in threads that all share."""
+_ANSWERS = 3
+"""Most answers that one call waits for, each for the endpoint's ``timeoutSeconds``."""
 
-    def __init__(self, listed: Mapping[str, endpoints.Endpoint], threads: int = 4) -> None:
+
+class Webhooks:
+    """All endpoints; each has connections and threads of its own: a slow one holds up no other."""
+
+    def __init__(self, listed: Mapping[str, endpoints.Endpoint], threads: int = 2) -> None:
         self._listed = {name: http.Http(each) for name, each in listed.items()}
-        self._threads = concurrent.futures.ThreadPoolExecutor(threads, "outward")
+        self._threads = {
+            name: concurrent.futures.ThreadPoolExecutor(threads, f"outward-{name}")
+            for name in listed
+        }
 
     def close(self) -> None:
         """Give connections back; what is under way is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for web in self._listed.values():
+        for name, web in self._listed.items():
+            self._threads[name].shutdown(wait=False, cancel_futures=True)
             web.close()
 
     async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
         """Ask once. Never raises; a dry run only sees whether secrets can be read."""
         try:
             web, system = self._endpoint(effect)
-            web.check()
             if dry_run:
+                await self._thread(effect, web.check)
                 told = f"{effect.target.name} was not called: a dry run asks nobody"
                 return ports.Receipt(ports.Outcome.WOULD_SUCCEED, told)
-            run = await self._thread(lambda: system.start(web, effect.manifest, key))
+            run = await self._thread(effect, lambda: system.start(web, effect.manifest, key))
         except ports.OutcomeUnknown as error:
             return ports.Receipt(ports.Outcome.UNKNOWN, str(error), status=error.status)
         except ports.ClusterError as error:
@@ -57,8 +77,8 @@ class Webhooks:
         """What a call has started. Raises ClusterError."""
         web, system = self._endpoint(effect)
         if known:
-            return await self._thread(lambda: system.look(web, known, key))
-        return await self._thread(lambda: system.find(web, key))
+            return await self._thread(effect, lambda: system.look(web, known, key))
+        return await self._thread(effect, lambda: system.find(web, key))
 
     def _endpoint(self, effect: model.Effect) -> tuple[http.Http, systems.System]:
         web = self._listed.get(effect.target.name)
@@ -67,8 +87,11 @@ class Webhooks:
             raise ports.ClusterError(f"no endpoint {effect.target.name} is listed for {where}")
         return web, SYSTEMS[web.endpoint.kind]
 
-    async def _thread(self, work: Callable[[], Found]) -> Found:
-        """Do it in a thread; an answer that can't be understood tells nothing."""
+    async def _thread(self, effect: model.Effect, work: Callable[[], Found]) -> Found:
+        """Do it in a thread; an answer that can't be understood, or is late, tells nothing.
+
+        Raises ClusterError when it was late before it had begun: then nothing was sent.
+        """
 
         def told() -> Found:
             try:
@@ -78,4 +101,14 @@ class Webhooks:
                 why = f"the answer is not as its API says: {type(error).__name__}"
                 raise ports.OutcomeUnknown(why) from None
 
-        return await asyncio.wrap_future(self._threads.submit(told))
+        name = effect.target.name
+        seconds = self._listed[name].endpoint.timeout_seconds * _ANSWERS
+        running = self._threads[name].submit(told)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(running), seconds)
+        except TimeoutError:
+            if running.cancel():
+                why = f"{name} was not asked: it still owes answers to earlier requests"
+                raise ports.ClusterError(why) from None
+            why = f"{name} has not answered within {seconds:.0f} s"
+            raise ports.OutcomeUnknown(why) from None

@@ -7,6 +7,7 @@ import dataclasses
 from prunella import settings as settings_module
 from prunella.adapters.kubernetes import captures, client
 from prunella.adapters.outward import webhooks
+from prunella.adapters.prometheus import session
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,9 +23,13 @@ class Wired:
 
 
 def wire(settings: settings_module.Settings, api: client.KubeApi) -> Wired:
-    """Both ports; nothing is kept unless the settings allow it."""
+    """Both ports; nothing is kept unless the settings allow it.
+
+    Raises SettingsError when an extra is missing that an endpoint needs.
+    """
     keeping = captures.KubernetesCaptures(api, settings.namespaces)
-    return Wired(
-        webhooks.Webhooks(settings.offered.endpoints),
-        keeping if settings.offered.captures else None,
-    )
+    try:
+        calls = webhooks.Webhooks(settings.offered.endpoints)
+    except session.AskError as error:
+        raise settings_module.SettingsError(f"offered.endpoints: {error}") from error
+    return Wired(calls, keeping if settings.offered.captures else None)

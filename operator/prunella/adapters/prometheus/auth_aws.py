@@ -35,6 +35,7 @@ _ISSUER = "AWS"
 _SESSION_SECONDS = 3600
 _MOST_BYTES = 64 * 1024
 _STS = "{https://sts.amazonaws.com/doc/2011-06-15/}"
+_SIGNED = frozenset({"host", "content-type"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Provider = Any
@@ -42,7 +43,7 @@ Provider = Any
 
 
 class SigV4Auth(auth.AuthBase):
-    """Signs each request whole: method, path, host, type and body."""
+    """Signs each request whole: method, path, host, type, AWS' own headers and body."""
 
     def __init__(self, region: str, service: str, provider: Callable[[], Provider]) -> None:
         self._region = region
@@ -54,9 +55,9 @@ class SigV4Auth(auth.AuthBase):
         # What is signed must be what is sent, so the host is not left to the HTTP library.
         request.headers["Host"] = _host(request)
         signed_too = [
-            (name, str(request.headers[name]))
-            for name in ("Host", "Content-Type")
-            if name in request.headers
+            (name, str(value))
+            for name, value in request.headers.items()
+            if name.lower() in _SIGNED or name.lower().startswith("x-amz-")
         ]
         unsigned = awscrt.http.HttpRequest(
             request.method, request.path_url, awscrt.http.HttpHeaders(signed_too)

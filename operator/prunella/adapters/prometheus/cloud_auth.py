@@ -43,6 +43,14 @@ def check(sources: Mapping[str, settings.Source]) -> None:
             raise settings.SettingsError(f"source {name!r}: {error}") from error
 
 
+def signer(wanted: settings.SigV4) -> auth.AuthBase:
+    """What signs requests to AWS that are not a source's.
+
+    Raises session.AskError when the extra is missing.
+    """
+    return _sig_v4(wanted)
+
+
 @functools.cache
 def _sig_v4(wanted: settings.SigV4) -> auth.AuthBase:
     with _extra("aws", "sigV4"):

@@ -143,17 +143,24 @@ def _mark(path: pathlib.Path) -> tuple[int, int, int] | None:
 def read_body(response: requests.Response, most_bytes: int, deadline: float) -> bytes:
     """The body, read in pieces; ``deadline`` is on ``time.monotonic``.
 
-    A read timeout of requests is for one piece only: a server that drips would never end.
     Raises AskError for a body that is too large or too slow.
+    """
+    return read_pieces(response.raw, most_bytes, deadline)
+
+
+def read_pieces(body: urllib3.BaseHTTPResponse, most_bytes: int, deadline: float) -> bytes:
+    """The body of an answer of urllib3's, as `read_body` has it.
+
+    Its read timeout is for one piece only: a server that drips would never end.
     """
     pieces: list[bytes] = []
     size = 0
-    while piece := response.raw.read1(_CHUNK, decode_content=True):
+    while piece := body.read1(_CHUNK, decode_content=True):
         size += len(piece)
         if size > most_bytes:
             raise AskError(
                 reasons.Doubt.BODY_TOO_LARGE,
-                f"the answer is larger than {most_bytes} bytes: aggregate in the query",
+                f"the answer is larger than {most_bytes} bytes: ask for less (aggregate a query)",
             )
         if time.monotonic() > deadline:
             raise AskError(reasons.Doubt.TIMEOUT, "the answer did not end in time")

@@ -15,7 +15,7 @@ RUN_SECONDS: Final = 30.0
 
 
 class SimulatedOutward:
-    """All endpoints; a run whose endpoint's name contains ``broken`` fails."""
+    """All endpoints; a run fails or waits where the name contains ``broken`` or ``waiting``."""
 
     def __init__(self, clock: clocks.VirtualClock, faults: faults_module.Faults) -> None:
         self._clock = clock
@@ -26,6 +26,8 @@ class SimulatedOutward:
         """Keys of all calls that arrived, repeats too."""
         self.refuses = ""
         """Why receivers refuse; empty: they don't."""
+        self.answers: started.RunState | None = None
+        """How a run has ended with the answer to its call; None: it goes on."""
         self.forgetful = False
         """Whether receivers can't tell what a key has started."""
 
@@ -55,14 +57,19 @@ class SimulatedOutward:
     def _start(self, name: str, key: str) -> None:
         if key in self.runs:
             return  # The receiver honours the key.
+        if self.answers is not None:
+            self.runs[key] = started.Run(self.answers, "it has answered", key)
+            return
         number = str(len(self.runs) + 1)
         url = f"https://{name}.example/runs/{number}"
         self.runs[key] = started.Run(started.RunState.RUNNING, "running", key, id=number, url=url)
-        broken = "broken" in name
-        state = started.RunState.FAILED if broken else started.RunState.SUCCEEDED
+        state, told = started.RunState.SUCCEEDED, "done"
+        if "broken" in name:
+            state, told = started.RunState.FAILED, "failed"
+        elif "waiting" in name:
+            state, told = started.RunState.WAITING, "1 to add"
 
         def end() -> None:
-            told = "failed" if broken else "done"
             self.runs[key] = dataclasses.replace(
                 self.runs[key], state=state, message=told, log=f"{told}\n"
             )

@@ -62,6 +62,8 @@ class SimulatedRepositories:
         """The server takes no pushes to the branch."""
         self.requests: dict[str, str] = {}
         """Opened requests: their addresses by the Remediation."""
+        self.requested: dict[str, str] = {}
+        """Their addresses by the commit that they revert."""
 
     def deploy(self, ref: model.Ref, image: str, path: str = "") -> None:
         """Let a workload that is there be deployed from a folder of the repository."""
@@ -125,6 +127,7 @@ class SimulatedRepositories:
             commits=self.commits,
             built_from=(deployment.path,),
             request=self.request,
+            requested=dict(self.requested) if self.request else {},
         )
 
     async def send(self, change: pushes.GitChange, mark: str, *, dry_run: bool) -> ports.Receipt:
@@ -165,10 +168,13 @@ class SimulatedRepositories:
         if self.head != change.expected_head:
             was, now = change.expected_head[:10], self.head[:10]
             raise ports.ClusterError(f"{BRANCH} was at {was}, and is at {now}", status=409)
+        if change.request and (url := self.requested.get(change.revert)):
+            raise ports.ClusterError(f"{url} reverts it as well", status=409)
         if dry_run:
             return ports.Receipt(ports.Outcome.WOULD_SUCCEED, f"{BRANCH} could be written")
         if change.request:
             self.requests[mark] = f"{URL}/pulls/{len(self.requests) + 1}"
+            self.requested[change.revert] = self.requests[mark]
         elif self.protected:
             raise ports.ClusterError(f"{BRANCH}: protected branch", status=403)
         else:

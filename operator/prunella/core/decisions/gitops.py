@@ -24,6 +24,8 @@ APPLICATION: Final = "Application"
 GIT_REPOSITORY: Final = "GitRepository"
 OWNERS: Final = (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)
 """Kinds that are read to learn where a workload comes from, and never written."""
+REVERTS: Final = "This reverts commit"
+"""How `git revert` names the commit that it puts back, and so do we."""
 TRAILER: Final = "Prunella-Remediation"
 """Trailer of our commits: the Remediation's namespace and name."""
 _FLUX: Final = "kustomize.toolkit.fluxcd.io"
@@ -81,6 +83,8 @@ class History:
     """Folders and files that the deployed path is built from, itself first; empty name: all."""
     request: bool = False
     """The administrator wants requests, no pushes."""
+    requested: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Addresses of open requests, anybody's, by the commit that they revert."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

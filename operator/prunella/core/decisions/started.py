@@ -13,10 +13,15 @@ class RunState(enum.StrEnum):
     """How far it has come."""
 
     RUNNING = "Running"
+    WAITING = "Waiting"
+    """It goes on when a person says so there."""
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     UNKNOWN = "Unknown"
     """It is over, or gone, and nobody can tell how it ended."""
+
+
+UNFINISHED = frozenset({RunState.RUNNING, RunState.WAITING})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

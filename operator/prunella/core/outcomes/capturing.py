@@ -34,10 +34,15 @@ class Part:
 
 
 def wanted(record: objects.Record, policy: objects.Policy) -> capture.CapturePolicy | None:
-    """What is to be kept before a record is carried out; once, and not before an undoing."""
+    """What is to be kept before a record is carried out; once, and not before an undoing.
+
+    A step's own word stands in place of the policy's.
+    """
     if policy.spec is None or record.spec.action == ledger.REVERT or record.status.capture:
         return None
-    return policy.spec.capture
+    number, steps = record.spec.step, policy.spec.steps
+    own = steps[number].capture if number < len(steps) else None
+    return own or policy.spec.capture
 
 
 def worst(pods: Iterable[model.Pod], evicted: Iterable[str], most: int) -> list[str]:

@@ -16,7 +16,7 @@ from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import decide, episode, ledger, step
-from prunella.core.outcomes import verification
+from prunella.core.outcomes import runs, verification
 
 MOST_UNATTENDED = 20
 """Targets that are kept in a policy's status; each of them is one call at most."""
@@ -68,6 +68,19 @@ def to_call(
             )
         )
     ]
+
+
+def words(record: objects.Record) -> tuple[str, str]:
+    """What a person is told of a record: in one line, and at length."""
+    ended, left = f"ended {record.phase}", "was not healed"
+    if runs.waits_for_a_person(record):
+        ended, left = "waits for a person", "waits for a person, asked"
+    description = (
+        f"{record.spec.action} on {record.target} {ended}: "
+        f"{record.status.message} It was done because {record.spec.reason}. "
+        f"See: prunella explain remediation/{record.name} -n {record.namespace}"
+    )
+    return f"{record.target} {left} by policy {record.policy}", description
 
 
 def _given_up(

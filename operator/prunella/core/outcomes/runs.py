@@ -2,6 +2,7 @@
 
     Verifying --(Running)--> look again --(Succeeded, or nobody can tell)--> the proof begins
                                   +------(Failed, or not over in time)-----> Unhelpful
+                                  +------(Waiting)-----------> a person is called, once
 
 How it ended is one thing, whether it helped another: only the policy's signals say that.
 """
@@ -45,6 +46,12 @@ def is_running(record: objects.Record) -> bool:
     return record.phase is reasons.Phase.VERIFYING and starts_run(record) and not ended
 
 
+def waits_for_a_person(record: objects.Record) -> bool:
+    """Whether what it has started goes on only when a person says so."""
+    run = record.status.run
+    return is_running(record) and run is not None and run.state == started.RunState.WAITING.value
+
+
 def due(record: objects.Record) -> datetime.datetime:
     """When the end must have been seen."""
     return (record.sent_at or record.spec.decided_at) + _allowed(record) + GRACE
@@ -86,7 +93,7 @@ def followed(
     if run is None:
         gone = "it is no longer there: somebody has removed it"
         run = started.Run(started.RunState.UNKNOWN, gone)
-    running = run.state is started.RunState.RUNNING
+    running = run.state in started.UNFINISHED
     if running and now >= due(record):
         status = record.status.model_copy(update={"run": seen(record, run, now)})
         seconds = _allowed(record).total_seconds()
@@ -95,7 +102,10 @@ def followed(
     ended_at = None if running else now
     status = record.status.model_copy(update={"run": seen(record, run, ended_at)})
     if run.state is started.RunState.FAILED:
-        return _unhelpful(status, "RunFailed", f"it has failed: {redacted(run.message)}", now)
+        return _failed(status, run, now)
+    if run.state is started.RunState.WAITING:
+        told = f"a person must decide about it: {redacted(run.message)}"
+        return status.model_copy(update={"reason": "WaitsForPerson", "message": told[:2048]})
     if running:
         return status.model_copy(update={"reason": "Running", "message": "its end is waited for"})
     told = f"{_ENDED[run.state]}; the signals are measured again"
@@ -111,8 +121,9 @@ def with_started(
     """The status with what the answer tells of a run; some are over with it."""
     if run is None:
         return status
-    ended_at = None if run.state is started.RunState.RUNNING else now
-    return status.model_copy(update={"run": seen(record, run, ended_at)})
+    ended_at = None if run.state in started.UNFINISHED else now
+    status = status.model_copy(update={"run": seen(record, run, ended_at)})
+    return _failed(status, run, now) if run.state is started.RunState.FAILED else status
 
 
 def seen(
@@ -139,6 +150,12 @@ def tail(log: str) -> str:
     """The last lines, bounded, each as it may be shown."""
     lines = [redacted(line) for line in log.splitlines()[-MOST_LINES:]]
     return "\n".join(lines)[-MOST_LOG:]
+
+
+def _failed(
+    status: remediation.RemediationStatus, run: started.Run, now: datetime.datetime
+) -> remediation.RemediationStatus:
+    return _unhelpful(status, "RunFailed", f"it has failed: {redacted(run.message)}", now)
 
 
 def _unhelpful(

@@ -242,6 +242,8 @@ def must_escalate(
     steps: int,
 ) -> bool:
     """True when nothing more is tried by itself: a person must be called."""
+    if runs.waits_for_a_person(record):
+        return True
     if record.phase in {Phase.UNPROVEN, Phase.FAILED, Phase.UNKNOWN}:
         return True
     if record.phase is not Phase.UNHELPFUL:

@@ -132,6 +132,38 @@ WANTED = {
 }
 
 
+OWN = {"logs": "Previous"}
+STEPS = (
+    pytest.param([{"restart": {}, "capture": OWN}], {}, 0, "Previous", id="the step's own"),
+    pytest.param(
+        [{"restart": {}, "capture": OWN}],
+        {"capture": {"logs": "Current"}},
+        0,
+        "Previous",
+        id="in place of the policy's",
+    ),
+    pytest.param(
+        [{"restart": {}, "capture": OWN}, {"scale": {"by": 1, "max": 9}}],
+        {"capture": {"logs": "Current"}},
+        1,
+        "Current",
+        id="of another step",
+    ),
+    pytest.param([{"restart": {}, "capture": OWN}], {}, 3, None, id="of a step that is gone"),
+)
+
+
+@pytest.mark.parametrize(("steps", "more", "number", "expected"), STEPS)
+def test_a_step_may_want_its_own(
+    steps: list[dict[str, Any]], more: dict[str, Any], number: int, expected: str | None
+) -> None:
+    """What one step destroys another leaves."""
+    spec = PENDING.spec.model_copy(update={"step": number})
+    policy = builders.policy(steps=steps, **more)
+    found = capturing.wanted(dataclasses.replace(PENDING, spec=spec), policy)
+    assert expected == (found.logs if found is not None else None)
+
+
 @pytest.mark.parametrize(("record", "policy", "expected"), WANTED.values(), ids=WANTED)
 def test_it_is_taken_once(
     record: objects.Record, policy: objects.Policy, *, expected: bool

@@ -58,6 +58,16 @@ FOLLOWED: dict[str, Row] = {
         started.Run(State.RUNNING),
         (Phase.VERIFYING, "Running", "Running", False),
     ),
+    "it waits for a person": (
+        begun(),
+        started.Run(State.WAITING, "run-1: planned, 2 to add"),
+        (Phase.VERIFYING, "WaitsForPerson", "Waiting", False),
+    ),
+    "nobody has decided": (
+        begun(sent_at=seconds_ago(360)),
+        started.Run(State.WAITING),
+        (Phase.UNHELPFUL, "RunOverdue", "Waiting", True),
+    ),
     "it has failed": (
         begun(),
         started.Run(State.FAILED, "DeadlineExceeded"),
@@ -86,6 +96,30 @@ def test_it_is_followed_to_its_end(
     ended = status.run.ended_at is not None
     assert expected == (status.phase, status.reason, status.run.state, ended)
     assert (status.finished_at is not None) is status.phase.final
+
+
+ANSWERED = {
+    "it goes on": (State.RUNNING, Phase.VERIFYING, False),
+    "it waits for a person": (State.WAITING, Phase.VERIFYING, False),
+    "it is over": (State.SUCCEEDED, Phase.VERIFYING, True),
+    "it has failed": (State.FAILED, Phase.UNHELPFUL, True),
+}
+
+
+@pytest.mark.parametrize(("state", "phase", "ended"), ANSWERED.values(), ids=ANSWERED)
+def test_the_answer_to_a_call_may_be_its_end(state: State, phase: Phase, *, ended: bool) -> None:
+    """What has failed with it is Unhelpful at once, as what fails later is."""
+    record = begun()
+    status = runs.with_started(record.status, record, started.Run(state, "said"), NOW)
+    assert status.run is not None
+    assert (phase, ended) == (status.phase, status.run.ended_at is not None)
+
+
+def test_a_person_is_told_what_to_decide() -> None:
+    """The plan is in the record's message."""
+    run = started.Run(State.WAITING, "run-1: planned, 2 to add")
+    status = runs.followed(begun(), run, NOW)
+    assert "a person must decide about it: run-1: planned, 2 to add" == status.message
 
 
 def test_a_failure_says_why() -> None:

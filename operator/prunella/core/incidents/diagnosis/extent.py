@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from prunella.core import model
 from prunella.core.incidents import topology
+from prunella.core.incidents.diagnosis import read
 
 MOST = 16
 """Namespaces that one diagnosis looks at."""
@@ -29,6 +30,22 @@ def widened(
     nodes = {node for ref in seen for node in places.get(ref, ())}
     _add(found, sorted(ref.namespace for ref, some in places.items() if nodes & set(some)))
     return tuple(found)
+
+
+def named(objects: Mapping[model.Ref, read.Raw], looked: Collection[str]) -> tuple[str, ...]:
+    """Namespaces beyond those looked at that Events there name in ``related``.
+
+    The scheduler names so the pod for which another had to go: it may be of a workload that is
+    new, and in no topology yet.
+    """
+    related = (
+        read.text(raw, "related", "namespace")
+        for ref, raw in objects.items()
+        if ref.kind == "Event"
+    )
+    found = dict.fromkeys(looked)
+    _add(found, sorted(set(related)))
+    return tuple(each for each in found if each not in looked)
 
 
 def _refs(calls: topology.Links) -> set[model.Ref]:

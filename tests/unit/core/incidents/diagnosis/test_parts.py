@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -251,6 +252,25 @@ def test_no_more_namespaces_are_looked_at_than_bounded() -> None:
     hub = model.Ref("Deployment", "hub", "hub")
     calls = {model.Ref("Deployment", f"n{i:02}", "x"): [hub] for i in range(50)}
     assert extent.MOST == len(extent.widened(["hub"], calls, {}))
+
+
+def event(name: str, related: str) -> tuple[model.Ref, Mapping[str, object]]:
+    """An Event of namespace a that names a pod in another one; of none without."""
+    told = {"related": {"kind": "Pod", "namespace": related, "name": "x"}} if related else {}
+    return model.Ref("Event", "a", name), {"kind": "Event", **told}
+
+
+def test_namespaces_that_events_name_are_looked_at_once() -> None:
+    """Each that is not looked at already, without repeats."""
+    objects = dict([event("1", "c"), event("2", "b"), event("3", "c"), event("4", "")])
+    assert ("b", "c") == extent.named(objects, ("a",))
+    assert ("c",) == extent.named(objects, ("a", "b"))
+
+
+def test_events_make_no_view_larger_than_bounded() -> None:
+    """A storm of them does not make a view of the whole cluster."""
+    objects = dict(event(str(i), f"n{i:02}") for i in range(50))
+    assert extent.MOST - 1 == len(extent.named(objects, ("a",)))
 
 
 def record(mark: incident_api.Mark, *symptoms: str) -> values.Record:
