@@ -308,9 +308,8 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    people = notifier.KubernetesNotifier(
-        base.api, base.clock, socket.gethostname(), alerts.escalate
-    )
+    host = socket.gethostname()
+    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
