@@ -7,6 +7,7 @@ from typing import Annotated, Final, Self
 import pydantic
 from pydantic import alias_generators
 
+from prunella.api import quantities
 from prunella.core.decisions import rules
 
 WORKLOAD_KINDS: Final = frozenset(
@@ -61,6 +62,24 @@ class AllowedField(pydantic.BaseModel):
                 "kinds that give no rights and hold no secrets"
             )
         return self
+
+
+class ScaleBounds(pydantic.BaseModel):
+    """What administrators let autoscalers be given."""
+
+    model_config = CONFIG
+
+    max: Annotated[int, pydantic.Field(ge=1)] | None = None
+    """The highest bound, in replicas; None where the action is off: then nothing is stated."""
+
+
+class RaiseQuota(pydantic.BaseModel):
+    """What administrators let quotas be given."""
+
+    model_config = CONFIG
+
+    ceilings: dict[str, quantities.Quantity] | None = None
+    """The highest limit of each resource; None where the action is off: nothing is stated."""
 
 
 class PatchField(pydantic.BaseModel):

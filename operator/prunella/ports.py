@@ -288,8 +288,10 @@ class Journal(Protocol):
         The object before is told of routes and policies only (`formerly.KINDS`).
         """
 
-    def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
-        """The watched objects of namespaces and the nodes, as last seen; costs no request."""
+    def manifests(
+        self, namespaces: Collection[str], kinds: Collection[str] = ()
+    ) -> Mapping[model.Ref, Mapping[str, object]]:
+        """Watched objects of namespaces and the nodes, of all or these kinds; costs no request."""
 
     async def record(self, change: change_values.Change) -> bool:
         """Write a Change once; False when it is there already.

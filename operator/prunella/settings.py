@@ -206,10 +206,8 @@ class Analysis(Model):
     """Verdicts of policies, for those who roll out: ``GET /analysis`` on the webhook's port."""
 
     enabled: bool = False
-    bearer_token_file: pathlib.Path | None = None
-    """Of its own; by default the webhook's."""
-    namespaces: tuple[str, ...] = ()
-    """Whose policies may be asked about; empty: all that are watched."""
+    bearer_token_file: pathlib.Path | None = None  # Of its own; by default the webhook's.
+    namespaces: tuple[str, ...] = ()  # Whose policies may be asked about; empty: all.
 
 
 class Intake(Model):
@@ -355,6 +353,8 @@ class Settings(Model):
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()
+    scale_bounds: allowed.ScaleBounds = allowed.ScaleBounds()
+    raise_quota: allowed.RaiseQuota = allowed.RaiseQuota()
     incidents: Incidents = Incidents()
     tracing: Tracing = Tracing()
     git: Git = Git()

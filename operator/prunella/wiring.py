@@ -141,11 +141,10 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         system_namespaces=frozenset(settings.system_namespaces),
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
-        actions_per_namespace_per_hour=settings.limits.actions_per_namespace_per_hour,
-        actions_per_cluster_per_hour=settings.limits.actions_per_cluster_per_hour,
-        unhelpful_before_latch=settings.limits.unhelpful_before_latch,
-        rollout_seconds=settings.limits.rollout_seconds,
+        **settings.limits.model_dump(),
         fields=tuple(each.rule for each in settings.patch_field.fields),
+        scale_most=settings.scale_bounds.max,
+        quota_ceilings=settings.raise_quota.ceilings,
         argocd_namespace=settings.git.argocd_namespace,
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from prunella.detectors import baseline
+from prunella.detectors._baseline import verdict
 
 STEP = 900.0
 START = 1_767_571_200
@@ -50,7 +51,8 @@ def go_on(
 
 def table(ticks: list[baseline.Tick], columns: slice | list[int] = slice(None)) -> Fields:
     """All fields of all ticks, as arrays of shape (ticks, n)."""
-    names = [field.name for field in dataclasses.fields(baseline.Tick)]
+    fields = (*dataclasses.fields(baseline.Tick), *dataclasses.fields(verdict.Band))
+    names = [field.name for field in fields if field.name != "later"]
     return {name: np.array([getattr(tick, name)[columns] for tick in ticks]) for name in names}
 
 

@@ -183,6 +183,15 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     assert expected == _load(tmp_path, documents)
 
 
+def test_bounds_are_told_with_their_action_alone(render: Render, tmp_path: pathlib.Path) -> None:
+    """What nobody may write has no bound; what may be restored, too, must keep it."""
+    values = {"scaleBounds": {"max": 12}, "raiseQuota": {"ceilings": {"pods": 50, "cpu": "4"}}}
+    off = _load(tmp_path, render(**values))
+    on = _load(tmp_path, render(**values, actions={"scaleBounds": True, "raiseQuota": True}))
+    assert (None, None) == (off.scale_bounds.max, off.raise_quota.ceilings)
+    assert (12, {"pods": 50, "cpu": "4"}) == (on.scale_bounds.max, on.raise_quota.ceilings)
+
+
 def test_every_setting_is_written_out(render: Render) -> None:
     """A setting that is added to the operator must find its place in the chart."""
     names = {str(field.alias) for field in settings.Settings.model_fields.values()}

@@ -10,7 +10,7 @@ from prunella import ports
 from prunella.actions import rerun_job, run_job
 from prunella.api import steps
 from prunella.core import model, objects
-from tests.contract.worlds import World
+from tests.contract.worlds import LabWorld, World
 from tests.unit.api import test_offered
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -505,3 +505,16 @@ async def test_pause(world: World) -> None:
     running = model.PauseState(paused=False)
     assert (running, running) == (before, after)
     assert model.PauseState(paused=True, message="a release is on its way") == during
+
+
+async def test_the_api_server_reads_how_long_an_effect_may_take(
+    lab_world: LabWorld,
+) -> None:
+    """It refuses what is no time, and gives up what takes longer than it is told."""
+    path = f"/api/v1/namespaces/{lab_world.namespace}/configmaps"
+    body = {"metadata": {"name": "late"}, "data": {}}
+    told = {}
+    for limit in ("soon", "1ns", "10s"):
+        reply = await lab_world.api.exchange("POST", path, {"timeout": limit}, body, mutating=True)
+        told[limit] = reply.status
+    assert {"soon": 400, "1ns": 504, "10s": 201} == told

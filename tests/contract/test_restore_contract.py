@@ -296,3 +296,36 @@ async def test_no_other_kind_is_read(world: World) -> None:
     """What can't be restored is not even looked at."""
     with pytest.raises(ports.ClusterError, match="Secret"):
         await world.cluster.read_object(model.Ref("Secret", world.namespace, "keys"))
+
+
+ADDITIONS = [
+    pytest.param("ConfigMap", op("add", "/data/mine", "1"), False, id="a key"),
+    pytest.param("ConfigMap", op("add", "/data/mine", "1"), True, id="a key, later"),
+    pytest.param("Service", op("add", "/spec/selector/tier", "web"), True, id="a selector, later"),
+    pytest.param("Service", op("add", "/spec/sessionAffinity", "ClientIP"), False, id="a default"),
+    pytest.param(
+        "NetworkPolicy", op("add", "/spec/policyTypes/1", "Egress"), True, id="an element, later"
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "addition", "later"), ADDITIONS)
+async def test_what_was_made_tells_whether_somebody_has_added_to_it(
+    world: World, kind: str, addition: Manifest, later: bool
+) -> None:
+    """Defaults of the API server are none; with his fields it is no longer ours to delete.
+
+    ``later``: once the operator has given its fields back.
+    """
+    ref = model.Ref(kind, world.namespace, "web")
+    whole = {"kind": kind, "metadata": {"name": "web", "namespace": world.namespace}}
+    effect = restore.creating(ref, {**whole, **OBJECTS[kind]}, "create it again")
+    receipt = await send(world, effect)
+    assert ports.Outcome.EFFECTIVE is receipt.outcome
+    made = await settled(world, ref)
+    assert restoring.as_written(effect, made) is True
+    if later:
+        await world.cluster.give_back(ref, made["metadata"]["uid"])
+        assert restoring.as_written(effect, await shown(world, ref)) is True
+    await world.edit_object(ref, addition)
+    assert restoring.as_written(effect, await shown(world, ref)) is None

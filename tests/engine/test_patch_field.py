@@ -83,7 +83,7 @@ async def test_a_later_edit_is_not_fought(story: Story) -> None:
     shop = pooled(story, enough=1000)
     await story.until(lambda: size(shop) == 30)
     shop.cluster.edit_object(POOL, lambda pool: pool["spec"].update(size=25))
-    await story.until(lambda: story.phases() == [("patchField", Phase.UNHELPFUL)])
+    await story.until(lambda: story.phases() == [("patchField", Phase.SUPERSEDED)])
     await story.run(60)
     assert (25, Refused.CHANGED_BY_OTHERS) == (size(shop), story.sick().refused)
 

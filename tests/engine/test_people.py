@@ -86,6 +86,20 @@ async def test_a_policy_that_cant_be_evaluated_any_more_leaves_no_record_unfinis
     assert (1 if closed is Phase.UNPROVEN else 0) == len(story.pages())
 
 
+async def test_what_nobody_knows_calls_a_person_for_a_broken_policy_too(story: Story) -> None:
+    """Given a lost answer and a target that was changed since, then no pass has to tell of it."""
+    await die_in(story, Phase.ACTING, Point.AFTER_SEND)
+    story.world.cluster.edit(
+        CHECKOUT, lambda each: each["metadata"]["annotations"].pop(objects.MARK)
+    )
+    story.apply(BROKEN)
+    story.start()
+    await story.run(600)
+
+    assert [("rollback", Phase.UNKNOWN)] == story.phases()
+    assert harness.names(story.records()) == story.pages()
+
+
 async def test_a_policy_that_is_mended_in_time_proves_what_it_has_done(story: Story) -> None:
     """Given a policy broken while it verifies, when it is mended, then its action is proved."""
     await harness.bad_release(story)

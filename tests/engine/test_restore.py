@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from prunella import allowed
+from prunella import settings as settings_module
 from prunella.adapters.simulated.faults import Crash, Point
 from prunella.api import remediation
 from prunella.core import model
@@ -51,6 +53,21 @@ async def test_a_target_port_is_put_back_and_proved(story: Story) -> None:
     assert "restore spec.ports[name=http].targetPort of Service/cart" in effect.summary
     await story.run(300)
     assert (1, []) == (len(story.records()), story.pages())
+
+
+async def test_a_symptom_leads_once_its_own_signals_have_held(story: Story) -> None:
+    """The incident names the cause at once; the fault must last for as long as the policy says."""
+    held = restoring.policy(signals=[harness.errors(hold="60s")])
+    shop = await restoring.opened(story, held)
+    shop.broken_while(lambda: goes_wrong(shop))
+    shop.incident((CART, shop.edit(CART, target_port)))
+    await story.run(50)
+    assert ("NotHeldLongEnough", []) == (story.sick().refused, story.records())
+    await story.until(lambda: story.phases() == RESTORED)
+    (record,) = story.records()
+    since = next(each.since for each in record.spec.evidence if each.signal == "errors")
+    assert since is not None
+    assert (record.spec.decided_at - since).total_seconds() >= 60
 
 
 async def test_a_created_network_policy_is_deleted(story: Story) -> None:
@@ -117,6 +134,27 @@ async def test_a_wrong_first_suspect_is_put_back_to_the_byte(story: Story) -> No
     assert [FLAGS, FLAGS, CART] == sent
 
 
+BOUNDS = [
+    pytest.param({"ceilings": {"pods": 20}}, id="what was there is above"),
+    pytest.param({"ceilings": {"pods": 3}}, id="what is there could not be put back"),
+]
+
+
+@pytest.mark.parametrize("stated", BOUNDS)
+async def test_a_restore_keeps_the_bounds_of_administrators(stated: dict[str, Any]) -> None:
+    """A person may set any quota; the operator stays within what the chart states, both ways."""
+    raising = allowed.RaiseQuota.model_validate(stated)
+    async with harness.telling(settings_module.Settings(raise_quota=raising)) as story:
+        shop = await restoring.opened(story)
+        shop.add(restoring.quota("40" if stated["ceilings"]["pods"] == 20 else "2"))
+        shop.broken_while(lambda: True)
+        edited = shop.edit(restoring.QUOTA, lambda q: q["spec"]["hard"].update(pods="4"))
+        shop.incident((restoring.QUOTA, edited), causeKind="Quota")
+        await story.run(60)
+        assert ("AtBound", []) == (story.sick().refused, story.records())
+        assert "(chart value raiseQuota.ceilings)" in story.sick().refusal
+
+
 WRONG = [
     pytest.param("create", id="an object that was created"),
     pytest.param("delete", id="an object that was deleted"),
@@ -155,12 +193,15 @@ async def test_an_edit_after_the_restore_is_not_fought(story: Story) -> None:
     shop.incident((CART, change))
     await story.until(lambda: story.phases() == [("restore", Phase.VERIFYING)])
     shop.edit(CART, lambda m: target_port(m, 7))
-    await story.until(lambda: story.phases() == [("restore", Phase.UNHELPFUL)])
-    await story.run(30)
-    assert ("ChangedByOthers", [("restore", Phase.UNHELPFUL)]) == (
-        story.sick().refused,
-        story.phases(),
+    superseded = [("restore", Phase.SUPERSEDED)]
+    await story.until(lambda: story.phases() == superseded, limit=15)
+    message = f"{CART} was changed by somebody else after {story.records()[0].name}"
+    assert ("ChangedByOthers", message) == (
+        story.records()[0].status.reason,
+        story.records()[0].status.message,
     )
+    await story.run(60)
+    assert ("ChangedByOthers", superseded) == (story.sick().refused, story.phases())
     found: Any = shop.seen(CART)
     assert 7 == found["spec"]["ports"][0]["targetPort"]
 
@@ -295,7 +336,7 @@ async def test_what_is_not_restored(
         story.world.cluster.forbid("restore")
     await story.run(world.get("wait", 0))
     shop.incident((CART, change))
-    await story.run(20)
+    await story.run(40)
     assert (reason, []) == (story.sick().refused, story.records())
     assert told in story.sick().refusal
 
@@ -316,7 +357,7 @@ async def test_healthy_dependents_are_spared(story: Story) -> None:
     shop.broken_while(lambda: True)
     change = shop.edit(CART, target_port)
     shop.incident((CART, change))
-    await story.run(20)
+    await story.run(40)
     assert ("HealthyDependents", []) == (story.sick().refused, story.records())
     assert "1 of 1 other workloads that depend on Service/cart are Healthy" in story.sick().refusal
     story.apply(restoring.policy(restore={"maxHealthyDependents": 1}))

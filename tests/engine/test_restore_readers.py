@@ -193,7 +193,7 @@ async def test_a_reader_that_would_not_restart(
     bad = shop.seen(FLAGS)
     shop.broken_while(lambda: shop.seen(FLAGS) == bad)
     shop.incident((FLAGS, change), causeKind="Configuration")
-    await story.run(20)
+    await story.run(40)
     assert (reason, [] if reason else [FLAGS]) == (story.sick().refused, sent(story))
 
 

@@ -185,6 +185,19 @@ async def test_what_can_t_be_taken_back_stands_in_the_way(
     assert GOOD == story.image()
 
 
+async def test_a_migration_that_the_journal_has_forgotten_is_seen(story: Story) -> None:
+    """The release is older than what the journal is asked about; the Job itself is still there."""
+    shop = await opened(story)
+    now = story.world.clock.now().isoformat()
+    ref = model.Ref("Job", NAMESPACE, "db-migrate-42")
+    metadata = {**job(ref.name)["metadata"], "creationTimestamp": now}
+    shop.journal.manifests[ref] = {**job(ref.name), "metadata": metadata}
+    story.release(BAD)
+    await story.run(60)
+    assert ("OneWayStep", []) == (story.sick().refused, sent(story))
+    assert "Job/db-migrate-42 was created at" in story.sick().refusal
+
+
 async def test_an_old_migration_is_no_obstacle(story: Story) -> None:
     """The earlier release has run on it."""
     shop = await opened(story)

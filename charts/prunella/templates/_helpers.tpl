@@ -153,6 +153,10 @@ offered:
   endpoints: {{ .Values.actions.webhook | ternary .Values.offered.endpoints dict | toJson }}
 patchField:
   fields: {{ toJson .Values.patchField.fields }}
+scaleBounds:
+  max: {{ ternary .Values.scaleBounds.max nil .Values.actions.scaleBounds | toJson }}
+raiseQuota:
+  ceilings: {{ ternary .Values.raiseQuota.ceilings nil .Values.actions.raiseQuota | toJson }}
 incidents:
   {{- toYaml .Values.incidents | nindent 2 }}
 journal:

@@ -6,14 +6,13 @@ text, such as a feature flag, becomes another one that they allow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from prunella.actions import restore
+from prunella.actions import object_fields
 from prunella.api import capacity, reasons
 from prunella.core import model
 from prunella.core.changes import diff
-from prunella.core.decisions import action, fields, requirements, restoring
+from prunella.core.decisions import action, fields, requirements
 from prunella.core.decisions.rules import WritableField
 
 Refused = reasons.Refused
@@ -38,7 +37,7 @@ class PatchField:
         allowed = _allowed(params, what.ref, request.rules.fields)
         if isinstance(allowed, model.Refusal):
             return allowed
-        looked = found(request, what.ref, params.api_version)
+        looked = object_fields.found(request, what.ref, params.api_version)
         if isinstance(looked, model.Refusal):
             return looked
         now = fields.value_at(looked, what.paths[0])
@@ -51,7 +50,7 @@ class PatchField:
             answer = requirements.unmet(request, params.require, value or 0, current or 0)
             if answer is not None:
                 return answer
-        return setting(looked, {what.paths[0]: wanted})
+        return object_fields.setting(looked, {what.paths[0]: wanted})
 
 
 def _allowed(
@@ -68,22 +67,6 @@ def _allowed(
         f"(chart value patchField.fields): {told}"
     )
     return model.Refusal(Refused.FIELD_NOT_ALLOWED, message, skip_step=True)
-
-
-def found(
-    request: action.Request, ref: model.Ref, api_version: str = ""
-) -> restoring.Looked | model.Refusal:
-    """The object to write as it is now; a Refusal when it can't be seen or is not there."""
-    looked = request.looked.get(ref)
-    if looked is None:
-        raise ValueError(f"{ref} is written without a look at it")
-    if looked.problem:
-        return model.Refusal(Refused.FORBIDDEN, looked.problem)
-    if looked.manifest is None:
-        kind = f"{api_version} {ref}" if api_version else str(ref)
-        message = f"{kind} is not there: nothing to write to"
-        return model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True)
-    return looked
 
 
 def _wanted(
@@ -159,21 +142,3 @@ def _range(allowed: WritableField) -> str:
 
 def _unfit(message: str) -> model.Refusal:
     return model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True)
-
-
-def setting(
-    looked: restoring.Looked, wanted: Mapping[fields.Path, Any]
-) -> action.Plan | model.Refusal:
-    """The patch that writes values in place of those that are there."""
-    made = fields.setting(looked, wanted)
-    if isinstance(made, model.Refusal):
-        return made
-    if looked.manifest is None:
-        raise ValueError(f"{looked.ref} is written, and is not there")
-    told = [
-        f"{diff.path_text(path)} of {looked.ref} from "
-        f"{diff.value_text(fields.value_at(looked, path)) or 'nothing'} to {diff.value_text(each)}"
-        for path, each in wanted.items()
-    ]
-    summary = f"set {', '.join(told)}"
-    return action.Plan((restore.patching(looked.ref, looked.manifest, made, summary),))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from prunella.actions import patch_field
+from prunella.actions import object_fields
 from prunella.api import capacity, quantities, reasons
 from prunella.core import model
 from prunella.core.decisions import action, fields, quotas, requirements, restoring
+from prunella.core.decisions.rules import Rules
 
 Refused = reasons.Refused
 
@@ -27,7 +28,7 @@ class RaiseQuota:
                 f"{workload.ref} does not say that a quota refuses its pods, and none is named"
             )
             return model.Refusal(Refused.NOT_THE_LIMIT, message, skip_step=True)
-        looked = patch_field.found(request, written.ref)
+        looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
         short = _short(looked, workload)
@@ -36,7 +37,10 @@ class RaiseQuota:
         missing = max(1, workload.replicas - workload.total)
         raised: dict[fields.Path, str] = {}
         for each in short:
-            limit = _raised(each, params, missing, looked.ref)
+            ceiling = _ceiling(each, params, request.rules, looked.ref)
+            if isinstance(ceiling, model.Refusal):
+                return ceiling
+            limit = _raised(each, params.by, ceiling, missing, looked.ref)
             if isinstance(limit, model.Refusal):
                 return limit
             raised["spec", "hard", each.resource] = limit
@@ -44,7 +48,7 @@ class RaiseQuota:
         value, now = next(iter(raised.values())), short[0].hard
         numbers = quantities.read(value), quantities.read(now)
         answer = requirements.unmet(request, params.require, *numbers)
-        return answer if answer is not None else patch_field.setting(looked, raised)
+        return answer if answer is not None else object_fields.setting(looked, raised)
 
 
 def _short(
@@ -67,21 +71,39 @@ def _short(
     return found
 
 
-def _raised(
-    short: quotas.Short, params: capacity.RaiseQuota, missing: int, ref: model.Ref
-) -> str | model.Refusal:
-    """The new limit of one resource: a share more, and room for the missing pods."""
-    what = f"{short.resource} of {ref}"
-    needed = f"{short.used:g} are used of {short.hard}, a pod asks for {short.requested:g}"
+def _ceiling(
+    short: quotas.Short, params: capacity.RaiseQuota, rules: Rules, ref: model.Ref
+) -> int | str | model.Refusal:
+    """The lower one of the policy's ceiling and the administrators'."""
+    what = f"{short.resource} of {ref} is short ({_needed(short)})"
     ceiling = params.ceilings.get(short.resource)
     if ceiling is None:
-        message = f"{what} is short ({needed}), and ceilings names none for it"
+        message = f"{what}, and ceilings names none for it"
         return model.Refusal(Refused.NOT_ALLOWED, message, skip_step=True)
+    if rules.quota_ceilings is None:
+        return ceiling
+    allowed = rules.quota_ceilings.get(short.resource)
+    if allowed is None:
+        message = f"{what}, and the administrators' raiseQuota.ceilings names none for it"
+        return model.Refusal(Refused.FIELD_NOT_ALLOWED, message, skip_step=True)
+    return min(ceiling, allowed, key=quantities.read)
+
+
+def _needed(short: quotas.Short) -> str:
+    return f"{short.used:g} are used of {short.hard}, a pod asks for {short.requested:g}"
+
+
+def _raised(
+    short: quotas.Short, by: str, ceiling: int | str, missing: int, ref: model.Ref
+) -> str | model.Refusal:
+    """The new limit of one resource: a share more, and room for the missing pods."""
     most = quantities.read(ceiling)
     if short.used + short.requested > most:
-        message = f"{what} is short ({needed}), and its ceiling is {ceiling}"
-        return model.Refusal(Refused.AT_BOUND, message, skip_step=True)
-    share = 1 + int(params.by.removesuffix("%")) / 100
+        what = f"{short.resource} of {ref} is short ({_needed(short)})"
+        return model.Refusal(
+            Refused.AT_BOUND, f"{what}, and its ceiling is {ceiling}", skip_step=True
+        )
+    share = 1 + int(by.removesuffix("%")) / 100
     wanted = max(quantities.read(short.hard) * share, short.used + missing * short.requested)
     if wanted >= most:
         return str(ceiling)

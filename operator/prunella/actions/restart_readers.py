@@ -22,7 +22,8 @@ Refused = reasons.Refused
 Effects = tuple[model.Effect, ...]
 MOST: Final = 5
 """Workloads that are restarted at most with one ConfigMap."""
-_TEMPLATE: Final = ("spec", "template")
+_RESTARTED_AT: Final = ("spec", "template", "metadata", "annotations", releases.RESTARTED_AT)
+"""All that a restart writes: who deploys the rest of the template need not give way."""
 
 
 def plan(
@@ -90,8 +91,8 @@ def _never_replaced(
 def _owned(
     request: action.Request, seen: restoring.Looked, read: model.Ref
 ) -> model.Refusal | None:
-    """Who else writes the pod template of a workload, by its owners, marks and managedFields."""
-    answer = ownership.fields_owned(request.rules, seen, [_TEMPLATE])
+    """Who else writes the annotation of a restart, by the workload's owners, marks and fields."""
+    answer = ownership.fields_owned(request.rules, seen, [_RESTARTED_AT])
     if isinstance(answer, str):
         return None
     return dataclasses.replace(answer, message=f"{seen.ref} reads {read}: {answer.message}")

@@ -17,7 +17,8 @@ from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps, undo
 from prunella.core.changes.values import Change
-from prunella.core.decisions import action, restoring
+from prunella.core.decisions import action, bounds, restoring
+from prunella.core.decisions.rules import Rules
 from prunella.core.incidents import dependents
 
 Refused = reasons.Refused
@@ -50,10 +51,8 @@ class Restore:
         found = looked.undo
         if not isinstance(found, undo.Undo):
             return _obstacle(looked, found)
-        deleted = change.spec.verb is change_api.Verb.DELETED
-        if given := rights.in_values(found, deleted=deleted):
-            return _widens(change, given)
-        planned = _effect(looked, found, request.live_state)
+        beyond = _beyond(request.rules, looked, found)
+        planned = beyond or _effect(looked, found, request.live_state)
         if isinstance(planned, model.Refusal):
             return planned
         return _with_restarts(planned, restart_readers.plan(request, looked, request.params))
@@ -115,6 +114,15 @@ def _widens(change: Change, given: list[str]) -> model.Refusal:
     return _next(Refused.WIDENS_RIGHTS, message)
 
 
+def _beyond(rules: Rules, looked: restoring.Looked, found: undo.Undo) -> model.Refusal | None:
+    """Why the values that would be written are not the operator's to write."""
+    deleted = found.change.spec.verb is change_api.Verb.DELETED
+    if given := rights.in_values(found, deleted=deleted):
+        return _widens(found.change, given)
+    broken = bounds.broken(rules, looked.ref, *before_and_after(looked, found))
+    return _next(Refused.AT_BOUND, broken) if broken else None
+
+
 def _within(path: str, fields: list[str]) -> bool:
     """Whether a path is one of some fields, or within one."""
     return any(path == f or path.startswith((f"{f}.", f"{f}[")) for f in fields)
@@ -148,6 +156,16 @@ def _effect(
         return _next(Refused.STILL_REFERRED_TO, message)
     summary = f"delete {ref}, {told}"
     return action.Plan((deleting(ref, looked.manifest, found.whole, summary),))
+
+
+def before_and_after(
+    looked: restoring.Looked, found: undo.Undo
+) -> tuple[restoring.Manifest | None, restoring.Manifest | None]:
+    """An object as it is and as it would be; None where it is not there."""
+    if found.swaps is not None:
+        return looked.manifest, swaps.apply(found.swaps.patch, looked.manifest)
+    deleted = found.change.spec.verb is change_api.Verb.DELETED
+    return (None, found.whole) if deleted else (looked.manifest, None)
 
 
 def _unblocked(effect: model.Effect, live_state: model.LiveState) -> tuple[model.Effect, ...]:

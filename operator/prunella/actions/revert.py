@@ -4,37 +4,49 @@ from __future__ import annotations
 
 from prunella.actions import restore
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, objects
 from prunella.core.changes import swaps
-from prunella.core.decisions import action, ledger, restoring
+from prunella.core.decisions import action, ledger, restoring, undoing
 
 Refused = reasons.Refused
 
 
 class Revert:
-    """Sends the inverse that was recorded when the effect was planned."""
+    """Sends the inverse that was recorded when the effect was planned.
+
+    A revert that stopped half way is followed by another one, which sends the rest of it.
+    """
 
     name = ledger.REVERT
     owned_field = "spec.replicas"
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
-        """The inverses of the followed record's effects, newest first."""
+        """The inverses of what was done of the followed record, newest first."""
         if request.follows is None:
             raise TypeError("revert is planned from the record that it undoes")
+        unfinished = request.follows.spec.action == self.name
         effects = []
-        for effect in reversed(ledger.effects_of(request.follows)):
-            if not effect.inverse:
-                continue
-            undone = _undo_restore(request, effect) if effect.tested else _undo(request, effect)
-            if isinstance(undone, model.Refusal):
-                return undone
-            effects.append(undone)
+        for effect in _to_send(request.follows, unfinished=unfinished):
+            if effect.tested:
+                sent = _put_back(request, effect, again=unfinished)
+            else:
+                sent = _undo(request, effect)
+            if isinstance(sent, model.Refusal):
+                return sent
+            effects.append(sent)
         # What is restarted reads the object as it was put back.
         effects.sort(key=restoring.runs_pods)
         if not effects:
             message = f"{request.follows.name} has no effect that can be undone"
             return model.Refusal(Refused.NO_STEP_LEFT, message)
         return action.Plan(tuple(effects))
+
+
+def _to_send(follows: objects.Record, *, unfinished: bool) -> list[model.Effect]:
+    """What is undone, newest first; of a revert that stopped half way what it has not done."""
+    if unfinished:
+        return [each for each in undoing.rest(follows) if each.tested]
+    return [each for each in reversed(undoing.done(follows)) if each.inverse]
 
 
 def _undo(request: action.Request, effect: model.Effect) -> model.Effect:
@@ -51,22 +63,34 @@ def _undo(request: action.Request, effect: model.Effect) -> model.Effect:
     )
 
 
-def _undo_restore(request: action.Request, effect: model.Effect) -> model.Effect | model.Refusal:
-    """The inverse of a restore, if nobody has changed the object since."""
+def _put_back(
+    request: action.Request, effect: model.Effect, *, again: bool
+) -> model.Effect | model.Refusal:
+    """The inverse of a tested effect, or the effect ``again``, if nobody has changed the object."""
     looked = request.looked.get(effect.target)
     if looked is None:
         raise ValueError(f"{effect.target} is put back without a look at it")
     if looked.problem:
         return model.Refusal(Refused.FORBIDDEN, looked.problem)
-    if restoring.as_written(effect, looked.manifest) is not True:
-        message = f"{effect.target} is not as it was left by: {effect.summary}"
+    if restoring.as_written(effect, looked.manifest) is not (not again):
+        was = "found before" if again else "left by"
+        message = f"{effect.target} is not as it was {was}: {effect.summary}"
         return model.Refusal(Refused.CHANGED_BY_OTHERS, message)
-    summary = f"undo: {effect.summary}"
-    if effect.verb is model.Verb.DELETE:
-        return restore.creating(effect.target, effect.inverse[0]["value"], summary)
+    return _planned(effect, looked, again=again)
+
+
+def _planned(effect: model.Effect, looked: restoring.Looked, *, again: bool) -> model.Effect:
+    """The inverse of an effect, or the effect again, on its object as it is now."""
+    ref = effect.target
+    summary = effect.summary if again else f"undo: {effect.summary}"
+    if effect.verb is model.Verb.PATCH and looked.manifest is not None:
+        there, back = effect.patch, effect.inverse
+        made = swaps.Swaps(there, back) if again else swaps.Swaps(back, there)
+        return restore.patching(ref, looked.manifest, made, summary)
+    created = effect.verb is model.Verb.CREATE
+    whole = effect.manifest if created else effect.inverse[0]["value"]
+    if created is again:
+        return restore.creating(ref, whole, summary)
     if looked.manifest is None:
-        raise ValueError(f"{effect.target} is gone, and counts as written")
-    if effect.verb is model.Verb.CREATE:
-        return restore.deleting(effect.target, looked.manifest, effect.manifest, summary)
-    made = swaps.Swaps(effect.inverse, effect.patch)
-    return restore.patching(effect.target, looked.manifest, made, summary)
+        raise ValueError(f"{ref} is gone, and counts as written")
+    return restore.deleting(ref, looked.manifest, whole, summary)

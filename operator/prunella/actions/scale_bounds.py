@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunella.actions import patch_field
+from prunella.actions import object_fields
 from prunella.api import capacity, reasons
 from prunella.core import model
 from prunella.core.changes import diff
@@ -27,7 +27,7 @@ class ScaleBounds:
         written = fields.written(params, request.live_state)
         if written is None:
             return _no_scaler(request.live_state)
-        looked = patch_field.found(request, written.ref)
+        looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
         now, other = bound(looked, params.bound), bound(looked, _OTHER[params.bound])
@@ -39,13 +39,23 @@ class ScaleBounds:
             low = max(low, other)
         else:
             high = min(high, other)
+        most = request.rules.scale_most
+        if most is not None and now > most:
+            return _beyond(f"{what} is {now}", most)
+        high = high if most is None else min(high, most)
         found = fields.within(what, now, wanted, fields.Bounds(low, high))
         if isinstance(found, model.Refusal):
-            return found
+            return found if most is None or high < most else _beyond(found.message, most)
         if found > now and (refusal := _not_the_limit(looked, params.bound)) is not None:
             return refusal
         answer = requirements.unmet(request, params.require, found, now)
-        return answer if answer is not None else patch_field.setting(looked, {path: found})
+        return answer if answer is not None else object_fields.setting(looked, {path: found})
+
+
+def _beyond(told: str, most: int) -> model.Refusal:
+    """More than administrators allow, there or back."""
+    message = f"{told}; the administrators allow up to {most} (chart value scaleBounds.max)"
+    return model.Refusal(Refused.AT_BOUND, message, skip_step=True)
 
 
 def bound(looked: restoring.Looked, which: Bound) -> int:

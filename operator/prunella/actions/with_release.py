@@ -3,7 +3,7 @@
 Tools that deploy write ConfigMaps and run migrations shortly before the workload.  A ConfigMap is
 put back only in the fields of that Change, and only where nobody has changed them since.  What a
 migration did to a database, or a claim to a volume, no rollback takes back: the earlier release may
-not run on it.
+not run on it.  The journal tells of a day; what was created earlier the objects themselves tell.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from prunella.actions import restore
 from prunella.api import change as change_api
 from prunella.api import reasons
 from prunella.api import steps as steps_api
-from prunella.core import model
+from prunella.core import model, objects
 from prunella.core.changes import undo
 from prunella.core.changes.values import Change
-from prunella.core.decisions import action
+from prunella.core.decisions import action, bounds
 from prunella.core.incidents import dependents
 
 Refused = reasons.Refused
@@ -50,7 +50,8 @@ def plan(
     """What goes back with the revision; ``began`` is the one after it, the first that is left."""
     released = began.released or began.created
     since = [c for c in request.recent.changes if c.at >= released - WINDOW and not c.spec.by.own]
-    one_way = [told for each in since if (told := _one_way(request, each))]
+    found = {each.object: told for each in since if (told := _one_way(request, each))}
+    one_way = list((_created(request, released - WINDOW) | found).values())
     if one_way and not params.allow_one_way:
         message = (
             f"{'; '.join(one_way[:3])} since {released - WINDOW:%Y-%m-%dT%H:%M:%SZ}: no rollback "
@@ -75,12 +76,27 @@ def _one_way(request: action.Request, change: Change) -> str:
     return ""
 
 
+def _created(request: action.Request, since: datetime.datetime) -> dict[model.Ref, str]:
+    """The same of Jobs and claims that are there, by their own word: the journal forgets."""
+    found = {}
+    for ref, manifest in sorted(request.recent.there.items(), key=lambda each: each[0]):
+        metadata = manifest["metadata"]
+        own = objects.MARK in (metadata.get("annotations") or {})
+        if own or not (text := metadata.get("creationTimestamp")):
+            continue
+        of_release = _of_release(request, ref) if ref.kind == "Job" else _mounts(request, ref.name)
+        at = datetime.datetime.fromisoformat(text)
+        if at >= since and of_release:
+            found[ref] = f"{ref} was created at {at:%Y-%m-%dT%H:%M:%SZ}"
+    return found
+
+
 def _of_release(request: action.Request, job: model.Ref) -> bool:
     """Whether a Job migrates something, or belongs to the target's release by name or label."""
     workload = request.live_state.workload
     if _MIGRATES.search(job.name) or job.name.startswith(f"{workload.ref.name}-"):
         return True
-    metadata = request.recent.jobs.get(job, {}).get("metadata") or {}
+    metadata = request.recent.there.get(job, {}).get("metadata") or {}
     labels = metadata.get("labels") or {}
     return any(labels.get(key) and labels[key] == workload.labels.get(key) for key in _SAME_RELEASE)
 
@@ -133,6 +149,9 @@ def _along(request: action.Request, first: Mapping[model.Ref, Change]) -> Along 
         if not isinstance(found, undo.Undo) or found.swaps is None or looked.manifest is None:
             why = found.message if isinstance(found, undo.Obstacle) else "its change is gone"
             left.append(f"; {ref} stays as it is: {why}")
+            continue
+        if broken := bounds.broken(request.rules, ref, *restore.before_and_after(looked, found)):
+            left.append(f"; {ref} stays as it is: {broken}")
             continue
         summary = f"restore {ref} as before {found.change.name}, which came with the release"
         effects.append(restore.patching(ref, looked.manifest, found.swaps, summary))

@@ -90,6 +90,8 @@ class Ticks(memories.BaselineLearner):
         tick: baseline.Tick,
     ) -> None:
         if when >= self.since:
+            # What is kept for long keeps its band, not all that it is made of.
+            tick.later.band()
             kept = _Kept(self._placed(tuple(targets)), tick, values)
             self.kept.setdefault(when, []).append(kept)
 

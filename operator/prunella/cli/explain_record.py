@@ -298,6 +298,8 @@ def _follow_ups(
     follows = record.spec.follows
     written.section("Follow-ups", "" if follows or following else "none")
     if follows:
-        written.item("<", f"follows {follows}, which did not help")
+        undoes = record.spec.action == ledger.REVERT
+        told = f"undoes {follows}" if undoes else f"follows {follows}, which did not help"
+        written.item("<", told)
     for each in following:
         written.item(">", f"{each.name}: {each.spec.action}, {each.phase.value}")

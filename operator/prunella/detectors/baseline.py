@@ -37,7 +37,7 @@ Counter resets are a matter of the query: ask for ``rate()``, never for a counte
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Collection
 from typing import Final
 
@@ -45,10 +45,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from prunella.api import detectors as detectors_api
-from prunella.api import reasons
-from prunella.core import model
 from prunella.detectors._baseline import (
     calendar,
+    clock,
     episodes,
     events,
     given,
@@ -59,6 +58,7 @@ from prunella.detectors._baseline import (
     seen_at,
     shapes,
     tail,
+    verdict,
     weekend,
 )
 
@@ -66,6 +66,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 Params = detectors_api.Baseline
+Tick = verdict.Tick
 _SIZE_KINDS = 6
 _SAMPLE, _SITUATION = slice(0, _SIZE_KINDS, 3), slice(_SIZE_KINDS, _SIZE_KINDS + 1)
 _KINDS = {
@@ -87,51 +88,13 @@ PARTS: Final = (
 )
 """What can be left out of the score, to see what it is worth."""
 _SIZES: Final = {"sample": 0, "jump": 1, "shift": 2}
+_OPINIONS: Final = {"situation": 1, "recent": 2}
 _KEPT_OF_FIRST_DAY: Final = 0.4
 """Share of the sizes of the first day that the tail keeps."""
 _AGREED: Final = 1.15
 """Two opinions that agree are rarer than each of them."""
-_SPOKE: Final = ("level alone", "the hour of the day", "the hour of the week")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tick:
-    """What one sample of each series says: arrays of shape (n,)."""
-
-    score: Floats
-    """Rarity in powers of ten; NaN without a sample."""
-    onset: Floats
-    """The score where it is news, else 0: for reports and benchmarks."""
-    unhealthy: Bools
-    unknown: Bools
-    """No sample, a day that is not judged, or still learning."""
-    learning: Bools
-    shifted: Bools
-    """The level moved to where the series has been for ``adapt``."""
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    """Beyond these a sample by itself is as rare as the trigger says."""
-    spoke: Ints
-    """What the expectation is made of: 0 the level, 1 also the day, 2 also the week."""
-
-    def judgement(self, row: int, value: float) -> model.Judgement:
-        """One series' verdict, with the numbers that it compared."""
-        if self.learning[row]:
-            message = "the history is shorter than `learn`"
-            return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.LEARNING, message)
-        if self.unknown[row]:
-            message = f"the value is {value:.6g}, on a day or in a gap that is not judged"
-            return model.Judgement(model.Verdict.UNKNOWN, reasons.Doubt.NOT_JUDGED, message)
-        band = f"usual {self.lower[row]:.6g} to {self.upper[row]:.6g}"
-        band += f" by {_SPOKE[self.spoke[row]]}"
-        message = f"{value:.6g}, {band}, rarity {self.score[row]:.2f}"
-        if self.unhealthy[row]:
-            return model.Judgement(model.Verdict.UNHEALTHY, "Unusual", message)
-        return model.Judgement(model.Verdict.HEALTHY, "Usual", message)
-
-
 _STATE: Final = (
+    "_clock",
     "_given",
     "_level",
     "_season",
@@ -155,6 +118,7 @@ class Baseline:
         self._learn, self._young = params.learn.total_seconds(), params.young
         self._limits = events.Limits(params.trigger, params.recover, params.adapt.total_seconds())
         self._calendar = calendar.Calendar(params.time_zone, params.exceptions)
+        self._clock = clock.Clock(n)
         self._given = given.Given(n)
         self._level = level.Level(n)
         self._season = season.Season(n, self._without)
@@ -178,13 +142,15 @@ class Baseline:
         beside = None if given is None else np.asarray(given, np.float64)
         local, judged = self._calendar.local(t)
         load, explained = self._explained(x, beside)
-        y = x - explained
-        seen = seen_at.Seen(t, local, x, y, explained, load.side, np.isfinite(y) & judged)
-        dt = self._level.advance(t, seen.sampled)
-        tick = self._judged(seen, dt)
+        y = x if beside is None else x - explained
+        sampled = np.isfinite(y) & judged
+        pace = self._clock.advance(t, sampled)
+        seen = seen_at.Seen(t, local, x, y, explained, load.side, sampled, pace)
+        tick = self._judged(seen)
+        self._clock.learn(pace.dt)
         if beside is not None:
             frozen = self._events.active & (self._events.samples > 0.0)
-            self._given.learn(x, beside, np.where(frozen, 0.0, dt))
+            self._given.learn(x, beside, np.where(frozen, 0.0, pace.dt))
         return tick
 
     def _explained(self, x: Floats, beside: Floats | None) -> tuple[given.Explained, Floats]:
@@ -195,16 +161,18 @@ class Baseline:
         usual = np.where(np.isnan(self._level.level), x, self._level.level)
         return load, load.nearest(x, usual)
 
-    def _judged(self, seen: seen_at.Seen, dt: Floats) -> Tick:
+    def _judged(self, seen: seen_at.Seen) -> Tick:
         """Judge what is left of the samples, and learn."""
-        now = season.place(seen.local)
-        self._episodes.follow(seen.x, self._level.age, dt)
-        residual = self._level.residual(self._season, now, seen.y, seen.sampled)
-        situation = self._shapes.judge(seen.y, dt, self._level.step)
+        now, pace = season.place(seen.local), seen.pace
+        if pace.gap is not None:
+            self._level.fade(pace.gap)
+        self._episodes.follow(seen.x, pace)
+        residual = self._level.residual(self._season, now, seen.y, seen.sampled, pace.seen)
+        situation = self._shapes.judge(seen.y, pace)
         place = self._place(residual, situation)
-        score = self._score(seen, residual, place, situation.ready, dt)
+        score = self._score(seen, residual, place, situation.ready)
         calm = self._level.ease(residual, seen.sampled)
-        echo = residual.within(level.FAR)
+        echo = functools.partial(residual.within, level.FAR)
         change = self._events.follow(
             seen.t, score, seen.sampled, residual.near, calm, echo, self._limits
         )
@@ -212,11 +180,11 @@ class Baseline:
         left, habits = self._excused(seen, score, residual)
         self._note(seen, residual, change)
         onset = self._events.report(seen.t, left, seen.sampled, self._limits)
-        most = self._params.trigger + self._level.density
+        most = self._params.trigger + self._clock.density
         tick = self._tick(seen, left, onset, change, residual, most, calm)
         # What was an anomaly, or nearly, must not become the yardstick: it counts as no larger.
         classes = self._tail.limited(place, most, _SIZE_KINDS)
-        self._learned(now, residual, classes, situation, change, habits, dt)
+        self._learned(now, residual, classes, situation, change, habits, pace)
         return tick
 
     def _learned(
@@ -227,15 +195,16 @@ class Baseline:
         situation: shapes.Situation,
         change: events.Change,
         habits: Bools,
-        dt: Floats,
+        pace: clock.Pace,
     ) -> None:
-        memory, age = self._level.memory, self._level.age
+        memory, age, dt = self._clock.memory, pace.age, pace.dt
         # Sizes of the first day were taken when nobody knew the day.
-        first = (age < level.DAY) & (age + dt >= level.DAY)
+        first = age < level.DAY
         if masks.any_of(first):
+            first = first & (age + dt >= level.DAY)
             memory = np.where(first, _KEPT_OF_FIRST_DAY * self._tail.total[0], memory)
         counted = np.empty(classes.shape, np.bool_)
-        counted[:_SIZE_KINDS] = change.counted & (self._level.seen > level.FEWEST)
+        counted[:_SIZE_KINDS] = change.counted & (pace.seen > level.FEWEST)
         counted[_SIZE_KINDS] = situated = change.situated & situation.ready
         self._tail.count(classes, counted, memory)
         self._shapes.learn(situation, situated)
@@ -247,7 +216,7 @@ class Baseline:
             daily, most = np.where(habits, dt, learned), np.where(habits, np.inf, limit)
         self._season.learn(now, expected, over, most, daily, dt)
         self._season.compare(expected, over, limit, age, dt)
-        self._level.learn(residual, learned, dt, self._events.active)
+        self._level.learn(residual, learned, pace, self._events.active)
         self._level.settle(change.shifted)
 
     def absorb(self, other: Baseline) -> None:
@@ -266,13 +235,13 @@ class Baseline:
 
     def _place(self, residual: level.Residual, situation: shapes.Situation) -> tail.Place:
         """The sizes, and the situation, among the classes of the tail."""
-        sizes = self._level.sizes(residual)
-        for name, kind in _SIZES.items():
-            if name in self._without:
-                sizes[kind::3] = 0.0
         places = np.empty((_SIZE_KINDS + 1, self._n))
-        places[:_SIZE_KINDS], places[_SIZE_KINDS] = tail.at(sizes), situation.at
-        return tail.Place(places, tail.classes_of(places))
+        sizes, places[_SIZE_KINDS] = places[:_SIZE_KINDS], situation.at
+        self._level.size(residual, sizes)
+        for name in self._without.intersection(_SIZES):
+            sizes[_SIZES[name] :: 3] = 0.0
+        tail.at(sizes, out=sizes)
+        return self._tail.place(places)
 
     def _score(
         self,
@@ -280,26 +249,26 @@ class Baseline:
         residual: level.Residual,
         place: tail.Place,
         situated: Bools,
-        dt: Floats,
     ) -> Floats:
         """The two largest opinions; 0 while there is nothing to compare, and on the good side."""
-        three = np.empty((3, self._n))
+        three, pace = np.empty((3, self._n)), seen.pace
         three[:2] = self._tail.rarity(place, _KINDS[self._params.direction], _SITUATION)
-        three[1] *= situated
-        three[:2] -= self._level.density
-        three[2] = np.abs(self._recent.judge(seen.y, self._level.age, dt))
-        for name, opinion in (("situation", 1), ("recent", 2)):
-            if name in self._without:
-                three[opinion] = 0.0
+        if not masks.all_of(situated):
+            three[1] *= situated
+        three[:2] -= self._clock.density
+        np.abs(self._recent.judge(seen.y, pace), out=three[2])
+        left_out = self._without.intersection(_OPINIONS)
+        for name in left_out:
+            three[_OPINIONS[name]] = 0.0
         np.maximum(three, 0.0, out=three)
-        if {"situation", "recent"} <= self._without:
+        if len(left_out) == len(_OPINIONS):
             agreed = three[0]
         else:
             agreed = 0.5 * _AGREED * (np.add.reduce(three) - np.minimum.reduce(three))
-        ready = seen.sampled & (self._level.seen > level.FEWEST) & (self._level.age >= self._learn)
+        ready = seen.sampled & ((pace.seen > level.FEWEST) & (pace.age >= self._learn))
         if self._params.direction is not detectors_api.Side.BOTH:
             ready &= self._on_the_bad_side(residual)
-        return masks.pick(ready, agreed * self._level.experience(self._young), 0.0)
+        return masks.pick(ready, agreed * pace.experience(self._young), 0.0)
 
     def _on_the_bad_side(self, residual: level.Residual) -> Bools:
         """Whether the sample, or the last hour where it is as expected, is there."""
@@ -323,16 +292,15 @@ class Baseline:
         if "habits" not in self._without:
             habits[rows] = past.habitual(t, rest, near)
             if "day" not in self._without:
-                within = level.NEAR * residual.hour_noise[rows]
+                known = residual.season.known(residual.over, residual.hour_noise, level.NEAR, rows)
                 # What is as expected says nothing of a habit: it would end an anomaly too soon.
-                habits[rows] |= ~near & residual.season.known(residual.over[rows], within, rows)
+                habits[rows] |= ~near & known
             excused |= habits[rows]
         if "weekend" not in self._without:
             excused |= weekend.as_low(seen, rows, residual, self._level, self._season)
         left = score[rows]
         if "often" not in self._without:
-            age, step = self._level.age[rows], self._level.step[rows]
-            left = np.minimum(left, past.most(t, rest, age, step))
+            left = np.minimum(left, past.most(t, rest, *seen.pace.of(rows)))
         score = score.copy()
         score[rows] = np.where(excused, 0.0, left)
         return score, habits
@@ -343,19 +311,26 @@ class Baseline:
         if rows.size:
             self._episodes.note(seen.moments(rows), rows, change.begun[rows], residual.rest[rows])
 
-    def _band(
-        self, seen: seen_at.Seen, residual: level.Residual, most: Floats
-    ) -> tuple[Floats, Floats, Floats]:
+    def _band(self, seen: seen_at.Seen, residual: level.Residual, most: Floats) -> verdict.Later:
         """Expected value, and the two beyond which a sample by itself is as rare as asked."""
-        expected = residual.season
-        base = self._level.level + seen.explained
-        above, below = self._tail.sizes_of(most, _SAMPLE) * residual.hour_noise
-        return base + expected.middle, base + expected.lower - below, base + expected.upper + above
+        base, noise = self._level.level + seen.explained, residual.hour_noise
+        usual, ends = residual.season, self._tail.ends(_SAMPLE)
+        # Not the whole of what is expected: who keeps the tick would keep all of its tables.
+        middle, lower, upper = usual.middle, usual.lower, usual.upper
+        by_day, by_week = usual.by_day, usual.by_week
+
+        def work_out() -> verdict.Band:
+            above, below = ends().sizes(most) * noise
+            spoke = np.where(by_week, 2, by_day.astype(np.intp))
+            return verdict.Band(base + middle, base + lower - below, base + upper + above, spoke)
+
+        return verdict.Later(work_out)
 
     def _unhealthy(self, seen: seen_at.Seen, calm: Bools) -> Bools:
-        sick = self._events.sick & seen.sampled & ~calm
+        sick = self._events.sick
         if masks.any_of(sick):
-            sick &= self._level.lasts(seen.t - self._events.since, self._young)
+            sick = sick & seen.sampled & ~calm
+            sick &= seen.pace.lasts(seen.t - self._events.since, self._young)
         return sick
 
     def _tick(
@@ -368,7 +343,8 @@ class Baseline:
         most: Floats,
         calm: Bools,
     ) -> Tick:
-        learning, expected = self._level.age < self._learn, residual.season
+        learning = np.empty(self._n, np.bool_)
+        learning[:] = seen.pace.age < self._learn
         return Tick(
             masks.pick(seen.sampled, score, np.nan),
             onset,
@@ -376,8 +352,7 @@ class Baseline:
             ~seen.sampled | learning,
             learning,
             change.shifted,
-            *self._band(seen, residual, most),
-            np.where(expected.by_week, 2, expected.by_day.astype(np.intp)),
+            self._band(seen, residual, most),
         )
 
 

@@ -17,7 +17,7 @@ from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, ledger, restoring
+from prunella.core.decisions import decide, ledger, restoring, undoing
 from prunella.core.outcomes import escalation, pacing, records, settling, syncing, verification
 from prunella.core.outcomes import runs as run_rules
 from prunella.engine import refusals, runs, sending
@@ -26,7 +26,8 @@ from prunella.engine import world as worlds
 LOG = logging.getLogger(__name__)
 Phase = reasons.Phase
 SETTLE_AFTER = datetime.timedelta(seconds=15)
-"""A request whose answer was lost may still be under way for as long as a request may take."""
+"""A request whose answer was lost may still be under way: it waits 2 s for a thread, 3 s for a
+connection, and the API server is given 10 s for it."""
 PUSH_SEEN_WITHIN = datetime.timedelta(minutes=10)
 """How long a repository may be silent after a push whose answer was lost."""
 _REFUSED = {
@@ -149,15 +150,12 @@ class Executor:
             reason = reasons.Refused.REFUSED_BY_RECEIVER
         nothing_done = index == 0 and not called and reason not in _FOR_A_PERSON
         phase = Phase.NOT_SENT if nothing_done else Phase.FAILED
+        ended = records.closed(record, phase, reason, "", self._world.clock.now())
+        ended = ended.model_copy(update={"effects": status.effects})
         before = f"after {index} of {len(record.spec.effects)} effects: " if index else ""
-        return status.model_copy(
-            update={
-                "phase": phase,
-                "reason": reason,
-                "message": f"{before}{receipt.message}"[: records.MESSAGE],
-                "finished_at": self._world.clock.now(),
-            }
-        )
+        left = undoing.left(dataclasses.replace(record, status=ended))
+        message = f"{before}{receipt.message}"[: records.MESSAGE - len(left)]
+        return ended.model_copy(update={"message": message + left})
 
     async def settle(self, record: objects.Record, *, may_send: bool = False) -> objects.Record:
         """Settle a record that was sent and has no outcome, once its request must be over.

@@ -52,7 +52,7 @@ async def close_unjudged(
         if settled.phase is Phase.VERIFYING and now < verification.until(settled, limits):
             continue
         ended = await _end(executor, settled, "PolicyInvalid", message)
-        if ended.phase is Phase.UNPROVEN:
+        if ended.phase in reasons.UNHELPFUL:
             await executor.escalate(ended)
 
 

@@ -23,6 +23,7 @@ from prunella.engine import (
     observe,
     orphans,
     report,
+    suspects,
     telling,
     unattended,
 )
@@ -220,7 +221,9 @@ class Passes:
         config = self._config(memory.compiled)
         follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
         revert = record.spec.action == ledger.REVERT
-        if record.spec.step >= len(step.valid_spec(policy).steps):
+        if revert and follows is None:
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, "what it undoes is gone")
+        if not revert and record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
         following = episode.Next(record.spec.step, follows, revert=revert)
         for _ in range(MOST_QUESTIONS):
@@ -363,6 +366,7 @@ class Passes:
             scrape_seconds=scrape_seconds,
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
+            edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
         after = await self._executor.advance(record, scene, healthy)

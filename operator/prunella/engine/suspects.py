@@ -6,8 +6,8 @@ import dataclasses
 import datetime
 
 from prunella import ports
-from prunella.core import model
-from prunella.core.decisions import restoring
+from prunella.core import model, objects
+from prunella.core.decisions import ledger, restoring
 from prunella.engine import world as worlds
 
 
@@ -28,10 +28,25 @@ def recent(world: worlds.World, namespace: str, now: datetime.datetime) -> resto
     if world.journal is None:
         return restoring.Recent()
     changes = tuple(world.journal.changes({namespace}, now - restoring.CHANGES_FOR))
-    if all(each.object.kind != "Job" for each in changes):
-        return restoring.Recent(changes)
-    known = world.journal.manifests({namespace})
-    return restoring.Recent(changes, {r: raw for r, raw in known.items() if r.kind == "Job"})
+    return restoring.Recent(changes, world.journal.manifests({namespace}, restoring.LASTING))
+
+
+async def edited(world: worlds.World, record: objects.Record) -> str:
+    """What somebody else has changed since of what a record wrote beside its target.
+
+    Nothing of an undoing: it is over once it is done.  What can't be read tells nothing: never
+    raises ClusterError.
+    """
+    if record.spec.action == ledger.REVERT:
+        return ""
+    seen = {}
+    for ref in restoring.beside(record):
+        try:
+            seen[ref] = restoring.Looked(ref, await world.cluster.read_object(ref))
+        except ports.ClusterError:
+            continue
+    found = restoring.edited(record, seen)
+    return found.message if found is not None else ""
 
 
 async def _with_changes(

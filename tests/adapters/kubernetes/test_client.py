@@ -126,6 +126,26 @@ async def test_request_that_found_no_thread_was_not_sent(server: FakeServer) -> 
     assert 1 == server.count("POST")
 
 
+async def test_effect_is_sent_soon_or_never(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a request that hangs it is given up unsent, though others would still wait."""
+    monkeypatch.setattr(client, "PROMPT_SECONDS", 0.1)
+    given = credentials.explicit(fake_server.configuration(server.url))
+    api = client.KubeApi(given, threads=1, timeout=(1, 0.4), deadline=5.0)
+    server.rules[f"POST {PATH}"] = Answer(fault="hang")
+
+    results = await asyncio.gather(
+        *(api.effect("POST", PATH, {}, {}) for _ in range(2)),
+        return_exceptions=True,
+    )
+
+    api.close()
+    assert [ports.OutcomeUnknown, ports.ClusterError] == [type(result) for result in results]
+    assert "no free thread for 0.1 s" in str(results[1])
+    assert 1 == server.count("POST")
+
+
 async def test_closed_client_sends_nothing(server: FakeServer) -> None:
     """After the end of the process' work a request is an error like others."""
     api = fake_server.api_of(server.url)

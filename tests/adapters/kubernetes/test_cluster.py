@@ -10,6 +10,7 @@ import pytest
 from prunella import ports
 from prunella.adapters.kubernetes import client, cluster, store
 from prunella.core import model, objects
+from prunella.engine import attempt
 from tests.adapters.kubernetes import builders, fake_server
 from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
@@ -84,7 +85,7 @@ async def test_watched_annotations_save_a_request(server: FakeServer, api: clien
 
     assert ports.Outcome.EFFECTIVE is receipt.outcome
     assert ["PATCH"] == [request.method for request in server.requests]
-    assert {"fieldManager": "prunella"} == server.requests[0].query
+    assert "prunella" == server.requests[0].query["fieldManager"]
     assert [*TESTS, MARK, SCALE] == server.requests[0].body
     assert 3 == stores.workloads["Deployment"].of("shop")[0].generation
 
@@ -419,3 +420,20 @@ async def test_a_webhooks_refusal_is_told_as_it_is(
 
     expected = (ports.Outcome.REFUSED, said, status, "admission webhook w.example")
     assert expected == (receipt.outcome, receipt.message, receipt.status, receipt.refused_by)
+
+
+@pytest.mark.parametrize("effect", [PATCH, EVICT], ids=lambda each: str(each.verb))
+async def test_the_api_server_is_told_how_long_an_effect_may_take(
+    server: FakeServer, api: client.KubeApi, effect: model.Effect
+) -> None:
+    """What is settled by looking must not arrive later, behind a slow admission webhook."""
+    port, _ = make(api, annotated())
+    server.rules[f"PATCH {WEB_PATH}"] = Answer(200, annotated())
+    server.rules[f"POST {EVICTION_PATH}"] = Answer(201, {"status": "Success"})
+
+    await port.send(effect, "r-1", dry_run=False)
+
+    seconds = float(server.requests[0].query["timeout"].removesuffix("s"))
+    assert seconds == api._timeout[1]
+    waits = client.PROMPT_SECONDS + sum(client.TIMEOUT)
+    assert waits <= attempt.SETTLE_AFTER.total_seconds()

@@ -214,9 +214,11 @@ def test_manifests_are_those_of_the_namespaces_and_the_nodes() -> None:
     seen = found.manifests(["shop"])
     assert {("ConfigMap", "shop", "flags"), ("Node", "", "n1")} == set(seen)
     [config] = [each for each in seen.values() if each["kind"] == "ConfigMap"]
-    assert {"name": "flags", "namespace": "shop", "uid": "u-2"} == config["metadata"]
+    metadata = {"name": "flags", "namespace": "shop", "uid": "u-2"}
+    assert {**metadata, "creationTimestamp": "2026-03-01T10:00:00+00:00"} == config["metadata"]
     assert {"colour": "blue"} == config["data"]
     assert [("Node", "", "n1")] == list(found.manifests(["bank"]))
+    assert [("ConfigMap", "shop", "flags")] == list(found.manifests(["shop"], {"ConfigMap"}))
 
 
 def test_sights_survive_being_kept() -> None:
@@ -226,6 +228,15 @@ def test_sights_survive_being_kept() -> None:
         entry.sight(kinds.BY_NAME["Deployment"], objects.deployment(), objects.RULES),
     ]
     assert seen == list(snapshots.unpack(snapshots.pack(seen)))
+
+
+def test_sights_of_an_older_version_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows do not tell when an object was created: nobody knows, until it is listed."""
+    seen = entry.sight(CONFIG, flags("blue", 10), objects.RULES)
+    whole = snapshots._row
+    monkeypatch.setattr(snapshots, "_row", lambda each, kept: whole(each, kept)[:9])
+    [read] = snapshots.unpack(snapshots.pack([seen]))
+    assert (0, seen) == (read.created, entry.seen_again(read, flags("blue", 10)))
 
 
 def test_the_largest_contents_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

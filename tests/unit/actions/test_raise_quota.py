@@ -12,6 +12,7 @@ from prunella.api import quantities, reasons, steps
 from prunella.core import model
 from prunella.core.changes import swaps
 from prunella.core.decisions import action, fields, quotas, restoring
+from prunella.core.decisions.rules import Rules
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 
@@ -50,13 +51,18 @@ def workload(failure: str = REFUSED, replicas: int = 3, total: int = 2) -> model
 
 
 def plan(
-    shown: Any, failure: str = REFUSED, total: int = 2, ceilings: Any = None, **params: Any
+    shown: Any,
+    failure: str = REFUSED,
+    total: int = 2,
+    ceilings: Any = None,
+    rules: Rules | None = None,
+    **params: Any,
 ) -> Any:
     """What comes of a step on a quota."""
     live_state = model.LiveState(workload(failure, total=total), pods_known=False)
     looked = {QUOTA: restoring.Looked(QUOTA, shown)}
     step = {"raiseQuota": {"ceilings": ceilings or CEILINGS, **params}}
-    request = manifests.request(live_state, step, looked=looked)
+    request = manifests.request(live_state, step, looked=looked, rules=rules or Rules())
     return raise_quota.RaiseQuota().plan(request)
 
 
@@ -229,3 +235,21 @@ def test_a_step_that_makes_no_sense_is_told(params: dict[str, Any], message: str
     """What is wrong, and where."""
     with pytest.raises(ValueError, match=message):
         steps.Step.model_validate({"raiseQuota": params})
+
+
+def test_the_administrators_ceiling_holds_below_the_policy_s() -> None:
+    """Where a restore of quotas is on, no admission policy says so."""
+    found = plan(FULL, rules=Rules(quota_ceilings={"requests.cpu": "2600m"}), by="100%")
+    assert found.effects[0].summary.endswith('from "2" to "2600m"')
+    refusal = plan(FULL, rules=Rules(quota_ceilings={"requests.cpu": "2200m"}))
+    assert isinstance(refusal, model.Refusal)
+    assert Refused.AT_BOUND is refusal.reason
+    assert refusal.message.endswith("a pod asks for 0.5), and its ceiling is 2200m")
+
+
+def test_what_they_name_no_ceiling_for_is_not_raised() -> None:
+    """They allow what they list, and nothing else."""
+    refusal = plan(FULL, rules=Rules(quota_ceilings={"pods": 50}))
+    assert isinstance(refusal, model.Refusal)
+    assert (Refused.FIELD_NOT_ALLOWED, True) == (refusal.reason, refusal.skip_step)
+    assert "the administrators' raiseQuota.ceilings names none for it" in refusal.message

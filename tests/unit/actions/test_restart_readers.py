@@ -95,7 +95,20 @@ def rolled(updated: int, **status: Any) -> dict[str, Any]:
 
 
 CONTROLLER = {"kind": "Rollout", "name": "web", "controller": True}
-ARGO = {"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {}}}}}
+
+
+def owner(manager: str, **template: Any) -> dict[str, Any]:
+    """An entry of managedFields about the pod template."""
+    return {"manager": manager, "fieldsV1": {"f:spec": {"f:template": template}}}
+
+
+def annotated(name: str) -> dict[str, Any]:
+    """What managedFields say of one annotation of the template."""
+    return {"f:metadata": {"f:annotations": {".": {}, f"f:{name}": {}}}}
+
+
+ARGO = owner("argocd-controller", **annotated(AT))
+HELM = owner("helm", **annotated("checksum/config"), **{"f:spec": {"f:containers": {}}})
 SCALER = {"manager": "argocd-controller", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
 STUCK = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 
@@ -125,7 +138,12 @@ ENDS = [
         id="marked by a tool that deploys",
     ),
     pytest.param(
-        seen(meta(managedFields=[ARGO])), Refused.OWNED_BY_GITOPS, id="its template is another's"
+        seen(meta(managedFields=[ARGO])), Refused.OWNED_BY_GITOPS, id="its restarts are another's"
+    ),
+    pytest.param(
+        seen(meta(managedFields=[HELM])),
+        ["restart Deployment/web"],
+        id="deployed by Helm, with annotations of its own",
     ),
     pytest.param(
         seen(meta(managedFields=[SCALER])),

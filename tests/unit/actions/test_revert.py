@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from prunella.actions import registry, revert, scale
-from prunella.api import reasons
+from prunella.actions import registry, restore, revert, scale
+from prunella.api import reasons, remediation
 from prunella.api import steps as steps_api
 from prunella.core import model
+from prunella.core.changes import diff, swaps
+from prunella.core.decisions import action, restoring, undoing
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 
@@ -76,3 +78,45 @@ OWNED: dict[str, str | None] = {
 def test_the_field_that_somebody_else_may_own(name: str, field: str | None) -> None:
     """Restart and eviction conflict with nobody; the others write what others may write."""
     assert field == registry.all_actions()[name].owned_field
+
+
+THERE = {"metadata": {"uid": "u", "resourceVersion": "7"}, "a": 1}
+PATCHED = {**THERE, "a": 2}
+MADE = swaps.take_back(diff.diff(PATCHED, THERE), PATCHED, THERE)
+CART = model.Ref("Service", "shop", "cart")
+REST = [
+    pytest.param(restore.patching(CART, THERE, MADE, "patch"), THERE, PATCHED, id="a patch"),
+    pytest.param(restore.creating(CART, {"a": 1}, "create"), None, THERE, id="a creation"),
+    pytest.param(restore.deleting(CART, THERE, {"a": 1}, "delete"), THERE, None, id="a deletion"),
+]
+
+
+def finished(rest: model.Effect, now: object) -> object:
+    """What is planned after a revert of which this effect never arrived."""
+    statuses = [remediation.EffectStatus(outcome=told) for told in ("Effective", "NotSent")]  # type: ignore[arg-type]
+    half = builders.record(
+        "R",
+        reasons.Phase.FAILED,
+        action="revert",
+        effects=[builders.scale_effect(), rest],
+        effect_statuses=statuses,
+        reason=undoing.HALF_UNDONE,
+    )
+    live_state = model.LiveState(manifests.workload(manifests.deployment()))
+    looked = {CART: restoring.Looked(CART, now)}  # type: ignore[arg-type]
+    request = manifests.request(live_state, follows=half, looked=looked)
+    return revert.Revert().plan(request)
+
+
+@pytest.mark.parametrize(("rest", "before", "after"), REST)
+def test_finishes_a_revert_that_stopped_half_way(
+    rest: model.Effect, before: object, after: object
+) -> None:
+    """The rest as it was, on the object as it is; what somebody else has done is left to him."""
+    plan = finished(rest, before)
+    assert isinstance(plan, action.Plan)
+    assert (rest,) == plan.effects
+    refusal = finished(rest, after)
+    assert isinstance(refusal, model.Refusal)
+    assert reasons.Refused.CHANGED_BY_OTHERS is refusal.reason
+    assert f"Service/cart is not as it was found before: {rest.summary}" == refusal.message

@@ -11,6 +11,7 @@ from prunella.api import reasons, steps
 from prunella.core import model
 from prunella.core.changes import swaps
 from prunella.core.decisions import action, restoring
+from prunella.core.decisions.rules import Rules
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 
@@ -34,14 +35,15 @@ KEDA = {
 }
 
 
-def plan(params: dict[str, Any], shown: Any = None, *names: str) -> Any:
+def plan(params: dict[str, Any], shown: Any = None, *names: str, most: int | None = None) -> Any:
     """What comes of a step; the autoscaler is that of ``shown``, or those named."""
     shown = hpa() if shown is None else shown
     own = f"{shown['kind']}/web"
     live_state = model.LiveState(builders.workload(), pods_known=False, autoscalers=names or (own,))
     ref = model.Ref(shown["kind"], "shop", "web")
     looked = {ref: restoring.Looked(ref, shown)}
-    request = manifests.request(live_state, {"scaleBounds": params}, looked=looked)
+    told = {"looked": looked, "rules": Rules(scale_most=most)}
+    request = manifests.request(live_state, {"scaleBounds": params}, **told)
     return scale_bounds.ScaleBounds().plan(request)
 
 
@@ -176,3 +178,22 @@ def test_a_step_that_makes_no_sense_is_told(params: dict[str, Any], message: str
     """What is wrong, and where."""
     with pytest.raises(ValueError, match=message):
         steps.Step.model_validate({"scaleBounds": params})
+
+
+def test_the_administrators_bound_holds_below_the_policy_s() -> None:
+    """The policy may go to 20, the chart allows 12: where a restore is on, nobody else says so."""
+    found = plan({"by": 5, "max": 20}, most=12)
+    assert isinstance(found, action.Plan)
+    assert found.effects[0].summary.endswith("from 10 to 12")
+    refusal = plan({"by": 5, "max": 20}, most=10)
+    assert isinstance(refusal, model.Refusal)
+    assert (Refused.AT_BOUND, True) == (refusal.reason, refusal.skip_step)
+    assert "administrators allow up to 10 (chart value scaleBounds.max)" in refusal.message
+
+
+def test_what_is_above_the_administrators_bound_is_left_alone() -> None:
+    """To put it back would be to go above it."""
+    refusal = plan({"to": 6, "max": 20}, hpa(high=30), most=20)
+    assert isinstance(refusal, model.Refusal)
+    assert Refused.AT_BOUND is refusal.reason
+    assert "is 30; the administrators allow up to 20" in refusal.message

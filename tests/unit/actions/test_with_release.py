@@ -153,3 +153,44 @@ def test_which_claims_matter(change: Change, kind: str, one_way: bool) -> None:
     if isinstance(found, model.Refusal):
         assert (reasons.Refused.ONE_WAY, True) == (found.reason, found.skip_step)
         assert with_release.Along() == plan(change, kind=kind, allowOneWay=True)
+
+
+MIGRATION = model.Ref("Job", "shop", "db-migrate")
+ORDERS = model.Ref("PersistentVolumeClaim", "shop", "orders")
+
+
+def there(ref: model.Ref, minutes_ago: float | None, **metadata: Any) -> dict[model.Ref, Any]:
+    """An object that is still there, with the time of its creation where that is known."""
+    if minutes_ago is not None:
+        metadata["creationTimestamp"] = (NOW - minutes(minutes_ago)).isoformat()
+    return {ref: {"metadata": {"name": ref.name, "namespace": ref.namespace, **metadata}}}
+
+
+OWN = {"prunella.dev/remediation": "deployment-checkout-1"}
+CREATED = [
+    pytest.param(there(MIGRATION, 3), "Job/db-migrate was created", id="a migration"),
+    pytest.param(there(MIGRATION, 6.5), "Job/db-migrate was created", id="just before the rollout"),
+    pytest.param(there(MIGRATION, 8), "", id="before the release"),
+    pytest.param(there(MIGRATION, None), "", id="nobody knows when"),
+    pytest.param(there(MIGRATION, 3, annotations=OWN), "", id="the operator's own"),
+    pytest.param(there(model.Ref("Job", "shop", "report"), 3), "", id="another Job"),
+    pytest.param(
+        there(ORDERS, 3), "PersistentVolumeClaim/orders was created", id="a claim of its pods"
+    ),
+    pytest.param(
+        there(model.Ref("PersistentVolumeClaim", "shop", "cache"), 3), "", id="another claim"
+    ),
+]
+
+
+@pytest.mark.parametrize(("objects_", "told"), CREATED)
+def test_one_way_steps_are_known_without_the_journal(
+    objects_: dict[model.Ref, Any], told: str
+) -> None:
+    """It keeps a day: of an older release the objects themselves tell when they were made."""
+    found = plan(jobs=objects_)
+    refused = isinstance(found, model.Refusal)
+    assert bool(told) is refused
+    if isinstance(found, model.Refusal):
+        assert (reasons.Refused.ONE_WAY, True) == (found.reason, found.message.startswith(told))
+        assert not isinstance(plan(jobs=objects_, allowOneWay=True), model.Refusal)

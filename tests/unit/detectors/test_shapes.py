@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prunella.detectors._baseline import shapes, tail
+from prunella.detectors._baseline import clock, shapes, tail
 
 STEP, MEMORY = 300.0, 8064.0
 DAYS = 288
@@ -15,7 +15,7 @@ class Ranked:
     """Situations, ranked and counted as the baseline does: all of them, unless told."""
 
     def __init__(self, n: int) -> None:
-        self.shapes, self.rank = shapes.Shapes(n), tail.Tail(n, 1)
+        self.shapes, self.rank, self.clock = shapes.Shapes(n), tail.Tail(n, 1), clock.Clock(n)
 
     def rarity(self, values: np.ndarray, dt: np.ndarray, step: np.ndarray) -> np.ndarray:
         """How rare the situation after a sample of each series is; then count it."""
@@ -25,9 +25,10 @@ class Ranked:
         self, values: np.ndarray, dt: np.ndarray, step: np.ndarray, counted: np.ndarray
     ) -> np.ndarray:
         """The same; only some are counted."""
-        situation = self.shapes.judge(values, dt, step)
-        at = situation.at[None]
-        place = tail.Place(at, tail.classes_of(at))
+        pace = clock.Pace(dt, step, self.clock.age, self.clock.seen)
+        situation = self.shapes.judge(values, pace)
+        self.clock.learn(dt)
+        place = self.rank.place(situation.at[None])
         rarity = self.rank.rarity(place, slice(0, 1))[0] * situation.ready
         counted = counted & situation.ready
         self.rank.count(place.classes, counted[None], np.full(len(values), MEMORY))
@@ -162,8 +163,10 @@ def test_series_come_and_go_with_what_they_learned() -> None:
         first.rarity(row[:1], each[:1], each[:1])
         rest.rarity(row[1:], each[1:], each[1:])
     order = np.array([2, 0])
-    for ours, others in ((first.shapes, rest.shapes), (first.rank, rest.rank)):
-        ours.absorb(others)
+    first.shapes.absorb(rest.shapes)
+    first.rank.absorb(rest.rank)
+    first.clock.absorb(rest.clock)
+    for ours in (first.shapes, first.rank, first.clock):
         ours.keep(order)
     expected = np.array([whole.rarity(row, each, each)[order] for row in values[400:]])
     got = np.array([first.rarity(row[order], each[:2], each[:2]) for row in values[400:]])
@@ -176,19 +179,18 @@ WEIGHTS = {"15 s": (15.0, 0.05), "1 min": (60.0, 0.2), "5 min": (300.0, 1.0), "1
 @pytest.mark.parametrize(("step", "expected"), WEIGHTS.values(), ids=WEIGHTS)
 def test_dense_samples_count_by_time(step: float, expected: float) -> None:
     """A sample is one of 5 minutes, or as much of it as it covers; the first 21 are not counted."""
-    state, each = shapes.Shapes(1), np.full(1, step)
+    state, each = Ranked(1), np.full(1, step)
     for row in noise(121):
-        situation = state.judge(row, each, each)
-        state.learn(situation, situation.ready)
-    assert 100 * expected == pytest.approx(state.total[0])
+        state.rarity(row, each, each)
+    assert 100 * expected == pytest.approx(state.shapes.total[0])
 
 
 def test_memory_is_bounded_and_old_counts_fade() -> None:
     """The tables hold 4032 samples and a tenth, however long the history; 4.5 KiB a series."""
-    state, each = shapes.Shapes(1), np.full(1, STEP)
+    ranked, each = Ranked(1), np.full(1, STEP)
     for row in noise(5000):
-        situation = state.judge(row, each, each)
-        state.learn(situation, situation.ready)
+        ranked.rarity(row, each, each)
+    state = ranked.shapes
     assert 4032.0 <= state.total[0] <= 4436.0
     assert state.counts.sum(axis=(0, 2)) == pytest.approx(np.repeat(state.total, shapes.PAIRS))
     assert sum(getattr(state, name).nbytes for name in state._names()) <= 4608

@@ -13,10 +13,9 @@ SITUATION = slice(6, 7)
 MEMORY = np.full(N, 8064.0)
 
 
-def placed(sizes: np.ndarray) -> tail.Place:
+def classes(sizes: np.ndarray) -> np.ndarray:
     """Sizes among the classes."""
-    at = tail.at(sizes)
-    return tail.Place(at, tail.classes_of(at))
+    return tail.classes_of(tail.at(sizes))
 
 
 def samples(seed: int, count: int = SAMPLES) -> np.ndarray:
@@ -32,7 +31,7 @@ def counted(sizes: np.ndarray, memory: np.ndarray = MEMORY) -> tail.Tail:
     """A tail that has counted all of them."""
     state = tail.Tail(N, KINDS)
     for each in sizes:
-        state.count(placed(each).classes, np.ones((KINDS, N), np.bool_), memory)
+        state.count(classes(each), np.ones((KINDS, N), np.bool_), memory)
     return state
 
 
@@ -46,12 +45,12 @@ def share(past: np.ndarray, own: int) -> float:
 def test_a_usual_size_is_as_rare_as_its_rank(group: slice) -> None:
     """The rarest of a group of kinds counts; a situation is ranked by itself."""
     sizes = samples(1)
-    state, classes = counted(sizes), np.array([placed(each).classes for each in sizes])
-    now = placed(np.clip(samples(2, 1)[0], -0.7, 0.7))
+    state, past = counted(sizes), np.array([classes(each) for each in sizes])
+    now = state.place(tail.at(np.clip(samples(2, 1)[0], -0.7, 0.7)))
     expected = [
         [
             max(
-                -np.log10(share(classes[:, kind, series], int(now.classes[kind, series])))
+                -np.log10(share(past[:, kind, series], int(now.classes[kind, series])))
                 for kind in range(KINDS)[kinds]
             )
             for series in range(N)
@@ -67,7 +66,7 @@ def test_what_is_larger_than_all_is_rarer_the_larger_it_is() -> None:
     found = []
     for size in (2.5, 5.0, 10.0, 1e6):
         sizes[0] = size
-        found.append(state.rarity(placed(sizes), GROUPS["both sides"])[0])
+        found.append(state.rarity(state.place(tail.at(sizes)), GROUPS["both sides"])[0])
     assert (np.diff(found, axis=0) > 0.0).all()
     assert found[-1] == pytest.approx(tail.MAX_RARITY)
 
@@ -76,8 +75,8 @@ def test_a_size_counts_as_no_larger_than_one_that_is_so_rare() -> None:
     """Sizes up to it keep their class, and so does what is none of the first kinds."""
     state, sizes = counted(samples(1)), samples(2, 1)[0]
     sizes[0], sizes[4], sizes[6] = 1e6, 1e6, 1e6
-    most = tail.classes_of(tail.at(state.sizes_of(np.full(N, 3.0), slice(0, 6))))
-    place = placed(sizes)
+    most = classes(state.ends(slice(0, 6))().sizes(np.full(N, 3.0)))
+    place = state.place(tail.at(sizes))
     expected = place.classes.copy()
     expected[:6] = np.minimum(expected[:6], most)
     actual = state.limited(place, np.full(N, 3.0), 6)
@@ -90,12 +89,13 @@ def test_old_sizes_fade() -> None:
     large = samples(1)
     large[: SAMPLES // 2] *= 16.0
     sizes = np.full((KINDS, N), 8.0)
+    states = {memory: counted(large, np.full(N, memory)) for memory in (50.0, 8064.0)}
     rarity = {
-        memory: counted(large, np.full(N, memory)).rarity(placed(sizes), GROUPS["above"])[0]
-        for memory in (50.0, 8064.0)
+        memory: state.rarity(state.place(tail.at(sizes)), GROUPS["above"])[0]
+        for memory, state in states.items()
     }
     assert (rarity[50.0] > rarity[8064.0] + 1.0).all()
-    assert counted(large, np.full(N, 50.0)).total == pytest.approx(np.full((KINDS, N), 50.0))
+    assert states[50.0].total == pytest.approx(np.full((KINDS, N), 50.0))
 
 
 def test_what_is_not_counted_leaves_no_trace() -> None:
@@ -103,10 +103,11 @@ def test_what_is_not_counted_leaves_no_trace() -> None:
     state, other = counted(samples(1)), counted(samples(1))
     some = np.zeros((KINDS, N), np.bool_)
     some[:6, 1] = True
-    state.count(placed(np.full((KINDS, N), 50.0)).classes, some, MEMORY)
-    now = placed(np.full((KINDS, N), 3.0))
+    state.count(classes(np.full((KINDS, N), 50.0)), some, MEMORY)
+    now = tail.at(np.full((KINDS, N), 3.0))
     for series, kinds in ((0, GROUPS["both sides"]), (2, GROUPS["both sides"]), (1, SITUATION)):
-        expected = other.rarity(now, kinds)[0, series]
-        assert expected == state.rarity(now, kinds)[0, series]
+        expected = other.rarity(other.place(now), kinds)[0, series]
+        assert expected == state.rarity(state.place(now), kinds)[0, series]
     kinds = GROUPS["both sides"]
-    assert state.rarity(now, kinds)[0, 1] < other.rarity(now, kinds)[0, 1]
+    less = state.rarity(state.place(now), kinds)[0, 1]
+    assert less < other.rarity(other.place(now), kinds)[0, 1]

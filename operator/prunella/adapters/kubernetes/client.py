@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ TIMEOUT = (3, 10)
 """Seconds to connect, and to wait for each piece of the answer."""
 DEADLINE = 30.0
 """Seconds for a request in all, its wait for a free thread included."""
+PROMPT_SECONDS = 2.0
+"""Seconds that an effect may wait for a free thread."""
 PAGE = 500
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -65,6 +68,8 @@ class _Request:
     body: Any
     headers: Mapping[str, str]
     mutating: bool
+    start_by: float | None = None
+    """When it must be on its way, by the monotonic clock."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -114,7 +119,9 @@ class KubeApi:
         sent and its answer never came.
         """
         headers = {"Accept": accept, "Content-Type": content_type}
-        request = _Request(method, path, query or {}, body, headers, mutating)
+        return await self._answer(_Request(method, path, query or {}, body, headers, mutating))
+
+    async def _answer(self, request: _Request) -> Reply:
         try:
             future = self._threads.submit(self._send, request)
         except RuntimeError as error:
@@ -148,6 +155,24 @@ class KubeApi:
             raise refusal(reply, mutating=mutating)
         return reply.status, reply.body
 
+    async def effect(
+        self, method: str, path: str, query: Query, body: object, content_type: str = JSON
+    ) -> tuple[int, Any]:
+        """Send a write soon or not at all; the API server gives it up with its answer.
+
+        Who looks what became of it, once that is over, finds nothing that is still to come.
+        See apiserver, endpoints/filters/request_deadline.go.  Raises as `request` does.
+        """
+        headers = {"Accept": JSON, "Content-Type": content_type}
+        bounded = {**query, "timeout": f"{self._timeout[1]:g}s"}
+        start_by = time.monotonic() + PROMPT_SECONDS
+        reply = await self._answer(
+            _Request(method, path, bounded, body, headers, mutating=True, start_by=start_by)
+        )
+        if not reply.ok:
+            raise refusal(reply, mutating=True)
+        return reply.status, reply.body
+
     async def pages(
         self, path: str, query: Query | None = None, accept: str = JSON, page: int = PAGE
     ) -> AsyncIterator[Any]:
@@ -178,6 +203,8 @@ class KubeApi:
         return str(reply.body or "")
 
     def _send(self, request: _Request) -> Reply:
+        if request.start_by is not None and time.monotonic() > request.start_by:
+            raise ports.ClusterError(f"{request}: no free thread for {PROMPT_SECONDS:g} s")
         reply = self._once_or_twice(request)
         if reply.status == 401:
             self._credentials.load()

@@ -137,13 +137,12 @@ class KubernetesCluster:
         subresource = _subresource(effect)
         path = self._kind(target).path(target.namespace, target.name, subresource)
         annotated = effect.tested or await self._has_annotations(target, path)
-        status, raw = await self._api.request(
+        status, raw = await self._api.effect(
             "PATCH",
             path,
             _query(dry_run=dry_run),
             patch(effect, mark, has_annotations=annotated),
             client.JSON_PATCH,
-            mutating=True,
         )
         if not dry_run:
             self._note(target, raw)
@@ -169,7 +168,7 @@ class KubernetesCluster:
         path = self._kind(target).path(target.namespace)
         body = effect.manifest if effect.tested else marked(effect.manifest, mark)
         query = _query(dry_run=dry_run)
-        status, _ = await self._api.request("POST", path, query, body, mutating=True)
+        status, _ = await self._api.effect("POST", path, query, body)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} created", status=status)
 
     async def _delete(self, effect: model.Effect, *, dry_run: bool) -> ports.Receipt:
@@ -179,7 +178,7 @@ class KubernetesCluster:
         if dry_run:
             options["dryRun"] = ["All"]
         path = self._kind(target).path(target.namespace, target.name)
-        status, _ = await self._api.request("DELETE", path, {}, options, mutating=True)
+        status, _ = await self._api.effect("DELETE", path, {}, options)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} deleted", status=status)
 
     async def _has_annotations(self, target: model.Ref, path: str) -> bool:
@@ -204,9 +203,7 @@ class KubernetesCluster:
             "deleteOptions": options,
         }
         path = kinds.POD.path(target.namespace, target.name, "eviction")
-        status, _ = await self._api.request(
-            "POST", path, _query(dry_run=dry_run), body, mutating=True
-        )
+        status, _ = await self._api.effect("POST", path, _query(dry_run=dry_run), body)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
 
 

@@ -79,12 +79,15 @@ class SimulatedJournal:
         )
         return sorted(found, key=lambda each: (each.at, each.namespace, each.name))
 
-    def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
+    def manifests(
+        self, namespaces: Collection[str], kinds: Collection[str] = ()
+    ) -> Mapping[model.Ref, Mapping[str, object]]:
         """The watched objects of namespaces and the nodes."""
         return {
             ref: manifest
             for ref, manifest in self.server.manifests.items()
-            if not ref.namespace or ref.namespace in namespaces
+            if (not ref.namespace or ref.namespace in namespaces)
+            and (not kinds or ref.kind in kinds)
         }
 
     async def record(self, change: Change) -> bool:

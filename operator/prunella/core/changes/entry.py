@@ -46,6 +46,8 @@ class Sight:
     packed: bytes
     """Empty when it was too large to be kept over a restart: then only the fingerprint tells."""
     fingerprint: bytes
+    created: int = 0
+    """When it was created, in seconds since the epoch; 0: not known."""
 
     @property
     def content(self) -> Any:
@@ -109,6 +111,7 @@ def sight(kind: kinds.Kind, manifest: Manifest, rules: Journalling) -> Sight:
         written=_written(meta.get("managedFields") or ()),
         packed=packing.pack(dumped),
         fingerprint=packing.fingerprint(dumped),
+        created=_created(meta),
     )
 
 
@@ -120,6 +123,7 @@ def seen_again(was: Sight, manifest: Manifest) -> Sight:
         version=version(manifest),
         generation=int(meta.get("generation") or 0),
         written=_written(meta.get("managedFields") or ()),
+        created=_created(meta),
     )
 
 
@@ -136,6 +140,9 @@ def manifest(kind: kinds.Kind, seen: Sight) -> dict[str, Any]:
     metadata = {**content.get("metadata", {}), **place, "name": seen.name, "uid": seen.uid}
     if seen.generation:
         metadata["generation"] = seen.generation
+    if seen.created:
+        at = datetime.datetime.fromtimestamp(seen.created, datetime.UTC)
+        metadata["creationTimestamp"] = at.isoformat()
     return {**content, "apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
 
 
@@ -240,6 +247,11 @@ def _author(
     if by.at is not None and by.at.timestamp() < was.written:
         return authors.NOBODY
     return by
+
+
+def _created(meta: Manifest) -> int:
+    text = meta.get("creationTimestamp")
+    return int(datetime.datetime.fromisoformat(text).timestamp()) if text else 0
 
 
 def _written(managed: Sequence[authors.Entry]) -> int:

@@ -12,6 +12,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import jsonpatch
+import jsonpointer
+
 from prunella.core import pointers
 from prunella.core.changes import diff
 
@@ -212,43 +215,34 @@ def apply(patch: Iterable[Operation], document: Any) -> Any:
     """The document after a patch of this module. Raises NotApplicableError as the server would."""
     changed = copy.deepcopy(document)
     for operation in patch:
-        op, pointer = operation["op"], str(operation["path"])
+        pointer = str(operation["path"])
         if pointer == WHOLE:
             raise NotApplicableError("a whole object is no field")
-        holder, at = _reach(pointer, changed)
-        there = _value(holder, at)
-        value = operation.get("value")
-        if op == "test":
-            if (None if there is diff.ABSENT else there) != value:
-                found = diff.value_text(there)
-                raise NotApplicableError(f"{pointer} is {found}, not {diff.value_text(value)}")
-        elif op == "add" and isinstance(holder, list) and isinstance(at, int):
-            if at > len(holder):
-                raise NotApplicableError(f"{pointer} is beyond the list's end")
-            holder.insert(at, copy.deepcopy(value))
-        elif op == "add" and isinstance(holder, dict):
-            holder[at] = copy.deepcopy(value)
-        elif there is diff.ABSENT:
-            raise NotApplicableError(f"{pointer} is not there")
-        elif op == "remove":
-            del holder[at]
-        else:
-            holder[at] = copy.deepcopy(value)
+        try:
+            if operation["op"] == "test":
+                _test(pointer, operation.get("value"), changed)
+            else:
+                # Copied, too: later operations may write into the value.
+                one = [copy.deepcopy(dict(operation))]
+                changed = jsonpatch.apply_patch(changed, one, in_place=True)
+        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
+            raise NotApplicableError(f"{pointer} is not there") from error
     return changed
 
 
-def _reach(pointer: str, document: Any) -> tuple[Any, str | int]:
-    holder = document
-    *above, last = pointers.parts(pointer)
-    for part in above:
-        holder = _value(holder, _at(holder, part))
-    if not isinstance(holder, Mapping | list):
+def _test(pointer: str, wanted: Any, document: Any) -> None:
+    """As the API server does, and not the library: null is told of what is not there, too."""
+    place = jsonpointer.JsonPointer(pointer)
+    holder, last = place.to_last(document)
+    if last is None or not isinstance(holder, Mapping | list):
         raise NotApplicableError(f"{pointer} is not there")
-    return holder, _at(holder, last)
-
-
-def _at(holder: Any, part: str) -> str | int:
-    return int(part) if isinstance(holder, list) and part.isdecimal() else part
+    try:
+        there = place.walk(holder, last)
+    except jsonpointer.JsonPointerException:
+        there = diff.ABSENT
+    if (None if there is diff.ABSENT else there) != wanted:
+        found = diff.value_text(there)
+        raise NotApplicableError(f"{pointer} is {found}, not {diff.value_text(wanted)}")
 
 
 def fits(patch: Sequence[Operation], document: Any) -> bool:

@@ -2,8 +2,8 @@
 
 An episode begins when a target falls ill and ends when it was seen Healthy again
 (``clearedAt`` on its newest record), when a person resumed the policy, or when the policy was
-edited.  Within an episode steps are tried in order; the ledger alone tells where it stands, so a
-restart of the operator changes nothing.
+edited and nothing is left to undo.  Within an episode steps are tried in order; the ledger alone
+tells where it stands, so a restart of the operator changes nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring
+from prunella.core.decisions import ledger, restoring, undoing
 
 Phase = reasons.Phase
-ROLLBACK = "rollback"
-"""The action that only a person takes back, by the command in its record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +50,10 @@ def next_attempt(
         and record.phase.final
         and record.phase is not Phase.NOT_SENT
     ]
-    last = max(own, key=lambda record: record.spec.attempt, default=None)
+    last = max(own, key=_number, default=None)
+    acted = max((record for record in own if record.acted), key=_number, default=None)
+    if acted is not None and _to_undo(acted, policy, spec, own):
+        return Next(acted.spec.step, acted, revert=True)
     if last is None or is_over(last, policy):
         return Next(0)
     if last.phase in {Phase.ADVISED, Phase.DRY_RUN}:
@@ -62,13 +63,39 @@ def next_attempt(
     if last.phase is Phase.SUCCEEDED:
         return Next(0)
     if last.phase is not Phase.UNHELPFUL:
-        return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
+        return _for_a_person(last, _ended(last))
     if spec.verify.otherwise is policy_api.Otherwise.ESCALATE:
         return _for_a_person(last, f"{last.name} did not help, and verify.otherwise is Escalate")
-    undoable = last.spec.action != ROLLBACK and any(e.inverse for e in last.spec.effects)
-    if spec.verify.otherwise is policy_api.Otherwise.REVERT and undoable:
-        return Next(last.spec.step, last, revert=True)
     return _following(last, _after(last), spec)
+
+
+def _to_undo(
+    acted: objects.Record,
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    own: Sequence[objects.Record],
+) -> bool:
+    """Whether the newest record that acted is to be undone, or, itself a revert, to be finished.
+
+    A revert is finished once: what then stops half way again is for a person.
+    """
+    if _in_hand(acted, policy) or not undoing.owed(acted, policy, spec):
+        return False
+    follows = next((record for record in own if record.name == acted.spec.follows), None)
+    return acted.spec.action != ledger.REVERT or (
+        follows is not None and follows.spec.action != ledger.REVERT
+    )
+
+
+def _undone(revert: objects.Record, own: Sequence[objects.Record]) -> objects.Record:
+    """The record that a revert has undone; the one that it finished was a revert, too."""
+    by_name = {record.name: record for record in own}
+    found = by_name.get(revert.spec.follows, revert)
+    return by_name.get(found.spec.follows, found) if found.spec.action == ledger.REVERT else found
+
+
+def _number(record: objects.Record) -> int:
+    return record.spec.attempt
 
 
 def _after(record: objects.Record) -> int:
@@ -80,8 +107,10 @@ def _after_revert(
     last: objects.Record, spec: policy_api.RemediationPolicySpec, own: Sequence[objects.Record]
 ) -> Next | model.Refusal:
     if last.phase is not Phase.SUCCEEDED:
-        return _for_a_person(last, f"{last.name} ended {last.phase} ({last.status.reason})")
-    undone = next((record for record in own if record.name == last.spec.follows), last)
+        return _for_a_person(last, _ended(last))
+    undone = _undone(last, own)
+    if undone.phase is Phase.FAILED:
+        return _for_a_person(last, f"{_ended(undone)}, and what was done of it was undone")
     return _following(last, _after(undone), spec)
 
 
@@ -93,6 +122,11 @@ def _following(
     return _for_a_person(last, f"all {len(spec.steps)} steps were tried, {last.name} was the last")
 
 
+def _ended(record: objects.Record) -> str:
+    told = f"{record.name} ended {record.phase} ({record.status.reason})"
+    return f"{told}: {record.status.message}" if record.phase is Phase.SUPERSEDED else told
+
+
 def _for_a_person(last: objects.Record, message: str) -> model.Refusal:
     reason = reasons.Refused.NO_STEP_LEFT
     if last.phase is Phase.SUPERSEDED:
@@ -102,14 +136,17 @@ def _for_a_person(last: objects.Record, message: str) -> model.Refusal:
 
 def is_over(last: objects.Record, policy: objects.Policy) -> bool:
     """True when nothing of an earlier episode binds the next one."""
-    if last.status.cleared_at is not None:
-        return True
-    resumed = ledger.resumed_at(policy)
-    finished = last.status.finished_at or last.spec.decided_at
-    if resumed is not None and finished <= resumed:
+    if _in_hand(last, policy):
         return True
     edited = last.spec.policy.generation != policy.generation or last.spec.policy.uid != policy.uid
     return edited and last.phase is not Phase.UNKNOWN
+
+
+def _in_hand(last: objects.Record, policy: objects.Policy) -> bool:
+    """Whether the target was Healthy since, or a person has resumed the policy."""
+    resumed = ledger.resumed_at(policy)
+    finished = last.status.finished_at or last.spec.decided_at
+    return last.status.cleared_at is not None or (resumed is not None and finished <= resumed)
 
 
 def to_clear(

@@ -182,8 +182,9 @@ def expired(
 ) -> list[objects.Record]:
     """Records that retention may delete.
 
-    Never a target's newest one, never an unfinished one, none younger than the longest window
-    by which any limit in force counts, and none by which a latch is counted: time clears none.
+    Never a target's newest one nor the newest that acted, which may still have to be undone; never
+    an unfinished one, none younger than the longest window by which any limit in force counts, and
+    none by which a latch is counted: time clears none.
     What condemned a release is kept for as long as that counts.
     """
     keep_for = max(retention, longest_window, HOUR)
@@ -192,19 +193,25 @@ def expired(
         for policy in {record.policy for record in records}
         for record in _latch_rests_on(records, policy)
     }
-    highest: dict[str, int] = {}
-    for record in records:
-        uid = record.spec.target.uid
-        highest[uid] = max(highest.get(uid, 0), record.spec.attempt)
+    newest = _highest(records) | _highest(record for record in records if record.acted)
     return [
         record
         for record in records
         if record.phase.final
-        and record.spec.attempt < highest[record.spec.target.uid]
+        and (record.spec.target.uid, record.spec.attempt) not in newest
         and (record.namespace, record.name) not in holding
         and now - _finished(record) > keep_for
         and not (releases.condemns(record) and now - _finished(record) <= releases.CONDEMNED_FOR)
     ]
+
+
+def _highest(records: Iterable[objects.Record]) -> set[tuple[str, int]]:
+    """The UID of each target with the highest number among its records."""
+    numbers: dict[str, int] = {}
+    for record in records:
+        uid = record.spec.target.uid
+        numbers[uid] = max(numbers.get(uid, 0), record.spec.attempt)
+    return set(numbers.items())
 
 
 def edited_since(record: objects.Record, workload: model.Workload) -> str | None:

@@ -20,6 +20,8 @@ RESTORE: Final = "restore"
 """The action that writes other objects than its target."""
 CHANGES_FOR: Final = datetime.timedelta(days=1)
 """How far back the journal is asked about an object."""
+LASTING: Final = frozenset({"Job", "PersistentVolumeClaim"})
+"""Kinds whose creation no rollback takes back."""
 Manifest = Mapping[str, Any]
 
 
@@ -56,8 +58,8 @@ class Recent:
 
     changes: tuple[Change, ...] = ()
     """All Changes of a day, oldest first; without the objects before them."""
-    jobs: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
-    """The Jobs that are still there, where one was changed."""
+    there: Mapping[model.Ref, Manifest] = dataclasses.field(default_factory=dict)
+    """The Jobs and claims that are there, with the times of their creation."""
 
 
 def readers(looked: Looked) -> dependents.Readers:
@@ -124,7 +126,8 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
         case model.Verb.CREATE:
             if manifest is None:
                 return False
-            return True if swaps.holds(effect.manifest, manifest) else None
+            same = swaps.holds(effect.manifest, manifest) and _nothing_added(effect, manifest)
+            return True if same and not _others_wrote(manifest) else None
         case model.Verb.DELETE:
             if manifest is None or "deletionTimestamp" in manifest["metadata"]:
                 return True
@@ -133,6 +136,30 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
             if manifest is None or manifest["metadata"].get("uid") != effect.uid:
                 return None
             return swaps.written(effect.patch, effect.inverse, manifest)
+
+
+def _nothing_added(effect: model.Effect, manifest: Manifest) -> bool:
+    """Whether maps that the API server adds nothing to are as they were made."""
+    wanted, there = effect.manifest, manifest
+    spec, own = there.get("spec") or {}, wanted.get("spec") or {}
+    return all(there.get(key) == wanted.get(key) for key in ("data", "binaryData")) and all(
+        spec.get(key) == own.get(key) for key in ("selector", "hard")
+    )
+
+
+def _others_wrote(manifest: Manifest) -> bool:
+    """Whether somebody else has written an object that the operator has made, by managedFields.
+
+    What he has added would be deleted with it.  Statuses, finalizers and marks are not meant:
+    controllers write them.  Once the operator has given its fields back, the API server notes
+    nobody any more: until then it tells.
+    """
+    return any(
+        entry.get("manager") != objects.FIELD_MANAGER
+        and not entry.get("subresource")
+        and set(entry.get("fieldsV1") or {"f:spec": {}}) - {"f:metadata", "f:status"}
+        for entry in manifest["metadata"].get("managedFields") or ()
+    )
 
 
 def beside(record: objects.Record) -> tuple[model.Ref, ...]:

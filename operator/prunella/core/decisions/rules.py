@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final
 
 GITOPS_MANAGERS: Final = (
@@ -80,3 +81,7 @@ class Rules:
     verification waits for one to be complete; Kubernetes's own default."""
     fields: tuple[WritableField, ...] = ()
     """What `patchField` may write."""
+    scale_most: int | None = None
+    """The highest bound of an autoscaler that administrators state; None: they state none."""
+    quota_ceilings: Mapping[str, int | str] | None = None
+    """The highest limits of a quota that they state, by resource; None: they state none."""

@@ -27,11 +27,11 @@ def judge(
     """
     own = [finding for finding in findings if finding.target == workload.ref]
     bad = tuple(finding for finding in own if finding.verdict is model.Verdict.UNHEALTHY)
-    if cause_of is not None and cause_of.is_about(workload.ref):
+    if cause_of is not None and cause_of.suspect == workload.ref:
         at_once = datetime.timedelta()
         return decide.UnhealthyTarget(workload, bad[::-1], cause_of.named_at, at_once, cause_of)
     if cause_of is not None:
-        # It leads for what is sick elsewhere. Its own signals are the proof: they must have held.
+        # It leads for another object. Its own signals are the proof: they must have held.
         told = [finding for finding in own if finding.signal == causes.SIGNAL]
         rest = [finding for finding in own if finding.signal != causes.SIGNAL]
         led = judge(signals, workload, rest, memory, now)

@@ -91,8 +91,15 @@ def to_spec(
 def why(command: decide.Command) -> str:
     """The reason for a command in one sentence."""
     seen = "; ".join(f"{finding.signal}: {finding.message}" for finding in command.findings)
-    before = f" after {command.follows.name} did not help" if command.follows is not None else ""
-    return f"{seen}{before}"
+    return f"{seen}{_after(command.follows)}"
+
+
+def _after(follows: objects.Record | None) -> str:
+    if follows is None:
+        return ""
+    if follows.phase is reasons.Phase.FAILED:
+        return f" after {follows.name} stopped half way ({follows.status.reason})"
+    return f" after {follows.name} did not help"
 
 
 def _evidence(

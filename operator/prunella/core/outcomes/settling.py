@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prunella.api import reasons, remediation
 from prunella.core import model, objects, progressive
-from prunella.core.decisions import ledger, restoring, started
+from prunella.core.decisions import ledger, restoring, started, undoing
 from prunella.core.outcomes import runs
 
 Phase = reasons.Phase
@@ -49,6 +49,9 @@ def settle(
     if "Unknown" in outcomes:
         phase, reason = Phase.UNKNOWN, "NobodyKnows"
         message = "the target has changed since, and does not carry this record's mark"
+    elif _undone_by_half(record, outcomes):
+        phase, reason = Phase.FAILED, undoing.HALF_UNDONE
+        message = _half_told(record, statuses)
     elif "Effective" in outcomes:
         phase, reason, message = Phase.VERIFYING, "Settled", "seen on the target after a restart"
     else:
@@ -62,6 +65,18 @@ def settle(
             "finished_at": now if phase.final else None,
         }
     )
+
+
+def _undone_by_half(record: objects.Record, outcomes: Sequence[str]) -> bool:
+    """Whether a revert has put back one thing and not the other: that is no state to leave."""
+    return record.spec.action == ledger.REVERT and {"Effective", "NotSent"} <= set(outcomes)
+
+
+def _half_told(record: objects.Record, statuses: Sequence[remediation.EffectStatus]) -> str:
+    update = {"phase": Phase.FAILED, "effects": list(statuses)}
+    half = dataclasses.replace(record, status=record.status.model_copy(update=update))
+    done = f"{len(undoing.done(half))} of {len(statuses)} effects were carried out"
+    return f"{done}{undoing.left(half)}"
 
 
 def half_done(

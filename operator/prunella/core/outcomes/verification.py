@@ -52,6 +52,8 @@ class Scene:
     """Workloads beside the target that the effects write."""
     synced: gitops.Synced | None = None
     """How far the tool that deploys is with a pushed commit; None where it is not waited for."""
+    edited: str = ""
+    """What somebody else has changed since of what was written beside the target."""
 
 
 def others(
@@ -74,8 +76,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
         return _finish(status, scene, Phase.SUPERSEDED, "TargetGone", message)
     if workload.uid == record.spec.target.uid and not _seen(record, workload):
         return status
-    edited = ledger.edited_since(record, workload)
-    if edited is not None:
+    edited = ledger.edited_since(record, workload) or scene.edited
+    if edited:
         return _finish(status, scene, Phase.SUPERSEDED, "ChangedByOthers", edited)
     stopped = _stopped_by_others(record, workload)
     if stopped is not None:
@@ -119,10 +121,8 @@ def _await_rollout(
     status = record.status
     if scene.synced is not None:
         return syncing.awaited(record, scene.synced, scene.verify, scene.now)
-    synced_at = status.verification.synced_at if status.verification is not None else None
-    sent_at = record.last_sent_at or record.spec.decided_at
-    started = synced_at or runs.ended_at(record) or sent_at
-    waited = (scene.now - started).total_seconds()
+    synced_at = _synced_at(record)
+    waited = (scene.now - _started(record)).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
     if (evicted or synced_at is not None) and waited < EVICTION_SEEN_AFTER:
         return status
@@ -154,6 +154,17 @@ def _await_rollout(
         )
         return _finish(status, scene, Phase.UNHELPFUL, "RolloutStuck", message)
     return status
+
+
+def _synced_at(record: objects.Record) -> datetime.datetime | None:
+    verification = record.status.verification
+    return verification.synced_at if verification is not None else None
+
+
+def _started(record: objects.Record) -> datetime.datetime:
+    """When the rollout may have begun: once the commit was applied, or what was started ended."""
+    sent_at = record.last_sent_at or record.spec.decided_at
+    return _synced_at(record) or runs.ended_at(record) or sent_at
 
 
 def _missing_before(record: objects.Record, *, stuck: bool) -> int:
@@ -215,7 +226,7 @@ def _finish(
 def until(record: objects.Record, rules: Rules) -> datetime.datetime:
     """When a record in Verifying is given up, whatever is seen.
 
-    Before its rollout is complete there is no deadline but how long that may take.
+    Before its rollout is complete there is no deadline but how long that may take since it began.
     """
     verification = record.status.verification
     if verification is not None and verification.deadline is not None:
@@ -223,7 +234,7 @@ def until(record: objects.Record, rules: Rules) -> datetime.datetime:
     if runs.is_running(record):
         return runs.due(record)
     patience = datetime.timedelta(seconds=rules.rollout_seconds)
-    return (record.sent_at or record.spec.decided_at) + patience
+    return _started(record) + patience
 
 
 def healthy_in_a_row(record: objects.Record, scene: Scene, before: int) -> int:

@@ -19,7 +19,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import masks, rows
+from prunella.detectors._baseline import clock, masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -43,7 +43,7 @@ _STILL = 0.8
 """The share of samples equal to the one before from which on a series stands still."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Past:
     """The last anomalies of some series: shape (24, series)."""
 
@@ -59,15 +59,17 @@ class Past:
 
         ``near`` are those that are as expected.
         """
-        as_far = rest <= _FURTHER * self.high
-        as_far &= rest >= _FURTHER * self.low
-        as_far |= near
         moments = t - _BACK
         then = self.begin <= moments + _BESIDE
         then &= self.end >= moments - _BESIDE
-        then &= as_far
-        came = np.logical_or.reduce(then, axis=1)
-        return np.asarray(np.logical_or.reduce(came.take(_ONE, axis=0) & came.take(_NEXT, axis=0)))
+        habitual = _twice(then)
+        # Most came at no such hours, however far.
+        if not masks.any_of(habitual):
+            return habitual
+        as_far = rest <= _FURTHER * self.high
+        as_far &= rest >= _FURTHER * self.low
+        as_far |= near
+        return _twice(then & as_far)
 
     def most(self, t: Floats, rest: Floats, age: Floats, step: Floats) -> Floats:
         """The highest score that each may have, for how often it went as far."""
@@ -81,9 +83,10 @@ class Past:
         if masks.any_of(full):
             span = np.where(full, t - np.minimum.reduce(self.begin), span)
         rate = np.maximum(count, 1) / (np.maximum(span, DAY) / DAY)
-        # As -log10 of its share of the samples, or of those that are 5 minutes apart.
-        still = np.log10(DAY / np.maximum(step, 300.0))
-        once = np.where(self.stands, still, _ONCE_A_DAY)
+        once: Floats | float = _ONCE_A_DAY
+        if masks.any_of(self.stands):
+            # As -log10 of its share of the samples, or of those that are 5 minutes apart.
+            once = np.where(self.stands, np.log10(DAY / np.maximum(step, 300.0)), _ONCE_A_DAY)
         return np.where(count > 0, np.maximum(once - np.log10(rate), 0.0), np.inf)
 
 
@@ -101,11 +104,11 @@ class Episodes(rows.Rows):
         self.newest = np.full(n, np.nan)
         self.still = np.zeros(n)
 
-    def follow(self, x: Floats, age: Floats, dt: Floats) -> None:
-        """Note whether the series stands still; ``dt`` 0 is no sample."""
-        rate = dt / np.maximum(np.minimum(age + dt, 14 * DAY), 1.0)
+    def follow(self, x: Floats, pace: clock.Pace) -> None:
+        """Note whether the series stands still."""
+        rate = pace.dt / np.maximum(np.minimum(pace.age + pace.dt, 14 * DAY), 1.0)
         self.still += rate * ((x == self.newest) - self.still)
-        self.newest = masks.pick(dt > 0.0, x, self.newest)
+        self.newest = masks.pick(pace.dt > 0.0, x, self.newest)
 
     def note(self, t: Floats, series: Ints, begun: Bools, rest: Floats) -> None:
         """Go on with the newest anomaly of some series, or begin another."""
@@ -126,3 +129,9 @@ class Episodes(rows.Rows):
             self.low.take(series, axis=1),
             self.still[series] > _STILL,
         )
+
+
+def _twice(then: Bools) -> Bools:
+    """Whether some came on two such days, or weeks, running; of shape (days, 24, series)."""
+    came = np.logical_or.reduce(then, axis=1)
+    return np.asarray(np.logical_or.reduce(came.take(_ONE, axis=0) & came.take(_NEXT, axis=0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class Limits:
     adapt: float
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Change:
     """What a tick changes: shape (n,) each."""
 
@@ -74,7 +75,7 @@ class Events(rows.Rows):
         sampled: Bools,
         near: Bools,
         calm: Bools,
-        echo: Bools,
+        echo: Callable[[], Bools],
         limits: Limits,
     ) -> Change:
         """Move on by one score of each series. Without a sample nothing changes.
@@ -83,9 +84,9 @@ class Events(rows.Rows):
         it; for hours after that a score is taken for its ``echo`` where the sample is not far.
         """
         triggers = sampled & (score >= limits.trigger)
-        triggers &= ~(echo & (t - self.eased < _EASED))
         if not masks.any_of(triggers | self.active):
             return self._nothing(sampled)
+        triggers &= ~(echo() & (t - self.eased < _EASED))
         begun = triggers & ~self.active
         self.since = np.where(begun, t, self.since)
         self.far = (~near & (triggers | self.active)) | (self.far & self.active)
@@ -113,6 +114,8 @@ class Events(rows.Rows):
 
     def report(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
         """Note who is sick by what is left of the score; the score where it is news, else 0."""
+        if not masks.any_of(self.active):
+            return self._calm(t, score, sampled, limits)
         rare = score >= limits.trigger
         triggers = sampled & self.active & rare
         held = self.sick & self.active
@@ -126,3 +129,12 @@ class Events(rows.Rows):
             self.peak = np.where(told, score, self.peak)
             self.reported = np.where(told, t, self.reported)
         return np.where(news & (triggers | ~rare), score, 0.0)
+
+    def _calm(self, t: Floats, score: Floats, sampled: Bools, limits: Limits) -> Floats:
+        """Where no series has an anomaly nobody is sick, and what is rare is no news."""
+        self.sick = np.zeros(len(score), np.bool_)
+        quiet = t - self.reported > FOLLOWS
+        self.peak = np.where(quiet, 0.0, self.peak)
+        news = sampled & (quiet | (score > self.peak + RARER))
+        news &= ~(score >= limits.trigger)
+        return np.where(news, score, 0.0)

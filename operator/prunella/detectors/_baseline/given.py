@@ -10,6 +10,7 @@ was never seen, nobody knows.  There a deviation to the side that the slope poin
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ _AFTER = 6
 _TINY = 1e-300
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Explained:
     """What is explained of each value: shape (n,)."""
 
@@ -45,9 +46,11 @@ class Explained:
         return np.asarray(np.minimum(np.maximum(x - usual, self.lower), self.upper))
 
 
+@functools.lru_cache(maxsize=64)
 def nothing(n: int) -> Explained:
-    """Without a given series."""
+    """Without a given series; not to be written."""
     none = np.zeros(n)
+    none.flags.writeable = False
     return Explained(none, none, none)
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import fading, masks, rows, season
+from prunella.detectors._baseline import clock, fading, masks, rows, season
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -20,7 +20,6 @@ _LEVEL, _NOISE = 2 * DAY, 14 * DAY
 _SHORT, _LONG, _RETURN = HOUR, 4 * HOUR, HOUR / 4
 _EARLY = 2.0
 _UNCLIPPED = 28 * DAY
-_TAIL, _TAIL_SAMPLES = 28 * DAY, 8064.0
 _FLOOR = 0.1
 NEAR, FAR = 2.0, 4.0
 """Noises within which a sample is as expected, and beyond which it is far from it."""
@@ -30,8 +29,6 @@ _CALM = 2.0
 _TRIAL = 3 * DAY
 """Seconds for which the level before is remembered."""
 _TINY = 1e-300
-_YOUNG_WAIT = 1 / 96
-"""How long the anomalies of a young series must last, as a share of the time it is young."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -58,30 +55,22 @@ class Residual:
 
 
 class Level(rows.Rows):
-    """Scalars of ``n`` series: 14 numbers, 112 bytes each."""
+    """Scalars of ``n`` series: 8 numbers, 64 bytes each."""
 
     __slots__ = (
-        "_paced",
         "_rates_of_means",
-        "age",
         "calm",
-        "density",
         "home",
-        "last",
         "level",
         "long",
-        "memory",
         "noise",
-        "seen",
         "short",
-        "step",
         "trial",
         "unclipped",
     )
 
     def __init__(self, n: int) -> None:
         self._rates_of_means = fading.Rates([_SHORT, _LONG], [2.0, 4.0])
-        self._paced: tuple[Floats, Floats] | None = None
         self.level = np.full(n, np.nan)
         self.home = np.full(n, np.nan)
         """The level before what lasted became the new one."""
@@ -93,62 +82,18 @@ class Level(rows.Rows):
         self.long = np.zeros(n)
         self.calm = np.zeros(n)
         """Samples in a row that are as expected."""
-        self.age = np.zeros(n)
-        self.seen = np.zeros(n)
-        self.step = np.full(n, 300.0)
-        self.density = np.zeros(n)
-        """Powers of ten by which samples are denser than one in 5 minutes."""
-        self.memory = np.full(n, _TAIL_SAMPLES)
-        """Samples that the tail remembers: 4 weeks, and no fewer than 8064."""
-        self.last = np.full(n, np.nan)
 
-    def advance(self, t: Floats, sampled: Bools) -> Floats:
-        """Weight of this sample in seconds, 0 where there is none: at most two steps."""
-        since = t - self.last
-        whole = int(np.count_nonzero(sampled)) == sampled.size
-        regular = not masks.any_of(since != self.step)
-        if not regular:
-            fresh = np.isnan(since)
-            since = np.where(fresh, self.step, since)
-            self._pace(since, sampled & ~fresh & (since > 0.0))
-        if regular and whole:
-            self.last = np.empty_like(self.last)
-            self.last[:] = t
-            return self._usual()
-        dt = np.minimum(np.maximum(since, 1.0), 2.0 * self.step)
-        if not regular:
-            self._fade(np.where(sampled, np.maximum(since - dt, 0.0), 0.0))
-        self.last = np.where(sampled, np.fmax(self.last, t), self.last)
-        return np.where(sampled, dt, 0.0)
-
-    def _usual(self) -> Floats:
-        """The weight of samples that come at their pace: the same array while that is the same."""
-        if self._paced is None or self._paced[0] is not self.step:
-            dt = np.minimum(np.maximum(self.step, 1.0), 2.0 * self.step)
-            dt.flags.writeable = False
-            self._paced = self.step, dt
-        return self._paced[1]
-
-    def _fade(self, gap: Floats) -> None:
+    def fade(self, gap: Floats) -> None:
         """Let the short means fade: what was unusual before a gap is no news after it."""
         self.short *= np.exp(-gap / _SHORT)
         self.long *= np.exp(-gap / _LONG)
 
-    def _pace(self, since: Floats, later: Bools) -> None:
-        """Follow the interval of the samples."""
-        least = 0.2 * self.step
-        drift = np.minimum(np.maximum(since - self.step, -least), least)
-        step = np.where(self.seen < 3, since, self.step + 0.05 * drift)
-        self.step = np.where(later, step, self.step)
-        self.density = np.log10(np.maximum(300.0 / self.step, 1.0))
-        self.memory = np.maximum(_TAIL / self.step, _TAIL_SAMPLES)
-
     def residual(
-        self, season: season.Season, now: season.Now, x: Floats, sampled: Bools
+        self, season: season.Season, now: season.Now, x: Floats, sampled: Bools, seen: Floats
     ) -> Residual:
         """Compare with level and season; a first sample is the level.
 
-        Without a sample the level stands in for it.
+        Without a sample the level stands in for it.  ``seen`` are the samples before it.
         """
         x, level = masks.pick(sampled, x, self.level), self.level
         if masks.any_of(np.isnan(level)):
@@ -157,12 +102,12 @@ class Level(rows.Rows):
         self.noise = np.maximum(self.noise, _FLOOR * self.unclipped)
         expected = season.expect(now, self.noise)
         over = x - level
-        if masks.any_of(self.trial > 0.0):
+        if masks.any_of(self.trial):
             over = self._at_home(x, over, expected)
         rest = _beyond(over, expected)
         # Rounding of the level itself is no deviation.
         least = 1e-9 * np.abs(level) + _TINY
-        limit = masks.pick(self.seen > FEWEST, CLIP * self.noise, np.inf)
+        limit = masks.pick(seen > FEWEST, CLIP * self.noise, np.inf)
         hour_noise = np.maximum(expected.noise, least)
         noise = np.maximum(self.noise, least)
         raw, near = over - expected.middle, np.abs(rest) < NEAR * hour_noise
@@ -183,32 +128,20 @@ class Level(rows.Rows):
         self.trial = np.where(back, 0.0, self.trial)
         return np.where(back, before, over)
 
-    def experience(self, young: float) -> Floats | float:
-        """How much of a score counts: shape (n,), or one number for all.
-
-        It begins with a half and is one after ``young`` seconds: who has seen some hours can't
-        know what is rare, nor what the other hours bring.
-        """
-        if not masks.any_of(self.age < max(young, 1.0)):
-            return 1.0
-        return np.asarray(0.5 + 0.5 * np.minimum(self.age / max(young, 1.0), 1.0))
-
-    def lasts(self, seconds: Floats, young: float) -> Bools:
-        """Whether an anomaly that is so old is one: a young series' first job does not last."""
-        return np.asarray((self.age >= young) | (seconds >= _YOUNG_WAIT * young))
-
     def ease(self, residual: Residual, sampled: Bools) -> Bools:
         """Count samples in a row that are as expected; true where they are two or more."""
         self.calm = masks.pick(sampled, (self.calm + 1.0) * residual.near, self.calm)
         return self.calm >= _CALM
 
-    def sizes(self, residual: Residual) -> Floats:
+    def size(self, residual: Residual, sizes: Floats) -> None:
         """Sample, jump and shift, upward then downward, in units of noise: shape (6, n).
 
         One of two opposite ones is negative: it has no size.
         """
-        rest, sizes = residual.rest, np.empty((6, len(residual.rest)))
-        sizes[0], sizes[1], sizes[2] = rest, rest - self.short, self.short - self.long
+        rest = residual.rest
+        sizes[0] = rest
+        np.subtract(rest, self.short, out=sizes[1])
+        np.subtract(self.short, self.long, out=sizes[2])
         # A return to what is expected is no anomaly, nor is its echo in the longer mean.
         place = np.empty((2, len(rest)))
         place[0], place[1] = rest, self.short
@@ -217,46 +150,41 @@ class Level(rows.Rows):
         sizes[:2] /= residual.hour_noise
         sizes[2] /= residual.noise
         np.negative(sizes[:3], out=sizes[3:])
-        return sizes
 
-    def learn(self, residual: Residual, dt: Floats, passed: Floats, active: Bools) -> None:
+    def learn(self, residual: Residual, dt: Floats, pace: clock.Pace, active: Bools) -> None:
         """Move by ``dt`` seconds, which an anomaly holds at 0.
 
         The shortest mean goes on by the seconds that passed, and sees an anomaly's end sooner.
         """
         raw, rest, limit = residual.raw, residual.rest, residual.limit
-        short, long = self._rates(rest, dt, passed, active)
-        level = _rate(dt / np.minimum(np.maximum(self.age, self.step), _LEVEL))
+        short, long = self._rates(rest, dt, pace, active)
+        level = _rate(dt / np.minimum(np.maximum(pace.age, pace.step), _LEVEL))
         self.short += short * (rest - self.short)
         far = 4.0 * limit
         self.long += long * (np.minimum(np.maximum(rest, -far), far) - self.long)
         clipped = np.minimum(np.maximum(raw, -limit), limit)
         self.level += level * clipped
-        self.age += passed
-        self.seen += passed > 0.0
-        self.trial = np.maximum(self.trial - passed, 0.0)
-        age = np.maximum(self.age, _TINY)
-        self.noise += (
-            dt
-            / np.minimum(np.maximum(age / _EARLY, dt + _TINY), _NOISE)
-            * (np.abs(clipped) - self.noise)
-        )
-        size = np.abs(raw)
-        self.unclipped += passed / np.minimum(age, _UNCLIPPED) * (size - self.unclipped)
+        if masks.any_of(self.trial):
+            self.trial = np.maximum(self.trial - pace.dt, 0.0)
+        age = np.maximum(pace.age + pace.dt, _TINY)
+        noise = dt / np.minimum(np.maximum(age / _EARLY, dt + _TINY), _NOISE)
+        self.noise += noise * (np.abs(clipped) - self.noise)
+        unclipped = pace.dt / np.minimum(age, _UNCLIPPED)
+        self.unclipped += unclipped * (np.abs(raw) - self.unclipped)
 
     def _rates(
-        self, rest: Floats, dt: Floats, passed: Floats, active: Bools
+        self, rest: Floats, dt: Floats, pace: clock.Pace, active: Bools
     ) -> tuple[Floats, Floats]:
-        """By how much the short and the long mean move; ``dt`` is ``passed``, or 0 in anomalies."""
-        short, long = self._rates_of_means.of(passed, self.step)
+        """By how much the short and the long mean move; ``dt`` is 0 in anomalies."""
+        short, long = self._rates_of_means.of(pace.dt, pace.step)
         if not masks.any_of(active):
             return short, long
-        twice, away = 2.0 * self.step, np.abs(rest)
+        twice, away = 2.0 * pace.step, np.abs(rest)
         returns = active & (away < np.abs(self.short))
         # An incident too common to trigger was learned: its end must not look like a shift down.
         fades = active & (away < np.abs(self.long))
         slow = _rate(dt / np.maximum(_LONG, 2.0 * twice))
-        fast = _rate(passed / np.maximum(_RETURN, twice))
+        fast = _rate(pace.dt / np.maximum(_RETURN, twice))
         return np.where(returns, fast, short), np.where(fades, short, slow)
 
     def begin_anew(self, ended: Bools, residual: Residual) -> None:

@@ -15,13 +15,18 @@ def places(found: Bools) -> Ints:
     return found.reshape(-1).nonzero()[0]
 
 
-def any_of(found: Bools) -> bool:
-    """Whether any is true."""
+def any_of(found: Bools | Floats) -> bool:
+    """Whether any is true, or not zero."""
     return int(np.count_nonzero(found)) > 0
+
+
+def all_of(found: Bools) -> bool:
+    """Whether all are true."""
+    return int(np.count_nonzero(found)) == found.size
 
 
 def pick(found: Bools, values: Floats, other: Floats | float) -> Floats:
     """As ``np.where``, but the values themselves, no copy, where all are true."""
-    if int(np.count_nonzero(found)) == found.size:
+    if all_of(found):
         return values
     return np.where(found, values, other)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import masks, rows
+from prunella.detectors._baseline import clock, masks, rows
 
 Floats = NDArray[np.float64]
 
@@ -30,11 +30,9 @@ class Recent(rows.Rows):
         self.mean = np.zeros(n)
         self.variance = np.zeros(n)
 
-    def judge(self, x: Floats, age: Floats, dt: Floats) -> Floats:
-        """The score of each sample, negative below the mean; then learn from it.
-
-        ``age`` are the seconds before it that were learned, 0 before the first sample.
-        """
+    def judge(self, x: Floats, pace: clock.Pace) -> Floats:
+        """The score of each sample, negative below the mean; then learn from it."""
+        dt, age = pace.dt, pace.age
         sampled = dt > 0.0
         fresh = sampled & (age == 0.0)
         if masks.any_of(fresh):

@@ -20,6 +20,7 @@ pass; of the clipping: P. Huber, "Robust estimation of a location parameter" (19
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection
 
 import numpy as np
@@ -34,17 +35,22 @@ Ints = NDArray[np.intp]
 DAY, HOUR = 86400.0, 3600.0
 QUARTERS, WEEK = 96, 168
 SLOTS = QUARTERS + WEEK + 24
-_DAYS_KEPT, _WEEKS_KEPT, _HOURS_KEPT = 10.0, 6.0, 10.0
-_KEPT = np.array([[_DAYS_KEPT], [_WEEKS_KEPT], [_HOURS_KEPT]])
+_DAYS_KEPT, _HOURS_KEPT, _WEEKS_KEPT = 10.0, 10.0, 6.0
+_KEPT = np.array([[_DAYS_KEPT], [_HOURS_KEPT], [_WEEKS_KEPT]])
 _AROUND = 4
 """Quarters within which a habit may move."""
-_OWN, _BEFORE, _AFTER = _AROUND, _AROUND - 1, _AROUND + 1
-_DAY_ROWS = 2 * _AROUND + 1
-_OWN_WEEK, _NOISE = _DAY_ROWS + 1, _DAY_ROWS + 3
-_QUARTER_SLOTS = (np.arange(QUARTERS) + np.arange(-_AROUND, _AROUND + 1)[:, None]) % QUARTERS
-_WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[-1], [0], [1]])) % WEEK
-_HOUR_SLOTS = np.concatenate((_WEEK_SLOTS, QUARTERS + WEEK + np.arange(WEEK)[None] % 24))
-_LEARNED = np.array([_OWN, _OWN_WEEK, _NOISE])
+_BEFORE, _AFTER, _OWN = _AROUND - 1, _AROUND, 2 * _AROUND
+_NOISE, _OWN_WEEK = _OWN + 1, _OWN + 2
+_BESIDE = np.array([*range(-_AROUND, 0), *range(1, _AROUND + 1), 0])[:, None]
+_QUARTER_SLOTS = (np.arange(QUARTERS) + _BESIDE) % QUARTERS
+_HOUR_SLOTS = QUARTERS + WEEK + np.arange(WEEK)[None] % 24
+_WEEK_SLOTS = QUARTERS + (np.arange(WEEK) + np.array([[0], [-1], [1]])) % WEEK
+_BY_HOUR = np.concatenate((_HOUR_SLOTS, _WEEK_SLOTS))
+_DAYS, _LEARNED, _WEEKS = slice(0, _OWN + 1), slice(_OWN, _OWN_WEEK + 1), slice(_OWN_WEEK, None)
+"""What is read of the slots lies side by side: the quarters, with the present one last, the noise
+of the hour, the hours of the week, with the present one first; so does what is learned."""
+_NOW = slice(0, _OWN_WEEK + 1)
+"""The hours of the week beside this one are read only where the week speaks."""
 _WEEK_SHRINK = 0.5
 _DAYS_BEFORE, _WEEKS_BEFORE, _TWICE = 0.95, 1.95, 1.95
 """Visits before the day and the week may speak, and before what the day holds is a habit."""
@@ -58,8 +64,10 @@ class Now:
     """Where a tick is in the day and the week, once for all series or for each of them."""
 
     slots: Ints
-    """Shape (13, 1) or (13, n): the quarters around this one, the hours of the week around this
-    one, the hour of the day."""
+    """Shape (13, 1) or (13, n): the quarters around this one and this one, the hour of the day,
+    this hour of the week and those beside it."""
+    learned: Ints
+    """The present ones among them: shape (3, 1) or (3, n)."""
     past: Floats
     """Place within the quarter, -0.5 to 0.5."""
 
@@ -72,13 +80,34 @@ class Now:
 
 def place(local: Floats) -> Now:
     """Place of local times (seconds since 1970-01-01, a Thursday): shape (1,) or (n,)."""
+    if len(local) == 1:
+        return _place_of_one(float(local[0]))
     in_day = np.mod(local, DAY) * (QUARTERS / DAY)
     quarter = in_day.astype(np.intp)
     week_hour = (np.mod(local, 7 * DAY) / HOUR).astype(np.intp)
-    slots = np.concatenate(
-        (_QUARTER_SLOTS.take(quarter, axis=1), _HOUR_SLOTS.take(week_hour, axis=1))
-    )
-    return Now(slots, in_day - quarter - 0.5)
+    return Now(*_slots(quarter, week_hour), in_day - quarter - 0.5)
+
+
+def _place_of_one(local: float) -> Now:
+    """The same of one moment of all series, without arrays of one number."""
+    in_day = local % DAY * (QUARTERS / DAY)
+    quarter, week_hour = int(in_day), int(local % (7 * DAY) / HOUR)
+    return Now(*_slots_of_one(quarter, week_hour), np.array([in_day - quarter - 0.5]))
+
+
+def _slots(quarter: Ints, week_hour: Ints) -> tuple[Ints, Ints]:
+    """The slots that are read there, and those that are learned."""
+    read = np.concatenate((_QUARTER_SLOTS.take(quarter, axis=1), _BY_HOUR.take(week_hour, axis=1)))
+    return read, read[_LEARNED]
+
+
+@functools.lru_cache(maxsize=4 * WEEK)
+def _slots_of_one(quarter: int, week_hour: int) -> tuple[Ints, Ints]:
+    """The same of one moment: there are few of them."""
+    slots = _slots(np.array([quarter]), np.array([week_hour]))
+    for each in slots:
+        each.flags.writeable = False
+    return slots
 
 
 @dataclasses.dataclass(slots=True)
@@ -99,7 +128,7 @@ class Expected:
     noise: Floats
     """Mean absolute deviation at this hour, drawn to that of all hours."""
     means: Floats
-    """What this quarter, this hour of the week and this hour of the day hold: shape (3, n)."""
+    """What this quarter, this hour of the day and this hour of the week hold: shape (3, n)."""
     seen: Floats
     """Their visits."""
     by_day: Bools
@@ -108,12 +137,20 @@ class Expected:
     """The band that the day alone says, whether it speaks or not."""
     most: Floats
 
-    def known(self, over: Floats, within: Floats, rows: Ints) -> Bools:
-        """Whether the day, which does not speak yet, has seen some series so at this hour twice."""
-        away = over - np.minimum(np.maximum(over, self.least[rows]), self.most[rows])
+    def known(self, over: Floats, noise: Floats, noises: float, rows: Ints) -> Bools:
+        """Whether the day, which does not speak yet, has seen some series so at this hour twice.
+
+        "So" is no further off than so many times the noise.
+        """
         visits, _, _ = self.seen
-        twice = (visits[rows] >= _TWICE) & ~self.by_day[rows]
-        return np.asarray(twice & (np.abs(away) < within))
+        twice = ~self.by_day[rows]
+        if masks.any_of(twice):
+            twice &= visits[rows] >= _TWICE
+        if not masks.any_of(twice):
+            return np.asarray(twice)
+        over = over[rows]
+        away = over - np.minimum(np.maximum(over, self.least[rows]), self.most[rows])
+        return np.asarray(twice & (np.abs(away) < noises * noise[rows]))
 
 
 class Season(rows.Rows):
@@ -123,10 +160,12 @@ class Season(rows.Rows):
     of the hours of the day.
     """
 
-    __slots__ = ("_without", "errors", "means", "power", "seen")
+    __slots__ = ("_shared", "_without", "errors", "means", "power", "seen")
 
     def __init__(self, n: int, without: Collection[str] = ()) -> None:
         self._without = frozenset(without)
+        self._shared: tuple[Floats, Floats, Floats] | None = None
+        """Weights of a tick, and the shares of a visit that they are."""
         self.means = np.zeros((SLOTS, n), np.float32)
         self.seen = np.zeros((SLOTS, n), np.float32)
         self.power = np.zeros(n)
@@ -135,26 +174,27 @@ class Season(rows.Rows):
 
     def expect(self, now: Now, spread: Floats) -> Expected:
         """The deviation that is expected, with the band of what is near in time."""
-        means, seen = _read(self.means, now.slots), _read(self.seen, now.slots)
-        days = _drawn(means[:_DAY_ROWS], seen[:_DAY_ROWS], self._shrink(spread))
-        some = seen[_DAY_ROWS:_NOISE]
-        weeks = _drawn(means[_DAY_ROWS:_NOISE], some, _WEEK_SHRINK)
+        means, seen = _read(self.means, now.slots[_NOW]), _read(self.seen, now.slots[_NOW])
+        days = _drawn(means[_DAYS], seen[_DAYS], self._shrink(spread))
+        week = _drawn(means[_OWN_WEEK], seen[_OWN_WEEK], _WEEK_SHRINK)
         level_off, day_off, week_off = self.errors
         by_day = (seen[_OWN] >= _DAYS_BEFORE) & (day_off <= level_off)
-        by_week = (some[1] >= _WEEKS_BEFORE) & (week_off <= day_off)
+        by_week = (seen[_OWN_WEEK] >= _WEEKS_BEFORE) & (week_off <= day_off)
         if self._without:
             by_day &= "day" not in self._without
             by_week &= "week" not in self._without
         before, own, after = days[_BEFORE], days[_OWN], days[_AFTER]
         day = own + now.towards(own - before, after - own) * now.past
         least, most = np.minimum.reduce(days), np.maximum.reduce(days)
-        lower, upper, middle = least * by_day, most * by_day, np.where(by_day, day, 0.0)
+        lower, upper, middle = (masks.pick(by_day, each, 0.0) for each in (least, most, day))
         weekly = np.zeros(len(middle))
         if masks.any_of(by_week):
-            weekly = np.where(by_week, weeks[1], 0.0)
-            middle += weekly
-            lower += np.minimum.reduce(weeks) * by_week
-            upper += np.maximum.reduce(weeks) * by_week
+            slots = now.slots[_WEEKS]
+            weeks = _drawn(_read(self.means, slots), _read(self.seen, slots), _WEEK_SHRINK)
+            weekly = np.where(by_week, week, 0.0)
+            middle = middle + weekly
+            lower = lower + np.minimum.reduce(weeks) * by_week
+            upper = upper + np.maximum.reduce(weeks) * by_week
         here = (means[_NOISE] * seen[_NOISE] + spread) / (seen[_NOISE] + 1.0)
         noise = 0.5 * (here + spread)
         return Expected(
@@ -163,11 +203,11 @@ class Season(rows.Rows):
             upper,
             own,
             day,
-            weeks[1],
+            week,
             weekly,
             noise,
-            means.take(_LEARNED, axis=0),
-            seen.take(_LEARNED, axis=0),
+            means[_LEARNED],
+            seen[_LEARNED],
             by_day,
             by_week,
             least,
@@ -182,26 +222,24 @@ class Season(rows.Rows):
         The week learns by the seconds that ``passed``, in anomalies too: a habit of one day a week
         is one at first.  What is learned is clipped.
         """
-        targets, share = np.empty((3, len(dt))), np.empty((3, len(dt)))
-        targets[0] = over - expected.weekly - expected.own
-        targets[1] = over - expected.day - expected.week
-        targets[2] = over - expected.middle
+        targets, share = np.empty((3, len(over))), self._share(dt, passed)
+        np.subtract(over - expected.weekly, expected.own, out=targets[0])
+        np.subtract(over, expected.middle, out=targets[1])
+        np.subtract(over - expected.day, expected.week, out=targets[2])
         np.minimum(np.maximum(targets, -limit, out=targets), limit, out=targets)
         targets[0] += expected.own
-        targets[1] += expected.week
-        np.abs(targets[2], out=targets[2])
-        share[0] = dt * (QUARTERS / DAY)
-        share[1] = passed / HOUR
-        share[2] = dt / HOUR
-        np.minimum(share, 1.0, out=share)
+        np.abs(targets[1], out=targets[1])
+        targets[2] += expected.week
         seen = np.minimum(expected.seen + share, _KEPT)
         # A slot without a visit keeps what it holds.
-        rate = share / masks.pick(seen > 0.0, seen, 1.0)
-        new = expected.means + rate * (targets - expected.means)
-        slots = now.slots.take(_LEARNED, axis=0)
-        _write(self.seen, slots, seen)
-        _write(self.means, slots, new)
-        explained = (new[0] * new[0] - expected.means[0] * expected.means[0]) / QUARTERS
+        rate = share / (seen if masks.all_of(share > 0.0) else np.where(seen > 0.0, seen, 1.0))
+        targets -= expected.means
+        targets *= rate
+        targets += expected.means
+        _write(self.seen, now.learned, seen)
+        _write(self.means, now.learned, targets)
+        before, own = expected.means[0], targets[0]
+        explained = (own * own - before * before) / QUARTERS
         self.power = np.maximum(self.power + explained, 0.0)
 
     def compare(
@@ -211,11 +249,28 @@ class Season(rows.Rows):
         found = np.empty((3, len(over)))
         # Without what lies between two quarters: where a peak begins at once, it would cost the
         # day as much there as the peak brings it.
-        found[0], found[1] = over, over - expected.own
-        found[2] = found[1] - expected.week
+        found[0] = over
+        np.subtract(over, expected.own, out=found[1])
+        np.subtract(found[1], expected.week, out=found[2])
         np.abs(found, out=found)
         np.minimum(found, limit, out=found)
-        self.errors += passed / np.maximum(np.minimum(age, _ERRORS), 1.0) * (found - self.errors)
+        found -= self.errors
+        found *= passed / np.maximum(np.minimum(age, _ERRORS), 1.0)
+        self.errors += found
+
+    def _share(self, dt: Floats, passed: Floats) -> Floats:
+        """Of a visit to a quarter, an hour of the day and one of the week: (3, n) or (3, 1).
+
+        As with `fading.Rates` it is that of the tick before where the arrays are the same ones.
+        """
+        shared = self._shared
+        if shared is None or shared[0] is not dt or shared[1] is not passed:
+            share = np.empty((3, len(dt)))
+            share[0], share[1], share[2] = dt * (QUARTERS / DAY), dt / HOUR, passed / HOUR
+            np.minimum(share, 1.0, out=share)
+            share.flags.writeable = False
+            self._shared = shared = dt, passed, share
+        return shared[2]
 
     def lowest(self, series: Ints) -> Floats:
         """What some series are at the quietest time of their day, against the level."""

@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from prunella.detectors._baseline import clock
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
@@ -14,7 +16,7 @@ Ints = NDArray[np.intp]
 DAY = 86400.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Seen:
     """What a tick shows: shape (n,), times of one moment for all or one for each."""
 
@@ -27,6 +29,7 @@ class Seen:
     side: Floats
     """To which side a load that was never seen may explain anything."""
     sampled: Bools
+    pace: clock.Pace
 
     def moments(self, rows: Ints) -> Floats:
         """The times of some series."""

@@ -31,7 +31,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from prunella.detectors._baseline import fading, masks, rows
+from prunella.detectors._baseline import clock, fading, masks, rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -66,7 +66,7 @@ _CLASSES_PER_TEN = 10.0
 _TINY = 1e-150
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Situation:
     """What a tick shows, to be counted or not."""
 
@@ -87,12 +87,10 @@ class Shapes(rows.Rows):
 
     __slots__ = (
         "_rates",
-        "age",
         "counts",
         "means",
         "middle",
         "rough",
-        "seen",
         "spread",
         "surprise",
         "total",
@@ -111,25 +109,23 @@ class Shapes(rows.Rows):
         self.means = np.zeros((2, n))
         self.rough = np.zeros(n)
         self.surprise = np.zeros(n)
-        self.age = np.zeros(n)
-        self.seen = np.zeros(n)
 
-    def judge(self, values: Floats, dt: Floats, step: Floats) -> Situation:
-        """Move on by a sample of each series; ``dt`` is its weight in seconds, 0 for none.
+    def judge(self, values: Floats, pace: clock.Pace) -> Situation:
+        """Move on by a sample of each series.
 
-        ``step`` is the usual time between samples.  Middle, spread and means follow each sample,
-        as they are units and no memory; what is counted is left to `learn`.
+        Middle, spread and means follow each sample, as they are units and no memory; what is
+        counted is left to `learn`.
         """
-        sampled, known = dt > 0.0, self.seen > _FEWEST
-        x = self._filled(values, sampled)
-        rates = self._rates.of(dt, step)
+        sampled, known = pace.dt > 0.0, pace.seen > _FEWEST
+        x = self._filled(values, sampled, pace.seen)
+        rates = self._rates.of(pace.dt, pace.step)
         self.rough += rates[0] * (np.abs(x - self.value) - self.rough)
         cells = self._cells(x)
         near = self.counts.reshape(-1).take(cells + _BESIDE * len(x))
         self.surprise += rates[2] * (self._surprise(near) - self.surprise)
         self.means += rates[:2] * (x - self.means)
-        self._follow(x, dt, step, known)
-        weight = np.minimum(dt / _DENSE, 1.0)
+        self._follow(x, pace, known)
+        weight = np.minimum(pace.dt / _DENSE, 1.0)
         at = self.surprise * _CLASSES_PER_TEN
         return Situation(at, cells, near[0], weight, sampled & known)
 
@@ -138,7 +134,7 @@ class Shapes(rows.Rows):
 
         The tables remember two weeks, or 4032 samples if those last longer.
         """
-        weight = np.where(counted, situation.weight, 0.0)
+        weight = masks.pick(counted, situation.weight, 0.0)
         self.counts.reshape(-1)[situation.cells] = situation.counts + weight.astype(np.float32)
         self.total += weight
         full = masks.places(self.total > 1.1 * _REMEMBERED)
@@ -147,9 +143,9 @@ class Shapes(rows.Rows):
             self.counts[..., full] *= share.astype(np.float32)
             self.total[full] *= share
 
-    def _filled(self, values: Floats, sampled: Bools) -> Floats:
+    def _filled(self, values: Floats, sampled: Bools, seen: Floats) -> Floats:
         """The last sample where there is none; a first sample is where all begins."""
-        fresh = sampled & (self.seen == 0.0)
+        fresh = sampled & (seen == 0.0)
         if masks.any_of(fresh):
             self.middle = np.where(fresh, values, self.middle)
             self.value = np.where(fresh, values, self.value)
@@ -171,7 +167,8 @@ class Shapes(rows.Rows):
         np.copysign(octaves[:3], away[:3], out=octaves[:3])
         octaves *= PER_OCTAVE
         octaves += _USUAL
-        bins = np.rint(octaves).clip(0.0, BINS - 1.0).astype(np.intp)
+        np.rint(octaves, out=octaves)
+        bins = octaves.clip(0.0, BINS - 1.0, out=octaves).astype(np.intp)
         cells = bins.take(_ONE, axis=0)
         bins *= _WIDTH
         cells += bins.take(_OTHER, axis=0)
@@ -187,16 +184,14 @@ class Shapes(rows.Rows):
         np.log10(np.minimum(share, 1.0, out=share), out=share)
         return np.asarray(np.add.reduce(share) / -PAIRS)
 
-    def _follow(self, x: Floats, dt: Floats, step: Floats, known: Bools) -> None:
-        """Move middle and spread; ``dt`` 0 moves nothing."""
+    def _follow(self, x: Floats, pace: clock.Pace, known: Bools) -> None:
+        """Move middle and spread."""
         limit = masks.pick(known, _CLIP * self.spread, np.inf)
-        rate = dt / np.minimum(np.maximum(self.age + dt, step), _SPREAD)
+        rate = pace.dt / np.minimum(np.maximum(pace.age + pace.dt, pace.step), _SPREAD)
         away = np.minimum(np.maximum(x - self.middle, -limit), limit)
         self.middle += rate * away
         self.spread += rate * (np.abs(away) - self.spread)
         self.value = x
-        self.age += dt
-        self.seen += dt > 0.0
 
 
 @functools.lru_cache(maxsize=64)

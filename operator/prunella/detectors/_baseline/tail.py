@@ -18,6 +18,8 @@ Sources: B. Hill, "A simple general approach to inference about the tail of a di
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +47,34 @@ _FADED = 1e-6
 """Before single precision suffers, the counts are written anew."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
+class Ends:
+    """Where some tails begin and how far they go: arrays of one shape."""
+
+    edge: Bytes
+    share: Floats
+    """How many are of the class u or higher, among all."""
+    index: Floats
+    """Hill's h, in octaves."""
+
+    def sizes(self, rarity: Floats) -> Floats:
+        """The sizes that are so rare, from the tail alone."""
+        octaves = self.index * np.maximum(np.log10(self.share) + rarity, 0.0)
+        octaves *= _LN_10
+        return np.asarray(np.exp2(LOWEST + self.edge / PER_OCTAVE + octaves))
+
+
+@dataclasses.dataclass(slots=True)
 class Place:
     """Sizes among the classes: shape (kinds, n) each."""
 
     at: Floats
     """The class with its fraction; not limited above."""
     classes: Bytes
+    far: Ints
+    """The flat places of those of the class of their tail's edge or a higher one."""
+    ends: Ends
+    """Their tails."""
 
 
 class Tail(rows.Rows):
@@ -78,6 +101,13 @@ class Tail(rows.Rows):
         self.excess = np.zeros((kinds, n))
         """The sum of the classes by which they are higher."""
 
+    def place(self, at: Floats) -> Place:
+        """Where sizes are among the classes."""
+        classes = classes_of(at)
+        far = masks.places(classes >= self.edge)
+        total, reached, excess = (each.take(far) for each in self._counted())
+        return Place(at, classes, far, _ends(self.edge.take(far), total, reached, excess))
+
     def rarity(self, place: Place, *groups: slice) -> Floats:
         """``-log10 p`` of the rarest size of each group of kinds: shape (groups, n).
 
@@ -85,48 +115,52 @@ class Tail(rows.Rows):
         """
         seen = self._at_least(place.classes)
         far, beyond = self._beyond(place, seen)
-        seen.reshape(-1)[far] = np.inf
+        seen.put(far, np.inf)
         n = seen.shape[1]
         p = np.empty((len(groups), n))
         for group, kinds in enumerate(groups):
             # The fewest are the rarest, so that the others need no probability.
             true = np.minimum.reduce(seen[kinds]) * (0.5 * self.fade[kinds.start])
-            p[group] = (true + 0.5) / (self.total[kinds.start] + 1.0)
+            true += 0.5
+            np.divide(true, self.total[kinds.start] + 1.0, out=p[group])
             some = slice(*far.searchsorted((kinds.start * n, kinds.stop * n)))
             np.minimum.at(p[group], far[some] % n, beyond[some])
-        np.log10(p.clip(10.0**-MAX_RARITY, 1.0), out=p)
+        np.log10(p.clip(10.0**-MAX_RARITY, 1.0, out=p), out=p)
         return np.negative(p, out=p)
 
-    def sizes_of(self, rarity: Floats, kinds: slice) -> Floats:
-        """The sizes whose rarity that is, from the tail alone: shape (kinds, n)."""
-        known = self.reached[kinds], self.excess[kinds], self.edge[kinds]
-        return _sizes(rarity, self.total[kinds], *known)
+    def ends(self, kinds: slice) -> Callable[[], Ends]:
+        """The tails of some kinds as they are now, whatever is counted before they are asked for.
+
+        Their shape is (kinds, n).
+        """
+        total, reached, excess = (each[kinds].copy() for each in self._counted())
+        return functools.partial(_ends, self.edge[kinds].copy(), total, reached, excess)
+
+    def _counted(self) -> tuple[Floats, Floats, Floats]:
+        return self.total, self.reached, self.excess
 
     def limited(self, place: Place, rarity: Floats, kinds: int) -> Bytes:
         """The classes, those of the first kinds no higher than that of the size so rare."""
-        limited = place.classes.copy()
-        classes = limited[:kinds]
+        limited, n = place.classes.copy(), len(rarity)
         # That size is of the tail, so that nothing below it is limited.
-        high = masks.places((classes >= self.edge[:kinds]) & (classes > 0))
-        if high.size:
-            flat, edge = limited.reshape(-1), self.edge.reshape(-1)[high]
-            total, reached, excess = (
-                each.reshape(-1)[high] for each in (self.total, self.reached, self.excess)
-            )
-            most = _sizes(rarity[high % len(rarity)], total, reached, excess, edge)
-            flat[high] = np.minimum(flat[high], classes_of(at(most)))
+        most = classes_of(at(place.ends.sizes(rarity.take(place.far % n))))
+        some = slice(place.far.searchsorted(kinds * n))
+        high = place.far[some]
+        limited.put(high, np.minimum(limited.take(high), most[some]))
         return limited
 
     def count(self, classes: Bytes, counted: Bools, memory: Floats) -> None:
         """Count some sizes, ``counted`` of shape (kinds, n); beyond ``memory`` older ones fade."""
-        added = (classes + np.uint8(1)) * counted
+        every, added = masks.all_of(counted), classes + np.uint8(1)
+        if not every:
+            added *= counted
         top = int(np.maximum.reduce(added, axis=None, initial=0))
         more = (added > _CLASS[:top]).astype(np.float32)
         more *= self.weight
         self.counts[:top] += more
-        self.total += counted
-        high = masks.places((classes >= self.edge) & counted)
-        far = classes.reshape(-1)[high] - self.edge.reshape(-1)[high]
+        self.total += 1.0 if every else counted
+        high = masks.places(added > self.edge)
+        far = classes.take(high) - self.edge.take(high)
         self.reached.reshape(-1)[high] += 1.0
         self.above.reshape(-1)[high] += far > 0
         self.excess.reshape(-1)[high] += far
@@ -135,7 +169,7 @@ class Tail(rows.Rows):
         enough = Q * self.total
         moved = masks.places((self.reached < enough) | (self.above >= enough))
         if moved.size:
-            self._find(moved, enough.reshape(-1)[moved])
+            self._find(moved, enough.take(moved))
 
     def _forget(self, memory: Floats) -> None:
         factor = np.minimum(memory / np.maximum(self.total, 1.0), 1.0)
@@ -150,17 +184,18 @@ class Tail(rows.Rows):
 
     def _find(self, cells: Ints, enough: Floats) -> None:
         """Look up anew where the tail begins, for some kinds of some series."""
-        faded = np.ascontiguousarray(self.counts.reshape(_WIDTH, -1).take(cells, axis=1).T)
-        counts = faded * self.fade.reshape(-1)[cells, None]
+        faded = self.counts.reshape(_WIDTH, -1).take(cells, axis=1)
+        counts = np.array(faded.T, np.float64, order="C")
+        counts *= self.fade.take(cells)[:, None]
         rarer = counts < enough[:, None]
         rarer[:, CLASSES] = True
         edge = rarer.argmax(axis=1) - 1
         row = np.arange(len(cells))
-        self.edge.reshape(-1)[cells] = edge
-        self.reached.reshape(-1)[cells] = counts[row, edge]
-        self.above.reshape(-1)[cells] = counts[row, edge + 1]
+        self.edge.put(cells, edge)
+        self.reached.put(cells, counts[row, edge])
+        self.above.put(cells, counts[row, edge + 1])
         # The sum of survival counts above a class is the sum of the excesses over it.
-        self.excess.reshape(-1)[cells] = np.einsum("ij,ij->i", counts, rarer)
+        self.excess.put(cells, np.einsum("ij,ij->i", counts, rarer))
 
     def _at_least(self, classes: Bytes) -> Singles:
         """Twice how many were as large, not faded: those of higher classes and half of its own."""
@@ -168,7 +203,7 @@ class Tail(rows.Rows):
         # Of two opposite sizes one is none, of the lowest class: most need not be looked up.
         higher = masks.places(classes > 0)
         table, row = self.counts.reshape(-1), classes.size
-        cells = classes.reshape(-1)[higher] * np.intp(row)
+        cells = classes.take(higher) * np.intp(row)
         cells += higher
         above = table.take(cells)
         cells += row
@@ -178,21 +213,19 @@ class Tail(rows.Rows):
 
     def _beyond(self, place: Place, seen: Singles) -> tuple[Ints, Floats]:
         """Which sizes are beyond the tail's edge, as flat places, and their probabilities."""
-        far = masks.places(place.classes >= self.edge)
-        over = place.at.reshape(-1)[far] - self.edge.reshape(-1)[far]
+        far, ends = place.far, place.ends
+        over = place.at.take(far) - ends.edge
+        p = np.exp2(over / PER_OCTAVE / ends.index * -_LOG2_E)
+        p *= ends.share
+        half = 0.5 * self.fade.take(far)
+        np.maximum(p, seen.take(far) * half / (self.total.take(far) + 1.0), out=p)
         more = over > 0.0
-        far, over = far[more], over[more]
-        reached, total = self.reached.reshape(-1)[far], self.total.reshape(-1)[far] + 1.0
-        index = _index(reached, self.excess.reshape(-1)[far])
-        p = np.exp2(over / PER_OCTAVE / index * -_LOG2_E)
-        p *= (reached + 0.5) / total
-        half = 0.5 * self.fade.reshape(-1)[far]
-        return far, np.maximum(p, seen.reshape(-1)[far] * half / total)
+        return far[more], p[more]
 
 
-def at(sizes: Floats) -> Floats:
+def at(sizes: Floats, out: Floats | None = None) -> Floats:
     """The places of sizes among the classes; none is lower than the lowest."""
-    found: Floats = np.maximum(sizes, 2.0**LOWEST)
+    found: Floats = np.maximum(sizes, 2.0**LOWEST, out=out)
     np.log2(found, out=found)
     found -= LOWEST
     found *= PER_OCTAVE
@@ -204,13 +237,10 @@ def classes_of(places: Floats) -> Bytes:
     return np.minimum(places, CLASSES - 1.0).astype(np.uint8)
 
 
-def _sizes(rarity: Floats, total: Floats, reached: Floats, excess: Floats, edge: Bytes) -> Floats:
-    share = (reached + 0.5) / (total + 1.0)
-    octaves = _index(reached, excess) * np.maximum(np.log10(share) + rarity, 0.0) * _LN_10
-    return np.asarray(np.exp2(LOWEST + edge / PER_OCTAVE + octaves))
-
-
-def _index(reached: Floats, excess: Floats) -> Floats:
-    """Hill's h, in octaves."""
-    sums = excess + 0.5 * reached
-    return (sums / PER_OCTAVE + PRIOR * PRIOR_WEIGHT) / (reached + PRIOR_WEIGHT)
+def _ends(edge: Bytes, total: Floats, reached: Floats, excess: Floats) -> Ends:
+    """From where tails begin, and what was counted of them."""
+    index = excess + 0.5 * reached
+    index /= PER_OCTAVE
+    index += PRIOR * PRIOR_WEIGHT
+    index /= reached + PRIOR_WEIGHT
+    return Ends(edge, (reached + 0.5) / (total + 1.0), index)

@@ -30,16 +30,20 @@ def as_low(
     That is a quarter of what is expected on the first one, or what the nights are, and on the
     second what the first one was.
     """
+    weekend = seen.weekend(rows)
+    if not masks.any_of(weekend):
+        return np.zeros(len(rows), np.bool_)
     usual, rest = residual.season, residual.rest[rows]
-    unknown = (levels.age[rows] < 14 * level.DAY) & ~usual.by_week[rows] & (rest < 0.0)
-    unknown &= seen.weekend(rows)
+    age, _ = seen.pace.of(rows)
+    unknown = (age < 14 * level.DAY) & ~usual.by_week[rows] & (rest < 0.0)
+    unknown &= weekend
     places = masks.places(unknown)
     if not places.size:
         return unknown
     rows, rest = rows[places], rest[places]
     expected = (levels.level + usual.middle)[rows]
-    _, week, _ = usual.means
-    _, visits, _ = usual.seen
+    _, _, week = usual.means
+    _, _, visits = usual.seen
     lower = _AS_LOW * residual.hour_noise[rows]
     quarter = (expected > 0.0) & (seen.y[rows] >= _SHARE * expected)
     night = residual.over[rows] >= seasons.lowest(rows) - lower

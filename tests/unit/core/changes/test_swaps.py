@@ -123,3 +123,40 @@ HELD = [
 def test_an_object_is_as_it_was_wanted(wanted: Any, there: Any, expected: bool) -> None:
     """What the API server adds is no difference; what it lacks is one."""
     assert expected == swaps.holds(wanted, there)
+
+
+def patched(*operations: tuple[str, str, Any]) -> list[dict[str, Any]]:
+    """Operations of a patch."""
+    return [{"op": op, "path": path, "value": value} for op, path, value in operations]
+
+
+SERVER = [
+    pytest.param({"a": {}}, ("test", "/a/b", None), "", id="null where nothing is"),
+    pytest.param({"a": {"b": None}}, ("test", "/a/b", None), "", id="null where null is"),
+    pytest.param({"a": {"b": 1}}, ("test", "/a/b", None), "/a/b is 1, not null", id="a value"),
+    pytest.param({}, ("test", "/a/b", None), "/a/b is not there", id="its map is not there"),
+    pytest.param({"a": 1}, ("test", "/a/b", None), "/a/b is not there", id="its map is a number"),
+    pytest.param({"a": [1]}, ("add", "/a/2", 3), "/a/2 is not there", id="beyond the list's end"),
+    pytest.param({}, ("replace", "/a", 1), "/a is not there", id="nothing to replace"),
+    pytest.param({}, ("add", "", {}), "a whole object is no field", id="the whole object"),
+]
+
+
+@pytest.mark.parametrize(("document", "operation", "told"), SERVER)
+def test_a_patch_is_applied_as_the_api_server_does(
+    document: Any, operation: tuple[str, str, Any], told: str
+) -> None:
+    """Where it differs from the library's way, in tests for null, the API server's counts."""
+    if not told:
+        assert document == swaps.apply(patched(operation), document)
+        return
+    with pytest.raises(swaps.NotApplicableError, match=told):
+        swaps.apply(patched(operation), document)
+
+
+def test_applying_changes_neither_the_patch_nor_the_object() -> None:
+    """A map that is added is filled by later operations: in the copy alone."""
+    patch, before = patched(("add", "/data", {}), ("add", "/data/a", "1")), {"x": 1}
+    kept = copy.deepcopy(patch)
+    assert {"x": 1, "data": {"a": "1"}} == swaps.apply(patch, before)
+    assert (kept, {"x": 1}) == (patch, before)

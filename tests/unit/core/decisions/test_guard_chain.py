@@ -55,6 +55,7 @@ REVERT_ORDER = (
     "not_suspended",
     "not_paused",
     "nothing_in_flight",
+    "undone_not_too_often",
     "not_owned_by_others",
     "unchanged_by_others",
 )

@@ -273,6 +273,19 @@ def test_an_unhelpful_record_goes_once_a_success_came_after_it() -> None:
     assert found == ["bad", "good"]
 
 
+def test_what_may_have_to_be_undone_is_kept() -> None:
+    """Its inverse is nowhere else: neither attempts that were not sent nor successes end that."""
+    records = [
+        builders.record("earlier", Phase.UNHELPFUL, attempt=1, ago=OLD + minutes(3)),
+        builders.record("to undo", Phase.UNHELPFUL, attempt=2, ago=OLD + minutes(2)),
+        builders.record("other", target=builders.workload("other"), ago=OLD + minutes(1)),
+        builders.record("undoing 1", Phase.NOT_SENT, attempt=3, ago=OLD),
+        builders.record("undoing 2", Phase.NOT_SENT, attempt=4, ago=OLD),
+    ]
+    found = [record.name for record in ledger.expired(records, NOW, WEEK, minutes(60))]
+    assert ["earlier", "undoing 1"] == found
+
+
 @hypothesis.example([(0, Phase.SUCCEEDED, 10_081), (0, Phase.UNHELPFUL, 10_082)])
 @hypothesis.given(
     st.lists(

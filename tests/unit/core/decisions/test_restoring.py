@@ -44,6 +44,13 @@ def thing(value: int, uid: str = "u") -> dict[str, Any]:
     return {"metadata": {"uid": uid, "resourceVersion": "7"}, "a": value}
 
 
+def managed(manager: str, *fields: str, **entry: Any) -> dict[str, Any]:
+    """The object with one field, of which somebody has written some fields."""
+    told = {"manager": manager, "fieldsV1": {field: {} for field in fields}, **entry}
+    made = thing(1)
+    return {**made, "metadata": {**made["metadata"], "managedFields": [told]}}
+
+
 def effect(of: model.Ref = CART) -> model.Effect:
     """The restore of one field from 1 to 2."""
     return restore.patching(of, thing(1), MADE, f"restore {of}")
@@ -299,6 +306,30 @@ SEEN = [
     pytest.param(effect(), None, None, id="gone"),
     pytest.param(restore.creating(CART, {"a": 1}, ""), thing(1), True, id="created"),
     pytest.param(restore.creating(CART, {"a": 1}, ""), None, False, id="not created"),
+    pytest.param(
+        restore.creating(CART, {"a": 1}, ""),
+        managed("prunella", "f:data"),
+        True,
+        id="created by us",
+    ),
+    pytest.param(
+        restore.creating(CART, {"a": 1}, ""),
+        managed("kubectl-edit", "f:data"),
+        None,
+        id="created, and somebody has added to it",
+    ),
+    pytest.param(
+        restore.creating(CART, {"a": 1}, ""),
+        managed("cloud-controller", "f:metadata"),
+        True,
+        id="created, and a controller has added a finalizer",
+    ),
+    pytest.param(
+        restore.creating(CART, {"a": 1}, ""),
+        managed("controller", "f:spec", subresource="status"),
+        True,
+        id="created, and a controller tells its status",
+    ),
     pytest.param(restore.creating(CART, {"a": 1}, ""), thing(2), None, id="created by another"),
     pytest.param(restore.deleting(CART, thing(1), {}, ""), None, True, id="deleted"),
     pytest.param(restore.deleting(CART, thing(1), {}, ""), thing(1), False, id="not deleted"),

@@ -496,3 +496,49 @@ def test_pods_that_did_not_run_before_either_are_told() -> None:
     assert status.verification is not None
     words = "rolled out but for 1 pods that did not run before either; samples count after"
     assert status.verification.message.startswith(words)
+
+
+def begun(**told: Any) -> objects.Record:
+    """A record that waits for its rollout, sent five minutes ago."""
+    record = verifying()
+    return dataclasses.replace(record, status=record.status.model_copy(update=told))
+
+
+ROLLOUTS = [
+    pytest.param({}, SENT, id="when it was sent"),
+    pytest.param(
+        {"verification": remediation.Verification(synced_at=NOW - minutes(1))},
+        NOW - minutes(1),
+        id="when the commit was applied",
+    ),
+    pytest.param(
+        {"run": remediation.RunStatus(state="Succeeded", ended_at=NOW - minutes(2))},
+        NOW - minutes(2),
+        id="when what it had started ended",
+    ),
+]
+
+
+@pytest.mark.parametrize(("told", "began"), ROLLOUTS)
+def test_a_rollout_is_waited_for_since_it_may_have_begun(
+    told: dict[str, Any], began: datetime.datetime
+) -> None:
+    """Who gives a record up counts as the verification itself does."""
+    limits = Rules(rollout_seconds=600.0)
+    assert began + seconds(600) == verification.until(begun(**told), limits)
+
+
+EDITED = "Service/cart was changed by somebody else after R"
+
+
+@pytest.mark.parametrize("verdict", [HEALTHY, UNHEALTHY, UNKNOWN])
+def test_an_edit_beside_the_target_ends_the_proof(verdict: model.Verdict) -> None:
+    """Whatever the signals say by then, they say it of a person's work."""
+    status = verification.progress(
+        verifying(counts_from=COUNTS_FROM), scene(verdict=verdict, edited=EDITED), 0
+    )
+    assert (Phase.SUPERSEDED, "ChangedByOthers", EDITED) == (
+        status.phase,
+        status.reason,
+        status.message,
+    )

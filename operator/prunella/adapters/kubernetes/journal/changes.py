@@ -27,7 +27,7 @@ from prunella.core.changes.values import Change
 from prunella.core.incidents.diagnosis import formerly
 
 Raw = Mapping[str, Any]
-Manifests = Callable[[Collection[str]], Mapping[model.Ref, Mapping[str, object]]]
+Manifests = Callable[[Collection[str], Collection[str]], Mapping[model.Ref, Mapping[str, object]]]
 _PARSED: Final = 512
 _Key = tuple[str, str]
 
@@ -100,7 +100,7 @@ def _keep(change: Change) -> Kept:
 class KubernetesJournal:
     """Changes (`ports.Journal`). Own writes are seen when a call returns."""
 
-    def __init__(self, kube: client.KubeApi, manifests: Manifests = lambda _: {}) -> None:
+    def __init__(self, kube: client.KubeApi, manifests: Manifests = lambda _, __: {}) -> None:
         """``manifests`` gives the watched objects of namespaces."""
         self._api = kube
         self._objects = own_objects.OwnObjects(kube, kinds.CHANGE)
@@ -124,9 +124,11 @@ class KubernetesJournal:
             if kept.object.namespace in namespaces or not kept.object.namespace
         ]
 
-    def manifests(self, namespaces: Collection[str]) -> Mapping[model.Ref, Mapping[str, object]]:
+    def manifests(
+        self, namespaces: Collection[str], kinds: Collection[str] = ()
+    ) -> Mapping[model.Ref, Mapping[str, object]]:
         """The watched objects of namespaces and the nodes, as last seen; costs no request."""
-        return self._manifests(namespaces)
+        return self._manifests(namespaces, kinds)
 
     def told(self, uid: str, version: int) -> list[change_api.FieldChange]:
         """Fields of an object's Changes after a resourceVersion, oldest first."""

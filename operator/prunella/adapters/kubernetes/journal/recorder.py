@@ -70,8 +70,8 @@ class Recorder:
         self.watched: frozenset[str] = frozenset()
         """Names of the kinds whose objects have all been seen."""
 
-    def _manifests(self, namespaces: Any) -> Mapping[Any, Mapping[str, object]]:
-        return self._sights.manifests(namespaces)
+    def _manifests(self, namespaces: Any, kinds_: Any) -> Mapping[Any, Mapping[str, object]]:
+        return self._sights.manifests(namespaces, kinds_)
 
     async def begin(self) -> Sequence[kinds.Kind]:
         """Read what was kept and list all kinds once; returns those that are to be watched.

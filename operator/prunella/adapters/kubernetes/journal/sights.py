@@ -183,13 +183,16 @@ class Sights:
         with self._lock:
             self._listed.add(kind.name)
 
-    def manifests(self, namespaces: Collection[str]) -> dict[model.Ref, Mapping[str, object]]:
-        """The objects of namespaces and the nodes, as last seen."""
+    def manifests(
+        self, namespaces: Collection[str], kinds_: Collection[str] = ()
+    ) -> dict[model.Ref, Mapping[str, object]]:
+        """The objects of namespaces and the nodes, as last seen; ``kinds_``: of these alone."""
         with self._lock:
             found = [
                 (ref, seen)
                 for ref, seen in self._seen.items()
-                if not ref.namespace or ref.namespace in namespaces
+                if (not ref.namespace or ref.namespace in namespaces)
+                and (not kinds_ or ref.kind in kinds_)
             ]
         return {
             ref: entry.manifest(kinds.BY_NAME[ref.kind], seen)

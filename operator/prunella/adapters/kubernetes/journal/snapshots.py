@@ -135,7 +135,8 @@ def pack(sights: Sequence[entry.Sight]) -> str:
 def unpack(text: str) -> Iterator[entry.Sight]:
     """The sights of a text. Raises ValueError or zlib.error for what is none."""
     for row in orjson.loads(zlib.decompress(packing.from_text(text))):
-        kind, namespace, name, uid, version, generation, written, fingerprint, content = row
+        # Those of older versions end with the content.
+        kind, namespace, name, uid, version, generation, written, fingerprint, content = row[:9]
         yield entry.Sight(
             kind=kind,
             namespace=namespace,
@@ -146,6 +147,7 @@ def unpack(text: str) -> Iterator[entry.Sight]:
             written=written,
             packed=packing.pack(content.encode()) if content is not None else b"",
             fingerprint=base64.b64decode(fingerprint),
+            created=row[9] if len(row) > 9 else 0,
         )
 
 
@@ -161,6 +163,7 @@ def _row(seen: entry.Sight, whole: set[str]) -> list[object]:
         seen.written,
         base64.b64encode(seen.fingerprint).decode(),
         zlib.decompress(seen.packed).decode() if kept else None,
+        seen.created,
     ]
 
 

@@ -39,6 +39,7 @@ from prunella.core.decisions.guards.timing import (
     held_for_long_enough,
     no_rollout_in_progress,
     nothing_in_flight,
+    undone_not_too_often,
 )
 
 GUARDS: tuple[Guard, ...] = (
@@ -77,6 +78,7 @@ REVERT_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
     not_paused,  # Make sure that nobody has stopped the whole operator
     nothing_in_flight,  # Make sure that nobody is already at work on the target
+    undone_not_too_often,  # Make sure that what can't be sent is not tried in each pass
     not_owned_by_others,  # Make sure that no other controller would undo it
     unchanged_by_others,  # Make sure that nobody has changed it in the meantime
 )

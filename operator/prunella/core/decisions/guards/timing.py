@@ -91,18 +91,35 @@ def no_rollout_in_progress(case: Case) -> Answer:
     return f"{state}{', stuck' if stuck else ''}"
 
 
-def cooled_down(case: Case) -> Answer:
-    """Time for the last action to show, and for a person to notice.
+def undone_not_too_often(case: Case) -> Answer:
+    """An undoing that could not be sent is tried again, but not in each pass."""
+    follows = case.follows
+    if follows is None:
+        return "follows nothing"
+    unsent = [record for record in _unsent(case) if record.spec.follows == follows.name]
+    if len(unsent) >= MOST_NOT_SENT:
+        told = f"{len(unsent)} attempts in 10 minutes to undo {follows.name} could not be sent"
+        return model.Refusal(Refused.COOLDOWN, f"{told}: {unsent[-1].status.message}")
+    return f"{len(unsent)} attempts to undo {follows.name} could not be sent"
 
-    Attempts that could not be sent count for no limit, but not without end.
-    """
-    unsent = [
+
+def _unsent(case: Case) -> list[objects.Record]:
+    """The target's attempts of the last minutes that could not be sent."""
+    return [
         record
         for record in case.others
         if record.phase is reasons.Phase.NOT_SENT
         and record.target == case.target
         and case.now - record.spec.decided_at < NOT_SENT_WINDOW
     ]
+
+
+def cooled_down(case: Case) -> Answer:
+    """Time for the last action to show, and for a person to notice.
+
+    Attempts that could not be sent count for no limit, but not without end.
+    """
+    unsent = _unsent(case)
     if len(unsent) >= MOST_NOT_SENT:
         message = f"{len(unsent)} attempts in 10 minutes could not be sent: {unsent[-1].name}"
         return model.Refusal(Refused.COOLDOWN, message)
