@@ -87,6 +87,9 @@ ADDED = {
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
+    "shiftTraffic": set(),  # Its rights are those of the kinds and selectors that are enabled.
+    "renewCertificate": _rights("cert-manager.io", "certificates", "get")
+    | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
 RESTORED = {
@@ -123,6 +126,8 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("scaleBounds",),
     ("raiseQuota",),
     ("resize",),
+    ("shiftTraffic",),
+    ("renewCertificate",),
     ("gitRevert",),
     ("abortRollout",),
     ("promote",),
@@ -320,6 +325,47 @@ def test_what_may_be_restored_whole_has_no_guard_of_fields(render: Render) -> No
         restore={"kinds": {"ConfigMap": True}},
     )
     assert [] == _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-configmaps")
+
+
+ROUTES = {
+    "HTTPRoute": _rights("gateway.networking.k8s.io", "httproutes", "get patch"),
+    "VirtualService": _rights("networking.istio.io", "virtualservices", "get patch"),
+}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["shiftTraffic on", "shiftTraffic off"])
+@pytest.mark.parametrize("kind", ROUTES)
+def test_each_kind_of_route_brings_its_own_rights_and_guard(
+    render: Render, kind: str, *, enabled: bool
+) -> None:
+    """Its weights, and whose pods a Service has; each kind with its admission policy."""
+    documents = render(
+        actions=_enabled(["shiftTraffic"] if enabled else []),
+        shiftTraffic={"kinds": {kind: True}},
+        namespaces=["shop"],
+    )
+    [role] = _named(documents, "Role", "prunella")
+    own = ROUTES[kind] | _rights("", "services", "get") if enabled else set()
+    assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
+    guards = [each["metadata"]["name"] for each in _of_kind(documents, "ValidatingAdmissionPolicy")]
+    found = [name for name in guards if name.startswith("prunella-traffic-")]
+    plurals = {"HTTPRoute": "httproutes", "VirtualService": "virtualservices"}
+    assert ([f"prunella-traffic-{plurals[kind]}"] if enabled else []) == found
+
+
+def test_selectors_bring_the_right_to_services_and_their_guard(render: Render) -> None:
+    """Only the values that are listed, and only of these keys."""
+    documents = render(
+        actions=_enabled(["shiftTraffic"]),
+        shiftTraffic={"selectors": {"version": ["blue", "green"]}},
+        namespaces=["shop"],
+    )
+    [role] = _named(documents, "Role", "prunella")
+    own = _rights("", "services", "get patch")
+    assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
+    [guard] = _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-services")
+    told = [each["message"] for each in guard["spec"]["validations"]]
+    assert "the operator may write only spec.selector.version (one of blue, green)" in told
 
 
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])

@@ -63,6 +63,16 @@ BAD: dict[str, tuple[Document, str, str]] = {
     ),
     "a field without bounds": (FIELDS, "/patchField/fields/0", "missing property 'path'"),
     "a field that gives rights": (FIELDS, "/patchField/fields/1/resource", "'not' failed"),
+    "a route of another kind": (
+        {"shiftTraffic": {"kinds": {"Ingress": True}}},
+        "/shiftTraffic/kinds",
+        "'Ingress' not allowed",
+    ),
+    "a selector with one side": (
+        {"shiftTraffic": {"selectors": {"version": ["blue"]}}},
+        "/shiftTraffic/selectors/version",
+        "minItems",
+    ),
     "no action in an hour": (
         {"limits": {"actionsPerClusterPerHour": 0}},
         "/limits/actionsPerClusterPerHour",

@@ -378,6 +378,35 @@ REFUSED = {
             )
         ],
     ),
+    "traffic to itself": (
+        swap(
+            "restart: {}",
+            "shiftTraffic: {kind: Service, label: version, to: {workload: checkout}}",
+        ),
+        [
+            (
+                "13 error spec.steps[0].shiftTraffic.to.workload: checkout is the target itself: "
+                "name the workload of the other side [traffic-side]"
+            )
+        ],
+    ),
+    "traffic to nowhere": (
+        swap("restart: {}", "shiftTraffic: {kind: HTTPRoute}"),
+        ["13 error spec.steps[0].shiftTraffic.to: to is missing [schema]"],
+    ),
+    "a way back that is not PromQL": (
+        swap(
+            "restart: {}",
+            "shiftTraffic: {kind: HTTPRoute, to: {workload: b}, judgedBy: Readiness, "
+            "back: {require: [{query: sum(x, atMost: 1}]}}",
+        ),
+        [
+            (
+                "13 error spec.steps[0].shiftTraffic.back.require[0].query: the query is not "
+                "PromQL: unclosed left parenthesis (query: sum(x) [promql]"
+            )
+        ],
+    ),
     "doubled key": (
         swap("    for: 1m", "    for: 1m\n    for: 2m"),
         ["12 error spec.signals[0].for: for is written twice, first in line 11 [duplicate-key]"],
@@ -584,6 +613,20 @@ DOUBTED = {
                 "13 warning spec.steps[0].scaleBounds.to: to (30) is outside min (1) and max (20) "
                 "[field-bounds]"
             )
+        ],
+    ),
+    "a side that nobody may judge, and no way back": (
+        swap("restart: {}", "shiftTraffic: {kind: HTTPRoute, to: {workload: other}}"),
+        [
+            (
+                "13 hint spec.steps[0].shiftTraffic: no way back is written: after a move that has "
+                "helped it is a person's [traffic-back]"
+            ),
+            (
+                "13 hint spec.steps[0].shiftTraffic.to: the target is checkout alone: unless "
+                "another policy judges other, nothing is moved; a selector can cover both "
+                "[traffic-side]"
+            ),
         ],
     ),
     "a field that takes from what is behind it": (

@@ -135,6 +135,14 @@ FIELDS = {
         [{**FIELD, "apiVersion": "apps/v1", "kind": "Deployment"}],
         "Deployment: workloads have actions of their own",
     ),
+    "a route": (
+        [{**FIELD, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}],
+        "HTTPRoute: action shiftTraffic is for that",
+    ),
+    "a certificate": (
+        [{**FIELD, "apiVersion": "cert-manager.io/v1", "kind": "Certificate"}],
+        "Certificate: action renewCertificate is for that",
+    ),
     "a secret": ([{**FIELD, "apiVersion": "v1", "kind": "Secret"}], "hold no secrets"),
     "rights": (
         [{**FIELD, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}],

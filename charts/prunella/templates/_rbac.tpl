@@ -131,6 +131,15 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- end }}
 {{- include "prunella.rules.restore" . }}
 {{- include "prunella.rules.fields" . }}
+{{- include "prunella.rules.traffic" . }}
+{{- if .Values.actions.renewCertificate }}
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get]
+- apiGroups: [cert-manager.io]
+  resources: [certificates/status]
+  verbs: [patch]
+{{- end }}
 {{- if .Values.actions.gitRevert }}
 {{- include "prunella.rules.git" . }}
 {{- end }}
@@ -183,7 +192,40 @@ kind, name (empty: of any object), parts of the path, and min and max, values, o
 {{- $found = append $found (merge (dict "parts" (list "spec" "hard" $resource)) $quota) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.actions.shiftTraffic -}}
+{{- range $label, $values := .Values.shiftTraffic.selectors -}}
+{{- $service := dict "group" "" "resource" "services" "kind" "Service" "name" "" "values" $values -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" "selector" $label)) $service) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml (dict "fields" $found) -}}
+{{- end }}
+
+{{/* Where routes are kept whose weights can be written: kind, API group, resource, and their lists. */}}
+{{- define "prunella.routeKinds" -}}
+HTTPRoute gateway.networking.k8s.io httproutes rules backendRefs
+VirtualService networking.istio.io virtualservices http route
+{{- end }}
+
+{{/* Rights to move traffic between the backends of routes, and to see whose pods a Service has. */}}
+{{- define "prunella.rules.traffic" -}}
+{{- if .Values.actions.shiftTraffic }}
+{{- $any := false }}
+{{- range splitList "\n" (include "prunella.routeKinds" .) }}
+{{- $words := splitList " " . }}
+{{- if index $.Values.shiftTraffic.kinds (first $words) }}
+{{- $any = true }}
+- apiGroups: [{{ index $words 1 }}]
+  resources: [{{ index $words 2 }}]
+  verbs: [get, patch]
+{{- end }}
+{{- end }}
+{{- if $any }}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get]
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Rights to read and patch the objects of these fields. */}}

@@ -228,10 +228,24 @@ class Resize(base.ApiModel):
         return self
 
 
-def required(params: base.ApiModel) -> list[Requirement]:
-    """What a step requires; nothing of a step that can't."""
-    found = getattr(params, "require", [])
-    return [each for each in found if isinstance(each, Requirement)]
+def required(params: base.ApiModel) -> list[tuple[tuple[str | int, ...], Requirement]]:
+    """What a step requires, with where it stands; nothing of a step that can't."""
+    return [
+        ((*place, number), each)
+        for place in REQUIREMENTS
+        for number, each in enumerate(_at(params, place))
+        if isinstance(each, Requirement)
+    ]
+
+
+REQUIREMENTS = (("require",), ("back", "require"))
+"""Where a step may have requirements."""
+
+
+def _at(params: object, place: tuple[str, ...]) -> list[object]:
+    for name in place:
+        params = getattr(params, name, None)
+    return params if isinstance(params, list) else []
 
 
 def with_numbers(query: str, value: float, current: float) -> str:

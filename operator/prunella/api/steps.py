@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, offered, types
+from prunella.api import base, capacity, certificates, offered, traffic, types
 from prunella.api import capture as capture_api
 from prunella.api import restore as restore_api
 
@@ -227,6 +227,8 @@ ACTIONS: tuple[str, ...] = (
     "scaleBounds",
     "raiseQuota",
     "resize",
+    "shiftTraffic",
+    "renewCertificate",
     "gitRevert",
     "abortRollout",
     "promote",
@@ -292,6 +294,14 @@ class Step(base.ApiModel):
 
     resize: capacity.Resize | None = pydantic.Field(
         None, description="Raise the memory or CPU of a container, in place or in the template."
+    )
+
+    shift_traffic: traffic.ShiftTraffic | None = pydantic.Field(
+        None, description="Move traffic away from the target, to a side that is Healthy."
+    )
+
+    renew_certificate: certificates.RenewCertificate | None = pydantic.Field(
+        None, description="Have cert-manager issue a Certificate again."
     )
 
     git_revert: GitRevert | None = pydantic.Field(

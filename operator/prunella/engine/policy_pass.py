@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, ledger, sickness, step
+from prunella.core.decisions import causes, decide, returning, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -219,13 +219,11 @@ class Passes:
         if memory.compiled is None:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
-        follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
-        revert = record.spec.action == ledger.REVERT
-        if revert and follows is None:
+        following = returning.again(record, snapshot.records)
+        if following.revert and following.follows is None:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "what it undoes is gone")
-        if not revert and record.spec.step >= len(step.valid_spec(policy).steps):
+        if not following.revert and record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
-        following = episode.Next(record.spec.step, follows, revert=revert)
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             judged = (outcome.verdicts, now, outcome.measured)
@@ -233,14 +231,19 @@ class Passes:
             workload = outcome.workloads.get(record.target)
             if workload is None or workload.uid != record.spec.target.uid:
                 return model.Refusal(reasons.Refused.TARGET_GONE, f"{record.target} is gone")
-            if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
-                message = f"{record.target} is no longer known to be Unhealthy"
+            verdict = outcome.verdicts.get(record.target)
+            sick_now = following.back is None
+            wanted = model.Verdict.UNHEALTHY if sick_now else model.Verdict.HEALTHY
+            if verdict is not wanted:
+                message = f"{record.target} is no longer known to be {wanted}"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
             others = [r for r in snapshot.records if r.name != record.name]
             told = (snapshot.incidents, others, outcome.measured)
             named = causes.named(scene.spec, [record.target], *told)
             cause, findings = named.get(record.target), outcome.findings
             sick = sickness.judge(config.compiled, workload, findings, outcome.memory, now, cause)
+            # Only a target that is Healthy is another one here: it was made sure of above.
+            sick = returning.healthy(workload, findings, verdict) or sick
             decided_at, name = record.spec.decided_at, record.name
             decision = decide.plan_attempt(scene, sick, following, decided_at, name)
             if decision.refusal is not None:

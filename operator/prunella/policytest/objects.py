@@ -14,7 +14,7 @@ from prunella.policytest import fields
 
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-KEPT: Final = ("ConfigMap", "ResourceQuota")
+KEPT: Final = ("ConfigMap", "HTTPRoute", "ResourceQuota", "Service")
 """Kinds that nothing moves: they are there, and what is written to them is kept."""
 KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS, *KEPT)
 _BUILT_IN: Final = ("apps", "batch", "autoscaling", "policy", "k8s.io")

@@ -68,6 +68,12 @@ CAN = {
         False,
     ),
     "resize pods while it is off": ("patch", "pods --subresource=resize", False),
+    "have certificates issued while it is off": (
+        "patch",
+        "certificates.cert-manager.io --subresource=status",
+        False,
+    ),
+    "switch a Service while it is off": ("patch", "services", False),
     "raise a quota while it is off": ("patch", "resourcequotas", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),

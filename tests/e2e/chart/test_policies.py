@@ -236,6 +236,30 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
         "",
     ),
+    "a certificate without the right": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"renewCertificate": {}}]},
+        "lets the operator have certificates issued",
+    ),
+    "traffic without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"shiftTraffic": {"kind": "HTTPRoute", "to": {"workload": "b"}}}]},
+        "lets the operator patch httproutes",
+    ),
+    "traffic with the right to another kind": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"shiftTraffic": {"kind": "VirtualService", "to": {"workload": "b"}}}]},
+        "lets the operator patch virtualservices",
+    ),
+    "a selector with the right": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"shiftTraffic": {"kind": "Service", "label": "v", "to": {"workload": "b"}}}]},
+        "",
+    ),
     "a quota without the right": (
         (PATCH_DEPLOYMENTS,),
         "Live",

@@ -183,6 +183,32 @@ def test_a_quota_stays(story: Story) -> None:
     assert [] == story.writes("checkout")
 
 
+def test_what_a_service_chooses_stays(story: Story) -> None:
+    """Given shiftTraffic off, when a side is sick, then all traffic goes where it went."""
+    story.run(manifests.workload("checkout", "v1"), manifests.workload("other", "v1"))
+    spec = {"selector": {"app": "checkout"}, "ports": [{"port": 80}]}
+    service: Document = {"apiVersion": "v1", "kind": "Service", "spec": spec}
+    story.apply({**service, "metadata": {"name": "checkout"}})
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"kind": "Service", "label": "app", "to": {"workload": "other"}}
+
+    message = refused(story, manifests.policy("checkout", {"shiftTraffic": step}))
+
+    assert 'cannot get resource "services"' in message
+    assert [] == story.writes("checkout")
+
+
+def test_no_certificate_is_asked_for(story: Story) -> None:
+    """Given renewCertificate off, when a side is sick, then its Certificate stays as it is."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+
+    message = refused(story, manifests.policy("checkout", {"renewCertificate": {}}))
+
+    assert 'cannot get resource "certificates"' in message
+    assert [] == story.writes("checkout")
+
+
 @pytest.mark.parametrize("where", ["InPlace", "Template"])
 def test_resources_stay(story: Story, where: str) -> None:
     """Given resize off, when a workload is sick, then its resources stay as they are."""

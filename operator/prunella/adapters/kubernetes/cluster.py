@@ -209,10 +209,8 @@ class KubernetesCluster:
 
 def _subresource(effect: model.Effect) -> str:
     """Where a patch is sent; Argo Rollouts is told by a Rollout's status."""
-    if effect.target.kind == kinds.POD.name:
-        return "resize"
     told = effect.target.kind == kinds.ROLLOUT.name and progressive.tells(effect.patch)
-    return "status" if told else ""
+    return "status" if told else kinds.SUBRESOURCES.get(effect.target.kind, "")
 
 
 def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dict[str, object]]:

@@ -71,6 +71,7 @@ SERVICE = Kind("Service", "services")
 ENDPOINT_SLICE = Kind("EndpointSlice", "endpointslices", group="discovery.k8s.io")
 INGRESS = Kind("Ingress", "ingresses", group="networking.k8s.io")
 HTTP_ROUTE = Kind("HTTPRoute", "httproutes", group="gateway.networking.k8s.io")
+VIRTUAL_SERVICE = Kind("VirtualService", "virtualservices", group="networking.istio.io")
 NETWORK_POLICY = Kind("NetworkPolicy", "networkpolicies", group="networking.k8s.io")
 QUOTA = Kind("ResourceQuota", "resourcequotas")
 LIMIT_RANGE = Kind("LimitRange", "limitranges")
@@ -108,10 +109,12 @@ GIT_REPOSITORY = Kind("GitRepository", "gitrepositories", group="source.toolkit.
 APPLICATION = Kind("Application", "applications", "v1alpha1", "argoproj.io")
 DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)}
 """What deploys from Git: read where a commit may be reverted, never written."""
-_BESIDE = (JOB, SCALED_OBJECT, POD)
+CERTIFICATE = Kind("Certificate", "certificates", group="cert-manager.io")
+_BESIDE = (CERTIFICATE, JOB, SCALED_OBJECT, POD, HTTP_ROUTE, VIRTUAL_SERVICE)
 WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
-"""The kinds of objects that the operator may write. Of Jobs it makes new ones only, and of
-pods it writes the subresource ``resize``."""
+"""The kinds of objects that the operator may write. Of Jobs it makes new ones only."""
+SUBRESOURCES = {POD.name: "resize", CERTIFICATE.name: "status"}
+"""What it writes of a kind in place of the object itself."""
 
 
 def kept(told: Iterable[Kept]) -> dict[str, Kind]:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
+from prunella.adapters.simulated import cert_manager, faults, rollouts, server, state
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import faults, rollouts, server, state
 from prunella.api import restore as restore_api
 from prunella.core import model, progressive
-from prunella.core.decisions import gitops, started
+from prunella.core.decisions import certificates, gitops, started
 
 TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"})
 _DONE: Final = {
@@ -29,10 +29,11 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
-        self.allowed_kinds = {"ScaledObject", "Pod"}
+        self.allowed_kinds = {"ScaledObject", "Pod", "HTTPRoute", "VirtualService", "Certificate"}
         """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
+        self.cert_manager = cert_manager.CertManager(clock, self.edit_object)
         self._views: dict[model.Ref, model.Workload] = {}
         self._pod_owners: dict[tuple[str, str], model.Ref | None] = {}
         self.deployers: dict[model.Ref, Callable[[], Mapping[str, object]]] = {}
@@ -125,6 +126,8 @@ class SimulatedCluster(server.Server):
             self.resize(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
+            if effect.target.kind == certificates.CERTIFICATE and not dry_run:
+                self.cert_manager.saw(effect.target)
         elif effect.target.kind == progressive.KIND and progressive.tells(effect.patch):
             workload = self.tell_rollout(effect, dry_run=dry_run)
         else:

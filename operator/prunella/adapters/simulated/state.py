@@ -172,6 +172,7 @@ class WorkloadState:
         shown = copy.deepcopy(self.manifest)
         told = shown["status"]
         told |= {"replicas": told["total"], "updatedReplicas": told["updated"]}
+        told |= {"readyReplicas": told["available"], "numberReady": told["available"]}
         told |= {
             "desiredNumberScheduled": told["desired"],
             "updatedNumberScheduled": told["updated"],

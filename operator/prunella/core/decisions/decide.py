@@ -20,6 +20,7 @@ from prunella.core.decisions import (
     ledger,
     releases,
     restoring,
+    sides,
 )
 from prunella.core.decisions.rules import Rules
 
@@ -137,6 +138,7 @@ def plan_attempt(
     time, so that an unchanged world gives an unchanged plan.
     """
     chain = guards.REVERT_GUARDS if attempt.revert else scene.guards
+    chain = chain if attempt.back is None else guards.RETURN_GUARDS
     case = _case(scene, sick, attempt, own_record)
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
@@ -207,6 +209,8 @@ def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, 
 
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
+    if attempt.back is not None:
+        return sides.RETURN_TRAFFIC
     return ledger.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
 
 
@@ -305,8 +309,21 @@ def _request(
         record=case.own_record or ledger.record_name(ref, live_state.workload.uid, number),
         rules=scene.rules,
         numbers=scene.numbers,
+        verdicts=_verdicts(scene),
+        sick_since=sick.held_since,
+        moved_by=attempt.back,
         deployed=scene.deployed.get(ref),
     )
+
+
+def _verdicts(scene: Scene) -> dict[model.Ref, model.Verdict]:
+    """The worst verdict of this policy and the others: what one calls sick is not Healthy."""
+    worst = dict(scene.peers)
+    for ref, verdict in scene.verdicts.items():
+        if verdict is not model.Verdict.HEALTHY and worst.get(ref) is not model.Verdict.UNHEALTHY:
+            worst[ref] = verdict
+        worst.setdefault(ref, verdict)
+    return worst
 
 
 def _condemned(scene: Scene, workload: model.Workload) -> dict[str, str]:

@@ -26,6 +26,8 @@ class Next:
     step: int
     follows: objects.Record | None = None
     revert: bool = False
+    back: objects.Record | None = None
+    """The shift of traffic of which a part is taken back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

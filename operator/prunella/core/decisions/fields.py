@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from prunella.api import base, capacity, reasons
+from prunella.api import base, capacity, reasons, traffic
+from prunella.api import certificates as certificates_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps
-from prunella.core.decisions import quotas, restoring
+from prunella.core.decisions import certificates, quotas, restoring
 
 Path = tuple[str, ...]
 _DOT: Final = re.compile(r"(?<!\\)\.")
@@ -45,7 +46,8 @@ def writes_elsewhere(params: base.ApiModel | None) -> bool:
     """Whether a step writes other objects than its target."""
     if isinstance(params, capacity.Resize):
         return params.where is capacity.Where.IN_PLACE
-    return isinstance(params, capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota)
+    elsewhere = capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota
+    return isinstance(params, elsewhere | traffic.ShiftTraffic | certificates_api.RenewCertificate)
 
 
 def written(params: base.ApiModel | None, live_state: model.LiveState) -> Written | None:
@@ -56,6 +58,12 @@ def written(params: base.ApiModel | None, live_state: model.LiveState) -> Writte
         return Written(ref, (parts(params.path),))
     if isinstance(params, capacity.ScaleBounds):
         return _bound_of(params.bound, live_state)
+    if isinstance(params, traffic.ShiftTraffic):
+        ref = model.Ref(params.kind, target.namespace, params.name or target.name)
+        return Written(ref, (_DIVIDING[params.kind] + ((params.label,) if params.label else ()),))
+    if isinstance(params, certificates_api.RenewCertificate):
+        ref = model.Ref(certificates.CERTIFICATE, target.namespace, params.name or target.name)
+        return Written(ref, (("status", "conditions"),))
     if isinstance(params, capacity.RaiseQuota):
         name = params.name or quotas.refuser(live_state.workload.failure)
         paths = tuple(("spec", "hard", resource) for resource in params.ceilings)
@@ -75,6 +83,14 @@ BOUNDS: Final[Mapping[str, Mapping[capacity.Bound, tuple[Path, int]]]] = {
     },
 }
 """Where autoscalers have their bounds, and what they are where nothing is written."""
+
+
+_DIVIDING: Final[Mapping[traffic.TrafficKind, Path]] = {
+    traffic.TrafficKind.HTTP_ROUTE: ("spec", "rules"),
+    traffic.TrafficKind.VIRTUAL_SERVICE: ("spec", "http"),
+    traffic.TrafficKind.SERVICE: ("spec", "selector"),
+}
+"""What divides traffic; who owns it is told of the whole of a route's rules."""
 
 
 def _bound_of(bound: capacity.Bound, live_state: model.LiveState) -> Written | None:

@@ -13,7 +13,7 @@ from prunella.api import restore as restore_api
 from prunella.core import model, objects
 from prunella.core.changes import kinds, swaps, undo
 from prunella.core.changes.values import Change
-from prunella.core.decisions import ledger
+from prunella.core.decisions import certificates, ledger
 from prunella.core.incidents import dependents, picture
 
 RESTORE: Final = "restore"
@@ -122,6 +122,8 @@ def written(record: objects.Record) -> tuple[model.Ref, ...]:
 
 def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
     """Whether an object is as a tested effect leaves it (True), as before it, or neither (None)."""
+    if effect.target.kind == certificates.CERTIFICATE:
+        return certificates.as_asked(effect, manifest)
     match effect.verb:
         case model.Verb.CREATE:
             if manifest is None:
@@ -185,7 +187,9 @@ def edited(record: objects.Record, seen: Mapping[model.Ref, Looked]) -> model.Re
 def _done_beside(record: objects.Record) -> list[model.Effect]:
     pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
     sent = [effect for effect, status in pairs if status.outcome not in {"NotSent", "Refused"}]
-    return [each for each in sent if each.tested and each.target != record.target]
+    # cert-manager goes on to write the status that has asked it: that is nobody's edit.
+    others = [each for each in sent if each.target.kind != certificates.CERTIFICATE]
+    return [each for each in others if each.tested and each.target != record.target]
 
 
 def _pod_is_gone(effect: model.Effect, manifest: Manifest | None) -> bool:

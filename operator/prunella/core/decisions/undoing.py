@@ -11,7 +11,7 @@ from typing import Final
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, sides
 
 Phase = reasons.Phase
 ROLLBACK: Final = "rollback"
@@ -63,9 +63,11 @@ def owed(
 ) -> bool:
     """Whether a record is to be undone next.
 
-    An edit of the policy does not end that, as long as the policy is the same one and wants it.
+    An edit of the policy does not end that, as long as the policy is the same one and wants it.  A
+    part of the way back of traffic was no step of the policy: it goes, whatever follows a step.
     """
-    wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT
+    back = record.spec.action == sides.RETURN_TRAFFIC
+    wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT or back
     live = spec.mode is policy_api.Mode.LIVE and record.spec.policy.uid == policy.uid
     if record.spec.action == ledger.REVERT:
         return wanted and live and unfinished(record)

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import gitops, ledger, restoring
+from prunella.core.decisions import gitops, ledger, restoring, sides
 from prunella.core.decisions.rules import Rules
 from prunella.core.outcomes import runs, syncing
 from prunella.core.signals import compiled
@@ -89,7 +89,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
         return _await_rollout(record, scene, workload)
     if scene.now < verification.counts_from:
         return status
-    return _count(status, verification, scene, healthy)
+    at_once = record.spec.action == sides.RETURN_TRAFFIC
+    return _count(status, verification, scene, healthy, at_once=at_once)
 
 
 def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
@@ -131,9 +132,11 @@ def _await_rollout(
     )
     missing = _missing_before(record, stuck=stuck)
     moving = next((each for each in scene.others if not each.complete()), None)
-    if workload.complete(missing) and moving is None:
+    aside = record.spec.action in sides.MOVES  # What traffic has left may never be ready.
+    if aside or (workload.complete(missing) and moving is None):
         left = workload.replicas - workload.available
         but = f" but for {left} pods that did not run before either" if left > 0 else ""
+        done = "traffic moved" if aside else f"rolled out{but}"
         wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
@@ -142,7 +145,7 @@ def _await_rollout(
             rollout_complete_at=scene.now,
             counts_from=counts_from,
             deadline=counts_from + within,
-            message=f"rolled out{but}; samples count after {wait:.0f} s",
+            message=f"{done}; samples count after {wait:.0f} s",
         )
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
     if stuck:
@@ -187,7 +190,13 @@ def _count(
     verification: remediation.Verification,
     scene: Scene,
     healthy: int,
+    *,
+    at_once: bool,
 ) -> remediation.RemediationStatus:
+    """One counted sample; ``at_once``: what was Healthy before, and is not, is not waited for."""
+    if at_once and scene.verdict is model.Verdict.UNHEALTHY:
+        message = f"Unhealthy again: {scene.message}"
+        return _finish(status, scene, Phase.UNHELPFUL, "UnhealthyAgain", message)
     if scene.verdict is model.Verdict.HEALTHY:
         if healthy + 1 >= scene.verify.samples:
             message = f"Healthy in {healthy + 1} samples in a row: {scene.message}"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 
+from prunella.api import traffic
 from prunella.core import model
 from prunella.core.changes import author, diff, undo
-from prunella.core.decisions import fields, ledger, restoring
+from prunella.core.decisions import certificates, fields, ledger, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 from prunella.core.decisions.rules import Rules
 from prunella.core.incidents import picture
@@ -116,7 +117,15 @@ def _written_owned(case: Case, written: fields.Written) -> Answer:
     """The same of an object that a step writes, for the fields that it names."""
     if case.looked is None:
         return "not looked at yet"
-    return fields_owned(case.rules, case.looked, written.paths)
+    if written.ref.kind == certificates.CERTIFICATE:
+        return "who owns a Certificate has it issued as it says: its request is nobody's field"
+    answer = fields_owned(case.rules, case.looked, written.paths)
+    if not isinstance(answer, model.Refusal) or not isinstance(case.params, traffic.ShiftTraffic):
+        return answer
+    if answer.reason is not Refused.OWNED_BY_GITOPS:
+        return answer
+    told = f"{answer.message} (a step gitRevert takes a bad release back there)"
+    return model.Refusal(answer.reason, told, skip_step=True)
 
 
 def fields_owned(rules: Rules, looked: restoring.Looked, paths: Sequence[diff.Path]) -> Answer:
