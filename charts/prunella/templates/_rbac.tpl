@@ -18,6 +18,9 @@
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [get, list, watch]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list]
@@ -87,6 +90,16 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- if .suspendCronJob }}
 - apiGroups: [batch]
   resources: [cronjobs]
+  verbs: [patch]
+{{- end }}
+{{- if and $.Values.argoRollouts.enabled (or .restart .rollback .scale) }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [patch]
+{{- end }}
+{{- if or .abortRollout .promote }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts/status]
   verbs: [patch]
 {{- end }}
 {{- if or .rerunJob .runJob }}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.actions import (
+    abort_rollout,
     delete_stuck_pod,
     evict_pod,
     git_revert,
     patch_field,
+    promote,
     raise_quota,
     renew_certificate,
     rerun_job,
@@ -51,6 +53,8 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         shift_traffic.ShiftTraffic(),
         renew_certificate.RenewCertificate(),
         git_revert.GitRevert(),
+        abort_rollout.AbortRollout(),
+        promote.Promote(),
         revert.Revert(),
         return_traffic.ReturnTraffic(),
     )
