@@ -11,7 +11,7 @@ from prunella.api import quantities
 from prunella.core.decisions import rules
 
 WORKLOAD_KINDS: Final = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob"}
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob", "Rollout"}
 )
 OWN_ACTIONS: Final = {
     "HTTPRoute": "shiftTraffic",

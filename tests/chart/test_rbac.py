@@ -34,6 +34,7 @@ CORE = (
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
+    | _rights("argoproj.io", "rollouts", "get list watch")
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
@@ -77,6 +78,8 @@ ADDED = {
     "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "webhook": set(),  # It asks systems outside the cluster.
+    "abortRollout": _rights("argoproj.io", "rollouts/status", "patch"),
+    "promote": _rights("argoproj.io", "rollouts/status", "patch"),
     "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
     | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
     | _rights("argoproj.io", "applications", "get"),
@@ -132,6 +135,8 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("renewCertificate",),
     ("gitRevert",),
     ("helmRollback",),
+    ("abortRollout",),
+    ("promote",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -192,6 +197,48 @@ def test_captures_bring_their_own_rights(render: Render) -> None:
         | _rights("", "events", "list")
     )
     assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+
+
+OF_ROLLOUTS = [
+    pytest.param((), set(), id="none"),
+    pytest.param(("evictPod",), set(), id="evictPod"),
+    *(
+        pytest.param((name,), _rights("argoproj.io", "rollouts", "patch"), id=name)
+        for name in ("restart", "rollback", "scale")
+    ),
+]
+
+
+@pytest.mark.parametrize(("chosen", "patched"), OF_ROLLOUTS)
+def test_rollouts_bring_their_own_rights(
+    render: Render, chosen: tuple[str, ...], patched: set[Right]
+) -> None:
+    """They are read as other workloads; switched on they are patched by the actions that do."""
+    switched = {"actions": _enabled(chosen), "argoRollouts": {"enabled": True}}
+    [role] = _named(render(**switched, namespaces=["shop"]), "Role", "prunella")
+    wanted = (CORE | JOURNAL | AROUND | patched).union(*(ADDED[a] for a in chosen))
+    assert wanted - NODES == _expand(role)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fields"),
+    [
+        pytest.param((), ([], []), id="none"),
+        pytest.param(("restart", "scale"), (["restartAt", "replicas"], []), id="restart and scale"),
+        pytest.param(("rollback",), (["template"], []), id="rollback"),
+        pytest.param(("abortRollout",), ([], ["abort"]), id="abortRollout"),
+        pytest.param(("promote",), ([], ["pauseConditions", "promoteFull"]), id="promote"),
+    ],
+)
+def test_fields_of_rollouts_are_those_of_the_enabled_actions(
+    render: Render, chosen: tuple[str, ...], fields: tuple[list[str], list[str]]
+) -> None:
+    """What no enabled action writes, the API server refuses to the operator's account."""
+    documents = render(actions=_enabled(chosen))
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-rollouts")
+    _, spec, status, *_ = (each["expression"] for each in policy["spec"]["validations"])
+    excepted = [f"k in [{', '.join(map(repr, each))}]" for each in fields]
+    assert [True, True] == [excepted[0] in spec, excepted[1] in status]
 
 
 @pytest.mark.parametrize("kind", restore_api.RestoredKind)

@@ -152,6 +152,13 @@ def test_an_open_webhook_is_refused(helm: Helm) -> None:
     assert "enabled without bearerTokenFile or tls.clientCaFile: give one" in done.stderr
 
 
+def test_verdicts_without_a_port_are_refused(helm: Helm) -> None:
+    """Helm says what is needed to be asked for verdicts, before anything is installed."""
+    done = helm("template", "prunella", values={"intake": {"analysis": {"enabled": True}}})
+    assert done.returncode != 0
+    assert "intake.analysis.enabled needs intake.webhook.enabled" in done.stderr
+
+
 def test_users_without_a_port_are_refused(helm: Helm) -> None:
     """Helm says what the audit webhook needs, before anything is installed."""
     done = helm("template", "prunella", values={"journal": {"audit": {"enabled": True}}})

@@ -282,6 +282,30 @@ REFUSED = {
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],
     ),
+    "a release of a Deployment": (
+        swap("restart: {}", "abortRollout: {}"),
+        [
+            (
+                "4 error spec: steps[0]: abortRollout is for a target of kind Rollout, the target "
+                "is a Deployment [schema]"
+            )
+        ],
+    ),
+    "a step to promote to": (
+        swap("restart: {}", "promote: {step: 3}"),
+        ["13 error spec.steps[0].promote.step: unknown field step [unknown-field]"],
+    ),
+    "the template of a Rollout": (
+        swap("restart: {}", "resize: {memory: {max: 1Gi}}").replace(
+            "{name: checkout}\n", "{kind: Rollout, name: checkout}\n"
+        ),
+        [
+            (
+                "4 error spec: steps[0]: resize of a Rollout needs where: InPlace; its template is "
+                "not resized [schema]"
+            )
+        ],
+    ),
     "a path of one's own": (
         swap("restart: {}", "gitRevert: {repository: 'https://evil.example/x'}"),
         ["13 error spec.steps[0].gitRevert.repository: unknown field repository [unknown-field]"],

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from lab import argo_rollouts
 from lab.cluster import Lab
 from prunella import ports
 from prunella.adapters.kubernetes import client, credentials, relist, store
@@ -167,6 +168,10 @@ class SimulatedWorld:
 
     async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
         options: Any = {} if ref.kind == "DaemonSet" else {"replicas": replicas}
+        if ref.kind == "Rollout":
+            self.cluster.create(rollout(ref, replicas, image))
+            await self.settle()
+            return
         self.cluster.add_workload(ref, image, **options)
         await self.settle()
 
@@ -249,7 +254,7 @@ class SimulatedWorld:
 
         if ref.kind == "CronJob":
             self.cluster.cron_jobs.edit(ref, change)
-        elif ref.kind in {"Deployment", "StatefulSet", "DaemonSet"}:
+        elif ref.kind in {"Deployment", "StatefulSet", "DaemonSet", "Rollout"}:
             self.cluster.edit(ref, change)
         else:
             self.cluster.edit_object(ref, change)
@@ -274,6 +279,7 @@ class LabWorld:
 
     def __post_init__(self) -> None:
         self._stores = store.Stores(lambda *_: None)
+        self._argo: argo_rollouts.ArgoRollouts | None = None
         self.cluster = kubernetes_cluster.KubernetesCluster(self.api, self._stores, self.namespace)
 
     def new_ledger(self) -> ports.Ledger:
@@ -298,6 +304,12 @@ class LabWorld:
         await asyncio.to_thread(self.lab.apply, yaml.safe_dump(document))
 
     async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
+        if ref.kind == "Rollout":
+            await asyncio.to_thread(argo_rollouts.install, self.lab)
+            self._argo = argo_rollouts.ArgoRollouts(self.lab, self.namespace)
+            await self.apply(rollout(ref, replicas, image))
+            await self.settle()
+            return
         spec: dict[str, Any] = {
             "selector": {"matchLabels": {"app": ref.name}},
             "template": {
@@ -320,6 +332,12 @@ class LabWorld:
         await self.settle()
 
     async def set_image(self, ref: model.Ref, image: str) -> None:
+        if ref.kind == "Rollout":
+            path = "/spec/template/spec/containers/0/image"
+            patch = json.dumps([{"op": "replace", "path": path, "value": image}])
+            await self.kubectl("patch", "rollout", ref.name, "--type=json", "--patch", patch)
+            await self.settle()
+            return
         await self.kubectl("set", "image", f"{ref.kind.lower()}/{ref.name}", f"app={image}")
         await self.settle()
 
@@ -460,12 +478,43 @@ class LabWorld:
         """Wait, on the real clock, for at most 60 s."""
         deadline = time.monotonic() + 60
         while True:
+            if self._argo is not None:
+                await asyncio.to_thread(self._argo.reconcile)
             await relist.relist(self.api, self._stores, [self.namespace])
             found = self.cluster.workloads(self.namespace)
-            if all(workload.rolled_out for workload in found):
+            if all(_settled(workload) for workload in found):
                 return
             assert time.monotonic() < deadline, f"not rolled out: {found}"
             await asyncio.sleep(0.3)
+
+
+def rollout(ref: model.Ref, replicas: int, image: str) -> Manifest:
+    """A Rollout whose canary waits with a quarter of its pods, and again before the end."""
+    labels = {"app": ref.name}
+    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": ref.name, "namespace": ref.namespace, "labels": labels},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {"canary": {"steps": steps}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "app", "image": image}]},
+            },
+        },
+    }
+
+
+def _settled(workload: model.Workload) -> bool:
+    """Rolled out; a Rollout has an end or waits at a step."""
+    delivery = workload.delivery
+    if delivery is None:
+        return workload.rolled_out
+    ended = delivery.waiting or delivery.aborted or not delivery.under_way
+    return workload.rolled_out and ended and bool(delivery.stable)
 
 
 def connect(lab: Lab) -> client.KubeApi:

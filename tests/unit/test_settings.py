@@ -179,6 +179,14 @@ def test_allowed_fields_reach_the_rules(tmp_path: pathlib.Path) -> None:
     assert () == wiring.rules_of(settings.Settings()).fields
 
 
+def test_who_asks_for_verdicts_needs_a_port(tmp_path: pathlib.Path) -> None:
+    """Nobody waits for questions that can't arrive."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"intake": {"analysis": {"enabled": True}}}))
+    with pytest.raises(settings.SettingsError, match=r"analysis\.enabled needs webhook\.enabled"):
+        settings.load(path)
+
+
 def test_users_need_a_port_and_a_journal(tmp_path: pathlib.Path) -> None:
     """Nobody waits for users that can't arrive."""
     path = tmp_path / "settings.yaml"

@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" "abortRollout" "promote" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}
@@ -93,6 +93,15 @@ webhook:
   {{ $field }}: {{ toJson $value }}
   {{- end }}
   {{- end }}
+{{- if and .analysis.enabled (not $hook.enabled) -}}
+{{- fail "intake.analysis.enabled needs intake.webhook.enabled: it is asked on that port" -}}
+{{- end }}
+analysis:
+  enabled: {{ .analysis.enabled }}
+  {{- with .analysis.bearerTokenFile }}
+  bearerTokenFile: {{ toJson . }}
+  {{- end }}
+  namespaces: {{ toJson .analysis.namespaces }}
 polls:
   {{- toYaml .polls | nindent 2 }}
 ignore: {{ toJson .ignore }}

@@ -18,6 +18,9 @@
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [get, list, watch]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list]
@@ -93,6 +96,16 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]
   verbs: [get]
+{{- end }}
+{{- if and $.Values.argoRollouts.enabled (or .restart .rollback .scale) }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [patch]
+{{- end }}
+{{- if or .abortRollout .promote }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts/status]
+  verbs: [patch]
 {{- end }}
 {{- if or .rerunJob .runJob .helmRollback }}
 - apiGroups: [batch]

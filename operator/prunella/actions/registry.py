@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.actions import (
+    abort_rollout,
     delete_stuck_pod,
     evict_pod,
     expand_volume,
     git_revert,
     helm_rollback,
     patch_field,
+    promote,
     raise_quota,
     renew_certificate,
     rerun_job,
@@ -55,6 +57,8 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         renew_certificate.RenewCertificate(),
         git_revert.GitRevert(),
         helm_rollback.HelmRollback(offered.helm_rollback),
+        abort_rollout.AbortRollout(),
+        promote.Promote(),
         revert.Revert(),
         return_traffic.ReturnTraffic(),
     )

@@ -18,7 +18,10 @@ _BELOW_1M = r"^(0+[wdhm])*0*[0-5]?[0-9]s$"
 
 
 class Restart(base.ApiModel):
-    """Restart the workload as `kubectl rollout restart` does: by its own update strategy."""
+    """Restart the workload as `kubectl rollout restart` does: by its own update strategy.
+
+    A Rollout is restarted as `kubectl argo rollouts restart` does.
+    """
 
 
 class EvictPod(base.ApiModel):
@@ -37,6 +40,10 @@ class RestartPods(base.ApiModel):
             "the workload that is, and `restart` or `rollback` is for that."
         ),
     )
+
+
+class AbortRollout(base.ApiModel):
+    """Give up a Rollout's release, as `kubectl argo rollouts abort` does: the stable one serves."""
 
 
 class DeleteStuckPod(base.ApiModel):
@@ -60,6 +67,15 @@ class DeleteStuckPod(base.ApiModel):
         if after is not None and after < LEAST_LOST:
             raise ValueError(f"must be at least {LEAST_LOST}, found {after}")
         return after
+
+
+class Promote(base.ApiModel):
+    """Let a Rollout that waits go on, as `kubectl argo rollouts promote` does."""
+
+    full: bool = pydantic.Field(
+        default=False,
+        description="To the end at once: the steps, pauses and analyses that are left are skipped.",
+    )
 
 
 class RerunJob(base.ApiModel):
@@ -234,10 +250,14 @@ ACTIONS: tuple[str, ...] = (
     "renewCertificate",
     "gitRevert",
     "helmRollback",
+    "abortRollout",
+    "promote",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
 """Those for targets of kind CronJob; all others are for pods that run all the time."""
+OF_ROLLOUTS: tuple[str, ...] = ("abortRollout", "promote")
+"""Those for targets of kind Rollout, of Argo Rollouts, alone."""
 
 
 class Step(base.ApiModel):
@@ -318,6 +338,14 @@ class Step(base.ApiModel):
 
     helm_rollback: HelmRollback | None = pydantic.Field(
         None, description="Roll the target's Helm release back, by Helm itself in a Job."
+    )
+
+    abort_rollout: AbortRollout | None = pydantic.Field(
+        None, description="Give up the release of a Rollout that is under way."
+    )
+
+    promote: Promote | None = pydantic.Field(
+        None, description="Let a Rollout that waits at a step go on."
     )
 
     capture: capture_api.CapturePolicy | None = pydantic.Field(

@@ -81,6 +81,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
         "",
     ),
+    "restart of a Rollout without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"target": {"kind": "Rollout", "name": "web"}},
+        "lets the operator patch rollouts",
+    ),
     "revert in Git without the right": (
         (EVICT,),
         "Live",
@@ -451,6 +457,14 @@ BAD: dict[str, tuple[toolbox.Document, str]] = {
         "spec.steps[0].scale: ",
     ),
     "unknown field": ({"stpes": []}, 'unknown field "spec.stpes"'),
+    "abort of a Deployment": (
+        {"steps": [{"abortRollout": {}}]},
+        "abortRollout and promote are for targets of kind Rollout",
+    ),
+    "resize of a Rollout's template": (
+        {"target": {"kind": "Rollout", "name": "web"}, "steps": [{**RESIZE}]},
+        "resize of a Rollout needs where: InPlace",
+    ),
     "share above 100 %": ({"guards": {"maxUnavailable": "120%"}}, "spec.guards.maxUnavailable: "),
 }
 

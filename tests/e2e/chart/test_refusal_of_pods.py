@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import flux
+from lab import argo_rollouts, flux
 from lab.cluster import Lab
 from prunella.cli import kube
 from prunella.core.decisions import helm
+from tests.contract import worlds
 from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
@@ -312,6 +313,37 @@ def test_a_cron_job_is_left_alone(story: Story, action: str, words: str) -> None
     assert words in message
     assert [] == story.writes("nightly")
     assert 1 == len(story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs"))
+
+
+_WAITING = {
+    "observedGeneration": "1",
+    "stableRS": "old",
+    "currentPodHash": "new",
+    "replicas": 4,
+    "updatedReplicas": 1,
+    "availableReplicas": 4,
+    "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-03-01T12:00:00Z"}],
+}
+"""The status of a Rollout whose canary waits."""
+
+
+@pytest.mark.parametrize("action", ["abortRollout", "promote"])
+def test_a_rollout_is_not_told(story: Story, action: str) -> None:
+    """Given the action off, when its signal is sick, then nothing is given up or promoted."""
+    argo_rollouts.install(story.lab)
+    story.run(manifests.workload("checkout", "v1"))
+    ref = worlds.model.Ref("Rollout", story.namespace, "web")
+    story.apply(worlds.rollout(ref, 4, "shop/web:v1"))
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{story.namespace}/rollouts/web/status"
+    story.patch(path, {"status": _WAITING})
+    story.annotate_pods("checkout", errors="0.5")
+    target = {"kind": "Rollout", "name": "web"}
+    signal = manifests.failing("checkout")
+
+    message = refused(story, manifests.policy("web", {action: {}}, target=target, signal=signal))
+
+    assert 'cannot patch resource "rollouts/status"' in message
+    assert [] == story.writes("web")
 
 
 def test_what_deploys_from_git_is_not_even_read(story: Story) -> None:

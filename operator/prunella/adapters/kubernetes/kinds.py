@@ -56,6 +56,7 @@ STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
 DAEMON_SET = Kind("DaemonSet", "daemonsets", group="apps")
 CRON_JOB = Kind("CronJob", "cronjobs", group="batch")
 JOB = Kind("Job", "jobs", group="batch")
+ROLLOUT = Kind("Rollout", "rollouts", "v1alpha1", "argoproj.io")
 REPLICA_SET = Kind("ReplicaSet", "replicasets", group="apps")
 CONTROLLER_REVISION = Kind("ControllerRevision", "controllerrevisions", group="apps")
 POD = Kind("Pod", "pods")
@@ -83,9 +84,11 @@ PRIORITY_CLASS = Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.
 LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-TARGETS = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
+BUILT_IN = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
+TARGETS = {**BUILT_IN, ROLLOUT.name: ROLLOUT}
 """What a policy may act on."""
-WATCHED = (POLICY, RECORD, INCIDENT, *TARGETS.values())
+WATCHED = (POLICY, RECORD, INCIDENT, *BUILT_IN.values())
+"""What every cluster has; Rollouts are watched beside them where Argo Rollouts is."""
 RESTORED = {
     kind.name: kind
     for kind in (
@@ -97,7 +100,7 @@ RESTORED = {
         INGRESS,
         LIMIT_RANGE,
         BUDGET,
-        *TARGETS.values(),
+        *BUILT_IN.values(),
     )
 }
 """The kinds that a restore may write; of what runs pods only fields."""

@@ -13,7 +13,7 @@ import pydantic
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
-from prunella.core import model, objects
+from prunella.core import model, objects, progressive
 from prunella.core.decisions import claims, strategies
 
 Raw = Mapping[str, Any]
@@ -23,10 +23,15 @@ OWNED_FIELDS = {
     "spec.suspend": "f:suspend",
 }
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-REVISION = "deployment.kubernetes.io/revision"
+REVISIONS = {
+    "Deployment": "deployment.kubernetes.io/revision",
+    progressive.KIND: progressive.REVISION,
+}
+"""Annotation of a ReplicaSet: its number among those of its owner."""
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
 """Earlier numbers of a ReplicaSet that was returned to."""
-TEMPLATE_HASH = "pod-template-hash"
+TEMPLATE_HASHES = {"Deployment": "pod-template-hash", progressive.KIND: progressive.TEMPLATE_HASH}
+"""Label of a ReplicaSet and its pods, which ends the ReplicaSet's name."""
 
 
 class Unreadable(Exception):  # noqa: N818 - what the object is
@@ -34,7 +39,7 @@ class Unreadable(Exception):  # noqa: N818 - what the object is
 
 
 def workload(kind: str, raw: Raw) -> model.Workload:
-    """A Deployment, StatefulSet, DaemonSet or CronJob."""
+    """A Deployment, StatefulSet, DaemonSet, CronJob or Rollout."""
     meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     replicas, updated, available, total = _COUNTS[kind](spec, status)
     own = meta.get("generation", 0)  # A CronJob's controller does not tell which one it has seen.
@@ -42,7 +47,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         ref=model.Ref(kind, meta["namespace"], meta["name"]),
         uid=meta["uid"],
         generation=own,
-        observed_generation=status.get("observedGeneration", own if kind == "CronJob" else 0),
+        observed_generation=_observed(kind, status, own),
         replicas=replicas,
         updated=updated,
         available=available,
@@ -50,7 +55,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         labels=meta.get("labels") or model.NO_LABELS,
         annotations=_annotations(meta),
         selector=(spec.get("selector") or {}).get("matchLabels") or model.NO_LABELS,
-        template=spec["jobTemplate" if kind == "CronJob" else "template"],
+        template=_template(kind, spec),
         field_owners=field_owners(meta.get("managedFields") or ()),
         controller=_controller(meta),
         deleting="deletionTimestamp" in meta,
@@ -62,7 +67,22 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         paused=bool(spec.get("paused")),
         suspended=bool(spec.get("suspend")),
         failure=str(_condition(status, "ReplicaFailure").get("message") or ""),
+        delivery=progressive.of(spec, status) if kind == progressive.KIND else None,
     )
+
+
+def _observed(kind: str, status: Raw, own: int) -> int:
+    """The generation that the controller has seen; Argo Rollouts writes it as text."""
+    written = str(status.get("observedGeneration", own if kind == "CronJob" else 0))
+    return int(written) if written.isdecimal() else 0
+
+
+def _template(kind: str, spec: Raw) -> Raw:
+    """The template of the pods; none of a Rollout whose template another workload has."""
+    if kind == progressive.KIND:
+        return spec.get("template") or {}
+    found: Raw = spec["jobTemplate" if kind == "CronJob" else "template"]
+    return found
 
 
 def _annotations(meta: Raw) -> Mapping[str, str]:
@@ -143,6 +163,7 @@ _COUNTS = {
     "StatefulSet": _stateful_set_counts,
     "DaemonSet": _daemon_set_counts,
     "CronJob": _cron_job_counts,
+    progressive.KIND: progressive.counts,
 }
 
 
@@ -222,11 +243,12 @@ def _controller(meta: Raw) -> str:
 def deployment_revisions(
     sets: Iterable[Raw], deployment: model.Workload
 ) -> tuple[model.Revision, ...]:
-    """The revisions of a Deployment, newest first: its ReplicaSets."""
+    """The revisions of a Deployment or Rollout, newest first: its ReplicaSets."""
+    key = REVISIONS[deployment.ref.kind]
     found: list[model.Revision] = []
     returned: set[int] = set()
     for raw in sets:
-        number = (raw["metadata"].get("annotations") or {}).get(REVISION, "")
+        number = (raw["metadata"].get("annotations") or {}).get(key, "")
         if controller_uid(raw) == deployment.uid and number.isdecimal():
             found.append(_revision(raw, int(number), _without_hash(raw["spec"]["template"])))
             if (raw["metadata"].get("annotations") or {}).get(REVISION_HISTORY):
@@ -282,10 +304,13 @@ def _revision(raw: Raw, number: int, template: Mapping[str, object]) -> model.Re
     return model.Revision(number, meta["name"], created, template)
 
 
+_HASHES = frozenset(TEMPLATE_HASHES.values())
+
+
 def _without_hash(template: Raw) -> dict[str, object]:
     """The template as the Deployment has it; the hash label is its ReplicaSet's own."""
     meta = dict(template.get("metadata") or {})
-    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != TEMPLATE_HASH}
+    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in _HASHES}
     return {**template, "metadata": {**meta, "labels": labels}}
 
 

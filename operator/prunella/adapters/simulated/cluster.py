@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
-from prunella.adapters.simulated import cert_manager, faults, helm, server
+from prunella.adapters.simulated import cert_manager, faults, helm, rollouts, server, state
 from prunella.adapters.simulated import clock as clocks
 from prunella.api import restore as restore_api
-from prunella.core import model
+from prunella.core import model, progressive
 from prunella.core.decisions import certificates, gitops, started
 
-TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
+TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"})
 _DONE: Final = {
     model.Verb.EVICT: "evicted",
     model.Verb.PATCH: "patched",
@@ -136,11 +136,34 @@ class SimulatedCluster(server.Server):
             self.restore(effect, dry_run=dry_run)
             if effect.target.kind == certificates.CERTIFICATE and not dry_run:
                 self.cert_manager.saw(effect.target)
+        elif effect.target.kind == progressive.KIND and progressive.tells(effect.patch):
+            workload = self.tell_rollout(effect, dry_run=dry_run)
         else:
             workload = self.patch(effect, mark, dry_run=dry_run)
         if not dry_run:
             self.sent.append((effect, mark))
         return workload
+
+    def tell_rollout(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
+        """Patch the subresource ``status`` of a Rollout. Raises ClusterError."""
+        found = self._workloads.get(effect.target)
+        if found is None:
+            raise ports.ClusterError(f"{effect.target} not found", status=404)
+        told = rollouts.told(found.manifest, effect)
+        self._authorize(rollouts.action(effect), effect.target)
+        self._admit(dry_run=dry_run)
+        if dry_run:
+            return found.view(told)
+        self.write_status(found.ref, told["status"])
+        return found.view()
+
+    def write_status(self, ref: model.Ref, status: state.Manifest) -> None:
+        """Let somebody, or the operator, write the status of a Rollout."""
+        found = self._workloads[ref]
+        found.progress = {key: status[key] for key in rollouts.FIELDS if key in status}
+        found.manifest["status"] = status
+        found.manifest["metadata"]["resourceVersion"] = self._controllers.version()
+        self._controllers.notice(found)
 
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job, of a CronJob or of a template. Raises ClusterError."""

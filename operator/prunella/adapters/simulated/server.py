@@ -20,7 +20,7 @@ from prunella.adapters.simulated import (
     state,
     volumes,
 )
-from prunella.core import model
+from prunella.core import model, progressive
 
 OPERATOR: Final = "prunella"
 """Field manager of the operator's own changes."""
@@ -98,7 +98,8 @@ class Server:
         if ref.kind == "Pod":
             return resizing.shown(self.states(ref.namespace), ref.name)
         if (workload := self._workloads.get(ref)) is not None:
-            return {"apiVersion": "apps/v1", "kind": ref.kind, **workload.shown()}
+            group = "argoproj.io/v1alpha1" if ref.kind == progressive.KIND else "apps/v1"
+            return {"apiVersion": group, "kind": ref.kind, **workload.shown()}
         if (found := self.cron_jobs.get(ref)) is not None:
             return {"apiVersion": "batch/v1", "kind": ref.kind, **copy.deepcopy(found.manifest)}
         return self._others.get(ref)

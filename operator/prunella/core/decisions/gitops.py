@@ -164,13 +164,12 @@ def _applied(owner: model.Ref, manifest: Manifest) -> set[model.Ref]:
 def applied_revision(owner: model.Ref, manifest: Manifest) -> str:
     """The commit that the owner has brought into the cluster; empty: none that is known.
 
-    Flux names a revision applied only once its health checks have passed: while they fail, the
-    attempted one is what runs.
+    Flux names a revision applied only once its health checks have passed: while they are made, and
+    when they have failed, the attempted one is what runs.
     """
     status = manifest.get("status") or {}
     if owner.kind == KUSTOMIZATION:
-        failing = _ready(manifest).get("reason") == "HealthCheckFailed"
-        told = status.get("lastAttemptedRevision" if failing else "lastAppliedRevision")
+        told: object = _of_flux(manifest)
     else:
         operation = status.get("operationState") or {}
         synced = (status.get("sync") or {}).get("status") == "Synced"
@@ -180,11 +179,35 @@ def applied_revision(owner: model.Ref, manifest: Manifest) -> str:
     return found.group(1) if found else ""
 
 
+def _of_flux(manifest: Manifest) -> str:
+    """The revision that runs, by a Kustomization's status; empty while that is not certain.
+
+    kustomize-controller marks `Healthy` Unknown, and names the revision, after it has applied and
+    before it waits for health, for as long as `timeout`.  `Ready` is no help meanwhile, nor while
+    a newer revision is built and applied (`Reconciling`, with the reason Progressing).
+    """
+    status = manifest.get("status") or {}
+    attempted = str(status.get("lastAttemptedRevision") or "")
+    applied = str(status.get("lastAppliedRevision") or "")
+    healthy, reconciling = _condition(manifest, "Healthy"), _condition(manifest, "Reconciling")
+    if attempted in ("", applied):
+        return applied
+    if healthy.get("status") == "Unknown" and attempted in str(healthy.get("message")):
+        return attempted
+    if reconciling.get("reason") == "Progressing":
+        return ""
+    if _ready(manifest).get("reason") == "HealthCheckFailed":
+        return attempted
+    # Health failed for one that is named no more: the newest could not be built or applied.
+    return "" if healthy.get("status") in ("False", "Unknown") else applied
+
+
 def waiting(owner: model.Ref, manifest: Manifest) -> str:
     """What the owner says of itself, for people who wait for it."""
     if owner.kind == KUSTOMIZATION:
-        ready = _ready(manifest)
-        told = f"{ready.get('reason', '')}: {ready.get('message', '')}"
+        at_work = _condition(manifest, "Reconciling")
+        says = at_work if at_work.get("reason") == "Progressing" else _ready(manifest)
+        told = f"{says.get('reason', '')}: {says.get('message', '')}"
     else:
         operation = (manifest.get("status") or {}).get("operationState") or {}
         told = f"{operation.get('phase', '')}: {operation.get('message', '')}"
@@ -291,8 +314,12 @@ def _no_branch(what: str, owner: model.Ref) -> model.Refusal:
 
 
 def _ready(manifest: Manifest) -> Mapping[str, Any]:
+    return _condition(manifest, "Ready")
+
+
+def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
     conditions = (manifest.get("status") or {}).get("conditions") or ()
-    return next((each for each in conditions if each.get("type") == "Ready"), {})
+    return next((each for each in conditions if each.get("type") == kind), {})
 
 
 def plain_url(url: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prunella.api import reasons
-from prunella.core import model, objects, pushes
+from prunella.core import model, objects, progressive, pushes
 from prunella.core.decisions import releases
 
 REQUESTED = "Requested"
@@ -24,6 +24,7 @@ HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
 REVERT: Final = "revert"
 """The action of a record that undoes another one; no step of a policy has it."""
+ABORT_PATH: Final = f"{progressive.STATUS}{progressive.ABORT}"
 LONGEST_WINDOW = DAY
 """The longest time by which any limit counts records: retention keeps what is counted."""
 
@@ -73,12 +74,14 @@ def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
     an autoscaler that scales a restarted workload has not undone the restart.
     """
     paths = [str(operation["path"]) for operation in effect.patch]
-    if any(path.startswith("/spec/template") for path in paths):
+    if any(path.startswith(("/spec/template", "/spec/restartAt")) for path in paths):
         return _digest(["template", workload.template])
     if any(path.startswith("/spec/replicas") for path in paths):
         return _digest(["replicas", workload.replicas])
     if "/spec/suspend" in paths:
         return _digest(["suspended", workload.suspended])
+    if ABORT_PATH in paths and workload.delivery is not None:
+        return _digest(["aborted", workload.delivery.aborted])
     return ""
 
 

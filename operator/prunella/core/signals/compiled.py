@@ -24,6 +24,7 @@ WORKLOAD_LABELS = {
     policy_api.TargetKind.STATEFUL_SET: "statefulset",
     policy_api.TargetKind.DAEMON_SET: "daemonset",
     policy_api.TargetKind.CRON_JOB: "cronjob",
+    policy_api.TargetKind.ROLLOUT: "rollout",
 }
 """The label that holds a workload's name, as kube-state-metrics writes it."""
 POD_LABELS = ("pod", "exported_pod")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from prunella.api import reasons
+from prunella.api import steps as steps_api
 from prunella.core import model, objects
 from prunella.core.decisions import ledger, releases, restoring, sides
 from prunella.core.decisions.guards.case import Answer, Case, Refused
@@ -83,6 +84,8 @@ def no_rollout_in_progress(case: Case) -> Answer:
         return f"{case.target} itself is not written; {state}"
     if case.action.name == restoring.RESTORE:
         return f"the change that is suspected is this rollout itself, or lies before it; {state}"
+    if case.action.name in steps_api.OF_ROLLOUTS:
+        return f"{case.action.name} is about this rollout itself; {state}"
     if w.rolling and not stuck:
         return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, state)
     return f"{state}{', stuck' if stuck else ''}"
