@@ -83,15 +83,19 @@ ADDED = {
     "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
     | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
     | _rights("argoproj.io", "applications", "get"),
+    "helmRollback": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
+    "expandVolume": _rights("", "persistentvolumeclaims", "get patch"),
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
     "shiftTraffic": set(),  # Its rights are those of the kinds and selectors that are enabled.
     "renewCertificate": _rights("cert-manager.io", "certificates", "get")
     | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
+CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
+"""What `expandVolume` reads where a ClusterRole gives it."""
 RESTORED = {
     "Service": _rights("", "services", "get patch create delete"),
     "NetworkPolicy": _rights("networking.k8s.io", "networkpolicies", "get patch create delete"),
@@ -126,9 +130,11 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("scaleBounds",),
     ("raiseQuota",),
     ("resize",),
+    ("expandVolume",),
     ("shiftTraffic",),
     ("renewCertificate",),
     ("gitRevert",),
+    ("helmRollback",),
     ("abortRollout",),
     ("promote",),
     ("restart", "scale"),
@@ -303,6 +309,41 @@ def test_a_ceiling_brings_the_right_to_quotas(render: Render, *, enabled: bool) 
     assert enabled == ("spec.hard.pods (to 100); spec.hard.requests.cpu (to 64)" in str(guards))
 
 
+@pytest.mark.parametrize("enabled", [True, False], ids=["expandVolume on", "expandVolume off"])
+def test_classes_are_read_where_volumes_grow(render: Render, *, enabled: bool) -> None:
+    """They are cluster-wide: a Role can't give the right, and the API server asks them anyway."""
+    documents = render(actions=_enabled(["expandVolume"] if enabled else []))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    own = ADDED["expandVolume"] | CLASSES
+    assert own & _expand(role) == (own if enabled else set())
+    guards = _named(
+        documents, "ValidatingAdmissionPolicy", "prunella-fields-persistentvolumeclaims"
+    )
+    assert enabled == ("spec.resources.requests.storage (upwards, to 100Gi)" in str(guards))
+
+
+HELM = {"image": f"alpine/helm@sha256:{'0' * 64}", "namespaces": ["shop", "blog"]}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["helmRollback on", "helmRollback off"])
+def test_the_account_of_helm_is_not_the_operators(render: Render, *, enabled: bool) -> None:
+    """It reads Secrets and writes the listed kinds, in the listed namespaces alone."""
+    chosen = _enabled(["helmRollback"] if enabled else [])
+    kinds = [{"kind": "Deployment", "group": "apps", "resource": "deployments"}]
+    documents = render(actions=chosen, helmRollback={**HELM, "kinds": kinds}, namespaces=["shop"])
+    roles = _named(documents, "Role", "prunella-helm")
+    own = _rights("", "secrets", "get list create update delete")
+    own |= _rights("apps", "deployments", "get create patch delete")
+    wanted = [(name, own) for name in HELM["namespaces"]] if enabled else []
+    assert wanted == [(each["metadata"]["namespace"], _expand(each)) for each in roles]
+    bindings = _named(documents, "RoleBinding", "prunella-helm")
+    subjects = [subject for each in bindings for subject in each["subjects"]]
+    account = {"kind": "ServiceAccount", "name": "prunella-helm"}
+    places = HELM["namespaces"] if enabled else []
+    assert [{**account, "namespace": name} for name in places] == subjects
+    assert "secrets" not in str([r["rules"] for r in _named(documents, "Role", "prunella")])
+
+
 def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:
     """With them the operator may write ScaledObjects, and authors need that right."""
     chosen = {"actions": _enabled(["scaleBounds"]), "namespaces": ["shop"]}
@@ -374,7 +415,8 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
     everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
-    assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    own = CLASSES if "expandVolume" in chosen else set()
+    assert everything.union(own, *(ADDED[action] for action in chosen)) == _expand(role)
     names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
     assert names == ["prunella-pause", "prunella-leases"]
 

@@ -265,6 +265,19 @@ REFUSED = {
             )
         ],
     ),
+    "a release of one's own": (
+        swap("restart: {}", "helmRollback: {release: other}"),
+        ["13 error spec.steps[0].helmRollback.release: unknown field release [unknown-field]"],
+    ),
+    "a way back that there is not": (
+        swap("restart: {}", "expandVolume: {max: 9Gi}"),
+        [
+            (
+                "13 error spec.steps[0].expandVolume: allowOneWay must be true: no volume can be "
+                "made smaller again [schema]"
+            )
+        ],
+    ),
     "min above max": (
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],

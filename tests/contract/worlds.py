@@ -100,6 +100,12 @@ class World(Protocol):
     async def add_object(self, manifest: Manifest) -> None:
         """Create an object that is no workload, from a manifest without a namespace."""
 
+    async def add_volume(self, name: str, *, expandable: bool = True) -> None:
+        """Create a claim of 1Gi, bound, of a class that allows it to grow or does not."""
+
+    async def volume_grows(self, name: str) -> None:
+        """Let the driver give a claim what it asks for."""
+
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         """Let somebody patch such an object, by a JSON patch."""
 
@@ -108,6 +114,35 @@ class World(Protocol):
 
     async def settle(self) -> None:
         """Let the controllers finish what they do, and the watch catch up."""
+
+
+def volume(namespace: str, name: str, *, expandable: bool) -> tuple[Manifest, Manifest, Manifest]:
+    """A StorageClass, a volume of it that was made by hand, and the claim that it is for."""
+    class_ = f"{namespace}-{name}"
+    size = {"storage": "1Gi"}
+    claimed: Manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    spec = {"storageClassName": class_, "accessModes": ["ReadWriteMany"]}
+    for_ = {**claimed, "namespace": namespace, "name": name}
+    return (
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": class_},
+            "provisioner": "example.com/none",
+            "allowVolumeExpansion": expandable,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": class_},
+            "spec": {**spec, "capacity": size, "claimRef": for_, "hostPath": {"path": "/none"}},
+        },
+        {
+            **claimed,
+            "metadata": {"name": name},
+            "spec": {**spec, "resources": {"requests": size}, "volumeName": class_},
+        },
+    )
 
 
 class SimulatedWorld:
@@ -199,6 +234,17 @@ class SimulatedWorld:
     async def add_object(self, manifest: Manifest) -> None:
         metadata = {**manifest["metadata"], "namespace": self.namespace}
         self.cluster.add_object({**manifest, "metadata": metadata})
+
+    async def add_volume(self, name: str, *, expandable: bool = True) -> None:
+        class_, _, claim = volume(self.namespace, name, expandable=expandable)
+        self.cluster.add_object({**class_, "metadata": {**class_["metadata"], "namespace": ""}})
+        metadata = {**claim["metadata"], "namespace": self.namespace}
+        status = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
+        self.cluster.add_object({**claim, "metadata": metadata, "status": status})
+
+    async def volume_grows(self, name: str) -> None:
+        assert self.cluster.object_of(model.Ref("PersistentVolumeClaim", self.namespace, name))
+        await self.settle()
 
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         def change(manifest: Manifest) -> None:
@@ -401,6 +447,21 @@ class LabWorld:
 
     async def add_object(self, manifest: Manifest) -> None:
         await self.apply(manifest)
+
+    async def add_volume(self, name: str, *, expandable: bool = True) -> None:
+        class_, made, claim = volume(self.namespace, name, expandable=expandable)
+        for cluster_wide in (class_, made):
+            await asyncio.to_thread(self.lab.apply, yaml.safe_dump(cluster_wide))
+        await self.apply(claim)
+        bound = "--for=jsonpath={.status.phase}=Bound"
+        await self.kubectl("wait", f"persistentvolumeclaim/{name}", bound, "--timeout=60s")
+
+    async def volume_grows(self, name: str) -> None:
+        asked = "jsonpath={.spec.resources.requests.storage}"
+        size = await self.kubectl("get", "persistentvolumeclaim", name, f"--output={asked}")
+        told = json.dumps({"status": {"capacity": {"storage": size}}})
+        how = ("--subresource=status", "--type=merge", "--patch", told)
+        await self.kubectl("patch", "persistentvolumeclaim", name, *how)
 
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         name = f"{ref.kind.lower()}/{ref.name}"

@@ -92,6 +92,11 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
   resources: [cronjobs]
   verbs: [patch]
 {{- end }}
+{{- if and .expandVolume (not $.Values.namespaces) }}
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get]
+{{- end }}
 {{- if and $.Values.argoRollouts.enabled (or .restart .rollback .scale) }}
 - apiGroups: [argoproj.io]
   resources: [rollouts]
@@ -102,12 +107,12 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
   resources: [rollouts/status]
   verbs: [patch]
 {{- end }}
-{{- if or .rerunJob .runJob }}
+{{- if or .rerunJob .runJob .helmRollback }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create]
 {{- end }}
-{{- if .runJob }}
+{{- if or .runJob .helmRollback }}
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
@@ -160,7 +165,8 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 
 {{/*
 What the enabled actions may write beside workloads, as YAML: a list of fields with group, resource,
-kind, name (empty: of any object), parts of the path, and min and max, values, or most (a quantity).
+kind, name (empty: of any object), parts of the path, and min and max, values, or most (a quantity);
+with grows it is never less than before.
 */}}
 {{- define "prunella.writable" -}}
 {{- $found := list -}}
@@ -191,6 +197,11 @@ kind, name (empty: of any object), parts of the path, and min and max, values, o
 {{- $quota := dict "group" "" "resource" "resourcequotas" "kind" "ResourceQuota" "name" "" "most" (toString $ceiling) -}}
 {{- $found = append $found (merge (dict "parts" (list "spec" "hard" $resource)) $quota) -}}
 {{- end -}}
+{{- end -}}
+{{- if .Values.actions.expandVolume -}}
+{{- $claim := dict "group" "" "resource" "persistentvolumeclaims" "kind" "PersistentVolumeClaim" "name" "" -}}
+{{- $size := dict "parts" (list "spec" "resources" "requests" "storage") "most" .Values.expandVolume.max "grows" true -}}
+{{- $found = append $found (merge $size $claim) -}}
 {{- end -}}
 {{- if .Values.actions.shiftTraffic -}}
 {{- range $label, $values := .Values.shiftTraffic.selectors -}}

@@ -211,6 +211,24 @@ class GitRevert(base.ApiModel):
     )
 
 
+class HelmRollback(base.ApiModel):
+    """Roll the Helm release that the target belongs to back to what was deployed before.
+
+    Helm does it itself, in a Job; for releases that neither Flux nor Argo CD owns.
+    """
+
+    change_within: types.Duration = pydantic.Field(
+        types.duration("1h"), description="Only a release that is at most so old."
+    )
+    allow_hooks: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Also where the chart has hooks, other than tests: they may have taken a step that no "
+            "rollback takes back, and those of a rollback are run. Administrators must allow it."
+        ),
+    )
+
+
 ACTIONS: tuple[str, ...] = (
     "restart",
     "evictPod",
@@ -227,9 +245,11 @@ ACTIONS: tuple[str, ...] = (
     "scaleBounds",
     "raiseQuota",
     "resize",
+    "expandVolume",
     "shiftTraffic",
     "renewCertificate",
     "gitRevert",
+    "helmRollback",
     "abortRollout",
     "promote",
 )
@@ -296,6 +316,10 @@ class Step(base.ApiModel):
         None, description="Raise the memory or CPU of a container, in place or in the template."
     )
 
+    expand_volume: capacity.ExpandVolume | None = pydantic.Field(
+        None, description="Make the volumes of the target's pods larger; nothing undoes it."
+    )
+
     shift_traffic: traffic.ShiftTraffic | None = pydantic.Field(
         None, description="Move traffic away from the target, to a side that is Healthy."
     )
@@ -310,6 +334,10 @@ class Step(base.ApiModel):
             "Revert the commit that a Flux Kustomization or an Argo CD Application has applied "
             "last, in its repository and path."
         ),
+    )
+
+    helm_rollback: HelmRollback | None = pydantic.Field(
+        None, description="Roll the target's Helm release back, by Helm itself in a Job."
     )
 
     abort_rollout: AbortRollout | None = pydantic.Field(

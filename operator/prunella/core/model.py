@@ -206,6 +206,8 @@ class Pod:
     """What a VerticalPodAutoscaler says that it has set, if one has."""
     gone_by: datetime.datetime | None = None
     """Of a pod that is being deleted: when its grace is over (``deletionTimestamp``)."""
+    claims: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    """The PersistentVolumeClaims that it mounts, by the name of the volume."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

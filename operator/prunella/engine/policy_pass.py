@@ -26,6 +26,7 @@ from prunella.engine import (
     suspects,
     telling,
     unattended,
+    volumes,
 )
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -369,6 +370,7 @@ class Passes:
             scrape_seconds=scrape_seconds,
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
+            expanded=await volumes.expanded(self._world, record),
             edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)

@@ -14,8 +14,16 @@ from prunella.policytest import fields
 
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-KEPT: Final = ("ConfigMap", "HTTPRoute", "ResourceQuota", "Service")
-"""Kinds that nothing moves: they are there, and what is written to them is kept."""
+CLUSTER_WIDE: Final = ("StorageClass",)
+KEPT: Final = (
+    "ConfigMap",
+    "HTTPRoute",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "Service",
+    *CLUSTER_WIDE,
+)
+"""Kinds that nothing moves, but that a claim gets its volume: what is written to them is kept."""
 KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS, *KEPT)
 _BUILT_IN: Final = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 _MADE: Final = ("ReplicaSet", "Pod", "ControllerRevision")
@@ -49,6 +57,8 @@ class ShortObject(base.ApiModel):
     annotations: dict[str, str] = pydantic.Field(default_factory=dict)
     from_git: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9][a-z0-9/-]*$")] | None = None
     """The folder of a Git repository that a Flux Kustomization deploys the workload from."""
+    helm_release: types.DnsLabel | None = None
+    """The Helm release that a workload belongs to: ``setImage`` is an upgrade of it."""
     manager: str = "kubectl-create"
     """Who owns the fields, as managedFields tell: ``argocd-controller`` is left alone."""
     startup: types.Duration = types.duration("5s")
@@ -81,6 +91,8 @@ class ShortObject(base.ApiModel):
             raise ValueError(f"a {self.kind} needs an image")
         if self.from_git is not None and self.kind not in fields.WORKLOAD_KINDS:
             raise ValueError("fromGit is for a Deployment, StatefulSet, DaemonSet or Rollout")
+        if self.helm_release is not None and self.kind not in fields.WORKLOAD_KINDS:
+            raise ValueError("helmRelease is for a Deployment, StatefulSet or DaemonSet")
         if self.budget is not None:
             base.check_exactly_one(self, "minAvailable", "maxUnavailable")
         return self
@@ -205,5 +217,6 @@ def manifest_of(each: ShortObject | Mapping[str, Any], namespace: str) -> dict[s
     if isinstance(each, ShortObject):
         return each.manifest(namespace)
     manifest = copy.deepcopy(dict(each))
-    manifest["metadata"].setdefault("namespace", namespace)
+    own = "" if manifest["kind"] in CLUSTER_WIDE else namespace
+    manifest["metadata"].setdefault("namespace", own)
     return manifest

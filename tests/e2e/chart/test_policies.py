@@ -99,6 +99,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"gitRevert": {}}]},
         "",
     ),
+    "a release of Helm without the right to make Jobs": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"helmRollback": {}}]},
+        "lets the operator create Jobs",
+    ),
+    "a release of Helm without the right to write the target": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"helmRollback": {}}]},
+        "lets the operator patch deployments",
+    ),
     "rerun without the right": (
         ("patch:cronjobs.batch",),
         "Live",
@@ -271,6 +283,24 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "Live",
         {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
         "",
+    ),
+    "a volume without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"expandVolume": {"max": "9Gi", "allowOneWay": True}}]},
+        "lets the operator patch persistentvolumeclaims",
+    ),
+    "a volume with the right": (
+        ("patch:persistentvolumeclaims",),
+        "Live",
+        {"steps": [{"expandVolume": {"max": "9Gi", "allowOneWay": True}}]},
+        "",
+    ),
+    "a volume that is not accepted as one-way": (
+        ("patch:persistentvolumeclaims",),
+        "Advise",
+        {"steps": [{"expandVolume": {"max": "9Gi"}}]},
+        "allowOneWay must be true: no volume can be made smaller again",
     ),
     "resizing without the right": (
         (),

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from lab import argo_rollouts, flux
 from lab.cluster import Lab
 from prunella.cli import kube
+from prunella.core.decisions import helm
 from tests.contract import worlds
 from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
@@ -137,6 +139,33 @@ def test_a_system_outside_is_not_called(story: Story) -> None:
     assert [] == story.records()
 
 
+def test_a_release_of_helm_stays(story: Story) -> None:
+    """Given helmRollback off, when a release fails that was well before, no Job of Helm is made."""
+    marks = {helm.RELEASE: "shop", helm.NAMESPACE: story.namespace}
+    good = manifests.workload("checkout", "v1", annotations=marks)
+    story.run(good, manager="helm")
+    path = f"/apis/apps/v1/namespaces/{story.namespace}/deployments/checkout"
+    story.reported("checkout", below=0.01)
+    story.run(manifests.workload("checkout", "v2-bad", annotations=marks), manager="helm")
+    generation = story.api.request("GET", path)["metadata"]["generation"]
+    template = {
+        "namespaces": ["*"],
+        "image": f"alpine/helm@sha256:{'0' * 64}",
+        "serviceAccount": "default",
+        "parameters": {
+            key: {"pattern": ".*", "default": ""}
+            for key in ("RELEASE", "CHANGED", "HOOKS", "EXPECT", "TO")
+        },
+    }
+    policy = manifests.policy("checkout", {"helmRollback": {}})
+
+    message = refused(story, policy, offered={"helmRollback": template})
+
+    assert 'cannot create resource "jobs"' in message
+    assert [] == story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs")
+    assert generation == story.api.request("GET", path)["metadata"]["generation"]
+
+
 def test_a_field_of_another_object_stays(story: Story) -> None:
     """Given patchField off, when a budget is in the way, then it stays as it is."""
     story.run(manifests.workload("checkout", "v1"))
@@ -227,6 +256,36 @@ def test_resources_stay(story: Story, where: str) -> None:
     }
     assert words[where] in message
     assert [] == story.writes("checkout")
+
+
+def test_a_volume_stays(story: Story) -> None:
+    """Given expandVolume off, when a claim is too small, then it asks for what it did."""
+    size, modes = {"storage": "1Gi"}, ["ReadWriteMany"]
+    kind: Document = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    claim = {"accessModes": modes, "resources": {"requests": size}, "storageClassName": ""}
+    for_ = {**kind, "namespace": story.namespace, "name": "files"}
+    volume = {"accessModes": modes, "capacity": size, "hostPath": {"path": "/none"}}
+    document = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": story.namespace},
+        "spec": {**volume, "claimRef": for_, "storageClassName": ""},
+    }
+    story.lab.apply(yaml.safe_dump(document))
+    story.apply({**kind, "metadata": {"name": "files"}, "spec": claim})
+    workload = manifests.workload("checkout", "v1", replicas=1)
+    mounted = {"name": "data", "persistentVolumeClaim": {"claimName": "files"}}
+    workload["spec"]["template"]["spec"]["volumes"] = [mounted]
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"expandVolume": {"max": "9Gi", "allowOneWay": True}}
+    signal = manifests.failing("checkout")
+
+    message = refused(story, manifests.policy("checkout", step, signal=signal))
+
+    assert 'cannot get resource "persistentvolumeclaims"' in message
+    path = f"/api/v1/namespaces/{story.namespace}/persistentvolumeclaims/files"
+    assert size == story.api.request("GET", path)["spec"]["resources"]["requests"]
 
 
 JOBS = {

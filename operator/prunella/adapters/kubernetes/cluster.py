@@ -53,12 +53,12 @@ class KubernetesCluster:
         return await live_read.live_state(self._api, target)
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, Any] | None:
-        """An object that a restore may write, or what deploys from Git; None when it is gone.
+        """An object that may be written, or of a kind that is only read; None when it is gone.
 
-        Raises ClusterError.
+        What is cluster-wide has an empty namespace.  Raises ClusterError.
         """
-        kind = kinds.DEPLOYERS.get(ref.kind) or self._kind(ref)
-        path = kind.path(ref.namespace, ref.name)
+        kind = kinds.READ.get(ref.kind) or self._kind(ref)
+        path = kind.path(ref.namespace or None, ref.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return None

@@ -109,8 +109,10 @@ GIT_REPOSITORY = Kind("GitRepository", "gitrepositories", group="source.toolkit.
 APPLICATION = Kind("Application", "applications", "v1alpha1", "argoproj.io")
 DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)}
 """What deploys from Git: read where a commit may be reverted, never written."""
+READ = {**DEPLOYERS, STORAGE_CLASS.name: STORAGE_CLASS}
+"""What is looked at and never written."""
 CERTIFICATE = Kind("Certificate", "certificates", group="cert-manager.io")
-_BESIDE = (CERTIFICATE, JOB, SCALED_OBJECT, POD, HTTP_ROUTE, VIRTUAL_SERVICE)
+_BESIDE = (CERTIFICATE, CLAIM, JOB, SCALED_OBJECT, POD, HTTP_ROUTE, VIRTUAL_SERVICE)
 WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
 """The kinds of objects that the operator may write. Of Jobs it makes new ones only."""
 SUBRESOURCES = {POD.name: "resize", CERTIFICATE.name: "status"}

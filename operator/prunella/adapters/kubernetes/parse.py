@@ -14,7 +14,7 @@ from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects, progressive
-from prunella.core.decisions import strategies
+from prunella.core.decisions import claims, strategies
 
 Raw = Mapping[str, Any]
 OWNED_FIELDS = {
@@ -199,6 +199,7 @@ def pod(raw: Raw) -> model.Pod:
         created=_time(meta, "creationTimestamp"),
         gone_by=_time(meta, "deletionTimestamp"),
         resized_by=(meta.get("annotations") or {}).get("vpaUpdates", ""),
+        claims=claims.named(raw.get("spec") or {}),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
-from prunella.adapters.simulated import cert_manager, faults, rollouts, server, state
+from prunella.adapters.simulated import cert_manager, faults, helm, rollouts, server, state
 from prunella.adapters.simulated import clock as clocks
 from prunella.api import restore as restore_api
 from prunella.core import model, progressive
@@ -29,7 +29,15 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
-        self.allowed_kinds = {"ScaledObject", "Pod", "HTTPRoute", "VirtualService", "Certificate"}
+        self.allowed_kinds = {
+            "Certificate",
+            "HTTPRoute",
+            "PersistentVolumeClaim",
+            "Pod",
+            "ScaledObject",
+            "StorageClass",
+            "VirtualService",
+        }
         """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
@@ -160,7 +168,8 @@ class SimulatedCluster(server.Server):
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job, of a CronJob or of a template. Raises ClusterError."""
         owned = "ownerReferences" in effect.manifest["metadata"]
-        self._authorize("rerunJob" if owned else "runJob", effect.target)
+        made = "helmRollback" if helm.runs_helm(effect.manifest) else "runJob"
+        self._authorize("rerunJob" if owned else made, effect.target)
         self._admit(dry_run=dry_run)
         make = self.cron_jobs.create_job if owned else self.jobs.create
         make(effect, mark, dry_run=dry_run)

@@ -151,7 +151,7 @@ def plan_attempt(
         state = "is gone" if live_state is None else "was replaced by another of the same name"
         return Decision(refusal=model.Refusal(reasons.Refused.TARGET_GONE, f"{ref} {state}"))
     params = None if attempt.revert else scene.spec.steps[attempt.step].params
-    written = fields.written(params, live_state)
+    written = fields.written(params, live_state, sick.findings)
     if needs := _unseen(scene, sick, attempt, written):
         return Decision(needs=needs)
     same = live_state.workload.generation == sick.workload.generation
@@ -165,7 +165,7 @@ def plan_attempt(
         workload=workload,
         looked=looked,
         written=written,
-        also=_goes_along(scene, attempt),
+        also=_goes_along(scene, attempt, written),
         left={ref: scene.looked[ref] for ref in _left(attempt)},
     )
     answers = guards.evaluate(chain, case)
@@ -183,7 +183,7 @@ def _unseen(
     else:
         wanted = dict.fromkeys(_left(attempt), "")
     if written is not None:
-        wanted[written.ref] = ""
+        wanted |= dict.fromkeys((written.ref, *written.more), "")
     elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
         wanted[sick.cause_of.suspect] = sick.cause_of.change
     return tuple(
@@ -200,8 +200,12 @@ def _left(attempt: episode.Next) -> tuple[model.Ref, ...]:
     return restoring.beside(attempt.follows)
 
 
-def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, ...]:
-    """The ConfigMaps that a rollback takes along, as far as they were looked at."""
+def _goes_along(
+    scene: Scene, attempt: episode.Next, written: fields.Written | None
+) -> tuple[restoring.Looked, ...]:
+    """What is written like the first object; of a rollback the ConfigMaps that were looked at."""
+    if written is not None:
+        return tuple(scene.looked[ref] for ref in written.more)
     params = None if attempt.revert else scene.spec.steps[attempt.step].params
     if not isinstance(params, steps_api.Rollback) or not params.config_maps:
         return ()

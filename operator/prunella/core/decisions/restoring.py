@@ -137,7 +137,17 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
         case _:
             if manifest is None or manifest["metadata"].get("uid") != effect.uid:
                 return None
-            return swaps.written(effect.patch, effect.inverse, manifest)
+            inverse = effect.inverse or _left_by(effect.patch)
+            return swaps.written(effect.patch, inverse, manifest)
+
+
+def _left_by(patch: Sequence[model.PatchOperation]) -> list[model.PatchOperation]:
+    """What tells that a patch was made which nothing undoes: tests of the values it writes."""
+    return [
+        {"op": "test", "path": each["path"], "value": each["value"]}
+        for each in patch
+        if each["op"] in {"add", "replace"}
+    ]
 
 
 def _nothing_added(effect: model.Effect, manifest: Manifest) -> bool:

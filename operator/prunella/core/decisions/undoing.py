@@ -11,7 +11,7 @@ from typing import Final
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, sides
+from prunella.core.decisions import helm, ledger, sides
 
 Phase = reasons.Phase
 ROLLBACK: Final = "rollback"
@@ -25,7 +25,12 @@ _NOT_DONE: Final = frozenset({"NotSent", "Refused"})
 
 
 def done(record: objects.Record) -> list[model.Effect]:
-    """The effects that were carried out, in order; of a failed record only what is known to be."""
+    """The effects that were carried out, in order; of a failed record only what is known to be.
+
+    A Job of Helm that has refused has done nothing.
+    """
+    if helm.has_refused(record):
+        return []
     not_done = _NOT_DONE | {""} if record.phase is Phase.FAILED else _NOT_DONE
     pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
     return [effect for effect, status in pairs if status.outcome not in not_done]

@@ -15,12 +15,11 @@ import re
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.changes import redact
-from prunella.core.decisions import ledger, started
+from prunella.core.decisions import helm, ledger, started
 
 RUN_JOB, WEBHOOK = "runJob", "webhook"
-STARTS_RUNS = frozenset({RUN_JOB, WEBHOOK})
-"""Actions that start something that has an end of its own."""
-_STARTING = frozenset({model.Verb.CREATE.value, model.Verb.CALL.value})
+STARTS_RUNS = frozenset({RUN_JOB, WEBHOOK, helm.HELM_ROLLBACK, ledger.REVERT})
+"""Actions that start something that has an end of its own; of reverts one that makes a Job."""
 GRACE = datetime.timedelta(seconds=60)
 """How long after its own deadline its end may be told."""
 MOST_LINES, MOST_LOG = 40, 4096
@@ -35,7 +34,11 @@ _ENDED = {
 
 def starts_run(record: objects.Record) -> bool:
     """Whether the record's effect starts something that has an end of its own."""
-    starts = any(effect.verb in _STARTING for effect in record.spec.effects)
+    starts = any(
+        effect.verb == model.Verb.CALL.value
+        or (effect.verb == model.Verb.CREATE.value and effect.kind == "Job")
+        for effect in record.spec.effects
+    )
     return record.spec.action in STARTS_RUNS and starts
 
 
@@ -159,7 +162,8 @@ def tail(log: str) -> str:
 def _failed(
     status: remediation.RemediationStatus, run: started.Run, now: datetime.datetime
 ) -> remediation.RemediationStatus:
-    return _unhelpful(status, "RunFailed", f"it has failed: {redacted(run.message)}", now)
+    why = redacted(helm.refusal(run.log) or run.message)
+    return _unhelpful(status, "RunFailed", f"it has failed: {why}", now)
 
 
 def _unhelpful(

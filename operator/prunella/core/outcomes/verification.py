@@ -21,7 +21,7 @@ from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import gitops, ledger, restoring, sides
 from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import runs, syncing
+from prunella.core.outcomes import expanding, runs, syncing
 from prunella.core.signals import compiled
 
 Phase = reasons.Phase
@@ -52,6 +52,8 @@ class Scene:
     """Workloads beside the target that the effects write."""
     synced: gitops.Synced | None = None
     """How far the tool that deploys is with a pushed commit; None where it is not waited for."""
+    expanded: expanding.Expanded | None = None
+    """How far larger volumes are; None where they are not waited for."""
     edited: str = ""
     """What somebody else has changed since of what was written beside the target."""
 
@@ -122,6 +124,8 @@ def _await_rollout(
     status = record.status
     if scene.synced is not None:
         return syncing.awaited(record, scene.synced, scene.verify, scene.now)
+    if scene.expanded is not None:
+        return expanding.awaited(record, scene.expanded, scene.verify, scene.now)
     synced_at = _synced_at(record)
     waited = (scene.now - _started(record)).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)

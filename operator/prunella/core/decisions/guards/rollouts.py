@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prunella.core import model, progressive
-from prunella.core.decisions import gitops, restoring, strategies
+from prunella.core.decisions import gitops, helm, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 TEMPLATE_ACTIONS = frozenset({"restart", "rollback", "resize"})
@@ -20,7 +20,7 @@ def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
     written = case.action.name in TEMPLATE_ACTIONS and not case.elsewhere
-    reverted = case.action.name == gitops.GIT_REVERT
+    reverted = case.action.name in {gitops.GIT_REVERT, helm.HELM_ROLLBACK}
     # Where somebody has paused a Rollout, what tells its controller to go on is refused as well.
     told = case.action.name == PROMOTE
     return told or restored or reverted or written or case.target in case.readers
