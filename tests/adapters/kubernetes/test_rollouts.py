@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from prunella import handlers, ports
-from prunella.adapters.kubernetes import client, cluster, kinds, owners, parse, relist, store
+from prunella.adapters.kubernetes import (
+    client,
+    cluster,
+    kinds,
+    owners,
+    parse,
+    parse_revisions,
+    relist,
+    store,
+)
 from prunella.core import model, objects
 from tests.adapters.kubernetes import builders, test_handlers
 from tests.adapters.kubernetes.builders import Raw
@@ -72,7 +81,7 @@ def test_its_revisions_are_its_replica_sets() -> None:
     """By their own annotation, without the label that only they bear."""
     owner = parse.workload("Rollout", rollout(spec={"template": builders.template("shop/web:v2")}))
     sets = [replica_set("1", "shop/web:v1"), replica_set("2", "shop/web:v2")]
-    found = parse.deployment_revisions(sets, owner)
+    found = parse_revisions.deployment_revisions(sets, owner)
     assert [(2, True), (1, False)] == [(each.number, each.current) for each in found]
     assert builders.template("shop/web:v1") == found[1].template
     assert datetime.datetime.fromisoformat(builders.CREATED) == found[1].created

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse, parse_job, selectors
+from prunella.adapters.kubernetes import client, kinds, parse, parse_job, parse_revisions, selectors
 from prunella.core import model, progressive
 
 
@@ -61,7 +61,7 @@ def _selector(spec: dict[str, Any]) -> str:
 async def _history(
     api: client.KubeApi, target: model.Ref, query: dict[str, str]
 ) -> list[dict[str, Any]]:
-    sets = target.kind in parse.REVISIONS
+    sets = target.kind in parse_revisions.REVISIONS
     kind = kinds.REPLICA_SET if sets else kinds.CONTROLLER_REVISION
     return await api.items(kind.path(target.namespace), query)
 
@@ -69,14 +69,14 @@ async def _history(
 def _revisions(
     workload: model.Workload, history: list[dict[str, Any]]
 ) -> tuple[model.Revision, ...]:
-    if workload.ref.kind in parse.REVISIONS:
-        return parse.deployment_revisions(history, workload)
-    return parse.controller_revisions(history, workload)
+    if workload.ref.kind in parse_revisions.REVISIONS:
+        return parse_revisions.deployment_revisions(history, workload)
+    return parse_revisions.controller_revisions(history, workload)
 
 
 def _pod_owners(workload: model.Workload, history: list[dict[str, Any]]) -> set[str]:
     """UIDs that control the workload's pods: its own, or those of its ReplicaSets."""
-    if workload.ref.kind not in parse.REVISIONS:
+    if workload.ref.kind not in parse_revisions.REVISIONS:
         return {workload.uid}
     sets = (raw for raw in history if parse.controller_uid(raw) == workload.uid)
     return {raw["metadata"]["uid"] for raw in sets}
