@@ -109,6 +109,8 @@ def _after_revert(
     if last.phase is not Phase.SUCCEEDED:
         return _for_a_person(last, _ended(last))
     undone = _undone(last, own)
+    if undone.spec.policy.generation != last.spec.policy.generation:
+        return Next(0)  # The policy was edited before it was undone: its steps are other ones.
     if undone.phase is Phase.FAILED:
         return _for_a_person(last, f"{_ended(undone)}, and what was done of it was undone")
     return _following(last, _after(undone), spec)

@@ -140,6 +140,30 @@ def test_half_an_action_that_was_undone_is_for_a_person() -> None:
     assert "A ended Failed (Failed), and what was done of it was undone" in refusal.message
 
 
+EDITS = [
+    pytest.param(Phase.UNHELPFUL, 1, "begins anew", id="in vain, and edited"),
+    pytest.param(Phase.FAILED, 1, "begins anew", id="half done, and edited"),
+    pytest.param(Phase.UNHELPFUL, 2, "all 2 steps were tried", id="in vain, as it is"),
+    pytest.param(Phase.FAILED, 2, "what was done of it was undone", id="half done, as it is"),
+]
+
+
+@pytest.mark.parametrize(("phase", "generation", "expected"), EDITS)
+def test_after_an_edit_and_the_undoing_the_steps_begin_anew(
+    phase: Phase, generation: int, expected: str
+) -> None:
+    """The second step of the policy before says nothing about those of now."""
+    owner = builders.policy(generation=2, steps=[{"scale": {"by": 1}}, {"restart": {}}])
+    assert owner.spec is not None
+    acted = record(phase, (UNDONE, DONE), action="scale", step=1, generation=generation)
+    undone = builders.record("B", action="revert", attempt=2, follows="A", step=1, generation=2)
+    following = episode.next_attempt(owner, owner.spec, builders.workload().uid, [acted, undone])
+    if isinstance(following, model.Refusal):
+        assert expected in following.message
+    else:
+        assert ("begins anew", episode.Next(0)) == (expected, following)
+
+
 TESTED = builders.effect(
     patch=({"op": "test", "path": "/a", "value": 1}, {"op": "replace", "path": "/a", "value": 2}),
     summary="undo it",
