@@ -226,6 +226,10 @@ class Passes:
         if not revert and record.spec.step >= len(step.valid_spec(policy).steps):
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
         following = episode.Next(record.spec.step, follows, revert=revert)
+        known = (step.valid_spec(policy), record.spec.target.uid, snapshot.records)
+        if revert and episode.next_attempt(policy, *known) != following:
+            message = f"{record.spec.follows} is not to be undone any more"
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             judged = (outcome.verdicts, now, outcome.measured)
