@@ -186,7 +186,7 @@ async def test_who_resumes_the_policy_meanwhile_ends_an_undoing(story: Story) ->
 
 
 async def test_an_edit_of_what_was_put_back_ends_the_rest_of_an_undoing(story: Story) -> None:
-    """A person writes the ConfigMap while only half is undone: no reader is restarted after that."""
+    """A person writes the ConfigMap while half is undone: no reader is restarted any more."""
     shop = await slowed(story)
     suspect(shop)
     await half_undone(story)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, ledger, sickness, step
+from prunella.core.decisions import causes, decide, episode, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -219,17 +219,9 @@ class Passes:
         if memory.compiled is None:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
-        follows = next((r for r in snapshot.records if r.name == record.spec.follows), None)
-        revert = record.spec.action == ledger.REVERT
-        if revert and follows is None:
-            return model.Refusal(reasons.Refused.PLAN_CHANGED, "what it undoes is gone")
-        if not revert and record.spec.step >= len(step.valid_spec(policy).steps):
-            return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
-        following = episode.Next(record.spec.step, follows, revert=revert)
-        known = (step.valid_spec(policy), record.spec.target.uid, snapshot.records)
-        if revert and episode.next_attempt(policy, *known) != following:
-            message = f"{record.spec.follows} is not to be undone any more"
-            return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+        following = episode.planned(policy, step.valid_spec(policy), record, snapshot.records)
+        if isinstance(following, model.Refusal):
+            return following
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             judged = (outcome.verdicts, now, outcome.measured)

@@ -69,6 +69,26 @@ def next_attempt(
     return _following(last, _after(last), spec)
 
 
+def planned(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    record: objects.Record,
+    records: Sequence[objects.Record],
+) -> Next | model.Refusal:
+    """What a record that is not sent yet was created for, or why that is not wanted any more."""
+    changed = reasons.Refused.PLAN_CHANGED
+    follows = next((each for each in records if each.name == record.spec.follows), None)
+    following = Next(record.spec.step, follows, revert=record.spec.action == ledger.REVERT)
+    if not following.revert:
+        gone = record.spec.step >= len(spec.steps)
+        return model.Refusal(changed, "the policy has no such step now") if gone else following
+    if follows is None:
+        return model.Refusal(changed, "what it undoes is gone")
+    if next_attempt(policy, spec, record.spec.target.uid, records) != following:
+        return model.Refusal(changed, f"{follows.name} is not to be undone any more")
+    return following
+
+
 def _to_undo(
     acted: objects.Record,
     policy: objects.Policy,
