@@ -35,4 +35,4 @@ async def test_an_edit_beside_the_target_is_told(action: str, there: Any, told: 
     spec = record.spec.model_copy(update={"action": action})
     record = dataclasses.replace(record, spec=spec)
     found = await suspects.edited(world, record)
-    assert (told in found) if told else found == ""
+    assert (bool(told), True) == (bool(found), told in found)
