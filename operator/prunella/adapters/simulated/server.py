@@ -386,10 +386,7 @@ class Server:
         max_unavailable: int | None = None,
         always_allow: bool = False,
     ) -> None:
-        """Create a PodDisruptionBudget; give one of the two limits, in pods.
-
-        ``always_allow`` is the ``unhealthyPodEvictionPolicy`` AlwaysAllow.
-        """
+        """Create a PodDisruptionBudget with one limit, in pods; evicting the unhealthy by choice."""
         if (min_available is None) == (max_unavailable is None):
             raise ValueError("give min_available or max_unavailable, and not both")
         budget = state.BudgetState(name, namespace, dict(selector), min_available, max_unavailable)
