@@ -88,6 +88,10 @@ contract: dev lab-tools ## Run the same cases on the simulator and on the lab
 .PHONY: e2e
 e2e: dev lab-tools ## Run the end-to-end tests on the lab
 	$(BIN)/pytest -q -n $(STORIES) tests/e2e
+.PHONY: test-flux
+test-flux: dev lab-tools ## Run the stories of reverts in Git with Flux's own controllers (Go 1.26)
+	@$(BIN)/python -m lab build --flux
+	PRUNELLA_LAB=flux PRUNELLA_FLUX=controllers $(BIN)/pytest -q -n 4 tests/e2e/stories/test_git_revert.py
 .PHONY: lint
 lint: dev ## Check style, format and imports
 	$(BIN)/ruff check .

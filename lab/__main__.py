@@ -33,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
             _add_up_options(sub)
         if command == "status":
             sub.add_argument("--json", action="store_true", help="print lab.json's fields")
-    commands.add_parser("build", help="build the lab's programs into the user's cache")
+    build = commands.add_parser("build", help="build the lab's programs into the user's cache")
+    flux = "build Flux's source- and kustomize-controller too (Go 1.26)"
+    build.add_argument("--flux", action="store_true", help=flux)
     return parser
 
 
@@ -94,7 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "down":
             lifecycle.down(options.name, say=_say)
         else:
-            _say(f"the lab's programs are in {binaries.build_all(_say)}")
+            more = binaries.FLUX if options.flux else ()
+            cache = binaries.build_all(_say, (*binaries.BINARIES, *more))
+            _say(f"the lab's programs are in {cache}")
     except binaries.LabError as error:
         _say(f"error: {error}")
         return 1

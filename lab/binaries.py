@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 TOOLS = pathlib.Path(__file__).parent / "tools"
 KUBERNETES_VERSION = "1.35.4"
@@ -68,6 +69,11 @@ def _kube_state_metrics() -> Binary:
     return Binary("kube-state-metrics", version, package, "kube-state-metrics", ldflags=flags)
 
 
+def _flux(name: str, version: str, module: str) -> Binary:
+    """Their go.mod files have replacements, which `go install` does not take."""
+    return Binary(name, version, f"github.com/fluxcd/{name}", module)
+
+
 BINARIES: tuple[Binary, ...] = (
     Binary("etcd", "3.6.11", "go.etcd.io/etcd/server/v3", "kubernetes"),
     _kubernetes("kube-apiserver"),
@@ -81,6 +87,11 @@ BINARIES: tuple[Binary, ...] = (
     Binary("helm", "3.21.4", "helm.sh/helm/v3/cmd/helm"),
     _kube_state_metrics(),
 )
+FLUX: tuple[Binary, ...] = (
+    _flux("source-controller", "1.8.0", "flux-source"),
+    _flux("kustomize-controller", "1.9.6", "flux-kustomize"),
+)
+"""Built only when asked for: they need Go 1.26, and some minutes more."""
 
 
 def cache_dir() -> pathlib.Path:
@@ -93,25 +104,39 @@ def cache_dir() -> pathlib.Path:
 
 def locate(name: str) -> pathlib.Path:
     """The path of a built program; raises LabError when it has not been built."""
-    binary = next(each for each in BINARIES if each.name == name)
+    binary = next(each for each in (*BINARIES, *FLUX) if each.name == name)
     path = binary.path(cache_dir())
     if not path.exists():
-        raise LabError(f"{name} is not built yet: run `make lab-build`")
+        how = "python -m lab build --flux" if binary in FLUX else "make lab-build"
+        raise LabError(f"{name} is not built yet: run `{how}`")
     return path
 
 
-def build_all(say: Callable[[str], None] = print) -> pathlib.Path:
+def sources(binary: Binary) -> pathlib.Path:
+    """The folder of a pinned module in Go's own cache, downloaded if it is not there.
+
+    Raises LabError.
+    """
+    if binary.module is None:
+        raise LabError(f"{binary.name} is no module of lab/tools: its folder is not known")
+    command = ["go", "mod", "download", "-json", binary.package]
+    return pathlib.Path(json.loads(_run(command, TOOLS / binary.module, {}))["Dir"])
+
+
+def build_all(
+    say: Callable[[str], None] = print, wanted: Sequence[Binary] = BINARIES
+) -> pathlib.Path:
     """Build what is missing, one line of progress for each, and return the cache folder.
 
     A second build at the same time waits for the first one and then finds nothing to do.
     """
     cache = cache_dir()
-    if not missing(cache):
+    if not missing(cache, wanted):
         return cache
     if shutil.which("go") is None:
         raise LabError("the lab builds its programs from source: install Go 1.25 or newer")
     with _one_build(cache, say):
-        todo = missing(cache)
+        todo = missing(cache, wanted)
         for number, binary in enumerate(todo, 1):
             say(f"[{number}/{len(todo)}] building {binary.name} {binary.version} ...")
             started = time.monotonic()
@@ -120,9 +145,9 @@ def build_all(say: Callable[[str], None] = print) -> pathlib.Path:
     return cache
 
 
-def missing(cache: pathlib.Path) -> list[Binary]:
+def missing(cache: pathlib.Path, wanted: Sequence[Binary] = BINARIES) -> list[Binary]:
     """The programs that are not in ``cache`` yet."""
-    return [each for each in BINARIES if not each.path(cache).exists()]
+    return [each for each in wanted if not each.path(cache).exists()]
 
 
 @contextlib.contextmanager
@@ -171,14 +196,16 @@ def _flags(binary: Binary) -> list[str]:
     return ["-trimpath", *tags, "-ldflags", binary.ldflags]
 
 
-def _run(command: list[str], folder: pathlib.Path, extra: dict[str, str]) -> None:
+def _run(command: list[str], folder: pathlib.Path, extra: dict[str, str]) -> str:
+    """What the command prints. Raises LabError with the end of what it complained about."""
     environment = {**os.environ, "CGO_ENABLED": "0", **extra}
     done = subprocess.run(
-        command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         tail = "\n".join(done.stderr.splitlines()[-15:])
         raise LabError(f"`{' '.join(command)}` failed in {folder}:\n{tail}")
+    return done.stdout
 
 
 if __name__ == "__main__":

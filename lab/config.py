@@ -31,6 +31,9 @@ class Ports:
     kube_state_metrics: int
     kube_state_metrics_self: int
     shop: int
+    source_controller: int
+    source_controller_files: int
+    kustomize_controller: int
 
 
 def kwokctl(

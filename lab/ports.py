@@ -42,19 +42,27 @@ def free_port() -> int:
 
 def _claimed(port: int) -> bool:
     """Claim a port, unless somebody has it or listens on it."""
+    claims = _file()
     try:
-        fcntl.lockf(_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        fcntl.lockf(claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
     with contextlib.suppress(OSError), socket.socket() as probe:
         probe.bind((LOCALHOST, port))
         return True
-    fcntl.lockf(_file(), fcntl.LOCK_UN, 1, port)
+    fcntl.lockf(claims, fcntl.LOCK_UN, 1, port)
     return False
 
 
 @functools.cache
 def _file() -> int:
-    """The file of the claims, open for good: with its closing all locks would go."""
+    """The file of the claims, open for good: with its closing all locks would go.
+
+    Raises LabError when it is somebody else's, or can't be made.
+    """
     path = pathlib.Path(tempfile.gettempdir()) / f"prunella-ports-{os.getuid()}"
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        message = f"can't claim ports in {path}: {error.strerror}; remove it, or set TMPDIR"
+        raise binaries.LabError(message) from error

@@ -16,7 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lab import binaries, config, ports
 
-PROGRAMS = frozenset({*(each.name for each in binaries.BINARIES), "kwok-controller"})
+PROGRAMS = frozenset(
+    {*(each.name for each in (*binaries.BINARIES, *binaries.FLUX)), "kwok-controller"}
+)
 """Names of the programs that a lab runs; kwokctl calls kwok ``kwok-controller``."""
 MODULES: dict[tuple[str, ...], str] = {("lab.shop", "serve"): "shop"}
 """Programs of a lab that are Python modules: what is after ``python -m``, and the name."""

@@ -11,8 +11,13 @@ from prunella.api import quantities
 from prunella.core.decisions import rules
 
 WORKLOAD_KINDS: Final = frozenset(
-    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob"}
+    {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob", "Rollout"}
 )
+OWN_ACTIONS: Final = {
+    "HTTPRoute": "shiftTraffic",
+    "VirtualService": "shiftTraffic",
+    "Certificate": "renewCertificate",
+}
 RIGHTS_GROUPS: Final = frozenset(
     {
         "rbac.authorization.k8s.io",
@@ -54,6 +59,8 @@ class AllowedField(pydantic.BaseModel):
             raise ValueError(f"{self.kind} {self.path}: give max, or the values that it may have")
         if self.kind in WORKLOAD_KINDS:
             raise ValueError(f"{self.kind}: workloads have actions of their own")
+        if (action := OWN_ACTIONS.get(self.kind)) is not None:
+            raise ValueError(f"{self.kind}: action {action} is for that")
         group = self.api_version.rpartition("/")[0]
         rights = group in RIGHTS_GROUPS or self.kind in {"Secret", "ServiceAccount", "Namespace"}
         if rights or not self.path.startswith(("spec.", "data.")):

@@ -39,11 +39,13 @@ def registry(on_event: OnEvent, login: Login) -> kopf.OperatorRegistry:
             return None
 
     for kind in kinds.WATCHED:
-        _watch(handlers, kind, on_event)
+        watch_kind(handlers, kind, on_event)
     return handlers
 
 
-def _watch(handlers: kopf.OperatorRegistry, kind: kinds.Kind, on_event: OnEvent) -> None:
+def watch_kind(handlers: kopf.OperatorRegistry, kind: kinds.Kind, on_event: OnEvent) -> None:
+    """Add a kind to a registry, before Kopf is started; see `watch_changes`."""
+
     @kopf.on.event(
         kind.group, kind.version, kind.plural, registry=handlers, id=f"store-{kind.plural}"
     )

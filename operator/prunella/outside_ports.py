@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from prunella import ports
@@ -27,6 +27,22 @@ class Outward(Protocol):
 
         None: the system knows of none. Raises ClusterError.
         """
+
+
+class Verdicts(Protocol):
+    """Who may be asked, from outside, what the last pass over a policy has found."""
+
+    def judged(
+        self,
+        policy: objects.Key,
+        verdicts: Mapping[model.Ref, model.Verdict],
+        findings: Sequence[model.Finding],
+        interval: datetime.timedelta,
+    ) -> None:
+        """What one pass has found, by the signals alone; the next is due after ``interval``."""
+
+    def forget(self, policy: objects.Key) -> None:
+        """The policy is gone, or can't be evaluated."""
 
 
 class Captures(Protocol):

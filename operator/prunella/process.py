@@ -75,7 +75,7 @@ async def _operate(
 
     if not await _until_answered(relist, stopping):
         return 0
-    if not await _until_answered(live.begin_journal, stopping):
+    if not await _until_answered(live.begin, stopping):
         return 0
     live.watch.start()
     LOG.info("watching %s", ", ".join(live.namespaces) or "all namespaces")

@@ -202,15 +202,31 @@ class Polls(Model):
     """An alert has ended when it was missing from all answers for this time."""
 
 
+class Analysis(Model):
+    """Verdicts of policies, for those who roll out: ``GET /analysis`` on the webhook's port."""
+
+    enabled: bool = False
+    bearer_token_file: pathlib.Path | None = None  # Of its own; by default the webhook's.
+    namespaces: tuple[str, ...] = ()  # Whose policies may be asked about; empty: all.
+
+
 class Intake(Model):
     """What the operator is told of from outside: hints where to look."""
 
     webhook: Webhook = Webhook()
+    analysis: Analysis = Analysis()
     polls: Polls = Polls()
     ignore: tuple[str, ...] = ("Watchdog", "InfoInhibitor", "PrunellaEscalation")
     """Names of alerts that tell of nothing that is sick."""
     service_graph_source: str = "default"
     """The source of service-graph metrics: who calls whom."""
+
+    @pydantic.model_validator(mode="after")
+    def _is_listened_on(self) -> Self:
+        """Make sure that who asks for verdicts finds a port."""
+        if self.analysis.enabled and not self.webhook.enabled:
+            raise ValueError("analysis.enabled needs webhook.enabled: it is asked on that port")
+        return self
 
 
 _CORRELATION = limits.Settings()

@@ -105,11 +105,12 @@ class Live:
             await relist.relist_kind(self.api, self.stores, kinds.INCIDENT, self.home)
         await heap.give_back()
 
-    async def begin_journal(self) -> None:
-        """Read the journal and have its kinds watched, before the watch. Raises ClusterError."""
+    async def begin(self) -> None:
+        """Read the journal; have its kinds and Rollouts watched if there. Raises ClusterError."""
+        if await relist.relist_if_there(self.api, self.stores, kinds.ROLLOUT, self.namespaces):
+            handlers.watch_kind(self.registry, kinds.ROLLOUT, self.stores.apply)
         if self.journal is not None:
-            watched = await self.journal.begin()
-            handlers.watch_changes(self.registry, watched, self.journal.apply)
+            handlers.watch_changes(self.registry, await self.journal.begin(), self.journal.apply)
             await heap.give_back()
 
     async def keep_journal(self) -> None:
@@ -306,9 +307,8 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    people = notifier.KubernetesNotifier(
-        base.api, base.clock, socket.gethostname(), alerts.escalate
-    )
+    host = socket.gethostname()
+    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
@@ -320,6 +320,7 @@ def _world(
         outward=outside.calls,
         incidents=base.incidents,
         findings=around.intake.findings,
+        verdicts=around.intake.analysis,
         captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,

@@ -9,6 +9,7 @@ from typing import Any
 
 import cel
 import pytest
+import yaml
 
 from prunella.actions import run_job
 from prunella.api import offered, steps
@@ -43,9 +44,10 @@ def made(name: str) -> Document:
     return job
 
 
-def refusals(render: Render, job: Document) -> list[str]:
+def refusals(render: Render, job: Document, **values: Any) -> list[str]:
     """What the policy says against the creation of a Job."""
-    documents = render(actions={"runJob": True}, offered={"jobTemplates": TEMPLATES})
+    given = {"actions": {"runJob": True}, "offered": {"jobTemplates": TEMPLATES}, **values}
+    documents = render(**given)
     policy = next(
         each["spec"]
         for each in documents
@@ -134,3 +136,61 @@ def test_a_job_that_differs_from_its_template_is_refused(
     change(job)
     (message,) = refusals(render, job)
     assert expected in message
+
+
+HELM = {
+    "actions": {"runJob": True, "helmRollback": True},
+    "helmRollback": {"image": f"alpine/helm@sha256:{'0' * 64}", "namespaces": ["shop"]},
+}
+
+
+def of_helm(render: Render) -> Document:
+    """A Job of helmRollback, as the action makes it of the settings that the chart renders."""
+    documents = render(**HELM, offered={"jobTemplates": TEMPLATES})
+    (settings,) = [
+        yaml.safe_load(text)
+        for each in documents
+        if each["kind"] == "ConfigMap"
+        for text in each["data"].values()
+    ]
+    told = offered.JobTemplate.model_validate(settings["offered"]["helmRollback"])
+    given = {"RELEASE": "shop", "CHANGED": "1", "HOOKS": "Refuse"}
+    assert [] == [*told.problems(given)]
+    params = steps.RunJob(template=offered.HELM_ROLLBACK, parameters=given)
+    job = run_job.job_of(told, params, model.Ref("Deployment", "shop", "checkout"), "record-1")
+    job["metadata"]["annotations"] = {"prunella.dev/remediation": "record-1"}
+    return job
+
+
+def test_a_job_of_helm_is_let_in_where_it_is_enabled(render: Render) -> None:
+    """Its script and account are those of the chart."""
+    job = of_helm(render)
+    assert [] == refusals(render, job, **HELM)
+    off = {**HELM, "actions": {"runJob": True, "helmRollback": False}}
+    assert 2 == len(refusals(render, job, **off))
+    alone = {**HELM, "actions": {"runJob": False, "helmRollback": True}}
+    assert [] == refusals(render, job, **alone)
+    assert 2 == len(refusals(render, made("plain"), **alone))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda j: box(j).update(args=["helm uninstall shop"]), id="another script"),
+        pytest.param(lambda j: pod(j).update(serviceAccountName="admin"), id="another account"),
+        pytest.param(lambda j: j["metadata"].update(namespace="blog"), id="another namespace"),
+        pytest.param(lambda j: box(j).update(image="evil:1"), id="another image"),
+        pytest.param(
+            lambda j: j["metadata"]["labels"].update({run_job.TEMPLATE: "plain"}),
+            id="under the name of another template",
+        ),
+    ],
+)
+def test_a_job_of_helm_is_what_the_chart_says(
+    render: Render, change: Callable[[Document], Any]
+) -> None:
+    """The operator's own account can't make it anything else."""
+    job = of_helm(render)
+    change(job)
+    (message,) = refusals(render, job, **HELM)
+    assert TEMPLATE in message

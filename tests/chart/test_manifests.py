@@ -231,6 +231,25 @@ def test_an_identity_of_a_cloud(render: Render) -> None:
     ]
 
 
+DUMPS: dict[str, tuple[bool, list[int], list[int]]] = {
+    "asked for": (True, [6060], [6060]),
+    "of no port": (True, [], []),
+    "of nobody": (False, [6060], []),
+}
+
+
+@pytest.mark.parametrize(("captures", "given", "expected"), DUMPS.values(), ids=DUMPS)
+def test_the_way_to_pods_is_open_only_for_dumps(
+    render: Render, given: list[int], expected: list[int], *, captures: bool
+) -> None:
+    """In all namespaces, on the ports that the administrator names, and on none by default."""
+    values = {"captures": {"ports": given}}
+    documents = render(offered={"captures": captures}, networkPolicy=values)
+    rules = _only(documents, "NetworkPolicy")["spec"]["egress"][3:]
+    assert ([expected] if expected else []) == [_ports(rule) for rule in rules]
+    assert all([{"namespaceSelector": {}}] == rule["to"] for rule in rules)
+
+
 def test_network_can_be_narrowed(render: Render) -> None:
     """Without an Alertmanager nothing is open to it; the API server can have addresses."""
     values = {"apiServer": {"cidrs": ["10.96.0.1/32"], "ports": [443]}, "metricsFrom": []}

@@ -34,6 +34,7 @@ CORE = (
     | _rights("prunella.dev", "changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
+    | _rights("argoproj.io", "rollouts", "get list watch")
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
@@ -77,15 +78,24 @@ ADDED = {
     "runJob": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "suspendCronJob": _rights("batch", "cronjobs", "patch"),
     "webhook": set(),  # It asks systems outside the cluster.
+    "abortRollout": _rights("argoproj.io", "rollouts/status", "patch"),
+    "promote": _rights("argoproj.io", "rollouts/status", "patch"),
     "gitRevert": _rights("kustomize.toolkit.fluxcd.io", "kustomizations", "get")
     | _rights("source.toolkit.fluxcd.io", "gitrepositories", "get")
     | _rights("argoproj.io", "applications", "get"),
+    "helmRollback": _rights("batch", "jobs", "create") | _rights("", "pods/log", "get"),
     "restore": set(),  # Its rights are those of the kinds that are enabled.
     "scaleBounds": _rights("autoscaling", "horizontalpodautoscalers", "get patch"),
     "resize": TEMPLATES | _rights("", "pods/resize", "patch"),
+    "expandVolume": _rights("", "persistentvolumeclaims", "get patch"),
     "raiseQuota": set(),  # Its rights come with the ceilings that are listed.
+    "shiftTraffic": set(),  # Its rights are those of the kinds and selectors that are enabled.
+    "renewCertificate": _rights("cert-manager.io", "certificates", "get")
+    | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
 }
+CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
+"""What `expandVolume` reads where a ClusterRole gives it."""
 RESTORED = {
     "Service": _rights("", "services", "get patch create delete"),
     "NetworkPolicy": _rights("networking.k8s.io", "networkpolicies", "get patch create delete"),
@@ -120,7 +130,13 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("scaleBounds",),
     ("raiseQuota",),
     ("resize",),
+    ("expandVolume",),
+    ("shiftTraffic",),
+    ("renewCertificate",),
     ("gitRevert",),
+    ("helmRollback",),
+    ("abortRollout",),
+    ("promote",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -181,6 +197,48 @@ def test_captures_bring_their_own_rights(render: Render) -> None:
         | _rights("", "events", "list")
     )
     assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+
+
+OF_ROLLOUTS = [
+    pytest.param((), set(), id="none"),
+    pytest.param(("evictPod",), set(), id="evictPod"),
+    *(
+        pytest.param((name,), _rights("argoproj.io", "rollouts", "patch"), id=name)
+        for name in ("restart", "rollback", "scale")
+    ),
+]
+
+
+@pytest.mark.parametrize(("chosen", "patched"), OF_ROLLOUTS)
+def test_rollouts_bring_their_own_rights(
+    render: Render, chosen: tuple[str, ...], patched: set[Right]
+) -> None:
+    """They are read as other workloads; switched on they are patched by the actions that do."""
+    switched = {"actions": _enabled(chosen), "argoRollouts": {"enabled": True}}
+    [role] = _named(render(**switched, namespaces=["shop"]), "Role", "prunella")
+    wanted = (CORE | JOURNAL | AROUND | patched).union(*(ADDED[a] for a in chosen))
+    assert wanted - NODES == _expand(role)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fields"),
+    [
+        pytest.param((), ([], []), id="none"),
+        pytest.param(("restart", "scale"), (["restartAt", "replicas"], []), id="restart and scale"),
+        pytest.param(("rollback",), (["template"], []), id="rollback"),
+        pytest.param(("abortRollout",), ([], ["abort"]), id="abortRollout"),
+        pytest.param(("promote",), ([], ["pauseConditions", "promoteFull"]), id="promote"),
+    ],
+)
+def test_fields_of_rollouts_are_those_of_the_enabled_actions(
+    render: Render, chosen: tuple[str, ...], fields: tuple[list[str], list[str]]
+) -> None:
+    """What no enabled action writes, the API server refuses to the operator's account."""
+    documents = render(actions=_enabled(chosen))
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-rollouts")
+    _, spec, status, *_ = (each["expression"] for each in policy["spec"]["validations"])
+    excepted = [f"k in [{', '.join(map(repr, each))}]" for each in fields]
+    assert [True, True] == [excepted[0] in spec, excepted[1] in status]
 
 
 @pytest.mark.parametrize("kind", restore_api.RestoredKind)
@@ -251,6 +309,41 @@ def test_a_ceiling_brings_the_right_to_quotas(render: Render, *, enabled: bool) 
     assert enabled == ("spec.hard.pods (to 100); spec.hard.requests.cpu (to 64)" in str(guards))
 
 
+@pytest.mark.parametrize("enabled", [True, False], ids=["expandVolume on", "expandVolume off"])
+def test_classes_are_read_where_volumes_grow(render: Render, *, enabled: bool) -> None:
+    """They are cluster-wide: a Role can't give the right, and the API server asks them anyway."""
+    documents = render(actions=_enabled(["expandVolume"] if enabled else []))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    own = ADDED["expandVolume"] | CLASSES
+    assert own & _expand(role) == (own if enabled else set())
+    guards = _named(
+        documents, "ValidatingAdmissionPolicy", "prunella-fields-persistentvolumeclaims"
+    )
+    assert enabled == ("spec.resources.requests.storage (upwards, to 100Gi)" in str(guards))
+
+
+HELM = {"image": f"alpine/helm@sha256:{'0' * 64}", "namespaces": ["shop", "blog"]}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["helmRollback on", "helmRollback off"])
+def test_the_account_of_helm_is_not_the_operators(render: Render, *, enabled: bool) -> None:
+    """It reads Secrets and writes the listed kinds, in the listed namespaces alone."""
+    chosen = _enabled(["helmRollback"] if enabled else [])
+    kinds = [{"kind": "Deployment", "group": "apps", "resource": "deployments"}]
+    documents = render(actions=chosen, helmRollback={**HELM, "kinds": kinds}, namespaces=["shop"])
+    roles = _named(documents, "Role", "prunella-helm")
+    own = _rights("", "secrets", "get list create update delete")
+    own |= _rights("apps", "deployments", "get create patch delete")
+    wanted = [(name, own) for name in HELM["namespaces"]] if enabled else []
+    assert wanted == [(each["metadata"]["namespace"], _expand(each)) for each in roles]
+    bindings = _named(documents, "RoleBinding", "prunella-helm")
+    subjects = [subject for each in bindings for subject in each["subjects"]]
+    account = {"kind": "ServiceAccount", "name": "prunella-helm"}
+    places = HELM["namespaces"] if enabled else []
+    assert [{**account, "namespace": name} for name in places] == subjects
+    assert "secrets" not in str([r["rules"] for r in _named(documents, "Role", "prunella")])
+
+
 def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:
     """With them the operator may write ScaledObjects, and authors need that right."""
     chosen = {"actions": _enabled(["scaleBounds"]), "namespaces": ["shop"]}
@@ -275,13 +368,55 @@ def test_what_may_be_restored_whole_has_no_guard_of_fields(render: Render) -> No
     assert [] == _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-configmaps")
 
 
+ROUTES = {
+    "HTTPRoute": _rights("gateway.networking.k8s.io", "httproutes", "get patch"),
+    "VirtualService": _rights("networking.istio.io", "virtualservices", "get patch"),
+}
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["shiftTraffic on", "shiftTraffic off"])
+@pytest.mark.parametrize("kind", ROUTES)
+def test_each_kind_of_route_brings_its_own_rights_and_guard(
+    render: Render, kind: str, *, enabled: bool
+) -> None:
+    """Its weights, and whose pods a Service has; each kind with its admission policy."""
+    documents = render(
+        actions=_enabled(["shiftTraffic"] if enabled else []),
+        shiftTraffic={"kinds": {kind: True}},
+        namespaces=["shop"],
+    )
+    [role] = _named(documents, "Role", "prunella")
+    own = ROUTES[kind] | _rights("", "services", "get") if enabled else set()
+    assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
+    guards = [each["metadata"]["name"] for each in _of_kind(documents, "ValidatingAdmissionPolicy")]
+    found = [name for name in guards if name.startswith("prunella-traffic-")]
+    plurals = {"HTTPRoute": "httproutes", "VirtualService": "virtualservices"}
+    assert ([f"prunella-traffic-{plurals[kind]}"] if enabled else []) == found
+
+
+def test_selectors_bring_the_right_to_services_and_their_guard(render: Render) -> None:
+    """Only the values that are listed, and only of these keys."""
+    documents = render(
+        actions=_enabled(["shiftTraffic"]),
+        shiftTraffic={"selectors": {"version": ["blue", "green"]}},
+        namespaces=["shop"],
+    )
+    [role] = _named(documents, "Role", "prunella")
+    own = _rights("", "services", "get patch")
+    assert (CORE | JOURNAL | AROUND) - NODES | own == _expand(role)
+    [guard] = _named(documents, "ValidatingAdmissionPolicy", "prunella-fields-services")
+    told = [each["message"] for each in guard["spec"]["validations"]]
+    assert "the operator may write only spec.selector.version (one of blue, green)" in told
+
+
 @pytest.mark.parametrize("chosen", [(), ACTIONS], ids=["none", "all"])
 def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str, ...]) -> None:
     """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
     everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
-    assert everything.union(*(ADDED[action] for action in chosen)) == _expand(role)
+    own = CLASSES if "expandVolume" in chosen else set()
+    assert everything.union(own, *(ADDED[action] for action in chosen)) == _expand(role)
     names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
     assert names == ["prunella-pause", "prunella-leases"]
 

@@ -99,6 +99,11 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "oldestEndSeconds": 600,
             "refreshSeconds": 60,
         },
+        "analysis": {
+            "enabled": True,
+            "bearerTokenFile": "/etc/prunella/credentials/analysis/token",
+            "namespaces": ["shop"],
+        },
         "polls": {
             "sources": ["default"],
             "everySeconds": 15,
@@ -217,6 +222,10 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     ),
     "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
+    "intake.analysis": (
+        SCHEMA["properties"]["intake"]["properties"]["analysis"],
+        settings.Analysis,
+    ),
     "intake.polls": (SCHEMA["properties"]["intake"]["properties"]["polls"], settings.Polls),
     "tracing": (SCHEMA["properties"]["tracing"], settings.Tracing),
     "journal": (SCHEMA["properties"]["journal"], journal_settings.Journal),

@@ -63,6 +63,16 @@ BAD: dict[str, tuple[Document, str, str]] = {
     ),
     "a field without bounds": (FIELDS, "/patchField/fields/0", "missing property 'path'"),
     "a field that gives rights": (FIELDS, "/patchField/fields/1/resource", "'not' failed"),
+    "a route of another kind": (
+        {"shiftTraffic": {"kinds": {"Ingress": True}}},
+        "/shiftTraffic/kinds",
+        "'Ingress' not allowed",
+    ),
+    "a selector with one side": (
+        {"shiftTraffic": {"selectors": {"version": ["blue"]}}},
+        "/shiftTraffic/selectors/version",
+        "minItems",
+    ),
     "no action in an hour": (
         {"limits": {"actionsPerClusterPerHour": 0}},
         "/limits/actionsPerClusterPerHour",
@@ -140,6 +150,13 @@ def test_an_open_webhook_is_refused(helm: Helm) -> None:
     done = helm("template", "prunella", values={"intake": {"webhook": {"enabled": True}}})
     assert done.returncode != 0
     assert "enabled without bearerTokenFile or tls.clientCaFile: give one" in done.stderr
+
+
+def test_verdicts_without_a_port_are_refused(helm: Helm) -> None:
+    """Helm says what is needed to be asked for verdicts, before anything is installed."""
+    done = helm("template", "prunella", values={"intake": {"analysis": {"enabled": True}}})
+    assert done.returncode != 0
+    assert "intake.analysis.enabled needs intake.webhook.enabled" in done.stderr
 
 
 def test_users_without_a_port_are_refused(helm: Helm) -> None:

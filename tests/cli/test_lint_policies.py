@@ -265,9 +265,46 @@ REFUSED = {
             )
         ],
     ),
+    "a release of one's own": (
+        swap("restart: {}", "helmRollback: {release: other}"),
+        ["13 error spec.steps[0].helmRollback.release: unknown field release [unknown-field]"],
+    ),
+    "a way back that there is not": (
+        swap("restart: {}", "expandVolume: {max: 9Gi}"),
+        [
+            (
+                "13 error spec.steps[0].expandVolume: allowOneWay must be true: no volume can be "
+                "made smaller again [schema]"
+            )
+        ],
+    ),
     "min above max": (
         swap("restart: {}", "scale: {by: 1, min: 5, max: 2}"),
         ["13 error spec.steps[0].scale: min (5) must not be above max (2) [schema]"],
+    ),
+    "a release of a Deployment": (
+        swap("restart: {}", "abortRollout: {}"),
+        [
+            (
+                "4 error spec: steps[0]: abortRollout is for a target of kind Rollout, the target "
+                "is a Deployment [schema]"
+            )
+        ],
+    ),
+    "a step to promote to": (
+        swap("restart: {}", "promote: {step: 3}"),
+        ["13 error spec.steps[0].promote.step: unknown field step [unknown-field]"],
+    ),
+    "the template of a Rollout": (
+        swap("restart: {}", "resize: {memory: {max: 1Gi}}").replace(
+            "{name: checkout}\n", "{kind: Rollout, name: checkout}\n"
+        ),
+        [
+            (
+                "4 error spec: steps[0]: resize of a Rollout needs where: InPlace; its template is "
+                "not resized [schema]"
+            )
+        ],
     ),
     "a path of one's own": (
         swap("restart: {}", "gitRevert: {repository: 'https://evil.example/x'}"),
@@ -351,6 +388,35 @@ REFUSED = {
             (
                 "13 error spec.steps[0].deleteStuckPod: a Deployment waits for none of its pods: "
                 "only a StatefulSet does [action-kind]"
+            )
+        ],
+    ),
+    "traffic to itself": (
+        swap(
+            "restart: {}",
+            "shiftTraffic: {kind: Service, label: version, to: {workload: checkout}}",
+        ),
+        [
+            (
+                "13 error spec.steps[0].shiftTraffic.to.workload: checkout is the target itself: "
+                "name the workload of the other side [traffic-side]"
+            )
+        ],
+    ),
+    "traffic to nowhere": (
+        swap("restart: {}", "shiftTraffic: {kind: HTTPRoute}"),
+        ["13 error spec.steps[0].shiftTraffic.to: to is missing [schema]"],
+    ),
+    "a way back that is not PromQL": (
+        swap(
+            "restart: {}",
+            "shiftTraffic: {kind: HTTPRoute, to: {workload: b}, judgedBy: Readiness, "
+            "back: {require: [{query: sum(x, atMost: 1}]}}",
+        ),
+        [
+            (
+                "13 error spec.steps[0].shiftTraffic.back.require[0].query: the query is not "
+                "PromQL: unclosed left parenthesis (query: sum(x) [promql]"
             )
         ],
     ),
@@ -560,6 +626,20 @@ DOUBTED = {
                 "13 warning spec.steps[0].scaleBounds.to: to (30) is outside min (1) and max (20) "
                 "[field-bounds]"
             )
+        ],
+    ),
+    "a side that nobody may judge, and no way back": (
+        swap("restart: {}", "shiftTraffic: {kind: HTTPRoute, to: {workload: other}}"),
+        [
+            (
+                "13 hint spec.steps[0].shiftTraffic: no way back is written: after a move that has "
+                "helped it is a person's [traffic-back]"
+            ),
+            (
+                "13 hint spec.steps[0].shiftTraffic.to: the target is checkout alone: unless "
+                "another policy judges other, nothing is moved; a selector can cover both "
+                "[traffic-side]"
+            ),
         ],
     ),
     "a field that takes from what is behind it": (

@@ -166,6 +166,15 @@ async def test_what_a_receiver_repeats_of_a_proof_is_not_told(function: Lambda) 
     assert [] == [each for each in (TOKEN, signature) if each in receipt.message]
 
 
+async def test_a_header_that_can_not_be_signed_was_not_sent(function: Lambda) -> None:
+    """Given a value that no header may have, then that is told without it."""
+    made = port(function, headers={"X-Team": " s3cret"})
+    receipt = await made.call(EFFECT, KEY, dry_run=False)
+    made.close()
+    assert (Outcome.REFUSED, []) == (receipt.outcome, function.asked)
+    assert "the request can't be signed: InvalidHeader" == receipt.message
+
+
 async def test_a_dry_run_sees_whether_it_could_be_signed(
     function: Lambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:

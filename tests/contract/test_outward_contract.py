@@ -18,7 +18,7 @@ import pytest
 import urllib3
 
 from prunella import outside_ports, ports
-from prunella.adapters.outward import generic, http, webhooks
+from prunella.adapters.outward import http, webhooks
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
 from prunella.adapters.simulated import outward
@@ -387,7 +387,7 @@ async def test_a_generic_receiver_may_ask_for_a_signature(tmp_path: pathlib.Path
     receiver.close()
     (asked,) = receiver.asked
     expected = hmac.new(b"shared", asked.body, hashlib.sha256).hexdigest()
-    assert f"sha256={expected}" == asked.headers[generic.SIGNATURE.lower()]
+    assert f"sha256={expected}" == asked.headers[http.SIGNATURE.lower()]
     assert {"HOST": "db-1"} == asked.json["parameters"]
     assert receipt.run is not None
     assert State.SUCCEEDED is receipt.run.state
@@ -415,3 +415,31 @@ async def test_jenkins_waits_in_its_queue() -> None:
     assert cancelled is not None
     assert (State.RUNNING, "waits for an executor") == (waiting.state, waiting.message)
     assert State.FAILED is cancelled.state
+
+
+async def test_a_signature_that_a_receiver_repeats_is_not_told(tmp_path: pathlib.Path) -> None:
+    """Who reads records could send the same again with it."""
+    receiver = receivers.GenericReceiver()
+    name = http.SIGNATURE.lower()
+    receiver.trouble = lambda asked: (400, {}, asked.headers[name].removeprefix("sha256="))
+    (tmp_path / "hmac").write_text("shared")
+    listed = endpoint(receiver, tmp_path, hmacSecretFile=str(tmp_path / "hmac"))
+    port = webhooks.Webhooks({"restart": listed})
+    receipt = await port.call(call("restart"), KEY, dry_run=False)
+    port.close()
+    receiver.close()
+    (asked,) = receiver.asked
+    signature = asked.headers[name].removeprefix("sha256=")
+    assert ("answered 400: " in receipt.message, signature in receipt.message) == (True, False)
+
+
+async def test_what_a_receiver_says_is_told_without_credentials(tmp_path: pathlib.Path) -> None:
+    """Nor what a terminal would obey: a Remediation is read by many."""
+    receiver = receivers.GenericReceiver()
+    receiver.trouble = lambda _: (400, {}, "\x1b[31mno database, password=hunter2")
+    port = webhooks.Webhooks({"restart": endpoint(receiver, tmp_path)})
+    receipt = await port.call(call("restart"), KEY, dry_run=False)
+    port.close()
+    receiver.close()
+    told = receipt.message.partition("answered 400: ")[2]
+    assert "[31mno database, password=[redacted]" == told

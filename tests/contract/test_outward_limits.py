@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pathlib
 import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import requests
+from requests import auth
 
 from prunella import ports
-from prunella.adapters.outward import http, webhooks
+from prunella.adapters.outward import http, signing, webhooks
 from prunella.api import endpoints
 from tests.contract import receivers, test_outward_contract
 
@@ -77,6 +80,63 @@ async def test_an_answer_without_end_is_not_waited_for(
     other.close()
     assert (outcome, True) == (slow.outcome, words in slow.message), slow.message
     assert Outcome.EFFECTIVE is well.outcome
+
+
+async def test_a_receiver_that_drips_is_asked_again(
+    dripping: Callable[[bytes], endpoints.Endpoint],
+) -> None:
+    """Given a call that was broken off, then its thread is free for the next one at once."""
+    port = webhooks.Webhooks({"slow": dripping(b"HTTP/1.1 200 OK\r\nX-A: ")}, threads=1)
+    await port.call(call("slow"), KEY, dry_run=False)
+    again = await port.call(call("slow"), "another", dry_run=True)
+    port.close()
+    assert Outcome.WOULD_SUCCEED is again.outcome, again.message
+
+
+class Late(auth.AuthBase):
+    """A signer whose issuer of credentials takes its time."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign nothing."""
+        time.sleep(3.5)
+        return request
+
+
+async def test_nothing_is_sent_when_its_caller_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given credentials that come after the time of the call, then it was surely not sent."""
+    receiver = receivers.GenericReceiver()
+    monkeypatch.setattr(signing, "signer", lambda _: Late())
+    port = webhooks.Webhooks({"restart": listed(receiver.url)})
+    receipt = await port.call(call("restart"), KEY, dry_run=False)
+    port.close()
+    receiver.close()
+    assert (Outcome.REFUSED, []) == (receipt.outcome, receiver.asked)
+    assert "not sent: what came before it took all the time" in receipt.message
+
+
+AUTHORITIES = {
+    "no file": (None, "can't read"),
+    "no certificate": ("hello", "has no certificate in PEM"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), AUTHORITIES.values(), ids=AUTHORITIES)
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_ca_file_that_is_none_is_named_before_anything_is_sent(
+    tmp_path: pathlib.Path, content: str | None, words: str, *, dry_run: bool
+) -> None:
+    """Also by a dry run; nobody is left to look for what was never asked."""
+    path = tmp_path / "ca.crt"
+    if content is not None:
+        path.write_text(content)
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        endpoint = listed(url).model_copy(update={"ca_file": path})
+        port = webhooks.Webhooks({"restart": endpoint})
+        receipt = await port.call(call("restart"), KEY, dry_run=dry_run)
+        port.close()
+    assert (Outcome.REFUSED, True) == (receipt.outcome, words in receipt.message), receipt.message
+    assert f"caFile: {'' if content else words + ' '}{path}" in receipt.message
 
 
 async def test_what_waits_for_a_thread_in_vain_was_not_sent(

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from lab import argo_rollouts
 from lab.cluster import Lab
 from prunella import ports
 from prunella.adapters.kubernetes import client, credentials, relist, store
@@ -99,6 +100,12 @@ class World(Protocol):
     async def add_object(self, manifest: Manifest) -> None:
         """Create an object that is no workload, from a manifest without a namespace."""
 
+    async def add_volume(self, name: str, *, expandable: bool = True) -> None:
+        """Create a claim of 1Gi, bound, of a class that allows it to grow or does not."""
+
+    async def volume_grows(self, name: str) -> None:
+        """Let the driver give a claim what it asks for."""
+
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         """Let somebody patch such an object, by a JSON patch."""
 
@@ -107,6 +114,35 @@ class World(Protocol):
 
     async def settle(self) -> None:
         """Let the controllers finish what they do, and the watch catch up."""
+
+
+def volume(namespace: str, name: str, *, expandable: bool) -> tuple[Manifest, Manifest, Manifest]:
+    """A StorageClass, a volume of it that was made by hand, and the claim that it is for."""
+    class_ = f"{namespace}-{name}"
+    size = {"storage": "1Gi"}
+    claimed: Manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    spec = {"storageClassName": class_, "accessModes": ["ReadWriteMany"]}
+    for_ = {**claimed, "namespace": namespace, "name": name}
+    return (
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": class_},
+            "provisioner": "example.com/none",
+            "allowVolumeExpansion": expandable,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": class_},
+            "spec": {**spec, "capacity": size, "claimRef": for_, "hostPath": {"path": "/none"}},
+        },
+        {
+            **claimed,
+            "metadata": {"name": name},
+            "spec": {**spec, "resources": {"requests": size}, "volumeName": class_},
+        },
+    )
 
 
 class SimulatedWorld:
@@ -132,6 +168,10 @@ class SimulatedWorld:
 
     async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
         options: Any = {} if ref.kind == "DaemonSet" else {"replicas": replicas}
+        if ref.kind == "Rollout":
+            self.cluster.create(rollout(ref, replicas, image))
+            await self.settle()
+            return
         self.cluster.add_workload(ref, image, **options)
         await self.settle()
 
@@ -195,6 +235,17 @@ class SimulatedWorld:
         metadata = {**manifest["metadata"], "namespace": self.namespace}
         self.cluster.add_object({**manifest, "metadata": metadata})
 
+    async def add_volume(self, name: str, *, expandable: bool = True) -> None:
+        class_, _, claim = volume(self.namespace, name, expandable=expandable)
+        self.cluster.add_object({**class_, "metadata": {**class_["metadata"], "namespace": ""}})
+        metadata = {**claim["metadata"], "namespace": self.namespace}
+        status = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
+        self.cluster.add_object({**claim, "metadata": metadata, "status": status})
+
+    async def volume_grows(self, name: str) -> None:
+        assert self.cluster.object_of(model.Ref("PersistentVolumeClaim", self.namespace, name))
+        await self.settle()
+
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         def change(manifest: Manifest) -> None:
             changed = swaps.apply(patch, manifest)
@@ -203,7 +254,7 @@ class SimulatedWorld:
 
         if ref.kind == "CronJob":
             self.cluster.cron_jobs.edit(ref, change)
-        elif ref.kind in {"Deployment", "StatefulSet", "DaemonSet"}:
+        elif ref.kind in {"Deployment", "StatefulSet", "DaemonSet", "Rollout"}:
             self.cluster.edit(ref, change)
         else:
             self.cluster.edit_object(ref, change)
@@ -228,6 +279,7 @@ class LabWorld:
 
     def __post_init__(self) -> None:
         self._stores = store.Stores(lambda *_: None)
+        self._argo: argo_rollouts.ArgoRollouts | None = None
         self.cluster = kubernetes_cluster.KubernetesCluster(self.api, self._stores, self.namespace)
 
     def new_ledger(self) -> ports.Ledger:
@@ -252,6 +304,12 @@ class LabWorld:
         await asyncio.to_thread(self.lab.apply, yaml.safe_dump(document))
 
     async def add(self, ref: model.Ref, replicas: int = 2, image: str = "shop/app:v1") -> None:
+        if ref.kind == "Rollout":
+            await asyncio.to_thread(argo_rollouts.install, self.lab)
+            self._argo = argo_rollouts.ArgoRollouts(self.lab, self.namespace)
+            await self.apply(rollout(ref, replicas, image))
+            await self.settle()
+            return
         spec: dict[str, Any] = {
             "selector": {"matchLabels": {"app": ref.name}},
             "template": {
@@ -274,6 +332,12 @@ class LabWorld:
         await self.settle()
 
     async def set_image(self, ref: model.Ref, image: str) -> None:
+        if ref.kind == "Rollout":
+            path = "/spec/template/spec/containers/0/image"
+            patch = json.dumps([{"op": "replace", "path": path, "value": image}])
+            await self.kubectl("patch", "rollout", ref.name, "--type=json", "--patch", patch)
+            await self.settle()
+            return
         await self.kubectl("set", "image", f"{ref.kind.lower()}/{ref.name}", f"app={image}")
         await self.settle()
 
@@ -384,6 +448,21 @@ class LabWorld:
     async def add_object(self, manifest: Manifest) -> None:
         await self.apply(manifest)
 
+    async def add_volume(self, name: str, *, expandable: bool = True) -> None:
+        class_, made, claim = volume(self.namespace, name, expandable=expandable)
+        for cluster_wide in (class_, made):
+            await asyncio.to_thread(self.lab.apply, yaml.safe_dump(cluster_wide))
+        await self.apply(claim)
+        bound = "--for=jsonpath={.status.phase}=Bound"
+        await self.kubectl("wait", f"persistentvolumeclaim/{name}", bound, "--timeout=60s")
+
+    async def volume_grows(self, name: str) -> None:
+        asked = "jsonpath={.spec.resources.requests.storage}"
+        size = await self.kubectl("get", "persistentvolumeclaim", name, f"--output={asked}")
+        told = json.dumps({"status": {"capacity": {"storage": size}}})
+        how = ("--subresource=status", "--type=merge", "--patch", told)
+        await self.kubectl("patch", "persistentvolumeclaim", name, *how)
+
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         name = f"{ref.kind.lower()}/{ref.name}"
         await self.kubectl("patch", name, "--type=json", f"--patch={json.dumps(patch)}")
@@ -399,12 +478,43 @@ class LabWorld:
         """Wait, on the real clock, for at most 60 s."""
         deadline = time.monotonic() + 60
         while True:
+            if self._argo is not None:
+                await asyncio.to_thread(self._argo.reconcile)
             await relist.relist(self.api, self._stores, [self.namespace])
             found = self.cluster.workloads(self.namespace)
-            if all(workload.rolled_out for workload in found):
+            if all(_settled(workload) for workload in found):
                 return
             assert time.monotonic() < deadline, f"not rolled out: {found}"
             await asyncio.sleep(0.3)
+
+
+def rollout(ref: model.Ref, replicas: int, image: str) -> Manifest:
+    """A Rollout whose canary waits with a quarter of its pods, and again before the end."""
+    labels = {"app": ref.name}
+    steps = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": ref.name, "namespace": ref.namespace, "labels": labels},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {"canary": {"steps": steps}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "app", "image": image}]},
+            },
+        },
+    }
+
+
+def _settled(workload: model.Workload) -> bool:
+    """Rolled out; a Rollout has an end or waits at a step."""
+    delivery = workload.delivery
+    if delivery is None:
+        return workload.rolled_out
+    ended = delivery.waiting or delivery.aborted or not delivery.under_way
+    return workload.rolled_out and ended and bool(delivery.stable)
 
 
 def connect(lab: Lab) -> client.KubeApi:

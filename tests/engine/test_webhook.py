@@ -112,6 +112,23 @@ async def test_a_person_is_called_once_for_what_waits_for_one(story: Story) -> N
     assert (1, [key]) == (len(story.pages()), story.world.outward.sent)
 
 
+async def test_a_person_is_called_again_when_what_they_applied_did_not_help(story: Story) -> None:
+    """Given the last step, then the first call was for the plan, and the second for its end."""
+    overloaded(story, "waiting")
+    await story.until(lambda: bool(story.pages()), 120)
+    (key,) = story.world.outward.runs
+    applied = dataclasses.replace(
+        story.world.outward.runs[key], state=started.RunState.SUCCEEDED, message="applied"
+    )
+    story.world.outward.runs[key] = applied
+    await story.until(lambda: story.records()[0].phase.final, 1800)
+    await story.run(60)
+    (record,) = story.records()
+    assert Phase.SUCCEEDED is not record.phase
+    assert [record.name, record.name] == story.pages()
+    assert record.status.escalated_at is not None
+
+
 async def test_a_plan_that_nobody_decides_about_ends_with_its_deadline(story: Story) -> None:
     """Given ten minutes and nobody, then the next step is tried, and nobody is called again."""
     overloaded(story, "waiting", {"restart": {}})

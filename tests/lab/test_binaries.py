@@ -82,3 +82,65 @@ def test_api_server_is_stamped_with_its_version() -> None:
 
     assert "version.gitVersion=v1.35.4" in server.ldflags
     assert "version.gitMinor=35" in server.ldflags
+
+
+def test_the_controllers_of_flux_are_built_only_when_asked_for(
+    cache: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take minutes, and a newer Go: a plain build leaves them out."""
+    monkeypatch.setattr(binaries, "_run", _fake_go)
+
+    binaries.build_all(lambda _text: None)
+    left_out = binaries.missing(cache, binaries.FLUX)
+    binaries.build_all(lambda _text: None, (*binaries.BINARIES, *binaries.FLUX))
+
+    assert list(binaries.FLUX) == left_out
+    assert [] == binaries.missing(cache, binaries.FLUX)
+    path = binaries.locate("source-controller")
+    assert "built in flux-source" == path.read_text()
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("name", [each.name for each in binaries.FLUX])
+def test_a_controller_that_is_not_built_is_an_error_with_its_command(name: str) -> None:
+    """Its command is another one than that of the rest."""
+    with pytest.raises(LabError, match=f"{name} is not built yet: .*python -m lab build --flux"):
+        binaries.locate(name)
+
+
+@pytest.mark.parametrize("binary", binaries.FLUX, ids=lambda each: each.name)
+def test_a_controller_has_the_version_that_its_module_pins(binary: binaries.Binary) -> None:
+    """The version of its folder in the cache is that of go.mod, and go.sum has its hash."""
+    assert binary.module is not None
+    pinned = (binaries.TOOLS / binary.module / "go.mod").read_text().splitlines()
+    hashed = (binaries.TOOLS / binary.module / "go.sum").read_text()
+
+    assert f"{binary.package} v{binary.version}" in {
+        line.strip().removesuffix(" // indirect") for line in pinned
+    }
+    assert f"{binary.package} v{binary.version} h1:" in hashed
+
+
+def test_a_module_of_flux_is_found_in_the_cache_of_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go itself says where it is: its resource definitions are read there."""
+    asked: list[str] = []
+
+    def run(command: list[str], folder: pathlib.Path, _extra: dict[str, str]) -> str:
+        asked.extend([*command, folder.name])
+        return '{"Dir": "/cache/source-controller@v1.8.0"}'
+
+    monkeypatch.setattr(binaries, "_run", run)
+
+    found = binaries.sources(binaries.FLUX[0])
+
+    assert pathlib.Path("/cache/source-controller@v1.8.0") == found
+    package = "github.com/fluxcd/source-controller"
+    assert ["go", "mod", "download", "-json", package, "flux-source"] == asked
+
+
+def test_a_program_without_a_module_has_no_known_folder() -> None:
+    """`go install` keeps none for it."""
+    kwok = next(each for each in binaries.BINARIES if each.name == "kwok")
+
+    with pytest.raises(LabError, match="kwok is no module of lab/tools"):
+        binaries.sources(kwok)

@@ -25,6 +25,9 @@ PORTS = config.Ports(
     kube_state_metrics=20009,
     kube_state_metrics_self=20010,
     shop=20011,
+    source_controller=20012,
+    source_controller_files=20013,
+    kustomize_controller=20014,
 )
 WHERE = layout.Layout("one", pathlib.Path("/labs/one"))
 METRICS = pathlib.Path(config.__file__).parent / "manifests" / "metrics.yaml"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -55,6 +58,17 @@ def test_a_port_of_a_process_that_has_ended_is_free_again(monkeypatch: pytest.Mo
     assert str(port) == elsewhere(port)
     only(monkeypatch, port)
     assert port == ports.free_port()
+
+
+def test_claims_that_can_not_be_written_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Given a link in their place, then nobody is told to stop labs."""
+    (tmp_path / f"prunella-ports-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(ports, "_file", ports._file.__wrapped__)
+    with pytest.raises(LabError, match=r"can't claim ports in .*: .*; remove it, or set TMPDIR"):
+        ports.free_port()
 
 
 def test_a_port_in_use_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,14 @@ FIELDS = {
         [{**FIELD, "apiVersion": "apps/v1", "kind": "Deployment"}],
         "Deployment: workloads have actions of their own",
     ),
+    "a route": (
+        [{**FIELD, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}],
+        "HTTPRoute: action shiftTraffic is for that",
+    ),
+    "a certificate": (
+        [{**FIELD, "apiVersion": "cert-manager.io/v1", "kind": "Certificate"}],
+        "Certificate: action renewCertificate is for that",
+    ),
     "a secret": ([{**FIELD, "apiVersion": "v1", "kind": "Secret"}], "hold no secrets"),
     "rights": (
         [{**FIELD, "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}],
@@ -169,6 +177,14 @@ def test_allowed_fields_reach_the_rules(tmp_path: pathlib.Path) -> None:
     assert "spec.instances of postgresql.cnpg.io/v1 Pooler" == str(field)
     assert (None, 8) == (field.min, field.max)
     assert () == wiring.rules_of(settings.Settings()).fields
+
+
+def test_who_asks_for_verdicts_needs_a_port(tmp_path: pathlib.Path) -> None:
+    """Nobody waits for questions that can't arrive."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"intake": {"analysis": {"enabled": True}}}))
+    with pytest.raises(settings.SettingsError, match=r"analysis\.enabled needs webhook\.enabled"):
+        settings.load(path)
 
 
 def test_users_need_a_port_and_a_journal(tmp_path: pathlib.Path) -> None:

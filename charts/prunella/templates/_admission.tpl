@@ -41,6 +41,7 @@ is, was: expressions of the maps; fields: as in prunella.writable; except: more 
 {{- $allowed = append $allowed (printf "string(%s) in [%s]" $value (join ", " $texts)) -}}
 {{- else if hasKey . "most" -}}
 {{- $allowed = append $allowed (printf "quantity(string(%s)).compareTo(quantity(%s)) <= 0" $value (squote .most)) -}}
+{{- if .grows -}}{{- $allowed = append $allowed (printf "quantity(string(%s)).compareTo(quantity(string(%s[%s]))) >= 0" $value $was $key) -}}{{- end -}}
 {{- else -}}
 {{- if hasKey . "min" -}}{{- $allowed = append $allowed (printf "int(%s) >= %v" $value (int64 .min)) -}}{{- end -}}
 {{- $allowed = append $allowed (printf "int(%s) <= %v" $value (int64 .max)) -}}

@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "gitRevert" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" "abortRollout" "promote" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}
@@ -93,6 +93,15 @@ webhook:
   {{ $field }}: {{ toJson $value }}
   {{- end }}
   {{- end }}
+{{- if and .analysis.enabled (not $hook.enabled) -}}
+{{- fail "intake.analysis.enabled needs intake.webhook.enabled: it is asked on that port" -}}
+{{- end }}
+analysis:
+  enabled: {{ .analysis.enabled }}
+  {{- with .analysis.bearerTokenFile }}
+  bearerTokenFile: {{ toJson . }}
+  {{- end }}
+  namespaces: {{ toJson .analysis.namespaces }}
 polls:
   {{- toYaml .polls | nindent 2 }}
 ignore: {{ toJson .ignore }}
@@ -112,6 +121,35 @@ audit:
   {{- with $audit.bearerTokenFile }}
   bearerTokenFile: {{ toJson . }}
   {{- end }}
+{{- end }}
+
+{{/*
+The Job of `helmRollback` as a template of the operator's settings; none unless it is enabled, with an
+image and namespaces.
+*/}}
+{{- define "prunella.helmRollback" -}}
+{{- $given := .Values.helmRollback -}}
+{{- if and .Values.actions.helmRollback $given.image $given.namespaces -}}
+{{- $kinds := list -}}{{- range $given.kinds -}}{{- $kinds = append $kinds .kind -}}{{- end -}}
+template:
+  namespaces: {{ toJson $given.namespaces }}
+  image: {{ $given.image }}
+  serviceAccount: {{ $given.serviceAccount }}
+  mountToken: true
+  command: [/bin/sh, -c]
+  args: [{{ .Files.Get "files/helm-rollback.sh" | toJson }}]
+  env:
+    KINDS: {{ join " " $kinds | quote }}
+    HISTORY_MAX: {{ $given.historyMax | int | quote }}
+    TIMEOUT: {{ $given.timeoutSeconds | int | quote }}
+  activeDeadlineSeconds: {{ add 60 $given.timeoutSeconds }}
+  parameters:
+    RELEASE: {pattern: "[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?"}
+    CHANGED: {pattern: "[0-9]{1,12}"}
+    HOOKS: {pattern: {{ ternary "Refuse|Run" "Refuse" $given.allowHooks }}}
+    EXPECT: {pattern: "[0-9]{0,9}", default: ""}
+    TO: {pattern: "[0-9]{0,9}", default: ""}
+{{- end -}}
 {{- end }}
 
 {{/* The operator's settings file. Empty strings are left out: they mean "none". */}}
@@ -141,6 +179,9 @@ limits:
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}
+  {{- with (include "prunella.helmRollback" . | fromYaml).template }}
+  helmRollback: {{ toJson . }}
+  {{- end }}
   endpoints: {{ .Values.actions.webhook | ternary .Values.offered.endpoints dict | toJson }}
 patchField:
   fields: {{ toJson .Values.patchField.fields }}

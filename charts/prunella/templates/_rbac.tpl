@@ -18,6 +18,9 @@
 - apiGroups: [batch]
   resources: [cronjobs]
   verbs: [get, list, watch]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list]
@@ -89,12 +92,27 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
   resources: [cronjobs]
   verbs: [patch]
 {{- end }}
-{{- if or .rerunJob .runJob }}
+{{- if and .expandVolume (not $.Values.namespaces) }}
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get]
+{{- end }}
+{{- if and $.Values.argoRollouts.enabled (or .restart .rollback .scale) }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [patch]
+{{- end }}
+{{- if or .abortRollout .promote }}
+- apiGroups: [argoproj.io]
+  resources: [rollouts/status]
+  verbs: [patch]
+{{- end }}
+{{- if or .rerunJob .runJob .helmRollback }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create]
 {{- end }}
-{{- if .runJob }}
+{{- if or .runJob .helmRollback }}
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
@@ -118,6 +136,15 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- end }}
 {{- include "prunella.rules.restore" . }}
 {{- include "prunella.rules.fields" . }}
+{{- include "prunella.rules.traffic" . }}
+{{- if .Values.actions.renewCertificate }}
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get]
+- apiGroups: [cert-manager.io]
+  resources: [certificates/status]
+  verbs: [patch]
+{{- end }}
 {{- if .Values.actions.gitRevert }}
 {{- include "prunella.rules.git" . }}
 {{- end }}
@@ -138,7 +165,8 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 
 {{/*
 What the enabled actions may write beside workloads, as YAML: a list of fields with group, resource,
-kind, name (empty: of any object), parts of the path, and min and max, values, or most (a quantity).
+kind, name (empty: of any object), parts of the path, and min and max, values, or most (a quantity);
+with grows it is never less than before.
 */}}
 {{- define "prunella.writable" -}}
 {{- $found := list -}}
@@ -170,7 +198,45 @@ kind, name (empty: of any object), parts of the path, and min and max, values, o
 {{- $found = append $found (merge (dict "parts" (list "spec" "hard" $resource)) $quota) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.actions.expandVolume -}}
+{{- $claim := dict "group" "" "resource" "persistentvolumeclaims" "kind" "PersistentVolumeClaim" "name" "" -}}
+{{- $size := dict "parts" (list "spec" "resources" "requests" "storage") "most" .Values.expandVolume.max "grows" true -}}
+{{- $found = append $found (merge $size $claim) -}}
+{{- end -}}
+{{- if .Values.actions.shiftTraffic -}}
+{{- range $label, $values := .Values.shiftTraffic.selectors -}}
+{{- $service := dict "group" "" "resource" "services" "kind" "Service" "name" "" "values" $values -}}
+{{- $found = append $found (merge (dict "parts" (list "spec" "selector" $label)) $service) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml (dict "fields" $found) -}}
+{{- end }}
+
+{{/* Where routes are kept whose weights can be written: kind, API group, resource, and their lists. */}}
+{{- define "prunella.routeKinds" -}}
+HTTPRoute gateway.networking.k8s.io httproutes rules backendRefs
+VirtualService networking.istio.io virtualservices http route
+{{- end }}
+
+{{/* Rights to move traffic between the backends of routes, and to see whose pods a Service has. */}}
+{{- define "prunella.rules.traffic" -}}
+{{- if .Values.actions.shiftTraffic }}
+{{- $any := false }}
+{{- range splitList "\n" (include "prunella.routeKinds" .) }}
+{{- $words := splitList " " . }}
+{{- if index $.Values.shiftTraffic.kinds (first $words) }}
+{{- $any = true }}
+- apiGroups: [{{ index $words 1 }}]
+  resources: [{{ index $words 2 }}]
+  verbs: [get, patch]
+{{- end }}
+{{- end }}
+{{- if $any }}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get]
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Rights to read and patch the objects of these fields. */}}

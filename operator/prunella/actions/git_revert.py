@@ -91,8 +91,8 @@ def _not_allowed(
     if commit.remediation:
         message = f"{_told(commit)} is the revert by Remediation {commit.remediation}"
         return model.Refusal(Refused.NO_STEP_LEFT, message)
-    if commit.id in history.requested:
-        message = f"a request to revert {_told(commit)} is open: {history.requested[commit.id]}"
+    if url := gitops.open_request(history.requested, commit.id, commit.subject):
+        message = f"a request to revert {_told(commit)} is open: {url}"
         return model.Refusal(Refused.REQUEST_OPEN, message)
     age = (request.now - commit.at).total_seconds()
     limit = request.params.change_within.total_seconds()

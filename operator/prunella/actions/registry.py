@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.actions import (
+    abort_rollout,
     delete_stuck_pod,
     evict_pod,
+    expand_volume,
     git_revert,
+    helm_rollback,
     patch_field,
+    promote,
     raise_quota,
+    renew_certificate,
     rerun_job,
     resize,
     restart,
     restart_pods,
     restore,
+    return_traffic,
     revert,
     rollback,
     run_job,
     scale,
     scale_bounds,
+    shift_traffic,
     suspend_cron_job,
     webhook,
 )
@@ -45,7 +52,14 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         scale_bounds.ScaleBounds(),
         raise_quota.RaiseQuota(),
         resize.Resize(),
+        expand_volume.ExpandVolume(),
+        shift_traffic.ShiftTraffic(),
+        renew_certificate.RenewCertificate(),
         git_revert.GitRevert(),
+        helm_rollback.HelmRollback(offered.helm_rollback),
+        abort_rollout.AbortRollout(),
+        promote.Promote(),
         revert.Revert(),
+        return_traffic.ReturnTraffic(),
     )
     return {each.name: each for each in actions}

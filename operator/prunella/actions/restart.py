@@ -1,7 +1,8 @@
 """restart: replace all pods in a rolling update, as `kubectl rollout restart` does.
 
 It writes the same annotation into the pod template, so the workload's own update strategy and
-disruption limits hold.  There is no inverse: pods can't be given their old memory back.
+disruption limits hold; of a Rollout ``spec.restartAt``, as `kubectl argo rollouts restart` does, so
+that no new release begins.  There is no inverse: pods can't be given their old memory back.
 """
 
 from __future__ import annotations
@@ -35,10 +36,16 @@ class Restart:
             target=workload.ref,
             uid=workload.uid,
             generation=workload.generation,
-            patch=(annotate(workload.template, when),),
+            patch=(_operation(workload, when),),
             summary=f"restart {workload.ref}, {strategies.in_words(workload)}",
         )
         return action.Plan((effect, *evict_pod.unblock(request.live_state)))
+
+
+def _operation(workload: model.Workload, when: str) -> model.PatchOperation:
+    if workload.delivery is not None:
+        return {"op": "add", "path": "/spec/restartAt", "value": when}
+    return annotate(workload.template, when)
 
 
 def annotate(template: Mapping[str, object], when: str) -> model.PatchOperation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunella.actions import restore
+from prunella.actions import helm_rollback, restore
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.changes import swaps
@@ -27,10 +27,7 @@ class Revert:
         unfinished = request.follows.spec.action == self.name
         effects = []
         for effect in _to_send(request.follows, unfinished=unfinished):
-            if effect.tested:
-                sent = _put_back(request, effect, again=unfinished)
-            else:
-                sent = _undo(request, effect)
+            sent = _sent(request, effect, again=unfinished)
             if isinstance(sent, model.Refusal):
                 return sent
             effects.append(sent)
@@ -47,6 +44,15 @@ def _to_send(follows: objects.Record, *, unfinished: bool) -> list[model.Effect]
     if unfinished:
         return [each for each in undoing.rest(follows) if each.tested]
     return [each for each in reversed(undoing.done(follows)) if each.inverse]
+
+
+def _sent(
+    request: action.Request, effect: model.Effect, *, again: bool
+) -> model.Effect | model.Refusal:
+    """What takes one effect back, or does it ``again``."""
+    if effect.target.kind == "Job":
+        return helm_rollback.forward_again(request, effect)
+    return _put_back(request, effect, again=again) if effect.tested else _undo(request, effect)
 
 
 def _undo(request: action.Request, effect: model.Effect) -> model.Effect:

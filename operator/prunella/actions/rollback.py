@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from prunella.actions import evict_pod, with_release
 from prunella.api import reasons
 from prunella.api import steps as steps_api
-from prunella.core import model
+from prunella.core import model, progressive
 from prunella.core.decisions import action, releases, strategies
 
 MOMENT_BEFORE = datetime.timedelta(seconds=1)
@@ -52,6 +52,8 @@ class Rollback:
             message = f"{ref} has no current revision among the {len(revisions)} known"
             return model.Refusal(reasons.Refused.NO_KNOWN_GOOD_REVISION, message)
         earlier = [r for r in revisions if r.number < current.number]
+        if refusal := _kept_elsewhere(request.live_state.workload):
+            return refusal
         if refusal := _too_old(current, earlier, request.params, request.now):
             return refusal
         if request.params.to is steps_api.RollbackTo.PREVIOUS:
@@ -66,6 +68,15 @@ class Rollback:
         if isinstance(around, with_release.Along):
             return _effect(request, current, found, around)
         return around
+
+
+def _kept_elsewhere(workload: model.Workload) -> model.Refusal | None:
+    """A Rollout may take its template from another workload: there it is somebody's."""
+    found = workload.delivery
+    if found is None or not found.template_of:
+        return None
+    message = f"the template of {workload.ref} is that of {found.template_of} (spec.workloadRef)"
+    return model.Refusal(reasons.Refused.NOT_WRITABLE, f"{message}: abortRollout", skip_step=True)
 
 
 def _too_old(
@@ -159,11 +170,19 @@ def _not_judged(
     return ""
 
 
+def _undo(ref: model.Ref) -> str:
+    if ref.kind == progressive.KIND:
+        return f"kubectl argo rollouts undo {ref.name}"
+    return f"kubectl rollout undo {ref.kind.lower()}/{ref.name}"
+
+
 def _effect(
     request: action.Request, current: model.Revision, chosen: Chosen, around: with_release.Along
 ) -> action.Plan:
     workload, number = request.live_state.workload, chosen.revision.number
     how = "" if strategies.pod_by_pod(workload) else f", {strategies.in_words(workload)}"
+    if workload.delivery is not None:
+        how = ", by the steps of its strategy unless that release is the stable one"
     effect = model.Effect(
         verb=model.Verb.PATCH,
         target=workload.ref,
@@ -174,9 +193,8 @@ def _effect(
         ),
         summary=(
             f"roll {workload.ref} back from revision {current.number} to {number} "
-            f"({chosen.why}){how}{around.left}; forward again: kubectl rollout undo "
-            f"{workload.ref.kind.lower()}/{workload.ref.name} -n {workload.ref.namespace} "
-            f"--to-revision={current.number}"
+            f"({chosen.why}){how}{around.left}; forward again: {_undo(workload.ref)} "
+            f"-n {workload.ref.namespace} --to-revision={current.number}"
         ),
     )
     unblocked = evict_pod.unblock(request.live_state, chosen.revision.name)

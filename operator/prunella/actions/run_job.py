@@ -65,8 +65,7 @@ def job_of(
 ) -> dict[str, Any]:
     """The manifest of the Job for a record."""
     labels = {TEMPLATE: params.template}
-    digest = hashlib.sha256(record.encode()).hexdigest()[:10]
-    name = f"{params.template[: MOST_NAME - len(digest) - 1].rstrip('-')}-{digest}"
+    name = job_name(params.template, record)
     spec = {
         "backoffLimit": 0,
         "activeDeadlineSeconds": template.active_deadline_seconds,
@@ -80,6 +79,12 @@ def job_of(
         "annotations": {},
     }
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def job_name(template: str, record: str) -> str:
+    """The Job's name, which follows from the record's."""
+    digest = hashlib.sha256(record.encode()).hexdigest()[:10]
+    return f"{template[: MOST_NAME - len(digest) - 1].rstrip('-')}-{digest}"
 
 
 def _pod(

@@ -184,6 +184,49 @@ class RaiseQuota(base.ApiModel):
         return ceilings
 
 
+class ExpandVolume(base.ApiModel):
+    """Raise what the claims of the target's pods ask for, where their StorageClass allows it.
+
+    A volume never shrinks again: nothing undoes it.
+    """
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=base.rules(
+            ("self.allowOneWay", "allowOneWay must be true: no volume can be made smaller again")
+        )
+    )
+
+    volume: types.DnsLabel | None = pydantic.Field(
+        None,
+        description=(
+            "Name of the volume, as in the pod template or the volumeClaimTemplates. Default: the "
+            "only one that is a claim."
+        ),
+    )
+    by: types.Percent = pydantic.Field("25%", description="How much more than there is now.")
+    max: quantities.Quantity = pydantic.Field(
+        description="Never a larger volume than this, such as 200Gi."
+    )
+    allow_one_way: bool = pydantic.Field(
+        default=False,
+        description="Must be true, as a word that it is known: no volume shrinks again.",
+    )
+    require: Requirements = requirements()
+
+    @pydantic.field_validator("max")
+    @classmethod
+    def _some(cls, most: quantities.Quantity) -> quantities.Quantity:
+        if quantities.read(most) < 1:
+            raise ValueError(f"must be at least one byte, found {most}")
+        return most
+
+    @pydantic.model_validator(mode="after")
+    def _accepted(self) -> ExpandVolume:
+        if not self.allow_one_way:
+            raise ValueError("allowOneWay must be true: no volume can be made smaller again")
+        return self
+
+
 class Where(enum.StrEnum):
     """What a resize writes."""
 
@@ -228,10 +271,24 @@ class Resize(base.ApiModel):
         return self
 
 
-def required(params: base.ApiModel) -> list[Requirement]:
-    """What a step requires; nothing of a step that can't."""
-    found = getattr(params, "require", [])
-    return [each for each in found if isinstance(each, Requirement)]
+def required(params: base.ApiModel) -> list[tuple[tuple[str | int, ...], Requirement]]:
+    """What a step requires, with where it stands; nothing of a step that can't."""
+    return [
+        ((*place, number), each)
+        for place in REQUIREMENTS
+        for number, each in enumerate(_at(params, place))
+        if isinstance(each, Requirement)
+    ]
+
+
+REQUIREMENTS = (("require",), ("back", "require"))
+"""Where a step may have requirements."""
+
+
+def _at(params: object, place: tuple[str, ...]) -> list[object]:
+    for name in place:
+        params = getattr(params, name, None)
+    return params if isinstance(params, list) else []
 
 
 def with_numbers(query: str, value: float, current: float) -> str:

@@ -14,6 +14,8 @@ import pydantic
 from prunella.api import base, types
 
 ANYWHERE = "*"
+HELM_ROLLBACK = "helm-rollback"
+"""The template of `helmRollback`: no policy can name it."""
 PARAMETER = r"^[A-Z][A-Z0-9_]{0,62}$"
 """Names of parameters: they are environment variables."""
 _RESERVED = re.compile(r"^(LD_.*|PATH|PRUNELLA_.*|KUBERNETES_.*)$")
@@ -25,6 +27,8 @@ ParameterName = Annotated[str, pydantic.Field(pattern=PARAMETER)]
 OfferedName = Annotated[str, pydantic.Field(pattern=_DNS_LABEL)]
 Namespaces = Annotated[tuple[str, ...], pydantic.Field(min_length=1)]
 Text = Annotated[str, pydantic.Field(min_length=1, max_length=1024)]
+Argument = Annotated[str, pydantic.Field(min_length=1, max_length=16_384)]
+"""Part of a command line; one may be a script."""
 
 
 class Parameter(base.ApiModel):
@@ -101,8 +105,8 @@ class JobTemplate(Offer):
     service_account: Annotated[str, pydantic.Field(pattern=_DNS_LABEL)]
     """Of the namespace in which it runs; its token is mounted only with ``mountToken``."""
     mount_token: bool = False
-    command: Annotated[tuple[Text, ...], pydantic.Field(max_length=64)] = ()
-    args: Annotated[tuple[Text, ...], pydantic.Field(max_length=64)] = ()
+    command: Annotated[tuple[Argument, ...], pydantic.Field(max_length=64)] = ()
+    args: Annotated[tuple[Argument, ...], pydantic.Field(max_length=64)] = ()
     env: dict[str, str] = pydantic.Field(default_factory=dict)
     secret: Annotated[str, pydantic.Field(pattern=_DNS_LABEL)] | None = None
     """A Secret of the namespace whose keys become environment variables."""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, types
+from prunella.api import base, capacity, types
 from prunella.api import capture as capture_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
@@ -41,6 +41,7 @@ class TargetKind(enum.StrEnum):
     STATEFUL_SET = "StatefulSet"
     DAEMON_SET = "DaemonSet"
     CRON_JOB = "CronJob"
+    ROLLOUT = "Rollout"
 
 
 _SELECTS_SOME = "!has(self.selector) || " + " || ".join(
@@ -157,6 +158,18 @@ _FIT = (
     f"self.steps.all(s, {_IS_CRON_JOB} == ({_OF_CRON_JOBS}))",
     f"a target of kind CronJob takes {' or '.join(steps_api.OF_CRON_JOBS)}, no other kind does",
 )
+_OF_ROLLOUTS = " || ".join(f"has(s.{name})" for name in steps_api.OF_ROLLOUTS)
+_IS_ROLLOUT = "(has(self.target.kind) && self.target.kind == 'Rollout')"
+_FIT_ROLLOUTS = (
+    f"{_IS_ROLLOUT} || !self.steps.exists(s, {_OF_ROLLOUTS})",
+    f"{' and '.join(steps_api.OF_ROLLOUTS)} are for targets of kind Rollout",
+)
+NO_TEMPLATE_OF_ROLLOUTS = "resize of a Rollout needs where: InPlace; its template is not resized"
+_IN_TEMPLATE = "has(s.resize) && (!has(s.resize.where) || s.resize.where != 'InPlace')"
+_RESIZES_ROLLOUTS = (
+    f"!{_IS_ROLLOUT} || !self.steps.exists(s, {_IN_TEMPLATE})",
+    NO_TEMPLATE_OF_ROLLOUTS,
+)
 ANYWHERE_NEEDS_RESTORE = (
     "trigger.incident.symptoms: Anywhere needs a step restore: "
     "other actions treat the suspect itself"
@@ -177,6 +190,8 @@ class RemediationPolicySpec(base.ApiModel):
                 "mapping single: true needs target.name",
             ),
             _FIT,
+            _FIT_ROLLOUTS,
+            _RESIZES_ROLLOUTS,
             (
                 "has(self.trigger) || !self.steps.exists(s, has(s.restore))",
                 RESTORE_NEEDS_TRIGGER,
@@ -276,6 +291,13 @@ class RemediationPolicySpec(base.ApiModel):
                 fits = "a target of kind CronJob" if own else "pods that run all the time"
                 message = f"steps[{number}]: {step.action} is for {fits}, the target is a {kind}"
                 raise ValueError(message)
+            if step.action in steps_api.OF_ROLLOUTS and kind is not TargetKind.ROLLOUT:
+                fits = "a target of kind Rollout"
+                message = f"steps[{number}]: {step.action} is for {fits}, the target is a {kind}"
+                raise ValueError(message)
+            in_place = step.resize is None or step.resize.where is capacity.Where.IN_PLACE
+            if kind is TargetKind.ROLLOUT and not in_place:
+                raise ValueError(f"steps[{number}]: {NO_TEMPLATE_OF_ROLLOUTS}")
         return self
 
     @pydantic.model_validator(mode="after")

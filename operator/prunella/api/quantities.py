@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 import re
 from typing import Annotated, Any, Final
@@ -19,6 +20,8 @@ _FACTORS: Final = {
     **{letter: 1000.0**power for power, letter in enumerate("kMGTPE", 1)},
     **{f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)},
 }
+_BINARY: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_DECIMAL: Final = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
 _PATTERN: Final = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?([numkMGTPE]|[KMGTPE]i)?$"
 _PARTS: Final = re.compile(r"([^a-zA-Z]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]*)")
 _SLACK: Final = 1e-6
@@ -40,19 +43,45 @@ def read(quantity: float | str) -> float:
 def write(value: float, like: int | str, *, whole: bool = False) -> str:
     """A number as a quantity that is not below it, in the manner of another one.
 
-    Binary units are written in Mi, decimal ones in M; fractions, unless it must be ``whole``, in
-    thousandths (m).
+    Binary units are rounded up to Mi, decimal ones to M; fractions, unless it must be ``whole``, to
+    thousandths (m).  It is written as the API server would, which tells it from others' edits.
     """
+    return canonical(_rounded(value, like, whole=whole))
+
+
+def _rounded(value: float, like: int | str, *, whole: bool) -> str:
     parts = _PARTS.fullmatch(str(like))
     unit = parts[2] if parts is not None else ""
     if len(unit) == 2:
-        mebibytes = math.ceil(value / _FACTORS["Mi"] - _SLACK)
-        return f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
+        return f"{math.ceil(value / _FACTORS['Mi'] - _SLACK)}Mi"
     if unit and unit in "kMGTPE":
         return f"{math.ceil(value / _FACTORS['M'] - _SLACK)}M"
     if whole or abs(value - round(value)) < _SLACK:
         return str(math.ceil(value - _SLACK))
     return f"{math.ceil(value * 1000 - _SLACK)}m"
+
+
+def canonical(quantity: int | str) -> str:
+    """A quantity as the API server writes it: whole, in the largest unit that leaves it so.
+
+    Those with an exponent are left as they are.
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    """
+    parts = _PARTS.fullmatch(str(quantity))
+    if parts is None or "e" in parts[1].lower():
+        return str(quantity)
+    amount, unit = decimal.Decimal(parts[1]), parts[2]
+    binary = len(unit) == 2 and abs(read(quantity)) >= 1024
+    units, base = (_BINARY, 1024) if binary else (_DECIMAL, 1000)
+    if len(unit) == 2:
+        smallest = amount * 1024 ** _BINARY.index(unit) * (1 if binary else 10**9)
+    else:
+        smallest = amount * decimal.Decimal(1000) ** _DECIMAL.index(unit)
+    number = int(smallest.to_integral_value(decimal.ROUND_CEILING))
+    place = 0
+    while number and number % base == 0 and place < len(units) - 1:
+        number, place = number // base, place + 1
+    return f"{number}{units[place]}" if number else "0"
 
 
 class _Quantity:

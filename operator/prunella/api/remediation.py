@@ -209,7 +209,11 @@ class Verification(base.ApiModel):
     """The proof, as far as it has come."""
 
     synced_at: types.LocalTime | None = pydantic.Field(
-        None, description="When the tool that deploys was seen to have applied a pushed commit."
+        None,
+        description=(
+            "When the tool that deploys was seen to have applied a pushed commit, or volumes to be "
+            "as large as was asked for."
+        ),
     )
     rollout_complete_at: types.LocalTime | None = pydantic.Field(
         None, description="When all replicas were updated and available."

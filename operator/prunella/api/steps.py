@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, offered, types
+from prunella.api import base, capacity, certificates, offered, traffic, types
 from prunella.api import capture as capture_api
 from prunella.api import restore as restore_api
 
@@ -18,7 +18,10 @@ _BELOW_1M = r"^(0+[wdhm])*0*[0-5]?[0-9]s$"
 
 
 class Restart(base.ApiModel):
-    """Restart the workload as `kubectl rollout restart` does: by its own update strategy."""
+    """Restart the workload as `kubectl rollout restart` does: by its own update strategy.
+
+    A Rollout is restarted as `kubectl argo rollouts restart` does.
+    """
 
 
 class EvictPod(base.ApiModel):
@@ -37,6 +40,10 @@ class RestartPods(base.ApiModel):
             "the workload that is, and `restart` or `rollback` is for that."
         ),
     )
+
+
+class AbortRollout(base.ApiModel):
+    """Give up a Rollout's release, as `kubectl argo rollouts abort` does: the stable one serves."""
 
 
 class DeleteStuckPod(base.ApiModel):
@@ -60,6 +67,15 @@ class DeleteStuckPod(base.ApiModel):
         if after is not None and after < LEAST_LOST:
             raise ValueError(f"must be at least {LEAST_LOST}, found {after}")
         return after
+
+
+class Promote(base.ApiModel):
+    """Let a Rollout that waits go on, as `kubectl argo rollouts promote` does."""
+
+    full: bool = pydantic.Field(
+        default=False,
+        description="To the end at once: the steps, pauses and analyses that are left are skipped.",
+    )
 
 
 class RerunJob(base.ApiModel):
@@ -195,6 +211,24 @@ class GitRevert(base.ApiModel):
     )
 
 
+class HelmRollback(base.ApiModel):
+    """Roll the Helm release that the target belongs to back to what was deployed before.
+
+    Helm does it itself, in a Job; for releases that neither Flux nor Argo CD owns.
+    """
+
+    change_within: types.Duration = pydantic.Field(
+        types.duration("1h"), description="Only a release that is at most so old."
+    )
+    allow_hooks: bool = pydantic.Field(
+        default=False,
+        description=(
+            "Also where the chart has hooks, other than tests: they may have taken a step that no "
+            "rollback takes back, and those of a rollback are run. Administrators must allow it."
+        ),
+    )
+
+
 ACTIONS: tuple[str, ...] = (
     "restart",
     "evictPod",
@@ -211,11 +245,19 @@ ACTIONS: tuple[str, ...] = (
     "scaleBounds",
     "raiseQuota",
     "resize",
+    "expandVolume",
+    "shiftTraffic",
+    "renewCertificate",
     "gitRevert",
+    "helmRollback",
+    "abortRollout",
+    "promote",
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
 """Those for targets of kind CronJob; all others are for pods that run all the time."""
+OF_ROLLOUTS: tuple[str, ...] = ("abortRollout", "promote")
+"""Those for targets of kind Rollout, of Argo Rollouts, alone."""
 
 
 class Step(base.ApiModel):
@@ -274,12 +316,36 @@ class Step(base.ApiModel):
         None, description="Raise the memory or CPU of a container, in place or in the template."
     )
 
+    expand_volume: capacity.ExpandVolume | None = pydantic.Field(
+        None, description="Make the volumes of the target's pods larger; nothing undoes it."
+    )
+
+    shift_traffic: traffic.ShiftTraffic | None = pydantic.Field(
+        None, description="Move traffic away from the target, to a side that is Healthy."
+    )
+
+    renew_certificate: certificates.RenewCertificate | None = pydantic.Field(
+        None, description="Have cert-manager issue a Certificate again."
+    )
+
     git_revert: GitRevert | None = pydantic.Field(
         None,
         description=(
             "Revert the commit that a Flux Kustomization or an Argo CD Application has applied "
             "last, in its repository and path."
         ),
+    )
+
+    helm_rollback: HelmRollback | None = pydantic.Field(
+        None, description="Roll the target's Helm release back, by Helm itself in a Job."
+    )
+
+    abort_rollout: AbortRollout | None = pydantic.Field(
+        None, description="Give up the release of a Rollout that is under way."
+    )
+
+    promote: Promote | None = pydantic.Field(
+        None, description="Let a Rollout that waits at a step go on."
     )
 
     capture: capture_api.CapturePolicy | None = pydantic.Field(

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
-from prunella.core import pushes
+from prunella.core import progressive, pushes
 
 NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
 
@@ -118,7 +118,7 @@ class Strategy:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, StatefulSet, DaemonSet or CronJob as the API server shows it.
+    """A Deployment, StatefulSet, DaemonSet, CronJob or Rollout as the API server shows it.
 
     A CronJob is as one replica that is always there; its template is that of its Jobs.
     """
@@ -155,6 +155,8 @@ class Workload:
     """Why pods can't be made (``ReplicaFailure``), in the API server's words; Deployments only."""
     suspended: bool = False
     """It starts no more Jobs (``spec.suspend``); CronJobs only."""
+    delivery: progressive.Delivery | None = None
+    """How far its release is; Rollouts of Argo Rollouts only."""
 
     @property
     def rolling(self) -> bool:
@@ -171,10 +173,11 @@ class Workload:
         return not self._moving(missing) and self.available >= self.replicas - missing
 
     def _moving(self, missing: int) -> bool:
-        if self.observed_generation < self.generation:
+        delivery = self.delivery or progressive.NONE
+        if self.observed_generation < self.generation or delivery.settling:
             return True
         wanted = self.replicas - missing
-        if self.paused or self.strategy.replacement is Replacement.ON_DELETE:
+        if self.paused or delivery.waiting or self.strategy.replacement is Replacement.ON_DELETE:
             # Old pods stay by intent: only pods that are not there are still to come.
             return self.total < wanted
         return self.updated < wanted or self.total - self.updated > missing
@@ -203,6 +206,8 @@ class Pod:
     """What a VerticalPodAutoscaler says that it has set, if one has."""
     gone_by: datetime.datetime | None = None
     """Of a pod that is being deleted: when its grace is over (``deletionTimestamp``)."""
+    claims: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    """The PersistentVolumeClaims that it mounts, by the name of the volume."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

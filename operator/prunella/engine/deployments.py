@@ -5,7 +5,7 @@ from __future__ import annotations
 from prunella import ports
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import gitops, ledger, rules
+from prunella.core.decisions import certificates, gitops, ledger, rules
 from prunella.engine import world as worlds
 
 Refused = reasons.Refused
@@ -44,12 +44,21 @@ async def _deployment(
     return gitops.deployment(owner, manifest, origin, target)
 
 
+async def _reissued(world: worlds.World, record: objects.Record) -> gitops.Synced:
+    """How far cert-manager is with the certificate that a record has asked for."""
+    (effect,) = ledger.effects_of(record)
+    manifest = await world.cluster.read_object(effect.target)
+    return gitops.Synced(*certificates.reissued(effect, manifest))
+
+
 async def synced(world: worlds.World, record: objects.Record) -> gitops.Synced | None:
-    """How far the owner is with what a record has pushed; None where that is not waited for.
+    """How far others are with what a record has pushed or asked for; None: nobody is waited for.
 
     Raises ClusterError.
     """
     known = record.status.verification
+    if record.spec.action == certificates.RENEW_CERTIFICATE:
+        return None if known is not None and known.synced_at else await _reissued(world, record)
     pushed = [each.commit for each in record.status.effects if each.commit]
     if world.repositories is None or not pushed or (known is not None and known.synced_at):
         return None

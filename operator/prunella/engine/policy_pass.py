@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, sickness, step
+from prunella.core.decisions import causes, decide, episode, returning, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -26,6 +26,7 @@ from prunella.engine import (
     suspects,
     telling,
     unattended,
+    volumes,
 )
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -219,9 +220,10 @@ class Passes:
         if memory.compiled is None:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
-        following = episode.planned(policy, step.valid_spec(policy), record, snapshot.records)
-        if isinstance(following, model.Refusal):
-            return following
+        following = returning.again(record, snapshot.records)
+        known = (policy, step.valid_spec(policy), record, snapshot.records)
+        if ended := episode.ended(following, *known):
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, ended)
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             judged = (outcome.verdicts, now, outcome.measured)
@@ -229,14 +231,19 @@ class Passes:
             workload = outcome.workloads.get(record.target)
             if workload is None or workload.uid != record.spec.target.uid:
                 return model.Refusal(reasons.Refused.TARGET_GONE, f"{record.target} is gone")
-            if outcome.verdicts.get(record.target) is not model.Verdict.UNHEALTHY:
-                message = f"{record.target} is no longer known to be Unhealthy"
+            verdict = outcome.verdicts.get(record.target)
+            sick_now = following.back is None
+            wanted = model.Verdict.UNHEALTHY if sick_now else model.Verdict.HEALTHY
+            if verdict is not wanted:
+                message = f"{record.target} is no longer known to be {wanted}"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
             others = [r for r in snapshot.records if r.name != record.name]
             told = (snapshot.incidents, others, outcome.measured)
             named = causes.named(scene.spec, [record.target], *told)
             cause, findings = named.get(record.target), outcome.findings
             sick = sickness.judge(config.compiled, workload, findings, outcome.memory, now, cause)
+            # Only a target that is Healthy is another one here: it was made sure of above.
+            sick = returning.healthy(workload, findings, verdict) or sick
             decided_at, name = record.spec.decided_at, record.name
             decision = decide.plan_attempt(scene, sick, following, decided_at, name)
             if decision.refusal is not None:
@@ -362,6 +369,7 @@ class Passes:
             scrape_seconds=scrape_seconds,
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
+            expanded=await volumes.expanded(self._world, record),
             edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)

@@ -1,4 +1,4 @@
-"""What a policy's signals tell incidents of: findings that have held."""
+"""What a policy's signals tell: incidents of what has held, and verdicts to who asks for them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ def tell(
     outcome: step.Outcome,
     now: datetime.datetime,
 ) -> None:
-    """What has held is a symptom that an incident may be made of.
+    """Tell of one pass. What has held is a symptom that an incident may be made of.
 
     Not so the signals of a policy with a trigger: they prove what it does, and may show what
     others suffer.
     """
+    if world.verdicts is not None and policy.spec is not None:
+        interval = datetime.timedelta(seconds=policy.spec.interval.total_seconds())
+        world.verdicts.judged(policy.key, outcome.measured, outcome.findings, interval)
     told = world.findings
     if told is None:
         return
@@ -35,3 +38,5 @@ def forget(world: worlds.World, key: objects.Key) -> None:
     """The policy tells of nothing any more."""
     if world.findings is not None:
         world.findings.forget(key)
+    if world.verdicts is not None:
+        world.verdicts.forget(key)

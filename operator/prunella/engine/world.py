@@ -29,6 +29,8 @@ class World:
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None
     """Who is told what the passes find; None: nobody."""
+    verdicts: outside_ports.Verdicts | None = None
+    """Who may be asked what the last passes found; None: nobody."""
     captures: outside_ports.Captures | None = None
     """What keeps what was there before an action; None: nothing is kept."""
     journal: ports.Journal | None = None

@@ -10,7 +10,7 @@ import pydantic
 from prunella.api import types
 from prunella.core import model
 
-WORKLOAD_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet")
+WORKLOAD_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Rollout")
 TARGET_KINDS: Final = (*WORKLOAD_KINDS, "CronJob")
 _TARGET: Final = re.compile(rf"(?:({'|'.join(TARGET_KINDS)})/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)")
 

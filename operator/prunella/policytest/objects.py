@@ -14,8 +14,16 @@ from prunella.policytest import fields
 
 MANIFEST, SHORT = "manifest", "short"
 SCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-KEPT: Final = ("ConfigMap", "ResourceQuota")
-"""Kinds that nothing moves: they are there, and what is written to them is kept."""
+CLUSTER_WIDE: Final = ("StorageClass",)
+KEPT: Final = (
+    "ConfigMap",
+    "HTTPRoute",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "Service",
+    *CLUSTER_WIDE,
+)
+"""Kinds that nothing moves, but that a claim gets its volume: what is written to them is kept."""
 KINDS: Final = (*fields.TARGET_KINDS, "PodDisruptionBudget", *SCALERS, *KEPT)
 _BUILT_IN: Final = ("apps", "batch", "autoscaling", "policy", "k8s.io")
 _MADE: Final = ("ReplicaSet", "Pod", "ControllerRevision")
@@ -24,6 +32,7 @@ _SHORT_KINDS: Final = {
     "stateful_set": "StatefulSet",
     "daemon_set": "DaemonSet",
     "cron_job": "CronJob",
+    "rollout": "Rollout",
 }
 
 
@@ -35,6 +44,8 @@ class ShortObject(base.ApiModel):
     daemon_set: types.ObjectName | None = None
     cron_job: types.ObjectName | None = None
     """Its schedule is not simulated: it starts no Job by itself."""
+    rollout: types.ObjectName | None = None
+    """A Rollout of Argo Rollouts, with ``steps``."""
     budget: types.ObjectName | None = None
     """A PodDisruptionBudget over the workload of this name, see ``minAvailable``."""
     autoscaler: fields.TargetName | None = None
@@ -46,6 +57,8 @@ class ShortObject(base.ApiModel):
     annotations: dict[str, str] = pydantic.Field(default_factory=dict)
     from_git: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9][a-z0-9/-]*$")] | None = None
     """The folder of a Git repository that a Flux Kustomization deploys the workload from."""
+    helm_release: types.DnsLabel | None = None
+    """The Helm release that a workload belongs to: ``setImage`` is an upgrade of it."""
     manager: str = "kubectl-create"
     """Who owns the fields, as managedFields tell: ``argocd-controller`` is left alone."""
     startup: types.Duration = types.duration("5s")
@@ -54,16 +67,32 @@ class ShortObject(base.ApiModel):
     """Age of workload and pods at the beginning of the history."""
     min_available: Annotated[int, pydantic.Field(ge=0)] | None = None
     max_unavailable: Annotated[int, pydantic.Field(ge=0)] | None = None
+    steps: Annotated[list[dict[str, Any]], pydantic.Field(max_length=64)] | None = None
+    """Of a Rollout, the steps of its canary: ``setWeight`` and ``pause``, as in its spec."""
 
     @pydantic.model_validator(mode="after")
     def _one_object(self) -> ShortObject:
         base.check_exactly_one(
-            self, "deployment", "statefulSet", "daemonSet", "cronJob", "budget", "autoscaler"
+            self,
+            "deployment",
+            "statefulSet",
+            "daemonSet",
+            "cronJob",
+            "rollout",
+            "budget",
+            "autoscaler",
         )
+        if self.steps is not None and self.rollout is None:
+            raise ValueError("steps are for a rollout")
+        for step in self.steps or ():
+            if set(step) not in ({"setWeight"}, {"pause"}):
+                raise ValueError(f"a step is setWeight or pause, found {step}")
         if self.kind is not None and self.image is None:
             raise ValueError(f"a {self.kind} needs an image")
         if self.from_git is not None and self.kind not in fields.WORKLOAD_KINDS:
-            raise ValueError("fromGit is for a Deployment, StatefulSet or DaemonSet")
+            raise ValueError("fromGit is for a Deployment, StatefulSet, DaemonSet or Rollout")
+        if self.helm_release is not None and self.kind not in fields.WORKLOAD_KINDS:
+            raise ValueError("helmRelease is for a Deployment, StatefulSet or DaemonSet")
         if self.budget is not None:
             base.check_exactly_one(self, "minAvailable", "maxUnavailable")
         return self
@@ -97,7 +126,8 @@ class ShortObject(base.ApiModel):
         }
 
     def _workload(self, kind: str, namespace: str) -> dict[str, Any]:
-        name = self.deployment or self.stateful_set or self.daemon_set or self.cron_job or ""
+        names = (self.deployment, self.stateful_set, self.daemon_set, self.cron_job, self.rollout)
+        name = next((each for each in names if each is not None), "")
         if kind == "CronJob":
             return self._cron_job(name, namespace)
         spec: dict[str, Any] = {
@@ -109,6 +139,8 @@ class ShortObject(base.ApiModel):
         }
         if kind != "DaemonSet":
             spec["replicas"] = 3 if self.replicas is None else self.replicas
+        if kind == "Rollout":
+            spec["strategy"] = {"canary": {"steps": self.steps or []}}
         metadata: dict[str, Any] = {"name": name, "namespace": namespace}
         marks = repositories.MARKS if self.from_git is not None else {}
         metadata["labels"] = {"app": name, **marks, **self.labels}
@@ -185,5 +217,6 @@ def manifest_of(each: ShortObject | Mapping[str, Any], namespace: str) -> dict[s
     if isinstance(each, ShortObject):
         return each.manifest(namespace)
     manifest = copy.deepcopy(dict(each))
-    manifest["metadata"].setdefault("namespace", namespace)
+    own = "" if manifest["kind"] in CLUSTER_WIDE else namespace
+    manifest["metadata"].setdefault("namespace", own)
     return manifest

@@ -12,10 +12,11 @@ from typing import Any
 
 from prunella import allowed, ports
 from prunella import settings as settings_module
-from prunella.adapters.simulated import captures, ledger, metrics
+from prunella.adapters.simulated import captures, helm, ledger, metrics
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import world as worlds
 from prunella.api import capacity, offers
+from prunella.api import offered as offered_module
 from prunella.core import model, objects
 from prunella.policytest import (
     cases,
@@ -122,9 +123,12 @@ class Stage:
             self._world.cluster.create(
                 manifest,
                 age=each.age,
-                manager=each.manager,
+                manager=helm.MANAGER if each.helm_release is not None else each.manager,
                 startup_seconds=each.startup.total_seconds(),
             )
+            if each.helm_release is not None:
+                ref = self._ref(f"{manifest['kind']}/{manifest['metadata']['name']}")
+                self._world.cluster.helm.install(ref, each.helm_release)
             if each.from_git is not None:
                 ref = self._ref(f"{manifest['kind']}/{manifest['metadata']['name']}")
                 self._world.repositories.deploy(ref, each.image or "", each.from_git)
@@ -200,7 +204,12 @@ class Stage:
         """Give workloads another image: in the cluster, or where they are deployed from."""
         for target, image in (event.set_image or {}).items():
             ref = self._ref(target)
-            self._watch(ref, functools.partial(self._world.cluster.set_image, ref, image))
+            cluster = self._world.cluster
+            release = cluster.helm.release_of(ref)
+            setting = functools.partial(cluster.set_image, ref, image)
+            if release is not None:
+                setting = functools.partial(cluster.helm.upgrade, ref.namespace, release, image)
+            self._watch(ref, setting)
         if event.commit is not None:
             images = {self._ref(target): image for target, image in event.commit.items()}
             self._world.repositories.commit("Release", images)
@@ -234,6 +243,23 @@ def _rule(alert: series_module.Alert, interval: float) -> metrics.AlertingRule:
     return metrics.AlertingRule(alert.name, fires, interval=interval, labels=alert.labels)
 
 
+_HELM = offered_module.JobTemplate.model_validate(
+    {
+        "namespaces": ["*"],
+        "image": f"alpine/helm@sha256:{'0' * 64}",
+        "serviceAccount": "prunella-helm",
+        "parameters": {
+            "RELEASE": {"pattern": ".+"},
+            "CHANGED": {"pattern": "[0-9]+"},
+            "HOOKS": {"pattern": "Refuse|Run"},
+            "EXPECT": {"pattern": "[0-9]*", "default": ""},
+            "TO": {"pattern": "[0-9]*", "default": ""},
+        },
+    }
+)
+"""The Job of `helmRollback`, where a story does not say what administrators offer."""
+
+
 def _settings(
     policies: Sequence[timeline.Policy], offered: offers.Offers
 ) -> settings_module.Settings:
@@ -243,6 +269,9 @@ def _settings(
     steps = [step.patch_field for policy in policies for step in policy.spec.steps]
     written = [each for each in steps if each is not None]
     fields_ = allowed.PatchField(fields=tuple(_allowed(each, written) for each in written))
+    helm_steps = [step for policy in policies for step in policy.spec.steps if step.helm_rollback]
+    if helm_steps and offered.helm_rollback is None:
+        offered = offered.model_copy(update={"helm_rollback": _HELM})
     return settings_module.Settings(sources=sources, patch_field=fields_, offered=offered)
 
 

@@ -6,6 +6,7 @@ import concurrent.futures
 import dataclasses
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -180,6 +181,32 @@ async def test_a_lost_answer_is_settled_by_looking(
     assert (ports.Outcome.UNKNOWN, None) == (lost.outcome, lost.status)
     assert (ports.Outcome.EFFECTIVE, shop.head()) == (settled.outcome, settled.commit)
     assert "3" == git(shop.bare, "rev-list", "--count", "main")
+
+
+async def test_nothing_is_pushed_when_its_caller_has_gone(
+    shop: Shop, pool: concurrent.futures.Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was settled as never pushed by then: whatever follows must not meet it."""
+    _, bad = released(shop)
+    make = commits.revert
+    over, made = threading.Event(), threading.Event()
+
+    def late(*given: Any) -> bytes:
+        over.wait(30)
+        made.set()
+        return make(*given)
+
+    monkeypatch.setattr(commits, "revert", late)
+    monkeypatch.setattr(repositories, "_ANSWERS", 0.4)
+    known = repositories.GitRepositories(wanted(shop), pool)
+    lost = await known.send(change(shop, bad), MARK, dry_run=False)
+    settled = await known.sent(change(shop, bad), MARK)
+    over.set()
+    made.wait(30)
+    pool.shutdown()
+
+    assert (ports.Outcome.UNKNOWN, ports.Outcome.REFUSED) == (lost.outcome, settled.outcome)
+    assert bad == shop.head()
 
 
 async def test_what_the_server_refuses_is_told_in_its_words(

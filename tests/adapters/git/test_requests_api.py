@@ -191,6 +191,25 @@ OPENED = {
 }
 
 
+BUTTON = {
+    "this repository's": ("Reverts shop/deploy#12", True),
+    "in other letters": ("Reverts Shop/Deploy#12\r\n\nSorry", True),
+    "without its name": ("Reverts #12", True),
+    "another repository's": ("Reverts blog/deploy#12", False),
+    "another request": ("Reverts shop/deploy#123", False),
+    "in passing": ("See what Reverts shop/deploy#12 did", False),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BUTTON.values(), ids=BUTTON)
+def test_the_button_names_a_request(wanted: GitRequests, text: str, *, expected: bool) -> None:
+    """In the words of GitHub, which has the commit's hash nowhere in the text."""
+    requests_api.open_request(wanted, requests_api.Asked("shop/deploy", "x", "main", "R", text), 5)
+    found = requests_api.reverting(wanted, "shop/deploy", "main", 5)
+    url = "https://forge.example/shop/deploy/1"
+    assert (url if expected else None) == found.get("#12")
+
+
 @pytest.mark.parametrize(("into", "text", "expected"), OPENED.values(), ids=OPENED)
 def test_open_requests_tell_what_they_revert(
     wanted: GitRequests, into: str, text: str, *, expected: bool
@@ -342,3 +361,27 @@ async def test_a_commit_is_requested_once_whoever_asks(
     assert 1 == len(made.opened)
     branches = git(shop.bare, "branch", "--list", "prunella/*", "--format=%(refname:short)")
     assert "prunella/deployment-checkout-1" == branches
+
+
+async def test_the_request_of_a_button_is_seen_before_a_push(
+    shop: Shop, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given one that was opened since the plan was made, then nothing is pushed beside it."""
+    monkeypatch.setitem(PATHS, "github", "/repos/shop/pulls")
+    made = Forge("github")
+    made.opened.append({"head": "revert-12", "base": "main", "body": "Reverts #12"})
+    (tmp_path / "token").write_text(TOKEN)
+    _, bad = pushes.released(shop)
+    asks = {"api": "github", "url": made.url, "tokenFile": str(tmp_path / "token")}
+    settings = pushes.wanted(shop, mode="request", requests=asks)
+    message = 'Revert "Release v2 (#12)"\n\nIt is Unhealthy.'
+    asked = pushes.change(shop, bad, request=True, message=message)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        known = repositories.GitRepositories(settings, pool)
+        sent = await known.send(asked, pushes.MARK, dry_run=False)
+    made.close()
+
+    assert (ports.Outcome.REFUSED, 409) == (sent.outcome, sent.status)
+    assert "https://forge.example/shop/deploy/1 is open" in sent.message
+    assert 1 == len(made.opened)
+    assert "" == git(shop.bare, "branch", "--list", "prunella/*")

@@ -41,8 +41,9 @@ class Dump(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def pod() -> Iterator[int]:
-    """The port of a pod that answers on this machine."""
+def pod(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a pod that answers on this machine, which may be asked here."""
+    monkeypatch.setattr(captures, "_local", lambda _: False)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Dump)
     server.handle_error = lambda *_: None  # type: ignore[method-assign] - some hang up early
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -93,8 +94,11 @@ async def test_a_dump_is_kept_if_it_is_text(
 
 
 @pytest.mark.parametrize("dripped", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n"])
-async def test_a_dump_without_end_is_left(api: client.KubeApi, dripped: bytes) -> None:
+async def test_a_dump_without_end_is_left(
+    api: client.KubeApi, monkeypatch: pytest.MonkeyPatch, dripped: bytes
+) -> None:
     """Given a pod that drips its headers or its body, then that ends with the time."""
+    monkeypatch.setattr(captures, "_local", lambda _: False)
 
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(dripped)
@@ -113,6 +117,30 @@ async def test_a_dump_without_end_is_left(api: client.KubeApi, dripped: bytes) -
         port = captures.KubernetesCaptures(api)
         await captures._add(found, "dump", port._dump(raw, limits))
     assert ("", "no answer, or no end of it, in time") == (found[0].text, found[0].problem)
+
+
+LOCAL = ("127.0.0.1", "169.254.169.254", "::", "224.0.0.1", "::1", "fe80::1")
+LOCAL += ("::ffff:169.254.169.254", "fd00:ec2::254", "168.63.129.16", "not-an-address")
+
+
+@pytest.mark.parametrize("address", LOCAL)
+async def test_only_pods_are_asked_for_a_dump(
+    api: client.KubeApi, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Who may write a pod's status doesn't make the operator ask a cloud for credentials."""
+    asked: list[str] = []
+
+    async def fetched(url: str, _: object) -> bytes:
+        asked.append(url)
+        return b"secret"
+
+    monkeypatch.setattr(captures, "_fetched", fetched)
+    limits = api_capture.CapturePolicy.model_validate({"http": {"port": 80, "path": "/latest"}})
+    found: list[capturing.Part] = []
+    port = captures.KubernetesCaptures(api)
+    await captures._add(found, "dump", port._dump({"status": {"podIP": address}}, limits))
+    assert ("", []) == (found[0].text, asked)
+    assert f"{address} is no address of a pod" in found[0].problem
 
 
 async def test_each_part_that_can_not_be_had_says_why(

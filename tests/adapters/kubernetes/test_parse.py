@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prunella.adapters.kubernetes import parse
+from prunella.adapters.kubernetes import parse, parse_revisions
 from prunella.api import reasons
 from prunella.core import model
 from tests.adapters.kubernetes import builders
@@ -264,7 +264,7 @@ def test_revisions_of_a_deployment(case: str) -> None:
     """ReplicaSets in order of their numbers, newest first; the current one has the template."""
     owner, current = CURRENT[case]
 
-    found = parse.deployment_revisions(SETS, owner)
+    found = parse_revisions.deployment_revisions(SETS, owner)
 
     assert [10, 9] == [revision.number for revision in found]
     assert current == [revision.current for revision in found]
@@ -277,7 +277,9 @@ def test_replica_sets_of_others_are_no_revisions() -> None:
     foreign = builders.replica_set("3", "shop/web:v3", owner_uid="another")
     unnumbered = builders.replica_set("", "shop/web:v4")
 
-    assert () == parse.deployment_revisions([foreign, unnumbered], deployment("shop/web:v1"))
+    assert () == parse_revisions.deployment_revisions(
+        [foreign, unnumbered], deployment("shop/web:v1")
+    )
 
 
 def test_revisions_of_a_stateful_set() -> None:
@@ -288,7 +290,7 @@ def test_revisions_of_a_stateful_set() -> None:
         builders.controller_revision(2, "shop/web:v1"),
     ]
 
-    found = parse.controller_revisions(history, owner)
+    found = parse_revisions.controller_revisions(history, owner)
 
     assert [(2, True), (1, False)] == [(r.number, r.current) for r in found]
     assert builders.template("shop/web:v0") == found[1].template
@@ -468,7 +470,7 @@ def returned(number: str, image: str, *before: str, created: str = builders.CREA
     found = builders.replica_set(number, image)
     found["metadata"]["creationTimestamp"] = created
     if before:
-        found["metadata"]["annotations"][parse.REVISION_HISTORY] = ",".join(before)
+        found["metadata"]["annotations"][parse_revisions.REVISION_HISTORY] = ",".join(before)
     return found
 
 
@@ -502,7 +504,7 @@ def test_when_a_release_came_back(case: str) -> None:
     sets, expected = RELEASED[case]
     status = {"conditions": [{"type": "Progressing", "lastUpdateTime": PROGRESSED}]}
     owner = parse.workload("Deployment", builders.workload(status))
-    found = parse.deployment_revisions(reversed(sets), owner)
+    found = parse_revisions.deployment_revisions(reversed(sets), owner)
     times = [None if each is None else datetime.datetime.fromisoformat(each) for each in expected]
     assert times == [revision.released for revision in found]
 
@@ -515,5 +517,5 @@ def test_a_controller_revision_is_as_old_as_its_number() -> None:
         {"fieldsV1": {"f:metadata": {}}, "time": "2026-01-05T11:00:00Z"},
     ]
     owner = parse.workload("StatefulSet", builders.workload())
-    (found,) = parse.controller_revisions([raw], owner)
+    (found,) = parse_revisions.controller_revisions([raw], owner)
     assert datetime.datetime.fromisoformat(PROGRESSED) == found.released

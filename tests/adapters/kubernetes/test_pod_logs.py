@@ -15,7 +15,8 @@ LOGS = {
     "short": ([f"line {n}" for n in range(9)], 1),
     "more lines than are asked for": ([f"line {n}" for n in range(5000)], 2),
     "long lines": ([f"{'x' * 1000} {n}" for n in range(50)], 2),
-    "one line that is longer than all": (["x" * 9000], 4),
+    "one line that is longer than all": (["x" * 9000], 2),
+    "long lines after many short ones": (["x"] * 1990 + [f"{'x' * 5000} {n}" for n in range(9)], 6),
 }
 
 

@@ -170,6 +170,7 @@ def test_kinds_are_kept_apart(stores: store.Stores) -> None:
     for kind in ("Deployment", "StatefulSet", "DaemonSet"):
         stores.apply(kind, event("ADDED", builders.workload(uid=kind)))
     stores.apply("CronJob", event("ADDED", builders.cron_job()))
+    stores.apply("Rollout", event("ADDED", builders.workload(uid="Rollout")))
 
     found = {kind: each.get("shop", "web") for kind, each in stores.workloads.items()}
     assert {kind: kind for kind in found} == {k: w.ref.kind for k, w in found.items() if w}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from lab.cluster import Lab
 from tests.e2e.chart import toolbox
@@ -14,7 +15,8 @@ pytestmark = pytest.mark.timeout(180)
 
 BUDGET, FLAGS = "poddisruptionbudget", "configmap"
 SCALER, QUOTA = "horizontalpodautoscaler", "resourcequota"
-ENABLED = ("patchField", "scaleBounds", "raiseQuota")
+CLAIM = "persistentvolumeclaim"
+ENABLED = ("patchField", "scaleBounds", "raiseQuota", "expandVolume")
 OBJECTS: dict[str, toolbox.Document] = {
     BUDGET: {
         "apiVersion": "policy/v1",
@@ -35,16 +37,56 @@ OBJECTS: dict[str, toolbox.Document] = {
         "kind": "ResourceQuota",
         "spec": {"hard": {"pods": "20", "requests.memory": "1Gi", "requests.cpu": "4"}},
     },
+    CLAIM: {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "spec": {
+            "storageClassName": "prunella-fields",
+            "volumeName": "prunella-fields",
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "2Gi"}},
+        },
+    },
     FLAGS: {"apiVersion": "v1", "kind": "ConfigMap", "data": {"new.search": "on", "other": "1"}},
 }
+
+
+VOLUME: tuple[toolbox.Document, ...] = (
+    {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "prunella-fields"},
+        "provisioner": "example.com/none",
+        "allowVolumeExpansion": True,
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "prunella-fields"},
+        "spec": {
+            "storageClassName": "prunella-fields",
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "2Gi"},
+            "hostPath": {"path": "/none"},
+        },
+    },
+)
+"""What the claim is bound to: only a bound one may grow."""
 
 
 @pytest.fixture(scope="module")
 def written(release: Lab, shop: str, operator: toolbox.Kubectl) -> Iterator[str]:
     """The shop with what may be written in part, while the actions that write it are enabled."""
+    for document in VOLUME:
+        release.apply(yaml.safe_dump(document))
     for document in OBJECTS.values():
         metadata = {"name": "web", "namespace": shop}
         assert toolbox.create(release, {**document, "metadata": metadata}).returncode == 0
+    bound = "--for=jsonpath={.status.phase}=Bound"
+    release.kubectl("-n", shop, "wait", f"{CLAIM}/web", bound, "--timeout=60s")
+    # Asked for and not there yet: of this the API server would let somebody take back a part.
+    asked = json.dumps({"spec": {"resources": {"requests": {"storage": "4Gi"}}}})
+    release.kubectl("-n", shop, "patch", CLAIM, "web", "--patch", asked)
     _switch(release, on=True)
     toolbox.await_policy(release, "the operator may write only", present=True)
     toolbox.eventually(lambda: all(_is_guarded(operator, shop, name) for name in FIRST))
@@ -55,6 +97,8 @@ def written(release: Lab, shop: str, operator: toolbox.Kubectl) -> Iterator[str]
         toolbox.await_policy(release, "the operator may write only", present=False)
         for kind in OBJECTS:
             release.kubectl("-n", shop, "delete", kind, "web")
+        for document in VOLUME:
+            release.kubectl("delete", document["kind"], document["metadata"]["name"])
 
 
 def _is_guarded(operator: toolbox.Kubectl, shop: str, name: str) -> bool:
@@ -66,7 +110,7 @@ def _is_guarded(operator: toolbox.Kubectl, shop: str, name: str) -> bool:
 def _switch(release: Lab, *, on: bool) -> None:
     release.helm(
         *("upgrade", toolbox.RELEASE, str(toolbox.CHART), "--namespace", toolbox.HOME),
-        *("--reuse-values", "--set", "scaleBounds.max=30", "--wait"),
+        *("--reuse-values", "--set", "scaleBounds.max=30,expandVolume.max=8Gi", "--wait"),
         *("--set-json", 'raiseQuota.ceilings={"pods": 40, "requests.memory": "2Gi"}'),
         *("--set", ",".join(f"actions.{each}={json.dumps(on)}" for each in ENABLED)),
     )
@@ -91,6 +135,10 @@ ALLOWED = {
             op("replace", "/spec/hard/pods", 40),
         ],
     ),
+    "a larger volume, up to its bound": (
+        CLAIM,
+        [op("replace", "/spec/resources/requests/storage", "8Gi")],
+    ),
     "a text": (FLAGS, [op("replace", "/data/new.search", "off")]),
 }
 
@@ -108,6 +156,7 @@ ONLY_CEILINGS = (
     "the operator may write only spec.hard.pods (to 40); spec.hard.requests.memory (to 2Gi)"
 )
 ONLY_BOUNDS = "the operator may write only spec.minReplicas (0 to 30); spec.maxReplicas (0 to 30)"
+ONLY_SIZE = "the operator may write only spec.resources.requests.storage (upwards, to 8Gi)"
 ONLY_FLAG = "the operator may write only data.new.search of web (one of on, off)"
 REFUSED = {
     "above its bounds": (BUDGET, op("replace", "/spec/minAvailable", 4), ONLY_BUDGET),
@@ -129,6 +178,21 @@ REFUSED = {
         ONLY_CEILINGS,
     ),
     "a limit of something else": (QUOTA, op("add", "/spec/hard/services", "9"), ONLY_CEILINGS),
+    "a volume above its bound": (
+        CLAIM,
+        op("replace", "/spec/resources/requests/storage", "9Gi"),
+        ONLY_SIZE,
+    ),
+    "a smaller volume": (
+        CLAIM,
+        op("replace", "/spec/resources/requests/storage", "3Gi"),
+        ONLY_SIZE,
+    ),
+    "another field of a claim": (
+        CLAIM,
+        op("add", "/spec/volumeAttributesClassName", "gold"),
+        ONLY_SIZE,
+    ),
     "another field of an autoscaler": (
         SCALER,
         op("replace", "/spec/scaleTargetRef/name", "other"),
@@ -155,6 +219,7 @@ FIRST = (
     "above its bounds",
     "a bound above what the chart says",
     "a limit above its ceiling",
+    "a volume above its bound",
     "another text",
 )
 """A refusal of each kind."""
@@ -181,6 +246,7 @@ def test_other_objects_are_out_of_reach(operator: toolbox.Kubectl, written: str)
 GUARDED = (
     "configmaps",
     "horizontalpodautoscalers.autoscaling",
+    "persistentvolumeclaims",
     "poddisruptionbudgets.policy",
     "resourcequotas",
 )

@@ -48,7 +48,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
         for policy in toolbox.policies(release)
     }
     about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
-    about += ("authors-restore-1", "authors-restore-2", "authors-captures")
+    about += ("authors-restore-1", "authors-restore-2", "authors-captures", "rollouts")
     names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
@@ -68,6 +68,12 @@ CAN = {
         False,
     ),
     "resize pods while it is off": ("patch", "pods --subresource=resize", False),
+    "have certificates issued while it is off": (
+        "patch",
+        "certificates.cert-manager.io --subresource=status",
+        False,
+    ),
+    "switch a Service while it is off": ("patch", "services", False),
     "raise a quota while it is off": ("patch", "resourcequotas", False),
     "delete pods": ("delete", "pods", False),
     "create pods": ("create", "pods", False),

@@ -81,6 +81,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"target": {"kind": "CronJob", "name": "web"}, "steps": [{"suspendCronJob": {}}]},
         "",
     ),
+    "restart of a Rollout without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"target": {"kind": "Rollout", "name": "web"}},
+        "lets the operator patch rollouts",
+    ),
     "revert in Git without the right": (
         (EVICT,),
         "Live",
@@ -92,6 +98,18 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "Live",
         {"steps": [{"gitRevert": {}}]},
         "",
+    ),
+    "a release of Helm without the right to make Jobs": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"helmRollback": {}}]},
+        "lets the operator create Jobs",
+    ),
+    "a release of Helm without the right to write the target": (
+        ("create:jobs.batch",),
+        "Live",
+        {"steps": [{"helmRollback": {}}]},
+        "lets the operator patch deployments",
     ),
     "rerun without the right": (
         ("patch:cronjobs.batch",),
@@ -230,6 +248,30 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"scaleBounds": {"by": 5, "max": 20}}]},
         "",
     ),
+    "a certificate without the right": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"renewCertificate": {}}]},
+        "lets the operator have certificates issued",
+    ),
+    "traffic without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"shiftTraffic": {"kind": "HTTPRoute", "to": {"workload": "b"}}}]},
+        "lets the operator patch httproutes",
+    ),
+    "traffic with the right to another kind": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"shiftTraffic": {"kind": "VirtualService", "to": {"workload": "b"}}}]},
+        "lets the operator patch virtualservices",
+    ),
+    "a selector with the right": (
+        ("patch:services",),
+        "Live",
+        {"steps": [{"shiftTraffic": {"kind": "Service", "label": "v", "to": {"workload": "b"}}}]},
+        "",
+    ),
     "a quota without the right": (
         (PATCH_DEPLOYMENTS,),
         "Live",
@@ -241,6 +283,24 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         "Live",
         {"steps": [{"raiseQuota": {"ceilings": {"pods": 9}}}]},
         "",
+    ),
+    "a volume without the right": (
+        (PATCH_DEPLOYMENTS,),
+        "Live",
+        {"steps": [{"expandVolume": {"max": "9Gi", "allowOneWay": True}}]},
+        "lets the operator patch persistentvolumeclaims",
+    ),
+    "a volume with the right": (
+        ("patch:persistentvolumeclaims",),
+        "Live",
+        {"steps": [{"expandVolume": {"max": "9Gi", "allowOneWay": True}}]},
+        "",
+    ),
+    "a volume that is not accepted as one-way": (
+        ("patch:persistentvolumeclaims",),
+        "Advise",
+        {"steps": [{"expandVolume": {"max": "9Gi"}}]},
+        "allowOneWay must be true: no volume can be made smaller again",
     ),
     "resizing without the right": (
         (),
@@ -397,6 +457,14 @@ BAD: dict[str, tuple[toolbox.Document, str]] = {
         "spec.steps[0].scale: ",
     ),
     "unknown field": ({"stpes": []}, 'unknown field "spec.stpes"'),
+    "abort of a Deployment": (
+        {"steps": [{"abortRollout": {}}]},
+        "abortRollout and promote are for targets of kind Rollout",
+    ),
+    "resize of a Rollout's template": (
+        {"target": {"kind": "Rollout", "name": "web"}, "steps": [{**RESIZE}]},
+        "resize of a Rollout needs where: InPlace",
+    ),
     "share above 100 %": ({"guards": {"maxUnavailable": "120%"}}, "spec.guards.maxUnavailable: "),
 }
 

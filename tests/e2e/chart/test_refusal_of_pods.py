@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from lab import flux
+from lab import argo_rollouts, flux
 from lab.cluster import Lab
 from prunella.cli import kube
+from prunella.core.decisions import helm
+from tests.contract import worlds
 from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
@@ -136,6 +139,33 @@ def test_a_system_outside_is_not_called(story: Story) -> None:
     assert [] == story.records()
 
 
+def test_a_release_of_helm_stays(story: Story) -> None:
+    """Given helmRollback off, when a release fails that was well before, no Job of Helm is made."""
+    marks = {helm.RELEASE: "shop", helm.NAMESPACE: story.namespace}
+    good = manifests.workload("checkout", "v1", annotations=marks)
+    story.run(good, manager="helm")
+    path = f"/apis/apps/v1/namespaces/{story.namespace}/deployments/checkout"
+    story.reported("checkout", below=0.01)
+    story.run(manifests.workload("checkout", "v2-bad", annotations=marks), manager="helm")
+    generation = story.api.request("GET", path)["metadata"]["generation"]
+    template = {
+        "namespaces": ["*"],
+        "image": f"alpine/helm@sha256:{'0' * 64}",
+        "serviceAccount": "default",
+        "parameters": {
+            key: {"pattern": ".*", "default": ""}
+            for key in ("RELEASE", "CHANGED", "HOOKS", "EXPECT", "TO")
+        },
+    }
+    policy = manifests.policy("checkout", {"helmRollback": {}})
+
+    message = refused(story, policy, offered={"helmRollback": template})
+
+    assert 'cannot create resource "jobs"' in message
+    assert [] == story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs")
+    assert generation == story.api.request("GET", path)["metadata"]["generation"]
+
+
 def test_a_field_of_another_object_stays(story: Story) -> None:
     """Given patchField off, when a budget is in the way, then it stays as it is."""
     story.run(manifests.workload("checkout", "v1"))
@@ -182,6 +212,32 @@ def test_a_quota_stays(story: Story) -> None:
     assert [] == story.writes("checkout")
 
 
+def test_what_a_service_chooses_stays(story: Story) -> None:
+    """Given shiftTraffic off, when a side is sick, then all traffic goes where it went."""
+    story.run(manifests.workload("checkout", "v1"), manifests.workload("other", "v1"))
+    spec = {"selector": {"app": "checkout"}, "ports": [{"port": 80}]}
+    service: Document = {"apiVersion": "v1", "kind": "Service", "spec": spec}
+    story.apply({**service, "metadata": {"name": "checkout"}})
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"kind": "Service", "label": "app", "to": {"workload": "other"}}
+
+    message = refused(story, manifests.policy("checkout", {"shiftTraffic": step}))
+
+    assert 'cannot get resource "services"' in message
+    assert [] == story.writes("checkout")
+
+
+def test_no_certificate_is_asked_for(story: Story) -> None:
+    """Given renewCertificate off, when a side is sick, then its Certificate stays as it is."""
+    story.run(manifests.workload("checkout", "v1"))
+    story.annotate_pods("checkout", errors="0.5")
+
+    message = refused(story, manifests.policy("checkout", {"renewCertificate": {}}))
+
+    assert 'cannot get resource "certificates"' in message
+    assert [] == story.writes("checkout")
+
+
 @pytest.mark.parametrize("where", ["InPlace", "Template"])
 def test_resources_stay(story: Story, where: str) -> None:
     """Given resize off, when a workload is sick, then its resources stay as they are."""
@@ -200,6 +256,36 @@ def test_resources_stay(story: Story, where: str) -> None:
     }
     assert words[where] in message
     assert [] == story.writes("checkout")
+
+
+def test_a_volume_stays(story: Story) -> None:
+    """Given expandVolume off, when a claim is too small, then it asks for what it did."""
+    size, modes = {"storage": "1Gi"}, ["ReadWriteMany"]
+    kind: Document = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    claim = {"accessModes": modes, "resources": {"requests": size}, "storageClassName": ""}
+    for_ = {**kind, "namespace": story.namespace, "name": "files"}
+    volume = {"accessModes": modes, "capacity": size, "hostPath": {"path": "/none"}}
+    document = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": story.namespace},
+        "spec": {**volume, "claimRef": for_, "storageClassName": ""},
+    }
+    story.lab.apply(yaml.safe_dump(document))
+    story.apply({**kind, "metadata": {"name": "files"}, "spec": claim})
+    workload = manifests.workload("checkout", "v1", replicas=1)
+    mounted = {"name": "data", "persistentVolumeClaim": {"claimName": "files"}}
+    workload["spec"]["template"]["spec"]["volumes"] = [mounted]
+    story.run(workload)
+    story.annotate_pods("checkout", errors="0.5")
+    step: Document = {"expandVolume": {"max": "9Gi", "allowOneWay": True}}
+    signal = manifests.failing("checkout")
+
+    message = refused(story, manifests.policy("checkout", step, signal=signal))
+
+    assert 'cannot get resource "persistentvolumeclaims"' in message
+    path = f"/api/v1/namespaces/{story.namespace}/persistentvolumeclaims/files"
+    assert size == story.api.request("GET", path)["spec"]["resources"]["requests"]
 
 
 JOBS = {
@@ -227,6 +313,37 @@ def test_a_cron_job_is_left_alone(story: Story, action: str, words: str) -> None
     assert words in message
     assert [] == story.writes("nightly")
     assert 1 == len(story.api.items(f"/apis/batch/v1/namespaces/{story.namespace}/jobs"))
+
+
+_WAITING = {
+    "observedGeneration": "1",
+    "stableRS": "old",
+    "currentPodHash": "new",
+    "replicas": 4,
+    "updatedReplicas": 1,
+    "availableReplicas": 4,
+    "pauseConditions": [{"reason": "CanaryPauseStep", "startTime": "2026-03-01T12:00:00Z"}],
+}
+"""The status of a Rollout whose canary waits."""
+
+
+@pytest.mark.parametrize("action", ["abortRollout", "promote"])
+def test_a_rollout_is_not_told(story: Story, action: str) -> None:
+    """Given the action off, when its signal is sick, then nothing is given up or promoted."""
+    argo_rollouts.install(story.lab)
+    story.run(manifests.workload("checkout", "v1"))
+    ref = worlds.model.Ref("Rollout", story.namespace, "web")
+    story.apply(worlds.rollout(ref, 4, "shop/web:v1"))
+    path = f"/apis/argoproj.io/v1alpha1/namespaces/{story.namespace}/rollouts/web/status"
+    story.patch(path, {"status": _WAITING})
+    story.annotate_pods("checkout", errors="0.5")
+    target = {"kind": "Rollout", "name": "web"}
+    signal = manifests.failing("checkout")
+
+    message = refused(story, manifests.policy("web", {action: {}}, target=target, signal=signal))
+
+    assert 'cannot patch resource "rollouts/status"' in message
+    assert [] == story.writes("web")
 
 
 def test_what_deploys_from_git_is_not_even_read(story: Story) -> None:

@@ -63,6 +63,7 @@ def install(lab: Lab) -> None:
         *("--set-json", f"offered={json.dumps(OFFERED)}"),
         *("--set-json", f"patchField.fields={json.dumps([POOL_SIZE])}"),
         *("--set-json", 'raiseQuota.ceilings={"pods": 100}'),
+        *("--set", "shiftTraffic.kinds.HTTPRoute=true"),
     )
     wait_until(lambda: USERNAME in forge(lab).stderr, 60, "the API server guards the records")
 

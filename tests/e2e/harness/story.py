@@ -28,7 +28,7 @@ ROLLOUT_SECONDS = 60.0
 MOMENT = 6.0
 
 
-_GROUPS = {"", "apps", "autoscaling", "batch", "policy"}
+_GROUPS = {"", "apps", "argoproj.io", "autoscaling", "batch", "policy"}
 """API groups of what the operator may write in a story, beside its own."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 import pytest
 import yaml
 
-from lab import cluster
+from lab import cluster, flux_controllers
 from lab.cluster import Lab
 from prunella.cli import kube
 from tests.e2e.harness import lease, release
@@ -22,8 +22,15 @@ from tests.e2e.harness.waiting import wait_until
 def lab() -> Iterator[Lab]:
     """A lab beside the one of ``PRUNELLA_LAB``: a cluster can have only one guarded release."""
     name = f"{os.environ.get('PRUNELLA_LAB', 'test')}-stories"
-    with lease.leased(name, release.install) as found:
+    with lease.leased(name, _prepare) as found:
         yield found
+
+
+def _prepare(lab: Lab) -> None:
+    """The chart; and Flux's own controllers, where they carry the stories' Kustomizations out."""
+    release.install(lab)
+    if os.environ.get("PRUNELLA_FLUX") == "controllers":
+        flux_controllers.start(lab)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,13 @@
-"""A bad commit is reverted on a real Git server; Flux is a stand-in, see `lab.flux`."""
+"""A bad commit is reverted on a real Git server.
+
+Flux is the stand-in of `lab.flux`; with ``PRUNELLA_FLUX=controllers`` (`make test-flux`) it is
+Flux's own controllers, on the same stories.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import flux as stand_in
-from lab import git_server
+from lab import flux, git_server
 from lab.git_server import git
 from tests.e2e.harness import manifests
 from tests.e2e.harness.story import Story
@@ -23,6 +27,7 @@ FLOOR_SECONDS = 240.0
 """From the merge of a bad release to Succeeded, at most."""
 WATCHED_SECONDS = 60.0
 """How long all has been well before: a series is older than its first scrapes, as elsewhere."""
+REAL_FLUX = os.environ.get("PRUNELLA_FLUX") == "controllers"
 
 
 @dataclasses.dataclass(slots=True)
@@ -33,7 +38,7 @@ class Shop:
     server: git_server.GitServer
     bare: pathlib.Path
     work: pathlib.Path
-    flux: stand_in.Flux
+    kustomization: flux.Kustomization
     password: pathlib.Path
 
     def settings(self, **changes: Any) -> dict[str, Any]:
@@ -42,13 +47,15 @@ class Shop:
         entry = {"urlPrefix": self.server.url, "mode": "push", "basicAuth": auth, **changes}
         return {"repositories": [entry], "authorEmail": "prunella@shop.example"}
 
-    def merge(self, tag: str, author: str = "Ada", **spec: Any) -> str:
-        """Merge a release of checkout; returns the commit."""
+    def merge(self, tag: str, author: str = "Ada", *, broken: bool = False, **spec: Any) -> str:
+        """Merge a release of checkout; returns the commit. A broken one Flux can not build."""
         document = manifests.workload("checkout", tag)
         document["spec"] |= spec
         path = self.work / "apps/checkout/deployment.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(document))
+        if broken:
+            path.with_name("broken.yaml").write_text("kind: [")
         git(self.work, "add", "--all")
         who = {"NAME": author, "EMAIL": f"{author.lower()}@shop.example"}
         git(self.work, "commit", "--quiet", "--message", f"Release {tag}", author=who)
@@ -61,12 +68,12 @@ class Shop:
         return git(self.bare, "rev-parse", "main")
 
     def applied(self, commit: str) -> bool:
-        """Whether the stand-in has applied a commit."""
-        return bool(self.flux.status.get("lastAppliedRevision") == f"main@sha1:{commit}")
+        """Whether Flux has applied a commit."""
+        return bool(self.kustomization.status.get("lastAppliedRevision") == f"main@sha1:{commit}")
 
     def deploy(self, commit: str) -> None:
         """Wait until a commit is applied."""
-        self.story.wait(lambda: self.applied(commit), f"applied: {self.flux.problem}", 60)
+        self.story.wait(lambda: self.applied(commit), f"applied: {self.kustomization.problem}", 60)
 
 
 @pytest.fixture
@@ -74,7 +81,6 @@ def shop(story: Story, tmp_path: pathlib.Path) -> Iterator[Shop]:
     """Given checkout:v1, deployed from Git and well."""
     if git_server.program() is None:
         pytest.skip("git is not installed")
-    stand_in.install(story.lab)
     served = tmp_path / "served"
     served.mkdir()
     server = git_server.GitServer(served)
@@ -82,19 +88,29 @@ def shop(story: Story, tmp_path: pathlib.Path) -> Iterator[Shop]:
     git(tmp_path, "clone", "--quiet", str(bare), str(work))
     password = tmp_path / "password"
     password.write_text(server.access.password)
-    url = f"{server.url}shop.git"
-    flux = stand_in.Flux(story.lab, story.namespace, bare, url, "./apps/checkout")
-    told = Shop(story, server, bare, work, flux, password)
+    deployed = _deployed(story, f"{server.url}shop.git", server.access, bare)
+    told = Shop(story, server, bare, work, deployed, password)
     first = told.merge("v1")
-    flux.start()
+    deployed.start()
     try:
         told.deploy(first)
         story.rolled_out("checkout")
         story.reported("checkout", below=0.01)
         yield told
     finally:
-        flux.close()
+        deployed.close()
         server.close()
+
+
+def _deployed(
+    story: Story, url: str, access: git_server.Access, bare: pathlib.Path
+) -> flux.Kustomization:
+    """A Kustomization of the repository, and who carries it out."""
+    what = (story.lab, story.namespace, url, "./apps/checkout", access)
+    if REAL_FLUX:
+        return flux.Kustomization(*what)
+    flux.install(story.lab)
+    return flux.StandIn(*what, bare=bare)
 
 
 def test_a_bad_release_is_reverted_synced_and_proved(
@@ -134,8 +150,10 @@ def test_a_conflicting_later_commit_escalates(story: Story, shop: Shop) -> None:
     """Given a later commit on the same file, then nothing is pushed and a person is called."""
     bad = shop.merge("v2-bad")
     shop.deploy(bad)
-    shop.flux.broken = True
-    later = shop.merge("v3", author="Bob", minReadySeconds=1)
+    later = shop.merge("v3", author="Bob", broken=True, minReadySeconds=1)
+    story.wait(
+        lambda: shop.kustomization.ready.get("reason") == "BuildFailed", "the build fails", 60
+    )
     story.apply(manifests.policy("checkout", {"gitRevert": {}}))
     story.start_operator(git=shop.settings())
 
@@ -151,7 +169,7 @@ def test_a_suspended_kustomization_is_left_to_a_person(story: Story, shop: Shop)
     """Given a sync that a person has suspended, then nothing is pushed."""
     bad = shop.merge("v2-bad")
     shop.deploy(bad)
-    shop.flux.suspend(suspended=True)
+    shop.kustomization.suspend(suspended=True)
     story.apply(manifests.policy("checkout", {"gitRevert": {}}))
     story.start_operator(git=shop.settings())
 

@@ -144,6 +144,16 @@ REFUSALS = (
         id="asked for already",
     ),
     pytest.param(
+        {
+            "commits": (commit("c", 5, subject="Release c (#12)"), *COMMITS[1:]),
+            "requested": {"#12": f"{URL}/pulls/13"},
+        },
+        Refused.REQUEST_OPEN,
+        False,
+        f'"Release c (#12)" is open: {URL}/pulls/13',
+        id="asked for by the number of its request",
+    ),
+    pytest.param(
         {"step": {"changeWithin": "4m"}},
         Refused.NOT_CHANGED_RECENTLY,
         True,
@@ -216,3 +226,22 @@ def test_plans_of_the_same_commit_are_equal_whatever_the_values_say() -> None:
     )
     assert first == second
     assert first != third
+
+
+SUBJECTS = {
+    "squashed": ("Release v2 (#12)", True),
+    "merged": ("Merge pull request #12 from ada/release", True),
+    "another": ("Release v2 (#123)", False),
+    "a revert of it": ('Revert "Release v2 (#12)" (#13)', False),
+    "without a number": ("Release v2", False),
+}
+
+
+@pytest.mark.parametrize(("subject", "expected"), SUBJECTS.values(), ids=SUBJECTS)
+def test_a_request_may_name_the_request_that_brought_the_commit(
+    subject: str, *, expected: bool
+) -> None:
+    """As GitHub's button does: by its number, which the commit's subject has."""
+    url = f"{URL}/pulls/13"
+    found = gitops.open_request({"#12": url}, "c" * 40, subject)
+    assert (url if expected else "") == found

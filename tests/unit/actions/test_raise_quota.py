@@ -202,7 +202,9 @@ def test_what_a_pod_counts_for(resource: str, expected: float) -> None:
         (1.25 * 2**30, "1Gi", True, "1280Mi"),
         (3.0 * 2**30, "512Mi", True, "3Gi"),
         (1.5e9, "1G", True, "1500M"),
-        (1.5e9, "1000000000", True, "1500000000"),
+        (1.5e9, "1000000000", True, "1500M"),
+        (2.0**40, "512Gi", True, "1Ti"),
+        (1000.0, "800", True, "1k"),
     ],
 )
 def test_quantities_are_written_in_the_manner_of_what_was_there(

@@ -59,9 +59,12 @@ class GitRepositories:
         found = self._writable(change)
         if isinstance(found, ports.Receipt):
             return found
-        doing = self._rehearse if dry_run else self._send
+        ends = time.monotonic() + self._wanted.timeout_seconds * _ANSWERS
         try:
-            return await self._soon(found, functools.partial(doing, found, change, mark))
+            if dry_run:
+                rehearse = functools.partial(self._rehearse, found, change, mark)
+                return await self._soon(found, rehearse)
+            return await self._soon(found, functools.partial(self._send, found, change, mark, ends))
         except remote.RemoteError as error:
             lost = error.status is None and not dry_run
             outcome = ports.Outcome.UNKNOWN if lost else ports.Outcome.REFUSED
@@ -142,8 +145,10 @@ class GitRepositories:
     def _check_requested(self, found: allowed.Allowed, change: pushes.GitChange) -> None:
         """Make sure that nobody else has asked for the same. Raises RemoteError with 409."""
         if change.request:
-            url = self._requested(found, change.branch).get(change.revert)
-            if url is not None:
+            title = change.message.partition("\n")[0]
+            subject = title.removeprefix('Revert "').removesuffix('"')
+            requested = self._requested(found, change.branch)
+            if url := gitops.open_request(requested, change.revert, subject):
                 message = f"{url} is open, and reverts {change.revert[:10]} as well"
                 raise remote.RemoteError(message, 409)
 
@@ -176,7 +181,9 @@ class GitRepositories:
         self._check_requested(found, change)
         return ports.Receipt(ports.Outcome.WOULD_SUCCEED, f"{change.branch} could be written")
 
-    def _send(self, found: allowed.Allowed, change: pushes.GitChange, mark: str) -> ports.Receipt:
+    def _send(
+        self, found: allowed.Allowed, change: pushes.GitChange, mark: str, ends: float
+    ) -> ports.Receipt:
         done = self._already(found, change, mark)
         if done is not None:
             return done
@@ -185,6 +192,8 @@ class GitRepositories:
         clone = server.clone(change.branch, expected)
         made = commits.revert(clone, change, mark, self._wanted)
         self._check_requested(found, change)
+        if time.monotonic() >= ends:  # By now it may have been settled as never pushed.
+            raise remote.RemoteError("not pushed: what came before it took all the time", 409)
         old = remote.NOTHING if change.request else expected
         refused = server.push(clone, branch, old, made)
         if refused:

@@ -22,9 +22,12 @@ from prunella.adapters.git.remote import RemoteError
 from prunella.adapters.prometheus import session
 from prunella.core.decisions import gitops
 
-_MOST_BYTES: Final = 4 * 1024 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
+"""A hundred requests, each with a text of the 64 KiB that GitHub allows and all else it tells."""
 _OPEN: Final = (200, 201)
 _REVERTED: Final = re.compile(rf"\b{gitops.REVERTS} ([0-9a-f]{{40}})\b")
+_BUTTON: Final = re.compile(r"^Reverts ([\w.-]+/[\w.-]+)?(#\d+)\b", re.MULTILINE)
+"""What GitHub's button writes: it names the request that is reverted, and no commit."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ _APIS: Final[Mapping[str, _Api]] = {
         headers=lambda token: {"Authorization": f"token {token}"},
         body=_pull,
         listed=lambda asked: {"state": "open", "sort": "recentupdate"},  # noqa: ARG005
-        into=lambda branch: {"state": "open", "sort": "recentupdate"},  # noqa: ARG005
+        into=lambda branch: {"state": "open", "sort": "recentupdate", "limit": "50"},  # noqa: ARG005
         address="html_url",
         source=_head,
         target=_base,
@@ -153,9 +156,9 @@ def find(wanted: settings.GitRequests, asked: Asked, seconds: float) -> str:
 def reverting(
     wanted: settings.GitRequests, repository: str, into: str, seconds: float
 ) -> dict[str, str]:
-    """Addresses of the newest open requests into a branch, by the commits that they revert.
+    """Addresses of the newest open requests into a branch, by what they revert.
 
-    Raises RemoteError.
+    That is a commit, or a request as ``#12``.  Raises RemoteError.
     """
     api, found = _APIS[wanted.api], dict[str, str]()
     listed = dict(api.into(into))
@@ -164,9 +167,16 @@ def reverting(
         raise _refused(wanted, status, answer)
     for each in answer:
         if isinstance(each, dict) and api.target(each) == into:
-            for commit in _REVERTED.findall(str(each.get(api.text) or "")):
-                found.setdefault(commit, _address(wanted, each))
+            for name in _reverted(str(each.get(api.text) or ""), repository):
+                found.setdefault(name, _address(wanted, each))
     return found
+
+
+def _reverted(text: str, repository: str) -> list[str]:
+    """The commits and requests that a request's text says it reverts."""
+    by_button = _BUTTON.findall(text)
+    own = [number for of, number in by_button if of.lower() in {"", repository.lower()}]
+    return [*_REVERTED.findall(text), *own]
 
 
 def _refused(wanted: settings.GitRequests, status: int, answer: Any) -> RemoteError:

@@ -32,8 +32,12 @@ class Server:
         routes: Mapping[str, Handler],
         clock: ports.Clock,
         telemetry: ports.Telemetry,
+        reads: Mapping[str, Handler] | None = None,
     ) -> None:
-        """``routes``: the handler of POST for each path, which may have a ``{variable}``."""
+        """``routes``: the handler of POST for each path, which may have a ``{variable}``.
+
+        ``reads``: those of GET.
+        """
         self._settings = wanted
         self._clock = clock
         self._telemetry = telemetry
@@ -44,6 +48,8 @@ class Server:
         app = web.Application(client_max_size=wanted.max_body_bytes, middlewares=[self._guard])
         for path, handler in routes.items():
             app.router.add_post(path, handler)
+        for path, handler in (reads or {}).items():
+            app.router.add_get(path, handler, allow_head=False)
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=_KEEP_ALIVE, handle_signals=False
         )

@@ -66,7 +66,7 @@ class Doorkeeper:
 
     async def body(self, request: web.Request) -> bytes:
         """The body of a request that is let in. Raises Refused."""
-        self._let_in(request)
+        self.let_in(request)
         most = self._settings.max_body_bytes
         if request.content_length is not None and request.content_length > most:
             raise Refused(_too_large(most))
@@ -82,8 +82,11 @@ class Doorkeeper:
             message = f"the body did not come within {_BODY_SECONDS:g} s"
             raise Refused(Answer(http.HTTPStatus.REQUEST_TIMEOUT, "slow", message)) from None
 
-    def _let_in(self, request: web.Request) -> None:
-        """Make sure that the sender is known, and slow enough; strangers are slowed down more."""
+    def let_in(self, request: web.Request) -> None:
+        """Make sure that the sender is known, and slow enough. Raises Refused.
+
+        Strangers are slowed down more.
+        """
         header = request.headers.get("Authorization", "")
         if self._token is not None and not self._token.matches(header):
             wait = self._strangers.take()

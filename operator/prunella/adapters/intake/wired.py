@@ -10,6 +10,7 @@ import logging
 from prunella import ports, settings
 from prunella.adapters.intake import (
     alertmanager_poll,
+    analysis,
     attribution,
     audit_payload,
     audit_webhook,
@@ -42,6 +43,8 @@ class Wired:
     executor: concurrent.futures.ThreadPoolExecutor
     asking: tuple[_Asking, ...]
     server: server.Server | None = None
+    analysis: analysis.Analysis | None = None
+    """What answers who asks for verdicts."""
 
     async def start(self) -> None:
         """Listen, where that is wanted. Raises OSError: the port or a file can't be used."""
@@ -95,7 +98,7 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
                 missing=wanted.intake.polls.missing_seconds,
             )
         )
-    listening = None
+    listening = answering = None
     if wanted.intake.webhook.enabled:
         door = webhook.Doorkeeper(wanted.intake.webhook)
         hook = webhook.AlertmanagerWebhook(wanted.intake.webhook, door, clock, telemetry)
@@ -110,10 +113,28 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
         if users_told is not None and wanted.journal.audit.enabled:
             auditing = audit_of(wanted, door, users_told, clock, telemetry)
             routes[audit_webhook.PATH] = auditing.handle
-        listening = server.Server(wanted.intake.webhook, routes, clock, telemetry)
+        answering = analysis_of(wanted, door, clock, telemetry)
+        reads = {analysis.PATH: answering.handle} if answering is not None else {}
+        listening = server.Server(wanted.intake.webhook, routes, clock, telemetry, reads)
     owners = attribution.Attribution(scene, cluster, clock)
     source = intake.Intake(tellers, owners, telemetry, ignore=wanted.intake.ignore)
-    return Wired(source, found, executor, asking, listening)
+    return Wired(source, found, executor, asking, listening, answering)
+
+
+def analysis_of(
+    wanted: settings.Settings,
+    door: webhook.Doorkeeper,
+    clock: ports.Clock,
+    telemetry: ports.Telemetry,
+) -> analysis.Analysis | None:
+    """What answers who asks for verdicts, with a door of its own where it has its own token."""
+    chosen = wanted.intake.analysis
+    if not chosen.enabled:
+        return None
+    if chosen.bearer_token_file is not None:
+        update = {"bearer_token_file": chosen.bearer_token_file}
+        door = webhook.Doorkeeper(wanted.intake.webhook.model_copy(update=update))
+    return analysis.Analysis(chosen, door, clock, telemetry)
 
 
 def audit_of(

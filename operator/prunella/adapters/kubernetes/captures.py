@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ MOST_DUMP = 16 * 1024 * 1024
 """Bytes of a dump that are read, to keep the end of it."""
 _CONTINUED = bytes(range(0x80, 0xC0))
 """What no character of UTF-8 begins with."""
+_CLOUDS = frozenset({"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "168.63.129.16"})
+"""Where AWS, Google and Azure answer their machines, other than at link-local addresses."""
 Parts = list[capturing.Part]
 
 
@@ -143,6 +146,9 @@ class KubernetesCaptures:
         address = (raw.get("status") or {}).get("podIP")
         if limits.http is None or not address:
             raise ports.ClusterError("the pod has no address")
+        if _local(address):
+            why = f"{address} is no address of a pod: it is this machine's or the cloud's own"
+            raise ports.ClusterError(why)
         host = f"[{address}]" if ":" in address else address
         url = f"http://{host}:{limits.http.port}{limits.http.path}"
         try:
@@ -166,7 +172,7 @@ async def _fetched(url: str, limits: api.CapturePolicy) -> bytes:
     """
     seconds = aiohttp.ClientTimeout(total=limits.timeout.total_seconds(), sock_connect=3.0)
     plain = {"Accept-Encoding": "identity"}
-    read, kept = 0, b""
+    read, kept, most = 0, bytearray(), 3 * limits.max_bytes
     async with (
         aiohttp.ClientSession(timeout=seconds, auto_decompress=False) as session,
         session.get(url, headers=plain, allow_redirects=False) as answer,
@@ -177,8 +183,24 @@ async def _fetched(url: str, limits: api.CapturePolicy) -> bytes:
             read += len(piece)
             if read > MOST_DUMP:
                 raise ports.ClusterError(f"it has more than {MOST_DUMP} bytes")
-            kept = (kept + piece)[-3 * limits.max_bytes :]
-    return kept
+            kept += piece
+            if len(kept) > 2 * most:  # Not with each piece: a pod may send them byte by byte.
+                del kept[:-most]
+    return bytes(kept[-most:])
+
+
+def _local(address: str) -> bool:
+    """Whether it can't be a pod's, as the API server has it for its proxy.
+
+    Whoever may write a pod's status could have the operator ask for a node's credentials.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    found = getattr(found, "ipv4_mapped", None) or found
+    own = found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified
+    return own or str(found) in _CLOUDS
 
 
 async def _add(found: Parts, name: str, reading: Any) -> None:

@@ -15,7 +15,7 @@ from prunella import ports
 from prunella.adapters.kubernetes import admission, client, job_runs, kinds, live_read, parse
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
-from prunella.core import model, objects, pointers
+from prunella.core import model, objects, pointers, progressive
 from prunella.core.decisions import started
 
 PAUSE = "prunella-pause"
@@ -53,12 +53,12 @@ class KubernetesCluster:
         return await live_read.live_state(self._api, target)
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, Any] | None:
-        """An object that a restore may write, or what deploys from Git; None when it is gone.
+        """An object that may be written, or of a kind that is only read; None when it is gone.
 
-        Raises ClusterError.
+        What is cluster-wide has an empty namespace.  Raises ClusterError.
         """
-        kind = kinds.DEPLOYERS.get(ref.kind) or self._kind(ref)
-        path = kind.path(ref.namespace, ref.name)
+        kind = kinds.READ.get(ref.kind) or self._kind(ref)
+        path = kind.path(ref.namespace or None, ref.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return None
@@ -134,7 +134,7 @@ class KubernetesCluster:
 
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
-        subresource = "resize" if target.kind == kinds.POD.name else ""
+        subresource = _subresource(effect)
         path = self._kind(target).path(target.namespace, target.name, subresource)
         annotated = effect.tested or await self._has_annotations(target, path)
         status, raw = await self._api.effect(
@@ -205,6 +205,12 @@ class KubernetesCluster:
         path = kinds.POD.path(target.namespace, target.name, "eviction")
         status, _ = await self._api.effect("POST", path, _query(dry_run=dry_run), body)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
+
+
+def _subresource(effect: model.Effect) -> str:
+    """Where a patch is sent; Argo Rollouts is told by a Rollout's status."""
+    told = effect.target.kind == kinds.ROLLOUT.name and progressive.tells(effect.patch)
+    return "status" if told else kinds.SUBRESOURCES.get(effect.target.kind, "")
 
 
 def patch(effect: model.Effect, mark: str, *, has_annotations: bool) -> list[dict[str, object]]:

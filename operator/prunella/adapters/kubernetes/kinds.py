@@ -56,6 +56,7 @@ STATEFUL_SET = Kind("StatefulSet", "statefulsets", group="apps")
 DAEMON_SET = Kind("DaemonSet", "daemonsets", group="apps")
 CRON_JOB = Kind("CronJob", "cronjobs", group="batch")
 JOB = Kind("Job", "jobs", group="batch")
+ROLLOUT = Kind("Rollout", "rollouts", "v1alpha1", "argoproj.io")
 REPLICA_SET = Kind("ReplicaSet", "replicasets", group="apps")
 CONTROLLER_REVISION = Kind("ControllerRevision", "controllerrevisions", group="apps")
 POD = Kind("Pod", "pods")
@@ -70,6 +71,7 @@ SERVICE = Kind("Service", "services")
 ENDPOINT_SLICE = Kind("EndpointSlice", "endpointslices", group="discovery.k8s.io")
 INGRESS = Kind("Ingress", "ingresses", group="networking.k8s.io")
 HTTP_ROUTE = Kind("HTTPRoute", "httproutes", group="gateway.networking.k8s.io")
+VIRTUAL_SERVICE = Kind("VirtualService", "virtualservices", group="networking.istio.io")
 NETWORK_POLICY = Kind("NetworkPolicy", "networkpolicies", group="networking.k8s.io")
 QUOTA = Kind("ResourceQuota", "resourcequotas")
 LIMIT_RANGE = Kind("LimitRange", "limitranges")
@@ -82,9 +84,11 @@ PRIORITY_CLASS = Kind("PriorityClass", "priorityclasses", group="scheduling.k8s.
 LEASE = Kind("Lease", "leases", group="coordination.k8s.io")
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
-TARGETS = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
+BUILT_IN = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
+TARGETS = {**BUILT_IN, ROLLOUT.name: ROLLOUT}
 """What a policy may act on."""
-WATCHED = (POLICY, RECORD, INCIDENT, *TARGETS.values())
+WATCHED = (POLICY, RECORD, INCIDENT, *BUILT_IN.values())
+"""What every cluster has; Rollouts are watched beside them where Argo Rollouts is."""
 RESTORED = {
     kind.name: kind
     for kind in (
@@ -96,7 +100,7 @@ RESTORED = {
         INGRESS,
         LIMIT_RANGE,
         BUDGET,
-        *TARGETS.values(),
+        *BUILT_IN.values(),
     )
 }
 """The kinds that a restore may write; of what runs pods only fields."""
@@ -105,10 +109,14 @@ GIT_REPOSITORY = Kind("GitRepository", "gitrepositories", group="source.toolkit.
 APPLICATION = Kind("Application", "applications", "v1alpha1", "argoproj.io")
 DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)}
 """What deploys from Git: read where a commit may be reverted, never written."""
-_BESIDE = (JOB, SCALED_OBJECT, POD)
+READ = {**DEPLOYERS, STORAGE_CLASS.name: STORAGE_CLASS}
+"""What is looked at and never written."""
+CERTIFICATE = Kind("Certificate", "certificates", group="cert-manager.io")
+_BESIDE = (CERTIFICATE, CLAIM, JOB, SCALED_OBJECT, POD, HTTP_ROUTE, VIRTUAL_SERVICE)
 WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
-"""The kinds of objects that the operator may write. Of Jobs it makes new ones only, and of
-pods it writes the subresource ``resize``."""
+"""The kinds of objects that the operator may write. Of Jobs it makes new ones only."""
+SUBRESOURCES = {POD.name: "resize", CERTIFICATE.name: "status"}
+"""What it writes of a kind in place of the object itself."""
 
 
 def kept(told: Iterable[Kept]) -> dict[str, Kind]:

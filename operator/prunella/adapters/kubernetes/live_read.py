@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse, parse_job, selectors
-from prunella.core import model
+from prunella.adapters.kubernetes import client, kinds, parse, parse_job, parse_revisions, selectors
+from prunella.core import model, progressive
 
 
 async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState | None:
@@ -28,7 +28,7 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
             parse_job.job(raw) for raw in raws if parse.controller_uid(raw) == workload.uid
         )
         return model.LiveState(workload, pods_known=False, jobs=jobs)
-    query = {"labelSelector": selectors.query(reply.body["spec"]["selector"])}
+    query = {"labelSelector": _selector(reply.body["spec"])}
     history, pods, budgets, autoscalers = await asyncio.gather(
         _history(api, target, query),
         api.items(kinds.POD.path(target.namespace), query),
@@ -48,25 +48,35 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
     )
 
 
+def _selector(spec: dict[str, Any]) -> str:
+    """The selector of a workload's pods.
+
+    A Rollout whose template another workload has may have none: then those of all Rollouts are
+    looked at, and their owners tell whose they are.
+    """
+    found = spec.get("selector")
+    return selectors.query(found) if found else progressive.TEMPLATE_HASH
+
+
 async def _history(
     api: client.KubeApi, target: model.Ref, query: dict[str, str]
 ) -> list[dict[str, Any]]:
-    deployment = target.kind == kinds.DEPLOYMENT.name
-    kind = kinds.REPLICA_SET if deployment else kinds.CONTROLLER_REVISION
+    sets = target.kind in parse_revisions.REVISIONS
+    kind = kinds.REPLICA_SET if sets else kinds.CONTROLLER_REVISION
     return await api.items(kind.path(target.namespace), query)
 
 
 def _revisions(
     workload: model.Workload, history: list[dict[str, Any]]
 ) -> tuple[model.Revision, ...]:
-    if workload.ref.kind == kinds.DEPLOYMENT.name:
-        return parse.deployment_revisions(history, workload)
-    return parse.controller_revisions(history, workload)
+    if workload.ref.kind in parse_revisions.REVISIONS:
+        return parse_revisions.deployment_revisions(history, workload)
+    return parse_revisions.controller_revisions(history, workload)
 
 
 def _pod_owners(workload: model.Workload, history: list[dict[str, Any]]) -> set[str]:
     """UIDs that control the workload's pods: its own, or those of its ReplicaSets."""
-    if workload.ref.kind != kinds.DEPLOYMENT.name:
+    if workload.ref.kind not in parse_revisions.REVISIONS:
         return {workload.uid}
     sets = (raw for raw in history if parse.controller_uid(raw) == workload.uid)
     return {raw["metadata"]["uid"] for raw in sets}

@@ -77,16 +77,27 @@ class Owners:
 def owner(namespace: str, pod: Mapping[str, Any]) -> model.Ref | None:
     """The workload that a pod's metadata names, or None.
 
-    A ReplicaSet's name is its Deployment's, a dash and the hash that its pods carry as a label.
+    A ReplicaSet's name is its owner's, a dash and the hash that its pods carry as a label, which
+    tells a Rollout's from a Deployment's.
     """
     meta = pod["metadata"]
     for reference in meta.get("ownerReferences") or ():
         kind, name = reference["kind"], reference["name"]
         if not reference.get("controller") or not reference["apiVersion"].startswith("apps/"):
             continue
-        suffix = f"-{(meta.get('labels') or {}).get(parse.TEMPLATE_HASH, '')}"
-        if kind == kinds.REPLICA_SET.name and len(suffix) > 1 and name.endswith(suffix):
-            return model.Ref(kinds.DEPLOYMENT.name, namespace, name.removesuffix(suffix))
+        if kind == kinds.REPLICA_SET.name:
+            found = _of_replica_set(name, meta.get("labels") or {})
+            if found is not None:
+                return model.Ref(found[0], namespace, found[1])
         if kind in {kinds.STATEFUL_SET.name, kinds.DAEMON_SET.name}:
             return model.Ref(kind, namespace, name)
+    return None
+
+
+def _of_replica_set(name: str, labels: Mapping[str, str]) -> tuple[str, str] | None:
+    """Kind and name of a ReplicaSet's owner, by its own name and the labels of its pods."""
+    for kind, key in parse.TEMPLATE_HASHES.items():
+        suffix = f"-{labels.get(key, '')}"
+        if len(suffix) > 1 and name.endswith(suffix):
+            return kind, name.removesuffix(suffix)
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
 from collections.abc import Iterable, Mapping
@@ -13,8 +12,8 @@ import pydantic
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
-from prunella.core import model, objects
-from prunella.core.decisions import strategies
+from prunella.core import model, objects, progressive
+from prunella.core.decisions import claims, strategies
 
 Raw = Mapping[str, Any]
 OWNED_FIELDS = {
@@ -23,10 +22,8 @@ OWNED_FIELDS = {
     "spec.suspend": "f:suspend",
 }
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-REVISION = "deployment.kubernetes.io/revision"
-REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
-"""Earlier numbers of a ReplicaSet that was returned to."""
-TEMPLATE_HASH = "pod-template-hash"
+TEMPLATE_HASHES = {"Deployment": "pod-template-hash", progressive.KIND: progressive.TEMPLATE_HASH}
+"""Label of a ReplicaSet and its pods, which ends the ReplicaSet's name."""
 
 
 class Unreadable(Exception):  # noqa: N818 - what the object is
@@ -34,7 +31,7 @@ class Unreadable(Exception):  # noqa: N818 - what the object is
 
 
 def workload(kind: str, raw: Raw) -> model.Workload:
-    """A Deployment, StatefulSet, DaemonSet or CronJob."""
+    """A Deployment, StatefulSet, DaemonSet, CronJob or Rollout."""
     meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     replicas, updated, available, total = _COUNTS[kind](spec, status)
     own = meta.get("generation", 0)  # A CronJob's controller does not tell which one it has seen.
@@ -42,7 +39,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         ref=model.Ref(kind, meta["namespace"], meta["name"]),
         uid=meta["uid"],
         generation=own,
-        observed_generation=status.get("observedGeneration", own if kind == "CronJob" else 0),
+        observed_generation=_observed(kind, status, own),
         replicas=replicas,
         updated=updated,
         available=available,
@@ -50,7 +47,7 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         labels=meta.get("labels") or model.NO_LABELS,
         annotations=_annotations(meta),
         selector=(spec.get("selector") or {}).get("matchLabels") or model.NO_LABELS,
-        template=spec["jobTemplate" if kind == "CronJob" else "template"],
+        template=_template(kind, spec),
         field_owners=field_owners(meta.get("managedFields") or ()),
         controller=_controller(meta),
         deleting="deletionTimestamp" in meta,
@@ -62,7 +59,22 @@ def workload(kind: str, raw: Raw) -> model.Workload:
         paused=bool(spec.get("paused")),
         suspended=bool(spec.get("suspend")),
         failure=str(_condition(status, "ReplicaFailure").get("message") or ""),
+        delivery=progressive.of(spec, status) if kind == progressive.KIND else None,
     )
+
+
+def _observed(kind: str, status: Raw, own: int) -> int:
+    """The generation that the controller has seen; Argo Rollouts writes it as text."""
+    written = str(status.get("observedGeneration", own if kind == "CronJob" else 0))
+    return int(written) if written.isdecimal() else 0
+
+
+def _template(kind: str, spec: Raw) -> Raw:
+    """The template of the pods; none of a Rollout whose template another workload has."""
+    if kind == progressive.KIND:
+        return spec.get("template") or {}
+    found: Raw = spec["jobTemplate" if kind == "CronJob" else "template"]
+    return found
 
 
 def _annotations(meta: Raw) -> Mapping[str, str]:
@@ -143,6 +155,7 @@ _COUNTS = {
     "StatefulSet": _stateful_set_counts,
     "DaemonSet": _daemon_set_counts,
     "CronJob": _cron_job_counts,
+    progressive.KIND: progressive.counts,
 }
 
 
@@ -178,6 +191,7 @@ def pod(raw: Raw) -> model.Pod:
         created=_time(meta, "creationTimestamp"),
         gone_by=_time(meta, "deletionTimestamp"),
         resized_by=(meta.get("annotations") or {}).get("vpaUpdates", ""),
+        claims=claims.named(raw.get("spec") or {}),
     )
 
 
@@ -216,98 +230,6 @@ def _controller(meta: Raw) -> str:
         if owner.get("controller"):
             return f"{owner['kind']}/{owner['name']} ({owner['apiVersion']})"
     return ""
-
-
-def deployment_revisions(
-    sets: Iterable[Raw], deployment: model.Workload
-) -> tuple[model.Revision, ...]:
-    """The revisions of a Deployment, newest first: its ReplicaSets."""
-    found: list[model.Revision] = []
-    returned: set[int] = set()
-    for raw in sets:
-        number = (raw["metadata"].get("annotations") or {}).get(REVISION, "")
-        if controller_uid(raw) == deployment.uid and number.isdecimal():
-            found.append(_revision(raw, int(number), _without_hash(raw["spec"]["template"])))
-            if (raw["metadata"].get("annotations") or {}).get(REVISION_HISTORY):
-                returned.add(int(number))
-    return _mark_current(_released(found, returned, deployment), deployment)
-
-
-def _released(
-    found: list[model.Revision], returned: set[int], deployment: model.Workload
-) -> list[model.Revision]:
-    """The revisions, those that were returned to with the latest time at which that can have been.
-
-    A ReplicaSet that comes back keeps its age.  The newest one came no later than the Deployment's
-    rollout last made progress, any other no later than the one after it.
-    """
-    found.sort(key=lambda revision: -revision.number)
-    dated: list[model.Revision] = []
-    latest = deployment.progressed_at
-    for revision in found:
-        released = latest if revision.number in returned else None
-        dated.append(dataclasses.replace(revision, released=released))
-        latest = released or revision.created
-    return dated
-
-
-def controller_revisions(
-    revisions: Iterable[Raw], owner: model.Workload
-) -> tuple[model.Revision, ...]:
-    """The revisions of a StatefulSet or DaemonSet, newest first."""
-    found = []
-    for raw in revisions:
-        if controller_uid(raw) == owner.uid:
-            template = dict(raw["data"]["spec"]["template"])
-            template.pop("$patch", None)
-            revision = _revision(raw, raw["revision"], template)
-            found.append(dataclasses.replace(revision, released=_renumbered_at(raw)))
-    return _mark_current(found, owner)
-
-
-def _renumbered_at(raw: Raw) -> datetime.datetime | None:
-    """When a ControllerRevision got its number: nothing else of it ever changes."""
-    times = [
-        datetime.datetime.fromisoformat(entry["time"])
-        for entry in raw["metadata"].get("managedFields") or ()
-        if "f:revision" in (entry.get("fieldsV1") or {}) and entry.get("time")
-    ]
-    return max(times, default=None)
-
-
-def _revision(raw: Raw, number: int, template: Mapping[str, object]) -> model.Revision:
-    meta = raw["metadata"]
-    created = datetime.datetime.fromisoformat(meta["creationTimestamp"])
-    return model.Revision(number, meta["name"], created, template)
-
-
-def _without_hash(template: Raw) -> dict[str, object]:
-    """The template as the Deployment has it; the hash label is its ReplicaSet's own."""
-    meta = dict(template.get("metadata") or {})
-    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k != TEMPLATE_HASH}
-    return {**template, "metadata": {**meta, "labels": labels}}
-
-
-def _mark_current(found: list[model.Revision], owner: model.Workload) -> tuple[model.Revision, ...]:
-    """Mark the newest revision with the owner's template.
-
-    An old record may lack fields that the server fills in today: then, once the controller has
-    seen the newest spec, the highest number is the current one.
-    """
-    found.sort(key=lambda revision: -revision.number)
-    same = [r.number for r in found if comparable(r.template) == comparable(owner.template)]
-    if not same and found and owner.observed_generation >= owner.generation:
-        same = [found[0].number]
-    if not same:
-        return tuple(found)
-    return tuple(dataclasses.replace(r, current=r.number == same[0]) for r in found)
-
-
-def comparable(template: Mapping[str, object]) -> dict[str, object]:
-    """A template without what says nothing: empty values of its metadata."""
-    meta = template.get("metadata")
-    told = {k: v for k, v in meta.items() if v} if isinstance(meta, Mapping) else {}
-    return {**template, "metadata": told}
 
 
 def budget(raw: Raw) -> model.Budget:

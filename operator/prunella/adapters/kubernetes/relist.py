@@ -28,6 +28,28 @@ async def relist(
     for kind in kinds.WATCHED:
         for namespace in namespaces or (None,):
             await relist_kind(api, stores, kind, namespace)
+    await relist_if_there(api, stores, kinds.ROLLOUT, namespaces)
+
+
+async def relist_if_there(
+    api: client.KubeApi,
+    stores: store_module.Stores,
+    kind: kinds.Kind,
+    namespaces: Sequence[str] = (),
+) -> bool:
+    """The same for a kind that not every cluster has, or lets be read; False when there is none.
+
+    Raises ClusterError when there was no usable answer.
+    """
+    try:
+        for namespace in namespaces or (None,):
+            await relist_kind(api, stores, kind, namespace)
+    except ports.ClusterError as error:
+        if error.status not in {403, 404}:
+            raise
+        LOG.debug("%s are no targets: %s", kind.plural, error)
+        return False
+    return True
 
 
 async def relist_kind(

@@ -13,8 +13,6 @@ from urllib import parse
 from prunella.adapters.outward import http, systems
 from prunella.core.decisions import started
 
-SIGNATURE = "X-Prunella-Signature-256"
-
 
 class Generic:
     """Any system that takes a POST of JSON."""
@@ -25,7 +23,7 @@ class Generic:
         headers = dict(systems.JSON)
         if (path := web.endpoint.hmac_secret_file) is not None:
             secret = http.read(path, "hmacSecretFile").encode()
-            headers[SIGNATURE] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
+            headers[http.SIGNATURE] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
         answer = web.send("POST", "", key, body, headers)
         told = answer.json if isinstance(answer.json, dict) else {}
         message, url = str(told.get("message") or ""), str(told.get("url") or "")

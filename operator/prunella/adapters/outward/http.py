@@ -1,6 +1,7 @@
 """Requests to one endpoint and to nothing else: no redirects, no proxies, bounded answers.
 
-A request may take the endpoint's ``timeoutSeconds`` in all, and its answer have a MiB.
+A request may take the endpoint's ``timeoutSeconds`` in all, and its answer have a MiB.  Nothing is
+sent when the time of the whole call is over: by then its caller has said what became of it.
 
 What may have reached the other side and was not answered is `ports.OutcomeUnknown`; it is never
 sent again.  Secrets are read from their files for each request, and taken out of all that is told.
@@ -11,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json as json_module
+import math
 import pathlib
 import re
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 from urllib import parse
 
@@ -23,9 +25,10 @@ import urllib3
 
 import prunella
 from prunella import ports
-from prunella.adapters.outward import signing
+from prunella.adapters.outward import connections, signing
 from prunella.adapters.prometheus import session
 from prunella.api import endpoints
+from prunella.core.outcomes import runs
 
 MOST_BYTES = 1024 * 1024
 _MOST_REFUSED = 16_384
@@ -33,7 +36,9 @@ _MOST_REFUSED = 16_384
 KEY_HEADER = "Idempotency-Key"
 _NOT_PROCESSED = frozenset({301, 307, 308})
 """Redirects that ask for the same request at another place: this one was not carried out."""
-_PROOFS = ("Authorization", "X-Amz-Security-Token")
+SIGNATURE = "X-Prunella-Signature-256"
+"""Of the body, with the secret of ``hmacSecretFile``."""
+_PROOFS = ("Authorization", "X-Amz-Security-Token", SIGNATURE)
 """Headers of a signature that are taken out of what is told."""
 _HEADER = re.compile(r"[\x20-\x7e]+")
 
@@ -56,13 +61,14 @@ class Answer:
 
 
 class Http:
-    """Requests beneath one URL."""
+    """Requests beneath one URL, of one call: ``ends`` is on ``time.monotonic``."""
 
-    def __init__(self, endpoint: endpoints.Endpoint) -> None:
+    def __init__(self, endpoint: endpoints.Endpoint, ends: float = math.inf) -> None:
         self.endpoint = endpoint
+        self._ends = ends
         self._signer = signing.signer(endpoint)
         ca_file = str(endpoint.ca_file) if endpoint.ca_file is not None else None
-        self._pool = urllib3.PoolManager(
+        self._pool = connections.Connections(
             retries=False,
             timeout=urllib3.Timeout(
                 connect=min(5.0, endpoint.timeout_seconds), read=endpoint.timeout_seconds
@@ -75,6 +81,10 @@ class Http:
         """Give connections back."""
         self._pool.clear()
 
+    def break_off(self) -> None:
+        """Let a request that another thread waits for fail now."""
+        self._pool.break_off()
+
     def secret_headers(self) -> dict[str, str]:
         """The headers that are kept in files, as they are now. Raises ClusterError."""
         found = {}
@@ -86,8 +96,9 @@ class Http:
         return found
 
     def check(self) -> None:
-        """Make sure that all secrets can be read. Raises ClusterError."""
+        """Make sure that all files can be read. Raises ClusterError."""
         secret = self.secret_headers()
+        _check_authorities(self.endpoint.ca_file)
         if self._signer is not None:
             signing.signed(self._signer, "POST", self.endpoint.url, None, secret)
         if self.endpoint.hmac_secret_file is not None:
@@ -139,6 +150,7 @@ class Http:
         most: int = MOST_BYTES,
     ) -> Answer:
         secret = self.secret_headers()
+        _check_authorities(self.endpoint.ca_file)
         url = f"{self.endpoint.url}{path}"
         if query:
             url = f"{url}?{parse.urlencode({k: str(v) for k, v in query.items()})}"
@@ -147,10 +159,12 @@ class Http:
         if self._signer is not None:
             url, proof = signing.signed(self._signer, method, url, body, sent)
             sent |= proof
-            secret |= {name: proof[name] for name in _PROOFS if name in proof}
+        secret |= {name: sent[name] for name in _PROOFS if name in sent}
         shown = f"{method} {self.endpoint.url}{path}"
-        deadline = time.monotonic() + self.endpoint.timeout_seconds
-        try:
+        if time.monotonic() >= self._ends:
+            raise ports.ClusterError(f"{shown}: not sent: what came before it took all the time")
+        with _told(shown, secret.values()):
+            deadline = time.monotonic() + self.endpoint.timeout_seconds
             answer = self._pool.request(
                 method,
                 url,
@@ -159,29 +173,37 @@ class Http:
                 redirect=False,
                 preload_content=False,
             )
-            text = _text(answer, most, deadline)
-        except (
-            urllib3.exceptions.NewConnectionError,
-            urllib3.exceptions.ConnectTimeoutError,
-            urllib3.exceptions.LocationValueError,
-        ) as error:
-            why = without(f"{shown}: no connection: {_words(error)}", secret.values())
-            raise ports.ClusterError(why) from None
-        except session.AskError as error:
-            raise ports.OutcomeUnknown(f"{shown}: sent, but {error}") from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            if _not_trusted(error):
-                why = without(f"{shown}: no connection: {_words(error)}", secret.values())
-                raise ports.ClusterError(why) from None
-            why = without(f"{shown}: sent, no answer came: {_words(error)}", secret.values())
-            raise ports.OutcomeUnknown(why) from None
-        except ValueError as error:  # Its text may be a header's.
-            why = f"{shown}: can't be sent: {type(error).__name__}"
-            raise ports.ClusterError(why) from None
-        text = without(text, secret.values())
+            text = without(_text(answer, most, deadline), secret.values())
+        if self._pool.broken:  # Headers that end early are taken for whole ones.
+            raise ports.OutcomeUnknown(f"{shown}: sent, but not answered in time")
         if 200 <= answer.status < 300:
             return Answer(answer.status, dict(answer.headers.items()), text)
         raise _refused(shown, answer.status, text)
+
+
+@contextlib.contextmanager
+def _told(shown: str, secrets: Collection[str]) -> Iterator[None]:
+    """Whatever ends an exchange, as a ClusterError or, if it may have arrived, OutcomeUnknown."""
+    try:
+        yield
+    except (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.LocationValueError,
+    ) as error:
+        why = without(f"{shown}: no connection: {_words(error)}", secrets)
+        raise ports.ClusterError(why) from None
+    except session.AskError as error:
+        raise ports.OutcomeUnknown(f"{shown}: sent, but {error}") from None
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        if _not_trusted(error):
+            why = without(f"{shown}: no connection: {_words(error)}", secrets)
+            raise ports.ClusterError(why) from None
+        why = without(f"{shown}: sent, no answer came: {_words(error)}", secrets)
+        raise ports.OutcomeUnknown(why) from None
+    except ValueError as error:  # Its text may be a header's.
+        why = f"{shown}: can't be sent: {type(error).__name__}"
+        raise ports.ClusterError(why) from None
 
 
 def _text(answer: urllib3.BaseHTTPResponse, most: int, deadline: float) -> str:
@@ -211,12 +233,24 @@ def read(path: pathlib.Path, what: str) -> str:
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """A text without the secrets themselves, nor the token in a header such as ``Bearer X``."""
+    """A text without the secrets, nor what a header has as ``Bearer X`` or ``sha256=X``."""
     for secret in secrets:
-        for part in {secret, secret.rpartition(" ")[2]}:
+        for part in (secret, secret.rpartition(" ")[2], secret.rpartition("=")[2]):
             if len(part) >= 4:
                 text = text.replace(part, "[redacted]")
     return text
+
+
+def _check_authorities(path: pathlib.Path | None) -> None:
+    """Make sure that the file has certificates: nothing is sent else. Raises ClusterError."""
+    if path is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise ports.ClusterError(f"caFile: {path} has no certificate in PEM") from None
+    except OSError as error:
+        raise ports.ClusterError(f"caFile: can't read {path}: {error.strerror}") from None
 
 
 def _not_trusted(error: Exception) -> bool:
@@ -232,7 +266,7 @@ def _words(error: Exception) -> str:
 
 
 def _refused(shown: str, status: int, text: str) -> ports.ClusterError:
-    told = " ".join(text.split())[:300]
+    told = runs.redacted(" ".join(text.split())[:300])
     if 300 <= status < 400:
         why = f"{shown}: answered {status}, a redirect, which is not followed"
         certain = status in _NOT_PROCESSED

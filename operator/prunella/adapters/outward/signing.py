@@ -32,10 +32,12 @@ def signed(
 
     Raises ClusterError without credentials: then nothing is sent.
     """
-    request = requests.Request(method, url, headers=dict(headers), data=body).prepare()
-    before = dict(request.headers)
     try:
+        request = requests.Request(method, url, headers=dict(headers), data=body).prepare()
+        before = dict(request.headers)
         by(request)
+    except requests.RequestException as error:  # Its text may be a header's.
+        raise ports.ClusterError(f"the request can't be signed: {type(error).__name__}") from None
     except session.AskError as error:
         raise ports.ClusterError(f"the request can't be signed: {error}") from error
     added = {name: value for name, value in request.headers.items() if before.get(name) != value}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -40,33 +42,42 @@ SYSTEMS: Mapping[Kind, systems.System] = {
 
 _ANSWERS = 3
 """Most answers that one call waits for, each for the endpoint's ``timeoutSeconds``."""
+_BREAKING_SECONDS = 1.0
+"""How long what was broken off may take to say so."""
 
 
 class Webhooks:
-    """All endpoints; each has connections and threads of its own: a slow one holds up no other."""
+    """All endpoints; each has threads of its own: a slow one holds up no other.
+
+    Each call has connections of its own, which are broken off when its time is over: the thread is
+    free then, however slowly an answer comes.
+    """
 
     def __init__(self, listed: Mapping[str, endpoints.Endpoint], threads: int = 2) -> None:
-        self._listed = {name: http.Http(each) for name, each in listed.items()}
+        """Raises session.AskError when an extra is missing."""
+        self._listed = dict(listed)
+        for each in listed.values():
+            http.Http(each).close()
         self._threads = {
             name: concurrent.futures.ThreadPoolExecutor(threads, f"outward-{name}")
             for name in listed
         }
 
     def close(self) -> None:
-        """Give connections back; what is under way is not waited for."""
-        for name, web in self._listed.items():
-            self._threads[name].shutdown(wait=False, cancel_futures=True)
-            web.close()
+        """Drop what waits; what is under way is not waited for."""
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def call(self, effect: model.Effect, key: str, *, dry_run: bool) -> ports.Receipt:
         """Ask once. Never raises; a dry run only sees whether secrets can be read."""
         try:
-            web, system = self._endpoint(effect)
             if dry_run:
-                await self._thread(effect, web.check)
+                await self._thread(effect, lambda web, _: web.check())
                 told = f"{effect.target.name} was not called: a dry run asks nobody"
                 return ports.Receipt(ports.Outcome.WOULD_SUCCEED, told)
-            run = await self._thread(effect, lambda: system.start(web, effect.manifest, key))
+            run = await self._thread(
+                effect, lambda web, system: system.start(web, effect.manifest, key)
+            )
         except ports.OutcomeUnknown as error:
             return ports.Receipt(ports.Outcome.UNKNOWN, str(error), status=error.status)
         except ports.ClusterError as error:
@@ -75,40 +86,62 @@ class Webhooks:
 
     async def look(self, effect: model.Effect, key: str, known: str) -> started.Run | None:
         """What a call has started. Raises ClusterError."""
-        web, system = self._endpoint(effect)
         if known:
-            return await self._thread(effect, lambda: system.look(web, known, key))
-        return await self._thread(effect, lambda: system.find(web, key))
+            return await self._thread(effect, lambda web, system: system.look(web, known, key))
+        return await self._thread(effect, lambda web, system: system.find(web, key))
 
-    def _endpoint(self, effect: model.Effect) -> tuple[http.Http, systems.System]:
-        web = self._listed.get(effect.target.name)
-        if web is None or not web.endpoint.allows(effect.target.namespace):
+    def _endpoint(self, effect: model.Effect) -> endpoints.Endpoint:
+        found = self._listed.get(effect.target.name)
+        if found is None or not found.allows(effect.target.namespace):
             where = f"namespace {effect.target.namespace}"
             raise ports.ClusterError(f"no endpoint {effect.target.name} is listed for {where}")
-        return web, SYSTEMS[web.endpoint.kind]
+        return found
 
-    async def _thread(self, effect: model.Effect, work: Callable[[], Found]) -> Found:
+    async def _thread(
+        self, effect: model.Effect, work: Callable[[http.Http, systems.System], Found]
+    ) -> Found:
         """Do it in a thread; an answer that can't be understood, or is late, tells nothing.
 
-        Raises ClusterError when it was late before it had begun: then nothing was sent.
+        Raises ClusterError when it was late before anything was asked for, else OutcomeUnknown.
         """
-
-        def told() -> Found:
-            try:
-                return work()
-            except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-                # Only its sort: the text of an error may hold what was sent.
-                why = f"the answer is not as its API says: {type(error).__name__}"
-                raise ports.OutcomeUnknown(why) from None
-
-        name = effect.target.name
-        seconds = self._listed[name].endpoint.timeout_seconds * _ANSWERS
-        running = self._threads[name].submit(told)
+        endpoint, name = self._endpoint(effect), effect.target.name
+        seconds = endpoint.timeout_seconds * _ANSWERS
+        web = http.Http(endpoint, time.monotonic() + seconds)
+        running = self._threads[name].submit(_told, web, SYSTEMS[endpoint.kind], work)
+        answer = asyncio.wrap_future(running)
+        answer.add_done_callback(_look_at)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(running), seconds)
-        except TimeoutError:
-            if running.cancel():
-                why = f"{name} was not asked: it still owes answers to earlier requests"
-                raise ports.ClusterError(why) from None
-            why = f"{name} has not answered within {seconds:.0f} s"
-            raise ports.OutcomeUnknown(why) from None
+            await asyncio.wait({answer}, timeout=seconds)
+            if answer.done():
+                return answer.result()
+        finally:
+            not_begun = running.cancel()
+            web.break_off()
+        if not_begun:
+            why = f"{name} was not asked: it still owes answers to earlier requests"
+            raise ports.ClusterError(why)
+        # What was broken off knows best whether something was sent.
+        await asyncio.wait({answer}, timeout=_BREAKING_SECONDS)
+        with contextlib.suppress(ports.OutcomeUnknown):
+            if answer.done():
+                return answer.result()
+        raise ports.OutcomeUnknown(f"{name} has not answered within {seconds:.0f} s")
+
+
+def _told(
+    web: http.Http, system: systems.System, work: Callable[[http.Http, systems.System], Found]
+) -> Found:
+    try:
+        return work(web, system)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # Only its sort: the text of an error may hold what was sent.
+        why = f"the answer is not as its API says: {type(error).__name__}"
+        raise ports.OutcomeUnknown(why) from None
+    finally:
+        web.close()
+
+
+def _look_at(answer: asyncio.Future[Found]) -> None:
+    """Nobody may wait for it any more: its error is seen here."""
+    if not answer.cancelled():
+        answer.exception()

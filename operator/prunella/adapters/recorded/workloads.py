@@ -48,8 +48,20 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     # A CronJob is as one replica that is always there.
     "CronJob": ("kube_cronjob_info",) * 6,
+    # The controller of Argo Rollouts tells of no generations.
+    "Rollout": tuple(
+        f'label_replace({told}, "rollout", "$1", "name", "(.+)")'
+        for told in (
+            "rollout_info_replicas_desired",
+            "rollout_info_replicas_updated",
+            "rollout_info_replicas_available",
+            "rollout_info_replicas_available + rollout_info_replicas_unavailable",
+            "0 * rollout_info_replicas_desired",
+            "0 * rollout_info_replicas_desired",
+        )
+    ),
 }
-"""The metrics of kube-state-metrics that tell ``FIELDS``, by kind of workload."""
+"""What tells ``FIELDS``, by kind of workload: metrics of kube-state-metrics and Argo Rollouts."""
 AUTOSCALERS: Final = "kube_horizontalpodautoscaler_info"
 _POD: Final = {kind: re.compile(f"(.+){ending}") for kind, ending in lineage.ENDINGS.items()}
 _OBJECT_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")

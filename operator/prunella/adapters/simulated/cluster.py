@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
+from prunella.adapters.simulated import cert_manager, faults, helm, rollouts, server, state
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import faults, server
 from prunella.api import restore as restore_api
-from prunella.core import model
-from prunella.core.decisions import gitops, started
+from prunella.core import model, progressive
+from prunella.core.decisions import certificates, gitops, started
 
-TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob"})
+TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"})
 _DONE: Final = {
     model.Verb.EVICT: "evicted",
     model.Verb.PATCH: "patched",
@@ -29,10 +29,19 @@ class SimulatedCluster(server.Server):
     ) -> None:
         super().__init__(clock)
         self.faults = switchboard or faults.Faults()
-        self.allowed_kinds = {"ScaledObject", "Pod"}
+        self.allowed_kinds = {
+            "Certificate",
+            "HTTPRoute",
+            "PersistentVolumeClaim",
+            "Pod",
+            "ScaledObject",
+            "StorageClass",
+            "VirtualService",
+        }
         """Further kinds that may be written: those whose fields administrators allow."""
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
+        self.cert_manager = cert_manager.CertManager(clock, self.edit_object)
         self._views: dict[model.Ref, model.Workload] = {}
         self._pod_owners: dict[tuple[str, str], model.Ref | None] = {}
         self.deployers: dict[model.Ref, Callable[[], Mapping[str, object]]] = {}
@@ -125,16 +134,42 @@ class SimulatedCluster(server.Server):
             self.resize(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
+            if effect.target.kind == certificates.CERTIFICATE and not dry_run:
+                self.cert_manager.saw(effect.target)
+        elif effect.target.kind == progressive.KIND and progressive.tells(effect.patch):
+            workload = self.tell_rollout(effect, dry_run=dry_run)
         else:
             workload = self.patch(effect, mark, dry_run=dry_run)
         if not dry_run:
             self.sent.append((effect, mark))
         return workload
 
+    def tell_rollout(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
+        """Patch the subresource ``status`` of a Rollout. Raises ClusterError."""
+        found = self._workloads.get(effect.target)
+        if found is None:
+            raise ports.ClusterError(f"{effect.target} not found", status=404)
+        told = rollouts.told(found.manifest, effect)
+        self._authorize(rollouts.action(effect), effect.target)
+        self._admit(dry_run=dry_run)
+        if dry_run:
+            return found.view(told)
+        self.write_status(found.ref, told["status"])
+        return found.view()
+
+    def write_status(self, ref: model.Ref, status: state.Manifest) -> None:
+        """Let somebody, or the operator, write the status of a Rollout."""
+        found = self._workloads[ref]
+        found.progress = {key: status[key] for key in rollouts.FIELDS if key in status}
+        found.manifest["status"] = status
+        found.manifest["metadata"]["resourceVersion"] = self._controllers.version()
+        self._controllers.notice(found)
+
     def create_job(self, effect: model.Effect, mark: str, *, dry_run: bool) -> None:
         """Create a Job, of a CronJob or of a template. Raises ClusterError."""
         owned = "ownerReferences" in effect.manifest["metadata"]
-        self._authorize("rerunJob" if owned else "runJob", effect.target)
+        made = "helmRollback" if helm.runs_helm(effect.manifest) else "runJob"
+        self._authorize("rerunJob" if owned else made, effect.target)
         self._admit(dry_run=dry_run)
         make = self.cron_jobs.create_job if owned else self.jobs.create
         make(effect, mark, dry_run=dry_run)

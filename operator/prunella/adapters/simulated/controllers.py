@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from prunella.adapters.simulated import clock as clocks
-from prunella.adapters.simulated import state
-from prunella.core import model
+from prunella.adapters.simulated import rollouts, state
+from prunella.core import model, progressive
 from prunella.core.decisions import strategies
 
 REACTION_SECONDS: Final = 0.2
@@ -34,6 +34,9 @@ class Controllers:
         self._serial = itertools.count(1)
         self._versions = itertools.count(1)
         self._lost: set[str] = set()
+        self._rollouts = rollouts.Rollouts(
+            self.now, self.later, self._start_any, self._terminate, self.reconcile
+        )
 
     def now(self) -> datetime.datetime:
         """The simulated time."""
@@ -61,6 +64,9 @@ class Controllers:
                 self._stateful_set(workload, revision)
             case "DaemonSet":
                 self._daemon_set(workload, revision)
+            case "Rollout":
+                while self._rollouts.reconcile(workload, revision):
+                    pass
             case _:
                 self._deployment(workload, revision)
         self._write_status(workload, revision)
@@ -115,9 +121,9 @@ class Controllers:
             workload.revisions.append(found)
         elif found.number < number:
             found.number, found.released = number + 1, self._clock.now()
-        if workload.ref.kind == "Deployment":
+        if (key := state.REVISIONS.get(workload.ref.kind)) is not None:
             annotations = workload.manifest["metadata"].setdefault("annotations", {})
-            annotations[state.REVISION] = str(found.number)
+            annotations[key] = str(found.number)
         return found
 
     def _deployment(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
@@ -139,7 +145,7 @@ class Controllers:
             return
         room = wanted if not old else wanted + surge - len(workload.active)
         for _ in range(min(wanted - len(new), room)):
-            self._start(workload, revision, self._random_name(revision.name))
+            self._start_any(workload, revision)
 
     def _stateful_set(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
         """From the first ordinal to the last when pods are missing, backwards when outdated."""
@@ -191,6 +197,10 @@ class Controllers:
                 self._terminate(workload, pod)
                 down += 1
 
+    def _start_any(self, workload: state.WorkloadState, revision: state.RevisionState) -> None:
+        """Make one more pod of a ReplicaSet."""
+        self._start(workload, revision, self._random_name(revision.name))
+
     def _random_name(self, stem: str) -> str:
         return f"{stem}-{state.generated('pod', next(self._serial), length=5)}"
 
@@ -207,6 +217,7 @@ class Controllers:
         suffix = revision.name.removeprefix(f"{workload.ref.name}-")
         mark = {
             "Deployment": {"pod-template-hash": suffix},
+            progressive.KIND: {progressive.TEMPLATE_HASH: suffix},
             "StatefulSet": {
                 "controller-revision-hash": revision.name,
                 "statefulset.kubernetes.io/pod-name": name,
@@ -267,6 +278,9 @@ class Controllers:
             "available": sum(pod.ready for pod in active),
             "total": len(active),
         }
+        if workload.ref.kind == progressive.KIND:
+            status |= {"replicas": status["total"], "updatedReplicas": updated}
+            status |= {"availableReplicas": status["available"], **copy.deepcopy(workload.progress)}
         if workload.manifest["status"] != status:
             workload.manifest["status"] = status
             metadata["resourceVersion"] = self.version()

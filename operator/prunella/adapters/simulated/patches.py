@@ -86,7 +86,8 @@ def check(old: state.Manifest, new: state.Manifest) -> None:
 def action(old: state.Manifest, new: state.Manifest) -> str:
     """The action that makes such a change, as the chart's admission policy tells them apart."""
     if old["spec"]["template"] == new["spec"]["template"]:
-        return "scale"
+        restarted = old["spec"].get("restartAt") != new["spec"].get("restartAt")
+        return "restart" if restarted else "scale"
     return "restart" if _unrestarted(old) == _unrestarted(new) else "rollback"
 
 

@@ -12,13 +12,15 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import (
     controllers,
     cron_jobs,
+    helm,
     jobs,
     others,
     patches,
     resizing,
     state,
+    volumes,
 )
-from prunella.core import model
+from prunella.core import model, progressive
 
 OPERATOR: Final = "prunella"
 """Field manager of the operator's own changes."""
@@ -55,12 +57,14 @@ class Server:
         self._controllers = controllers.Controllers(clock)
         self._workloads: dict[model.Ref, state.WorkloadState] = {}
         self.cron_jobs = cron_jobs.CronJobs(self._controllers)
-        self.jobs = jobs.Jobs(self._controllers)
+        self.helm = helm.Helm(self.object_of, self.edit)
+        self.jobs = jobs.Jobs(self._controllers, self.helm.run)
         self._budgets: list[state.BudgetState] = []
         self._autoscalers: dict[str, model.Ref] = {}
         self._bare_pods: list[state.PodState] = []
         self._denials: dict[tuple[str, bool], str] = {}
         self._others = others.Others()
+        self.volumes = volumes.Volumes(self._others, self._controllers)
         self.asked = 0
         """Changes that the operator has asked for, dry runs and refused ones too."""
         self._created = 0
@@ -81,7 +85,7 @@ class Server:
         labels = found.template["metadata"]["labels"]
         return model.LiveState(
             workload=self._others.refusing(found.view()),
-            pods=tuple(pod.view() for pod in found.pods),
+            pods=tuple(volumes.mounted(found, pod) for pod in found.pods),
             revisions=tuple(each.view(found.template) for each in revisions),
             budgets=tuple(self._budgets_for(target.namespace, labels)),
             autoscalers=self._others.scalers_of(target, self._autoscalers),
@@ -94,7 +98,8 @@ class Server:
         if ref.kind == "Pod":
             return resizing.shown(self.states(ref.namespace), ref.name)
         if (workload := self._workloads.get(ref)) is not None:
-            return {"apiVersion": "apps/v1", "kind": ref.kind, **workload.shown()}
+            group = "argoproj.io/v1alpha1" if ref.kind == progressive.KIND else "apps/v1"
+            return {"apiVersion": group, "kind": ref.kind, **workload.shown()}
         if (found := self.cron_jobs.get(ref)) is not None:
             return {"apiVersion": "batch/v1", "kind": ref.kind, **copy.deepcopy(found.manifest)}
         return self._others.get(ref)
@@ -104,8 +109,10 @@ class Server:
         self._authorize("restore", effect.target)
         self._admit(dry_run=dry_run)
         changed = self._others.after(effect, self._controllers.version)
+        self.volumes.admit(effect.target, changed)
         if not dry_run:
             self._others.put(effect.target, changed)
+            self.volumes.notice(effect.target)
 
     def patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> model.Workload:
         """Patch a workload under its preconditions. Raises ClusterError."""
@@ -202,19 +209,15 @@ class Server:
                 )
 
     def _budgets_for(self, namespace: str, labels: Mapping[str, str]) -> list[model.Budget]:
-        return [
-            self._budget_view(budget)
-            for budget in self._budgets
-            if budget.namespace == namespace and state.selects(budget.selector, labels)
-        ]
+        return [self._budget_view(budget) for budget in self._selecting(namespace, labels)]
+
+    def _selecting(self, namespace: str, labels: Mapping[str, str]) -> list[state.BudgetState]:
+        own = (budget for budget in self._budgets if budget.namespace == namespace)
+        return [budget for budget in own if state.selects(budget.selector, labels)]
 
     def _may_always_go(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Whether all budgets of a pod let it go when it is not ready."""
-        found = [
-            budget.always_allow
-            for budget in self._budgets
-            if budget.namespace == namespace and state.selects(budget.selector, labels)
-        ]
+        found = [budget.always_allow for budget in self._selecting(namespace, labels)]
         return bool(found) and all(found)
 
     def _budget_view(self, budget: state.BudgetState) -> model.Budget:
@@ -383,10 +386,7 @@ class Server:
         max_unavailable: int | None = None,
         always_allow: bool = False,
     ) -> None:
-        """Create a PodDisruptionBudget; give one of the two limits, in pods.
-
-        ``always_allow`` is the ``unhealthyPodEvictionPolicy`` AlwaysAllow.
-        """
+        """Create a PodDisruptionBudget with one limit, in pods; evicting the unhealthy by choice."""
         if (min_available is None) == (max_unavailable is None):
             raise ValueError("give min_available or max_unavailable, and not both")
         budget = state.BudgetState(name, namespace, dict(selector), min_available, max_unavailable)

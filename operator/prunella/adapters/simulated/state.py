@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from prunella.core import model
+from prunella.core import model, progressive
 from prunella.core.decisions import strategies
 
 Manifest = dict[str, Any]
@@ -22,7 +22,10 @@ Manifest = dict[str, Any]
 REPLICAS, TEMPLATE = "spec.replicas", "spec.template"
 """Keys of `WorkloadState.owners` and of ``Workload.field_owners``."""
 FIELDS: Final = (REPLICAS, TEMPLATE)
-REVISION: Final = "deployment.kubernetes.io/revision"
+REVISIONS: Final = {
+    "Deployment": "deployment.kubernetes.io/revision",
+    progressive.KIND: progressive.REVISION,
+}
 NODES: Final = ("node-0", "node-1", "node-2")
 NAME_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 """What Kubernetes makes names of: no vowels, no 0, 1, 3 (k8s.io/apimachinery/pkg/util/rand)."""
@@ -113,6 +116,8 @@ class WorkloadState:
     revisions: list[RevisionState] = dataclasses.field(default_factory=list)
     pods: list[PodState] = dataclasses.field(default_factory=list)
     deleted: bool = False
+    progress: Manifest = dataclasses.field(default_factory=dict)
+    """How far a Rollout is, as its status tells it beside counts of pods."""
 
     @property
     def template(self) -> Manifest:
@@ -133,15 +138,23 @@ class WorkloadState:
         """The workload as the core sees it; ``manifest`` in place of the stored one."""
         shown = copy.deepcopy(manifest or self.manifest)
         metadata, spec, status = shown["metadata"], shown["spec"], shown["status"]
+        counts = (
+            spec.get("replicas", status["desired"]),
+            *(status[each] for each in ("updated", "available", "total")),
+        )
+        of_rollouts = self.ref.kind == progressive.KIND
+        replicas, updated, available, total = (
+            progressive.counts(spec, status) if of_rollouts else counts
+        )
         return model.Workload(
             ref=self.ref,
             uid=metadata["uid"],
             generation=metadata["generation"],
             observed_generation=status["observedGeneration"],
-            replicas=spec.get("replicas", status["desired"]),
-            updated=status["updated"],
-            available=status["available"],
-            total=status["total"],
+            replicas=replicas,
+            updated=updated,
+            available=available,
+            total=total,
             labels=metadata.get("labels", {}),
             annotations=metadata.get("annotations", {}),
             selector=spec["selector"]["matchLabels"],
@@ -149,8 +162,9 @@ class WorkloadState:
             field_owners={field: frozenset(names) for field, names in self.owners.items()},
             controller=_controller(metadata),
             resource_version=metadata["resourceVersion"],
-            strategy=strategies.of(self.ref.kind, spec, spec.get("replicas", status["desired"])),
+            strategy=strategies.of(self.ref.kind, spec, replicas),
             paused=bool(spec.get("paused")),
+            delivery=progressive.of(spec, status) if of_rollouts else None,
         )
 
     def shown(self) -> Manifest:
@@ -158,6 +172,7 @@ class WorkloadState:
         shown = copy.deepcopy(self.manifest)
         told = shown["status"]
         told |= {"replicas": told["total"], "updatedReplicas": told["updated"]}
+        told |= {"readyReplicas": told["available"], "numberReady": told["available"]}
         told |= {
             "desiredNumberScheduled": told["desired"],
             "updatedNumberScheduled": told["updated"],

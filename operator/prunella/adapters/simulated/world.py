@@ -101,7 +101,7 @@ class World:
         match kind:
             case "Namespace":
                 return
-            case "Deployment" | "StatefulSet" | "DaemonSet":
+            case "Deployment" | "StatefulSet" | "DaemonSet" | "Rollout":
                 self.cluster.create(dict(document), age=_AGE)
             case "RemediationPolicy":
                 self.policies.apply(metadata["namespace"], metadata["name"], spec)

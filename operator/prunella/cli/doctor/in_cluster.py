@@ -22,7 +22,7 @@ _RIGHTS: Sequence[tuple[kinds.Kind, tuple[str, ...], str]] = (
     (kinds.RECORD, ("create", *_WATCH), "nothing can be done or remembered"),
     (kinds.INCIDENT, ("create", *_WATCH), "no incident can be written"),
     (kinds.CHANGE, ("create", *_WATCH), "no change can be journalled"),
-    *((each, _WATCH, "its targets are not seen") for each in kinds.TARGETS.values()),
+    *((each, _WATCH, "its targets are not seen") for each in kinds.BUILT_IN.values()),
     (kinds.POD, ("list",), "alerts of pods can't be led to their workloads"),
     (kinds.SERVICE, ("list",), "alerts of Services can't be led to their workloads"),
     (kinds.ENDPOINT_SLICE, ("list",), "Services without a selector are led nowhere"),

@@ -61,6 +61,12 @@ def rollback_by_alert(policy: Policy) -> Iterator[Note]:
                 "with a query"
             )
             yield findings.warning("revert-by-alert", (*path, "gitRevert"), message)
+        if step.helm_rollback is not None:
+            message = (
+                "an alert does not tell that all was Healthy before the release: add a signal "
+                "with a query"
+            )
+            yield findings.warning("revert-by-alert", (*path, "helmRollback"), message)
 
 
 RULES: tuple[Rule, ...] = (

@@ -61,8 +61,8 @@ class Policy:
             for place, query in proofs(signal):
                 yield (*path, *place), query
         for path, step in self.steps():
-            for number, each in enumerate(capacity.required(step.params)):
-                place = (step.action, "require", number, "query")
+            for where, each in capacity.required(step.params):
+                place = (step.action, *where, "query")
                 yield (*path, *place), capacity.with_numbers(each.query, 1, 1)
 
 

@@ -49,15 +49,16 @@ def _required(steps: object, namespace: str) -> Iterator[Note]:
     """The same of what steps require."""
     for index, step in enumerate(steps if isinstance(steps, list) else ()):
         for action, params in step.items() if isinstance(step, dict) else ():
-            required = _at(params, ("require",))
-            for number, each in enumerate(required if isinstance(required, list) else ()):
-                place: Path = ("spec", "steps", index, action, "require", number, "query")
-                query = _at(each, ("query",))
-                if not isinstance(query, str) or not query:
-                    continue
-                asked = capacity.with_numbers(query, 1, 1)
-                for problem in _problems(place, asked, namespace, learned=False):
-                    yield findings.error("promql", place, problem)
+            for where in capacity.REQUIREMENTS:
+                required = _at(params, where)
+                for number, each in enumerate(required if isinstance(required, list) else ()):
+                    place: Path = ("spec", "steps", index, action, *where, number, "query")
+                    query = _at(each, ("query",))
+                    if not isinstance(query, str) or not query:
+                        continue
+                    asked = capacity.with_numbers(query, 1, 1)
+                    for problem in _problems(place, asked, namespace, learned=False):
+                        yield findings.error("promql", place, problem)
 
 
 def _problems(place: Path, query: str, namespace: str, *, learned: bool) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prunella.api import policy as policy_api
+from prunella.api import traffic as traffic_api
 from prunella.cli.lint import findings
 from prunella.cli.lint.findings import Note
 from prunella.cli.lint.policy import Policy, Rule
@@ -74,6 +75,27 @@ def capacity_has_room(policy: Policy) -> Iterator[Note]:
             yield findings.hint("field-requirement", place, message)
 
 
+def traffic_goes_elsewhere(policy: Policy) -> Iterator[Note]:
+    """A side can't take over from itself, and must be judged by somebody."""
+    target = policy.spec.target
+    for path, step in policy.steps():
+        params, place = step.shift_traffic, (*path, "shiftTraffic")
+        if params is None:
+            continue
+        if target.name == params.to.workload:
+            message = f"{target.name} is the target itself: name the workload of the other side"
+            yield findings.error("traffic-side", (*place, "to", "workload"), message)
+        elif target.name is not None and params.judged_by is traffic_api.JudgedBy.SIGNALS:
+            message = (
+                f"the target is {target.name} alone: unless another policy judges "
+                f"{params.to.workload}, nothing is moved; a selector can cover both"
+            )
+            yield findings.hint("traffic-side", (*place, "to"), message)
+        if params.kind is not traffic_api.TrafficKind.SERVICE and params.back is None:
+            message = "no way back is written: after a move that has helped it is a person's"
+            yield findings.hint("traffic-back", place, message)
+
+
 def action_fits_kind(policy: Policy) -> Iterator[Note]:
     """A DaemonSet has no replicas to change; only a StatefulSet waits for its pods."""
     kind = policy.spec.target.kind
@@ -106,6 +128,7 @@ RULES: tuple[Rule, ...] = (
     no_cooldown,  # Make sure an action gets time to help.
     scale_bounds,  # Make sure a scale step can change something.
     capacity_has_room,  # Make sure that what is widened has something to take from.
+    traffic_goes_elsewhere,  # Make sure that somebody is known to take it over.
     action_fits_kind,  # Make sure the target has what the action changes.
     verify_has_time,  # Make sure an action can be proved.
 )

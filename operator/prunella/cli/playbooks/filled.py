@@ -21,6 +21,8 @@ SHORT = {
     "daemonsets": "DaemonSet",
     "cj": "CronJob",
     "cronjobs": "CronJob",
+    "ro": "Rollout",
+    "rollouts": "Rollout",
     **{kind.value.lower(): kind.value for kind in policy_api.TargetKind},
 }
 """Kinds of workloads as kubectl takes them."""

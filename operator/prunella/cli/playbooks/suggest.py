@@ -11,6 +11,7 @@ import typer
 from prunella.cli import backtest, errors, options
 
 if TYPE_CHECKING:
+    from prunella.cli import kube
     from prunella.cli.playbooks import fitting, suggestions
 
 PlaybookOption = Annotated[
@@ -91,6 +92,18 @@ def _show(found: suggestions.Found, out: pathlib.Path | None, output: options.Ou
         shown.as_yaml(found, sys.stdout)
 
 
+def _items(cluster: kube.Cluster, path: str, *, optional: bool) -> list[kube.Object]:
+    """A list; none of a kind that not every cluster has, or lets be read. Raises KubeError."""
+    from prunella.cli import kube  # noqa: PLC0415
+
+    try:
+        return cluster.items(path)
+    except kube.KubeError as error:
+        if optional and error.status in {403, 404}:
+            return []
+        raise
+
+
 def _cluster(
     namespace: str | None, kubeconfig: pathlib.Path | None, context: str | None
 ) -> tuple[str, fitting.Workloads | None]:
@@ -107,7 +120,7 @@ def _cluster(
         found = {
             (kind.name, raw["metadata"]["name"])
             for kind in kinds.TARGETS.values()
-            for raw in cluster.items(kind.path(place))
+            for raw in _items(cluster, kind.path(place), optional=kind is kinds.ROLLOUT)
         }
     except kube.KubeError as error:
         if kubeconfig is not None or context is not None or namespace is None:

@@ -41,6 +41,12 @@ class Request:
     rules: Rules = DEFAULT_RULES
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     """Answers of metrics sources, by source and query."""
+    verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    """The worst that any policy of the namespace has found of its targets."""
+    sick_since: datetime.datetime | None = None
+    """When the signal fell ill that led here."""
+    moved_by: objects.Record | None = None
+    """The shift of traffic of which a part is to be taken back."""
     deployed: gitops.Looked | None = None
     """What deploys the target from Git, where that was looked at."""
 

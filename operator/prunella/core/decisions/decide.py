@@ -20,6 +20,7 @@ from prunella.core.decisions import (
     ledger,
     releases,
     restoring,
+    sides,
 )
 from prunella.core.decisions.rules import Rules
 
@@ -137,6 +138,7 @@ def plan_attempt(
     time, so that an unchanged world gives an unchanged plan.
     """
     chain = guards.REVERT_GUARDS if attempt.revert else scene.guards
+    chain = chain if attempt.back is None else guards.RETURN_GUARDS
     case = _case(scene, sick, attempt, own_record)
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
@@ -149,7 +151,7 @@ def plan_attempt(
         state = "is gone" if live_state is None else "was replaced by another of the same name"
         return Decision(refusal=model.Refusal(reasons.Refused.TARGET_GONE, f"{ref} {state}"))
     params = None if attempt.revert else scene.spec.steps[attempt.step].params
-    written = fields.written(params, live_state)
+    written = fields.written(params, live_state, sick.findings)
     if needs := _unseen(scene, sick, attempt, written):
         return Decision(needs=needs)
     same = live_state.workload.generation == sick.workload.generation
@@ -163,7 +165,7 @@ def plan_attempt(
         workload=workload,
         looked=looked,
         written=written,
-        also=_goes_along(scene, attempt),
+        also=_goes_along(scene, attempt, written),
         left={ref: scene.looked[ref] for ref in _left(attempt)},
     )
     answers = guards.evaluate(chain, case)
@@ -181,7 +183,7 @@ def _unseen(
     else:
         wanted = dict.fromkeys(_left(attempt), "")
     if written is not None:
-        wanted[written.ref] = ""
+        wanted |= dict.fromkeys((written.ref, *written.more), "")
     elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
         wanted[sick.cause_of.suspect] = sick.cause_of.change
     return tuple(
@@ -203,8 +205,12 @@ def _left(attempt: episode.Next) -> tuple[model.Ref, ...]:
     return restoring.beside(follows)
 
 
-def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, ...]:
-    """The ConfigMaps that a rollback takes along, as far as they were looked at."""
+def _goes_along(
+    scene: Scene, attempt: episode.Next, written: fields.Written | None
+) -> tuple[restoring.Looked, ...]:
+    """What is written like the first object; of a rollback the ConfigMaps that were looked at."""
+    if written is not None:
+        return tuple(scene.looked[ref] for ref in written.more)
     params = None if attempt.revert else scene.spec.steps[attempt.step].params
     if not isinstance(params, steps_api.Rollback) or not params.config_maps:
         return ()
@@ -212,6 +218,8 @@ def _goes_along(scene: Scene, attempt: episode.Next) -> tuple[restoring.Looked, 
 
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
+    if attempt.back is not None:
+        return sides.RETURN_TRAFFIC
     return ledger.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
 
 
@@ -310,8 +318,21 @@ def _request(
         record=case.own_record or ledger.record_name(ref, live_state.workload.uid, number),
         rules=scene.rules,
         numbers=scene.numbers,
+        verdicts=_verdicts(scene),
+        sick_since=sick.held_since,
+        moved_by=attempt.back,
         deployed=scene.deployed.get(ref),
     )
+
+
+def _verdicts(scene: Scene) -> dict[model.Ref, model.Verdict]:
+    """The worst verdict of this policy and the others: what one calls sick is not Healthy."""
+    worst = dict(scene.peers)
+    for ref, verdict in scene.verdicts.items():
+        if verdict is not model.Verdict.HEALTHY and worst.get(ref) is not model.Verdict.UNHEALTHY:
+            worst[ref] = verdict
+        worst.setdefault(ref, verdict)
+    return worst
 
 
 def _condemned(scene: Scene, workload: model.Workload) -> dict[str, str]:

@@ -26,6 +26,8 @@ class Next:
     step: int
     follows: objects.Record | None = None
     revert: bool = False
+    back: objects.Record | None = None
+    """The shift of traffic of which a part is taken back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,24 +71,22 @@ def next_attempt(
     return _following(last, _after(last), spec)
 
 
-def planned(
+def ended(
+    attempt: Next,
     policy: objects.Policy,
     spec: policy_api.RemediationPolicySpec,
     record: objects.Record,
     records: Sequence[objects.Record],
-) -> Next | model.Refusal:
-    """What a record that is not sent yet was created for, or why that is not wanted any more."""
-    changed = reasons.Refused.PLAN_CHANGED
-    follows = next((each for each in records if each.name == record.spec.follows), None)
-    following = Next(record.spec.step, follows, revert=record.spec.action == ledger.REVERT)
-    if not following.revert:
-        gone = record.spec.step >= len(spec.steps)
-        return model.Refusal(changed, "the policy has no such step now") if gone else following
-    if follows is None:
-        return model.Refusal(changed, "what it undoes is gone")
-    if next_attempt(policy, spec, record.spec.target.uid, records) != following:
-        return model.Refusal(changed, f"{follows.name} is not to be undone any more")
-    return following
+) -> str:
+    """Why an attempt whose record was not sent yet is not wanted any more; empty: it is."""
+    if not attempt.revert:
+        gone = attempt.step >= len(spec.steps)
+        return "the policy has no such step now" if gone else ""
+    if attempt.follows is None:
+        return "what it undoes is gone"
+    if next_attempt(policy, spec, record.spec.target.uid, records) != attempt:
+        return f"{attempt.follows.name} is not to be undone any more"
+    return ""
 
 
 def _to_undo(

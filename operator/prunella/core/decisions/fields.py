@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from prunella.api import base, capacity, reasons
+from prunella.api import base, capacity, reasons, traffic
+from prunella.api import certificates as certificates_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps
-from prunella.core.decisions import quotas, restoring
+from prunella.core.decisions import certificates, claims, quotas, restoring
 
 Path = tuple[str, ...]
 _DOT: Final = re.compile(r"(?<!\\)\.")
@@ -23,6 +24,8 @@ class Written:
 
     ref: model.Ref
     paths: tuple[Path, ...]
+    more: tuple[model.Ref, ...] = ()
+    """Further objects of which the same fields are written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,10 +48,15 @@ def writes_elsewhere(params: base.ApiModel | None) -> bool:
     """Whether a step writes other objects than its target."""
     if isinstance(params, capacity.Resize):
         return params.where is capacity.Where.IN_PLACE
-    return isinstance(params, capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota)
+    room = capacity.PatchField | capacity.ScaleBounds | capacity.RaiseQuota | capacity.ExpandVolume
+    return isinstance(params, room | traffic.ShiftTraffic | certificates_api.RenewCertificate)
 
 
-def written(params: base.ApiModel | None, live_state: model.LiveState) -> Written | None:
+def written(
+    params: base.ApiModel | None,
+    live_state: model.LiveState,
+    findings: Sequence[model.Finding] = (),
+) -> Written | None:
     """What a step writes beside its target; None when it writes nothing else, or nothing yet."""
     target = live_state.workload.ref
     if isinstance(params, capacity.PatchField):
@@ -56,12 +64,26 @@ def written(params: base.ApiModel | None, live_state: model.LiveState) -> Writte
         return Written(ref, (parts(params.path),))
     if isinstance(params, capacity.ScaleBounds):
         return _bound_of(params.bound, live_state)
+    if isinstance(params, traffic.ShiftTraffic):
+        ref = model.Ref(params.kind, target.namespace, params.name or target.name)
+        return Written(ref, (_DIVIDING[params.kind] + ((params.label,) if params.label else ()),))
+    if isinstance(params, certificates_api.RenewCertificate):
+        ref = model.Ref(certificates.CERTIFICATE, target.namespace, params.name or target.name)
+        return Written(ref, (("status", "conditions"),))
     if isinstance(params, capacity.RaiseQuota):
         name = params.name or quotas.refuser(live_state.workload.failure)
         paths = tuple(("spec", "hard", resource) for resource in params.ceilings)
         ref = model.Ref("ResourceQuota", target.namespace, name)
         return Written(ref, paths) if name else None
+    if isinstance(params, capacity.ExpandVolume):
+        meant = claims.meant(params, live_state, findings)
+        return None if isinstance(meant, model.Refusal) else _all_of(meant)
     return None
+
+
+def _all_of(refs: Sequence[model.Ref]) -> Written:
+    first, *more = refs
+    return Written(first, (claims.REQUEST,), tuple(more))
 
 
 BOUNDS: Final[Mapping[str, Mapping[capacity.Bound, tuple[Path, int]]]] = {
@@ -75,6 +97,14 @@ BOUNDS: Final[Mapping[str, Mapping[capacity.Bound, tuple[Path, int]]]] = {
     },
 }
 """Where autoscalers have their bounds, and what they are where nothing is written."""
+
+
+_DIVIDING: Final[Mapping[traffic.TrafficKind, Path]] = {
+    traffic.TrafficKind.HTTP_ROUTE: ("spec", "rules"),
+    traffic.TrafficKind.VIRTUAL_SERVICE: ("spec", "http"),
+    traffic.TrafficKind.SERVICE: ("spec", "selector"),
+}
+"""What divides traffic; who owns it is told of the whole of a route's rules."""
 
 
 def _bound_of(bound: capacity.Bound, live_state: model.LiveState) -> Written | None:

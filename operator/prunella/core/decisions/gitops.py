@@ -26,6 +26,8 @@ OWNERS: Final = (KUSTOMIZATION, GIT_REPOSITORY, APPLICATION)
 """Kinds that are read to learn where a workload comes from, and never written."""
 REVERTS: Final = "This reverts commit"
 """How `git revert` names the commit that it puts back, and so do we."""
+_BROUGHT: Final = re.compile(r"\((?P<squashed>#\d+)\)$|^Merge pull request (?P<merged>#\d+) from ")
+"""How GitHub and Gitea name the pull request in the subject of what it became."""
 TRAILER: Final = "Prunella-Remediation"
 """Trailer of our commits: the Remediation's namespace and name."""
 _FLUX: Final = "kustomize.toolkit.fluxcd.io"
@@ -84,7 +86,8 @@ class History:
     request: bool = False
     """The administrator wants requests, no pushes."""
     requested: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Addresses of open requests, anybody's, by the commit that they revert."""
+    """Addresses of open requests, anybody's, by the commit that they revert, or by the request
+    that brought it, as ``#12``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,13 +164,12 @@ def _applied(owner: model.Ref, manifest: Manifest) -> set[model.Ref]:
 def applied_revision(owner: model.Ref, manifest: Manifest) -> str:
     """The commit that the owner has brought into the cluster; empty: none that is known.
 
-    Flux names a revision applied only once its health checks have passed: while they fail, the
-    attempted one is what runs.
+    Flux names a revision applied only once its health checks have passed: while they are made, and
+    when they have failed, the attempted one is what runs.
     """
     status = manifest.get("status") or {}
     if owner.kind == KUSTOMIZATION:
-        failing = _ready(manifest).get("reason") == "HealthCheckFailed"
-        told = status.get("lastAttemptedRevision" if failing else "lastAppliedRevision")
+        told: object = _of_flux(manifest)
     else:
         operation = status.get("operationState") or {}
         synced = (status.get("sync") or {}).get("status") == "Synced"
@@ -177,11 +179,35 @@ def applied_revision(owner: model.Ref, manifest: Manifest) -> str:
     return found.group(1) if found else ""
 
 
+def _of_flux(manifest: Manifest) -> str:
+    """The revision that runs, by a Kustomization's status; empty while that is not certain.
+
+    kustomize-controller marks `Healthy` Unknown, and names the revision, after it has applied and
+    before it waits for health, for as long as `timeout`.  `Ready` is no help meanwhile, nor while
+    a newer revision is built and applied (`Reconciling`, with the reason Progressing).
+    """
+    status = manifest.get("status") or {}
+    attempted = str(status.get("lastAttemptedRevision") or "")
+    applied = str(status.get("lastAppliedRevision") or "")
+    healthy, reconciling = _condition(manifest, "Healthy"), _condition(manifest, "Reconciling")
+    if attempted in ("", applied):
+        return applied
+    if healthy.get("status") == "Unknown" and attempted in str(healthy.get("message")):
+        return attempted
+    if reconciling.get("reason") == "Progressing":
+        return ""
+    if _ready(manifest).get("reason") == "HealthCheckFailed":
+        return attempted
+    # Health failed for one that is named no more: the newest could not be built or applied.
+    return "" if healthy.get("status") in ("False", "Unknown") else applied
+
+
 def waiting(owner: model.Ref, manifest: Manifest) -> str:
     """What the owner says of itself, for people who wait for it."""
     if owner.kind == KUSTOMIZATION:
-        ready = _ready(manifest)
-        told = f"{ready.get('reason', '')}: {ready.get('message', '')}"
+        at_work = _condition(manifest, "Reconciling")
+        says = at_work if at_work.get("reason") == "Progressing" else _ready(manifest)
+        told = f"{says.get('reason', '')}: {says.get('message', '')}"
     else:
         operation = (manifest.get("status") or {}).get("operationState") or {}
         told = f"{operation.get('phase', '')}: {operation.get('message', '')}"
@@ -288,8 +314,12 @@ def _no_branch(what: str, owner: model.Ref) -> model.Refusal:
 
 
 def _ready(manifest: Manifest) -> Mapping[str, Any]:
+    return _condition(manifest, "Ready")
+
+
+def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
     conditions = (manifest.get("status") or {}).get("conditions") or ()
-    return next((each for each in conditions if each.get("type") == "Ready"), {})
+    return next((each for each in conditions if each.get("type") == kind), {})
 
 
 def plain_url(url: str) -> str:
@@ -306,3 +336,10 @@ def plain_url(url: str) -> str:
 def within(file: str, roots: tuple[str, ...]) -> bool:
     """Whether a file is one of some paths, or in one; the empty path is the whole repository."""
     return any(root in {"", file} or file.startswith(f"{root}/") for root in roots)
+
+
+def open_request(requested: Mapping[str, str], commit: str, subject: str) -> str:
+    """The address of an open request that reverts a commit; empty without one."""
+    found = _BROUGHT.search(subject)
+    number = (found["squashed"] or found["merged"]) if found is not None else ""
+    return requested.get(commit) or requested.get(number, "")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prunella.api import reasons
-from prunella.core import model, objects, pushes
+from prunella.core import model, objects, progressive, pushes
 from prunella.core.decisions import releases
 
 REQUESTED = "Requested"
@@ -24,6 +24,7 @@ HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
 REVERT: Final = "revert"
 """The action of a record that undoes another one; no step of a policy has it."""
+ABORT_PATH: Final = f"{progressive.STATUS}{progressive.ABORT}"
 LONGEST_WINDOW = DAY
 """The longest time by which any limit counts records: retention keeps what is counted."""
 
@@ -73,12 +74,14 @@ def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
     an autoscaler that scales a restarted workload has not undone the restart.
     """
     paths = [str(operation["path"]) for operation in effect.patch]
-    if any(path.startswith("/spec/template") for path in paths):
+    if any(path.startswith(("/spec/template", "/spec/restartAt")) for path in paths):
         return _digest(["template", workload.template])
     if any(path.startswith("/spec/replicas") for path in paths):
         return _digest(["replicas", workload.replicas])
     if "/spec/suspend" in paths:
         return _digest(["suspended", workload.suspended])
+    if ABORT_PATH in paths and workload.delivery is not None:
+        return _digest(["aborted", workload.delivery.aborted])
     return ""
 
 
@@ -180,9 +183,9 @@ def expired(
     """Records that retention may delete.
 
     Never a target's newest one nor the newest that acted for each policy, which may still have to
-    be undone, nor what a kept undoing follows; never an unfinished one, none younger than the
-    longest window by which any limit in force counts, and none by which a latch is counted: time
-    clears none.
+    be undone, nor what these follow; never an unfinished one, none younger than the longest
+    window by which any limit in force counts, and none by which a latch is counted: time clears
+    none.
     What condemned a release is kept for as long as that counts.
     """
     keep_for = max(retention, longest_window, HOUR)
@@ -205,14 +208,15 @@ def expired(
 def _newest(records: Iterable[objects.Record]) -> set[tuple[str, str]]:
     """Namespace and name of what a decision rests on: of each target, and of what acted on it.
 
-    An undoing tells what comes next only together with the record that it follows.
+    An undoing, or a part of traffic's way back, tells what comes next only together with the
+    records that it follows.
     """
     by_number = sorted(records, key=lambda record: record.spec.attempt)
     of_targets = {record.spec.target.uid: record for record in by_number}
     acted = {(r.policy, r.spec.target.uid): r for r in by_number if r.acted}
     kept = {(r.namespace, r.name) for r in (*of_targets.values(), *acted.values())}
     for record in reversed(by_number):
-        if record.spec.action == REVERT and (record.namespace, record.name) in kept:
+        if record.spec.follows and (record.namespace, record.name) in kept:
             kept.add((record.namespace, record.spec.follows))
     return kept
 

@@ -13,7 +13,7 @@ from prunella.api import restore as restore_api
 from prunella.core import model, objects
 from prunella.core.changes import kinds, swaps, undo
 from prunella.core.changes.values import Change
-from prunella.core.decisions import ledger
+from prunella.core.decisions import certificates, ledger
 from prunella.core.incidents import dependents, picture
 
 RESTORE: Final = "restore"
@@ -122,6 +122,8 @@ def written(record: objects.Record) -> tuple[model.Ref, ...]:
 
 def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
     """Whether an object is as a tested effect leaves it (True), as before it, or neither (None)."""
+    if effect.target.kind == certificates.CERTIFICATE:
+        return certificates.as_asked(effect, manifest)
     match effect.verb:
         case model.Verb.CREATE:
             if manifest is None:
@@ -135,7 +137,17 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
         case _:
             if manifest is None or manifest["metadata"].get("uid") != effect.uid:
                 return None
-            return swaps.written(effect.patch, effect.inverse, manifest)
+            inverse = effect.inverse or _left_by(effect.patch)
+            return swaps.written(effect.patch, inverse, manifest)
+
+
+def _left_by(patch: Sequence[model.PatchOperation]) -> list[model.PatchOperation]:
+    """What tells that a patch was made which nothing undoes: tests of the values it writes."""
+    return [
+        {"op": "test", "path": each["path"], "value": each["value"]}
+        for each in patch
+        if each["op"] in {"add", "replace"}
+    ]
 
 
 def _nothing_added(effect: model.Effect, manifest: Manifest) -> bool:
@@ -185,7 +197,9 @@ def edited(record: objects.Record, seen: Mapping[model.Ref, Looked]) -> model.Re
 def _done_beside(record: objects.Record) -> list[model.Effect]:
     pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
     sent = [effect for effect, status in pairs if status.outcome not in {"NotSent", "Refused"}]
-    return [each for each in sent if each.tested and each.target != record.target]
+    # cert-manager goes on to write the status that has asked it: that is nobody's edit.
+    others = [each for each in sent if each.target.kind != certificates.CERTIFICATE]
+    return [each for each in others if each.tested and each.target != record.target]
 
 
 def _pod_is_gone(effect: model.Effect, manifest: Manifest | None) -> bool:

@@ -23,6 +23,7 @@ from prunella.core.decisions import (
     gitops,
     guards,
     restoring,
+    returning,
     sickness,
 )
 from prunella.core.decisions.rules import Rules
@@ -129,6 +130,9 @@ def step(
     ]
     sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
+    if command is None and not any(decision.needs for decision in decisions.values()):
+        back, command = returning.decide_all(scene, workloads, findings)
+        decisions |= back
     # Records are few and targets are many: only those that have any are gone through.
     open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
     cleared = tuple(

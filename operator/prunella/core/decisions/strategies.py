@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prunella.core import model
+from prunella.core import model, progressive
 
 DEFAULT_SHARE = 4
 """A rollout takes down a quarter of a Deployment at once unless its owner says otherwise."""
@@ -21,6 +21,8 @@ _REPLACEMENTS = {each.value: each for each in model.Replacement}
 
 def of(kind: str, spec: Mapping[str, Any], replicas: int) -> model.Strategy:
     """The strategy of a workload's spec; fields that are not there have the server's defaults."""
+    if kind == progressive.KIND:
+        return model.Strategy(most_down=_of_deployment(progressive.limits(spec), replicas))
     written = spec.get("strategy" if kind == "Deployment" else "updateStrategy") or {}
     replacement = _REPLACEMENTS.get(written.get("type", ""), model.Replacement.ROLLING_UPDATE)
     rolling = written.get("rollingUpdate") or {}
@@ -38,7 +40,10 @@ def of(kind: str, spec: Mapping[str, Any], replicas: int) -> model.Strategy:
 
 
 def _of_deployment(rolling: Mapping[str, Any], replicas: int) -> int:
-    """Where both limits come to nothing the controller takes one pod down, to move at all."""
+    """Those of a Rollout have the same defaults.
+
+    Where both limits come to nothing the controller takes one pod down, to move at all.
+    """
     surge = resolve(rolling.get("maxSurge", "25%"), replicas, up=True)
     down = resolve(rolling.get("maxUnavailable", "25%"), replicas, up=False)
     return down if surge or down or not replicas else 1

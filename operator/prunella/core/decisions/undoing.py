@@ -11,7 +11,7 @@ from typing import Final
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import helm, ledger, sides
 
 Phase = reasons.Phase
 ROLLBACK: Final = "rollback"
@@ -25,7 +25,12 @@ _NOT_DONE: Final = frozenset({"NotSent", "Refused"})
 
 
 def done(record: objects.Record) -> list[model.Effect]:
-    """The effects that were carried out, in order; of a failed record only what is known to be."""
+    """The effects that were carried out, in order; of a failed record only what is known to be.
+
+    A Job of Helm that has refused has done nothing.
+    """
+    if helm.has_refused(record):
+        return []
     not_done = _NOT_DONE | {""} if record.phase is Phase.FAILED else _NOT_DONE
     pairs = zip(ledger.effects_of(record), record.status.effects, strict=False)
     return [effect for effect, status in pairs if status.outcome not in not_done]
@@ -63,9 +68,11 @@ def owed(
 ) -> bool:
     """Whether a record is to be undone next.
 
-    An edit of the policy does not end that, as long as the policy is the same one and wants it.
+    An edit of the policy does not end that, as long as the policy is the same one and wants it.  A
+    part of the way back of traffic was no step of the policy: it goes, whatever follows a step.
     """
-    wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT
+    back = record.spec.action == sides.RETURN_TRAFFIC
+    wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT or back
     live = spec.mode is policy_api.Mode.LIVE and record.spec.policy.uid == policy.uid
     if record.spec.action == ledger.REVERT:
         return wanted and live and unfinished(record)

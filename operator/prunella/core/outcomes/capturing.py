@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import capture
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, sides
 from prunella.core.outcomes import runs
 
 MOST_PARTS = 64
@@ -38,7 +38,8 @@ def wanted(record: objects.Record, policy: objects.Policy) -> capture.CapturePol
 
     A step's own word stands in place of the policy's.
     """
-    if policy.spec is None or record.spec.action == ledger.REVERT or record.status.capture:
+    undoing = record.spec.action in {ledger.REVERT, sides.RETURN_TRAFFIC}
+    if policy.spec is None or undoing or record.status.capture:
         return None
     number, steps = record.spec.step, policy.spec.steps
     own = steps[number].capture if number < len(steps) else None

@@ -15,12 +15,11 @@ import re
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.changes import redact
-from prunella.core.decisions import ledger, started
+from prunella.core.decisions import helm, ledger, started
 
 RUN_JOB, WEBHOOK = "runJob", "webhook"
-STARTS_RUNS = frozenset({RUN_JOB, WEBHOOK})
-"""Actions that start something that has an end of its own."""
-_STARTING = frozenset({model.Verb.CREATE.value, model.Verb.CALL.value})
+STARTS_RUNS = frozenset({RUN_JOB, WEBHOOK, helm.HELM_ROLLBACK, ledger.REVERT})
+"""Actions that start something that has an end of its own; of reverts one that makes a Job."""
 GRACE = datetime.timedelta(seconds=60)
 """How long after its own deadline its end may be told."""
 MOST_LINES, MOST_LOG = 40, 4096
@@ -35,7 +34,11 @@ _ENDED = {
 
 def starts_run(record: objects.Record) -> bool:
     """Whether the record's effect starts something that has an end of its own."""
-    starts = any(effect.verb in _STARTING for effect in record.spec.effects)
+    starts = any(
+        effect.verb == model.Verb.CALL.value
+        or (effect.verb == model.Verb.CREATE.value and effect.kind == "Job")
+        for effect in record.spec.effects
+    )
     return record.spec.action in STARTS_RUNS and starts
 
 
@@ -95,12 +98,16 @@ def followed(
         run = started.Run(started.RunState.UNKNOWN, gone)
     running = run.state in started.UNFINISHED
     if running and now >= due(record):
-        status = record.status.model_copy(update={"run": seen(record, run, now)})
+        # Who was called for what waited is called anew if its end is no good.
+        ended = {"run": seen(record, run, now), "escalated_at": None}
+        status = record.status.model_copy(update=ended)
         seconds = _allowed(record).total_seconds()
         message = f"not over {seconds:.0f} s after it was started, as it should have been"
         return _unhelpful(status, "RunOverdue", message, now)
     ended_at = None if running else now
-    status = record.status.model_copy(update={"run": seen(record, run, ended_at)})
+    called_at = record.status.escalated_at if running else None
+    looked = {"run": seen(record, run, ended_at), "escalated_at": called_at}
+    status = record.status.model_copy(update=looked)
     if run.state is started.RunState.FAILED:
         return _failed(status, run, now)
     if run.state is started.RunState.WAITING:
@@ -155,7 +162,8 @@ def tail(log: str) -> str:
 def _failed(
     status: remediation.RemediationStatus, run: started.Run, now: datetime.datetime
 ) -> remediation.RemediationStatus:
-    return _unhelpful(status, "RunFailed", f"it has failed: {redacted(run.message)}", now)
+    why = redacted(helm.refusal(run.log) or run.message)
+    return _unhelpful(status, "RunFailed", f"it has failed: {why}", now)
 
 
 def _unhelpful(

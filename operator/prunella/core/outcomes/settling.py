@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping, Sequence
 
 from prunella.api import reasons, remediation
-from prunella.core import model, objects
+from prunella.core import model, objects, progressive
 from prunella.core.decisions import ledger, restoring, started, undoing
 from prunella.core.outcomes import runs
 
@@ -183,4 +183,7 @@ def _as_sent(effect: model.Effect, workload: model.Workload) -> model.Workload:
             workload = dataclasses.replace(workload, replicas=operation["value"])
         if operation["path"] == "/spec/suspend":
             workload = dataclasses.replace(workload, suspended=bool(operation["value"]))
+        if (operation["op"], operation["path"]) == ("add", ledger.ABORT_PATH):
+            told = dataclasses.replace(workload.delivery or progressive.NONE, abort=True)
+            workload = dataclasses.replace(workload, delivery=told)
     return workload

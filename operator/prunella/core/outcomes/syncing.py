@@ -1,4 +1,7 @@
-"""What follows a push: the tool that deploys applies it, or people are asked to merge it."""
+"""What follows a push: the tool that deploys applies it, or people are asked to merge it.
+
+A certificate that was asked for is waited for in the same way.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import datetime
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import objects
-from prunella.core.decisions import gitops, ledger
+from prunella.core.decisions import certificates, gitops, ledger
 
 Phase = reasons.Phase
 
@@ -36,8 +39,10 @@ def awaited(
     within = verify.within.total_seconds()
     if waited < within:
         return status
-    message = f"pushed, and not applied within {within:.0f} s: {synced.message}"
-    return _ended(status, "NotSynced", message, now)
+    renewed = record.spec.action == certificates.RENEW_CERTIFICATE
+    what = "asked for, and not issued" if renewed else "pushed, and not applied"
+    message = f"{what} within {within:.0f} s: {synced.message}"
+    return _ended(status, "NotIssued" if renewed else "NotSynced", message, now)
 
 
 def _ended(

@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import gitops, ledger, restoring
+from prunella.core.decisions import gitops, ledger, restoring, sides
 from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import runs, syncing
+from prunella.core.outcomes import expanding, runs, syncing
 from prunella.core.signals import compiled
 
 Phase = reasons.Phase
@@ -52,6 +52,8 @@ class Scene:
     """Workloads beside the target that the effects write."""
     synced: gitops.Synced | None = None
     """How far the tool that deploys is with a pushed commit; None where it is not waited for."""
+    expanded: expanding.Expanded | None = None
+    """How far larger volumes are; None where they are not waited for."""
     edited: str = ""
     """What somebody else has changed since of what was written beside the target."""
 
@@ -89,7 +91,8 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
         return _await_rollout(record, scene, workload)
     if scene.now < verification.counts_from:
         return status
-    return _count(status, verification, scene, healthy)
+    at_once = record.spec.action == sides.RETURN_TRAFFIC
+    return _count(status, verification, scene, healthy, at_once=at_once)
 
 
 def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
@@ -121,6 +124,8 @@ def _await_rollout(
     status = record.status
     if scene.synced is not None:
         return syncing.awaited(record, scene.synced, scene.verify, scene.now)
+    if scene.expanded is not None:
+        return expanding.awaited(record, scene.expanded, scene.verify, scene.now)
     synced_at = _synced_at(record)
     waited = (scene.now - _started(record)).total_seconds()
     evicted = any(effect.verb == model.Verb.EVICT.value for effect in record.spec.effects)
@@ -131,9 +136,11 @@ def _await_rollout(
     )
     missing = _missing_before(record, stuck=stuck)
     moving = next((each for each in scene.others if not each.complete()), None)
-    if workload.complete(missing) and moving is None:
+    aside = record.spec.action in sides.MOVES  # What traffic has left may never be ready.
+    if aside or (workload.complete(missing) and moving is None):
         left = workload.replicas - workload.available
         but = f" but for {left} pods that did not run before either" if left > 0 else ""
+        done = "traffic moved" if aside else f"rolled out{but}"
         wait = compiled.wait_after_rollout(scene.longest_range, scene.scrape_seconds)
         counts_from = scene.now + datetime.timedelta(seconds=wait)
         within = datetime.timedelta(seconds=scene.verify.within.total_seconds())
@@ -142,7 +149,7 @@ def _await_rollout(
             rollout_complete_at=scene.now,
             counts_from=counts_from,
             deadline=counts_from + within,
-            message=f"rolled out{but}; samples count after {wait:.0f} s",
+            message=f"{done}; samples count after {wait:.0f} s",
         )
         return status.model_copy(update={"verification": verification, "reason": "Measuring"})
     if stuck:
@@ -187,7 +194,13 @@ def _count(
     verification: remediation.Verification,
     scene: Scene,
     healthy: int,
+    *,
+    at_once: bool,
 ) -> remediation.RemediationStatus:
+    """One counted sample; ``at_once``: what was Healthy before, and is not, is not waited for."""
+    if at_once and scene.verdict is model.Verdict.UNHEALTHY:
+        message = f"Unhealthy again: {scene.message}"
+        return _finish(status, scene, Phase.UNHELPFUL, "UnhealthyAgain", message)
     if scene.verdict is model.Verdict.HEALTHY:
         if healthy + 1 >= scene.verify.samples:
             message = f"Healthy in {healthy + 1} samples in a row: {scene.message}"

@@ -24,6 +24,7 @@ WORKLOAD_LABELS = {
     policy_api.TargetKind.STATEFUL_SET: "statefulset",
     policy_api.TargetKind.DAEMON_SET: "daemonset",
     policy_api.TargetKind.CRON_JOB: "cronjob",
+    policy_api.TargetKind.ROLLOUT: "rollout",
 }
 """The label that holds a workload's name, as kube-state-metrics writes it."""
 POD_LABELS = ("pod", "exported_pod")
@@ -205,11 +206,12 @@ def compile_policy(
 def _check_requirements(spec: policy_api.RemediationPolicySpec) -> None:
     """Make sure that what steps require can be asked. Raises PolicyError naming the step."""
     for place, step in enumerate(spec.steps):
-        for number, each in enumerate(capacity.required(step.params)):
+        for path, each in capacity.required(step.params):
             try:
                 query_analysis.validate(capacity.with_numbers(each.query, 1, 1))
             except query_analysis.PromqlError as error:
-                where = f"steps[{place}].{step.action}.require[{number}]"
+                *above, number = path
+                where = f"steps[{place}].{step.action}.{'.'.join(map(str, above))}[{number}]"
                 raise PolicyError(f"{where}: {error}") from error
 
 

@@ -1,6 +1,6 @@
 """Whose a pod was that is gone: guessed by its name, as controllers make them.
 
-A Deployment's pods are called ``NAME-REPLICASET-POD``, a StatefulSet's ``NAME-0``, a
+A Deployment's or Rollout's pods are called ``NAME-REPLICASET-POD``, a StatefulSet's ``NAME-0``, a
 DaemonSet's ``NAME-POD``.  What the API server says of a pod that is there always wins, also that
 it belongs to no workload.  Sources: k8s.io/apiserver ``names.SimpleNameGenerator`` (5 letters),
 the Deployment controller's pod-template-hash (up to 10), and their letters in
@@ -17,8 +17,10 @@ from prunella.core import model
 
 LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 """The letters of generated names."""
+_OF_REPLICA_SET: Final = f"-[{LETTERS}]{{5,10}}-[{LETTERS}]{{5}}"
 ENDINGS: Final = {
-    "Deployment": f"-[{LETTERS}]{{5,10}}-[{LETTERS}]{{5}}",
+    "Deployment": _OF_REPLICA_SET,
+    "Rollout": _OF_REPLICA_SET,
     "StatefulSet": "-(?:0|[1-9][0-9]{0,5})",
     "DaemonSet": f"-[{LETTERS}]{{5}}",
 }

@@ -112,11 +112,59 @@ def test_an_application_tells_the_same() -> None:
     assert expected == found
 
 
+SUCCEEDED, UNHEALTHY = "ReconciliationSucceeded", "HealthCheckFailed"
+PROGRESSING, RETRYING = "Progressing", "ProgressingWithRetry"
 FAILING = {"conditions": [{"type": "Ready", "reason": "HealthCheckFailed", "message": "timeout"}]}
 OUT_OF_SYNC = {
     "sync": {"status": "OutOfSync", "revision": NEW},
     "operationState": {"syncResult": {"revision": OLD}},
 }
+
+
+def flux(
+    ready: str, reconciling: str = "", healthy: str = "", checked: str = NEW
+) -> dict[str, Any]:
+    """The conditions of a Kustomization, as kustomize-controller 1.9 writes them."""
+    message = f"Running health checks for revision main@sha1:{checked} with a timeout of 5m0s"
+    told = [
+        {"type": "Ready", "status": "True" if ready == SUCCEEDED else "False", "reason": ready},
+        {"type": "Reconciling", "reason": reconciling, "message": "Building manifests"},
+        {"type": "Healthy", "status": healthy, "message": message},
+    ]
+    kept = (True, bool(reconciling), bool(healthy))
+    return {"conditions": [each for each, there in zip(told, kept, strict=True) if there]}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        pytest.param(flux(SUCCEEDED, PROGRESSING), "", id="a newer one is built or applied"),
+        pytest.param(flux(SUCCEEDED, PROGRESSING, "Unknown"), NEW, id="its health is waited for"),
+        pytest.param(flux(UNHEALTHY, RETRYING, "False"), NEW, id="its health checks have failed"),
+        pytest.param(flux(UNHEALTHY, PROGRESSING, "False"), "", id="they failed, and it is built"),
+        pytest.param(flux(UNHEALTHY, PROGRESSING, "Unknown"), NEW, id="they failed, and are made"),
+        pytest.param(
+            flux(UNHEALTHY, PROGRESSING, "Unknown", OLD), "", id="a newer one ends their wait"
+        ),
+        pytest.param(flux("BuildFailed", RETRYING), OLD, id="a newer one is not built"),
+        pytest.param(
+            flux("BuildFailed", RETRYING, "False"), "", id="nor the one before it healthy"
+        ),
+        pytest.param(
+            flux("BuildFailed", RETRYING, "True", OLD), OLD, id="and the one before it healthy"
+        ),
+    ],
+)
+def test_what_runs_while_flux_is_at_work(conditions: dict[str, Any], expected: str) -> None:
+    """Where it is not certain, no commit is named, and it is waited for."""
+    assert expected == gitops.applied_revision(KUSTOMIZATION, kustomization(status=conditions))
+
+
+def test_flux_at_work_is_told_by_what_it_does() -> None:
+    """`Ready` explains nothing meanwhile."""
+    manifest = kustomization(status=flux(UNHEALTHY, PROGRESSING, "False"))
+
+    assert "Progressing: Building manifests" == gitops.waiting(KUSTOMIZATION, manifest)
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,11 @@ STILL_OWED = [
         [],
         id="its undoing stopped half way",
     ),
+    pytest.param(
+        [builders.record("part", action="returnTraffic", follows="owed", attempt=2, ago=OLD)],
+        [],
+        id="a part of its traffic came back",
+    ),
 ]
 
 

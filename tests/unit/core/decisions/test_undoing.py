@@ -9,7 +9,7 @@ import pytest
 
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import episode, guards, undoing
+from prunella.core.decisions import episode, guards, returning, undoing
 from prunella.core.decisions.guards import timing
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW, minutes
@@ -262,6 +262,6 @@ def test_what_was_recorded_is_asked_for_again_before_it_is_sent(
     assert owner.spec is not None
     done = record(Phase.UNHELPFUL, (UNDONE, DONE), step=fields.get("step", 0))
     pending = builders.record("B", Phase.PENDING, attempt=2, follows="A", **fields)
-    found = episode.planned(owner, owner.spec, pending, [done, pending][1 - known :])
-    told = found.message if isinstance(found, model.Refusal) else ""
+    records = [done, pending][1 - known :]
+    told = episode.ended(returning.again(pending, records), owner, owner.spec, pending, records)
     assert (bool(refused), True) == (bool(told), refused in told)

@@ -7,6 +7,7 @@ from prunella.core.decisions.guards.case import Answer, Case, Guard
 from prunella.core.decisions.guards.chain import (
     BUDGETS,
     GUARDS,
+    RETURN_GUARDS,
     REVERT_GUARDS,
     STANDING_GUARDS,
     evaluate,
@@ -16,6 +17,7 @@ from prunella.core.decisions.guards.chain import (
 __all__ = [
     "BUDGETS",
     "GUARDS",
+    "RETURN_GUARDS",
     "REVERT_GUARDS",
     "STANDING_GUARDS",
     "Answer",

@@ -116,7 +116,8 @@ def spares_healthy_dependents(case: Case) -> Answer:
         if case.looked is None:
             return "not looked at yet"
         return _healthy_dependents(case, case.looked, case.params.max_healthy_dependents)
-    answers = [_healthy_dependents(case, each, 0) for each in case.also]
+    restored = case.also if case.written is None else ()
+    answers = [_healthy_dependents(case, each, 0) for each in restored]
     refused = (each for each in answers if isinstance(each, model.Refusal))
     return next(refused, "; ".join(map(str, answers)) or f"{case.action.name} restores nothing")
 

@@ -49,7 +49,7 @@ class Case:
     measured: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
     """What the policy's signals alone say of its targets, whatever an incident names."""
     also: tuple[restoring.Looked, ...] = ()
-    """Objects that are put back along with a rollback."""
+    """Objects that are written along: put back with a rollback, or further ones of a kind."""
     left: Mapping[model.Ref, restoring.Looked] = dataclasses.field(default_factory=dict)
     """Objects that the followed action wrote beside the target, as they are now."""
     written: fields.Written | None = None

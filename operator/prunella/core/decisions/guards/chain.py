@@ -83,6 +83,19 @@ REVERT_GUARDS: tuple[Guard, ...] = (
     unchanged_by_others,  # Make sure that nobody has changed it in the meantime
 )
 
+RETURN_GUARDS: tuple[Guard, ...] = (
+    not_suspended,  # Make sure that the policy's owner has not stopped it
+    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_in_system_namespace,  # Make sure that the control plane is left alone
+    not_latched,  # Make sure that what did not help three times is not tried again
+    nothing_in_flight,  # Make sure that nobody is already at work on the target
+    waits_for_the_cause,  # Make sure that no incident has just been opened
+    not_owned_by_others,  # Make sure that no other controller would undo it
+    cooled_down,  # Make sure that what can't be sent is not tried without end
+    unchanged_by_others,  # Make sure that nobody has changed it in the meantime
+)
+"""Of a part of the way back of traffic, to a target that is Healthy."""
+
 
 def refusal(answers: Sequence[model.GuardAnswer]) -> model.Refusal | None:
     """The refusal that ended a chain, or None when all guards let the action pass."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 
+from prunella.api import traffic
 from prunella.core import model
 from prunella.core.changes import author, diff, undo
-from prunella.core.decisions import fields, ledger, restoring
+from prunella.core.decisions import certificates, fields, helm, ledger, restoring
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 from prunella.core.decisions.rules import Rules
 from prunella.core.incidents import picture
@@ -28,6 +29,9 @@ def not_owned_by_others(case: Case) -> Answer:
         return _object_owned(case, case.looked)
     if case.written is not None:
         return _written_owned(case, case.written)
+    undone = case.follows.spec.action if case.follows is not None and case.params is None else ""
+    if helm.HELM_ROLLBACK in {case.action.name, undone}:
+        return _helms_alone(case)
     if case.put_back:
         return "what was restored is put back only where it is as it was left"
     field = case.action.owned_field
@@ -86,6 +90,30 @@ def _by_mark(case: Case, field: str) -> model.Refusal | None:  # noqa: ARG001 - 
     return None
 
 
+def _helms_alone(case: Case) -> Answer:
+    """What else than Helm owns of a release would be taken away, or would bring it back."""
+    refusal = _by_controller(case, "spec.template") or _by_mark(case, "spec.template")
+    if refusal is None:
+        managers = case.workload.field_owners.get("spec.template", frozenset())
+        others = sorted(managers - helm.MANAGERS - helm.RESTARTERS)
+        deploying = [each for each in others if _deploys(case.rules, each)]
+        if deploying:
+            message = f"{', '.join(deploying)} owns spec.template of {case.target}"
+            refusal = model.Refusal(Refused.OWNED_BY_GITOPS, message)
+        elif others and managers & helm.MANAGERS:
+            message = (
+                f"{', '.join(others)} has written spec.template of {case.target} beside Helm: "
+                "a rollback would take that away"
+            )
+            return model.Refusal(Refused.CHANGED_BY_OTHERS, message)
+    if refusal is None:
+        return f"no other tool or controller owns spec.template of {case.target}"
+    if refusal.reason is Refused.OWNED_BY_GITOPS:
+        message = f"{refusal.message}; gitRevert is the step for that"
+        return model.Refusal(refusal.reason, message, skip_step=True)
+    return refusal
+
+
 def _deploys(rules: Rules, manager: str) -> bool:
     """Whether a field manager is a tool that deploys."""
     return any(fnmatch.fnmatchcase(manager, each) for each in rules.gitops_managers)
@@ -113,10 +141,22 @@ def _object_owned(case: Case, looked: restoring.Looked | None) -> Answer:
 
 
 def _written_owned(case: Case, written: fields.Written) -> Answer:
-    """The same of an object that a step writes, for the fields that it names."""
+    """The same of the objects that a step writes, for the fields that it names."""
     if case.looked is None:
         return "not looked at yet"
-    return fields_owned(case.rules, case.looked, written.paths)
+    if written.ref.kind == certificates.CERTIFICATE:
+        return "who owns a Certificate has it issued as it says: its request is nobody's field"
+    answer = fields_owned(case.rules, case.looked, written.paths)
+    for looked in case.also:
+        if isinstance(answer, model.Refusal):
+            break
+        answer = fields_owned(case.rules, looked, written.paths)
+    if not isinstance(answer, model.Refusal) or not isinstance(case.params, traffic.ShiftTraffic):
+        return answer
+    if answer.reason is not Refused.OWNED_BY_GITOPS:
+        return answer
+    told = f"{answer.message} (a step gitRevert takes a bad release back there)"
+    return model.Refusal(answer.reason, told, skip_step=True)
 
 
 def fields_owned(rules: Rules, looked: restoring.Looked, paths: Sequence[diff.Path]) -> Answer:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from prunella.core import model
-from prunella.core.decisions import gitops, restoring, strategies
+from prunella.core import model, progressive
+from prunella.core.decisions import gitops, helm, restoring, strategies
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 TEMPLATE_ACTIONS = frozenset({"restart", "rollback", "resize"})
 """Actions that write the pod template, and so leave the rest to the update strategy."""
 
 
+PROMOTE = "promote"
+
+
 def _rolls_out(case: Case) -> bool:
     """Whether the target's own pods are replaced by what is written."""
     restored = case.action.name == restoring.RESTORE and not case.elsewhere
     written = case.action.name in TEMPLATE_ACTIONS and not case.elsewhere
-    reverted = case.action.name == gitops.GIT_REVERT
-    return restored or reverted or written or case.target in case.readers
+    reverted = case.action.name in {gitops.GIT_REVERT, helm.HELM_ROLLBACK}
+    # Where somebody has paused a Rollout, what tells its controller to go on is refused as well.
+    told = case.action.name == PROMOTE
+    return told or restored or reverted or written or case.target in case.readers
 
 
 def wants_pods(case: Case) -> Answer:
@@ -34,10 +39,16 @@ def rollout_not_paused(case: Case) -> Answer:
     if not _rolls_out(case):
         return f"{case.action.name} starts no rollout"
     if case.workload.paused:
-        name = f"{case.target.kind.lower()}/{case.target.name} -n {case.target.namespace}"
-        message = f"{case.target} is paused (spec.paused); `kubectl rollout resume {name}` ends it"
+        message = f"{case.target} is paused (spec.paused); `{_resume(case.target)}` ends it"
         return model.Refusal(Refused.ROLLOUT_PAUSED, message)
     return f"{case.target} is not paused"
+
+
+def _resume(target: model.Ref) -> str:
+    """The command that ends a pause."""
+    if target.kind == progressive.KIND:
+        return f"kubectl argo rollouts promote {target.name} -n {target.namespace}"
+    return f"kubectl rollout resume {target.kind.lower()}/{target.name} -n {target.namespace}"
 
 
 def strategy_replaces_pods(case: Case) -> Answer:

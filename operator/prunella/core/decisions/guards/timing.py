@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 
 from prunella.api import reasons
+from prunella.api import steps as steps_api
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, releases, restoring
+from prunella.core.decisions import ledger, releases, restoring, sides
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 VERIFICATION_LASTS = datetime.timedelta(minutes=10)
@@ -83,6 +84,8 @@ def no_rollout_in_progress(case: Case) -> Answer:
         return f"{case.target} itself is not written; {state}"
     if case.action.name == restoring.RESTORE:
         return f"the change that is suspected is this rollout itself, or lies before it; {state}"
+    if case.action.name in steps_api.OF_ROLLOUTS:
+        return f"{case.action.name} is about this rollout itself; {state}"
     if w.rolling and not stuck:
         return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, state)
     return f"{state}{', stuck' if stuck else ''}"
@@ -128,6 +131,8 @@ def cooled_down(case: Case) -> Answer:
         for record in ledger.acted_since(case.others, case.now - cooldown)
         if record.policy == case.policy.key or _meets(case, record)
     ]
+    # What comes back in parts must not keep it from being moved away again.
+    recent = [each for each in recent if each.spec.action != sides.RETURN_TRAFFIC]
     if recent:
         last = recent[-1]
         ago, needed = (case.now - last.spec.decided_at).total_seconds(), cooldown.total_seconds()

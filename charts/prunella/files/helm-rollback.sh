@@ -1,0 +1,78 @@
+# Rolls a Helm release back by one revision, or forward again: the one container of a Job of `helmRollback`.
+#   RELEASE   the release, in the namespace PRUNELLA_TARGET_NAMESPACE
+#   CHANGED   when the target was changed, in seconds since 1970: the newest revision must be of that hour
+#   KINDS     the kinds that it may write
+#   HOOKS     Refuse or Run
+#   EXPECT, TO   to go forward again: the newest revision, and the one to return to
+# It refuses (exit 3) before anything is written; all that is written Helm itself writes.
+set -eu
+tmp=${TMPDIR:-/tmp}
+export HOME="$tmp"  # Of all that Helm keeps beside releases; nothing else can be written.
+say() { echo "prunella: $*"; }
+refuse() { say "refused: $*"; exit 3; }
+of_release() { command="$1" what="$2"; shift 2; helm "$command" $what "$RELEASE" -n "$PRUNELLA_TARGET_NAMESPACE" "$@"; }
+
+# Helm's history in YAML has its keys at two places, and what is longer than a line further in.
+of_release history "" --max 256 -o yaml > "$tmp"/history
+choice=$(awk -v changed="${CHANGED:-}" -v expect="${EXPECT:-}" -v to="${TO:-}" '
+  function epoch(t,   y, m, d, zone) {  # Of RFC 3339; days as in a year that begins in March.
+    y = substr(t, 1, 4) + 0; m = substr(t, 6, 2) + 0; d = substr(t, 9, 2) + 0
+    if (m < 3) { m += 12; y -= 1 }
+    d += 365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) - 719469
+    zone = 0
+    if (match(t, /[+-][0-9][0-9]:[0-9][0-9]$/))
+      zone = (substr(t, RSTART, 1) "1") * (substr(t, RSTART + 1, 2) * 3600 + substr(t, RSTART + 4, 2) * 60)
+    return d * 86400 + substr(t, 12, 2) * 3600 + substr(t, 15, 2) * 60 + substr(t, 18, 2) - zone
+  }
+  function refused(why) { print "refused " why; exit }
+  /^- / { n += 1 }
+  /^[- ] [a-z_]+:/ {
+    key = substr($0, 3, index($0, ":") - 3); value = substr($0, index($0, ":") + 2)
+    gsub(/^["\047]|["\047]$/, "", value)
+    found[n, key] = value
+  }
+  END {
+    if (n == 0) refused("it has no revision")
+    newest = found[n, "revision"] + 0; state = found[n, "status"]
+    if (state ~ /^pending/) refused("revision " newest " is " state ": another Helm is at work, or was broken off")
+    if (state !~ /^(deployed|failed)$/) refused("revision " newest " is " state)
+    if (expect != "") {
+      if (newest != expect) refused("revision " newest " is not revision " expect ", which was made: somebody has released since")
+      for (i = 1; i < n; i++) if (found[i, "revision"] + 0 == to + 0) { print "go " to " " newest; exit }
+      refused("revision " to " is no longer kept")
+    }
+    if (found[n, "description"] ~ /^Rollback to /) refused("revision " newest " is a rollback itself")
+    late = epoch(found[n, "updated"]) - changed
+    if (late > 3600 || late < -3600)
+      refused("revision " newest " is of " found[n, "updated"] ", which is not when the target was changed")
+    for (i = n - 1; i > 0; i--)
+      if (found[i, "status"] ~ /^(superseded|deployed)$/ && found[i, "description"] !~ /failed/) {
+        print "go " found[i, "revision"] " " newest; exit
+      }
+    refused("no revision before " newest " was deployed")
+  }' "$tmp"/history)
+case "$choice" in
+  "go "*) set -- ${choice#go }; to=$1 from=$2 ;;
+  *) refuse "$RELEASE: ${choice#refused }" ;;
+esac
+
+for revision in "$from" "$to"; do
+  of_release get manifest --revision "$revision" > "$tmp"/manifest
+  awk -v kinds=" $KINDS " -v own="$PRUNELLA_TARGET_NAMESPACE" -v revision="$revision" '
+    { sub(/\r$/, "") }
+    /^[{[]/ { why = "an object in JSON, which can not be looked through" }
+    { gsub(/["\047]/, "") }
+    /^[a-zA-Z]/ { top = $1 }
+    /^kind:/ && !index(kinds, " " $2 " ") { why = "a " $2 ", which helmRollback.kinds does not list" }
+    /^  namespace:/ && top == "metadata:" && $2 != own { why = "an object of namespace " $2 }
+    END { if (why != "") { print "revision " revision " holds " why; exit 1 } }' "$tmp"/manifest > "$tmp"/why || refuse "$RELEASE: $(cat "$tmp"/why)"
+  of_release get hooks --revision "$revision" > "$tmp"/hooks
+  if [ "$HOOKS" != Run ] && grep -E 'helm\.sh/hook"?:' "$tmp"/hooks | grep -qvE ':[[:space:]]*"?test(-success)?"?[[:space:]]*$'; then
+    refuse "$RELEASE: revision $revision has hooks, and allowHooks is not set"
+  fi
+done
+
+say "rolling $RELEASE from revision $from to what revision $to held"
+of_release rollback "" "$to" --history-max "$HISTORY_MAX" --timeout "${TIMEOUT}s"
+made=$(of_release history "" --max 1 -o yaml | awk '/^[- ] revision:/ { print $NF }')
+say "made revision $made of $RELEASE as revision $to was, after revision $from"

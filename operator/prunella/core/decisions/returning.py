@@ -1,0 +1,121 @@
+"""The way back of traffic: when a part of it comes back to a side that is Healthy again.
+
+It is the undoing of an own action, by parts: only what was moved away comes back, only where nobody
+has written in between, and each part is proved before the next.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons, traffic
+from prunella.core import model, objects
+from prunella.core.decisions import decide, episode, ledger, sides, weights
+
+
+def due(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    target_uid: str,
+    records: Sequence[objects.Record],
+    now: datetime.datetime,
+) -> episode.Next | None:
+    """The next part of the way back of one Healthy target; None when there is none yet, or left."""
+    if spec.mode is not policy_api.Mode.LIVE:
+        return None
+    last = _newest(policy, target_uid, records)
+    params = _params(spec, last)
+    if last is None or params is None or params.back is None:
+        return None
+    finished = last.status.finished_at or last.spec.decided_at
+    if now < finished + datetime.timedelta(seconds=params.back.after.total_seconds()):
+        return None
+    origin = moved_by(last, records)
+    if origin is None or _all_back(origin, last):
+        return None
+    return episode.Next(last.spec.step, last, back=origin)
+
+
+def _newest(
+    policy: objects.Policy, target_uid: str, records: Iterable[objects.Record]
+) -> objects.Record | None:
+    """The target's newest record that ended well and has moved traffic; None: another is newer."""
+    own = [r for r in records if r.spec.target.uid == target_uid and (r.acted or r.in_flight)]
+    last = max(own, key=lambda record: record.spec.attempt, default=None)
+    if last is None or last.policy != policy.key or last.phase is not reasons.Phase.SUCCEEDED:
+        return None
+    return last if last.spec.action in sides.MOVES else None
+
+
+def _params(
+    spec: policy_api.RemediationPolicySpec, last: objects.Record | None
+) -> traffic.ShiftTraffic | None:
+    """What the policy says of it now, if that is about the same route."""
+    if last is None or last.spec.step >= len(spec.steps):
+        return None
+    params = spec.steps[last.spec.step].params
+    if not isinstance(params, traffic.ShiftTraffic):
+        return None
+    (written,) = last.spec.effects
+    wanted = (params.kind, params.name or last.target.name)
+    return params if wanted == (written.kind, written.name) else None
+
+
+def moved_by(last: objects.Record, records: Iterable[objects.Record]) -> objects.Record | None:
+    """The shift of which a record is a part of the way back, or which it is itself."""
+    known = {record.name: record for record in records if record.namespace == last.namespace}
+    found: objects.Record | None = last
+    while found is not None and found.spec.action == sides.RETURN_TRAFFIC:
+        found = known.get(found.spec.follows)
+    return found
+
+
+def _all_back(origin: objects.Record, last: objects.Record) -> bool:
+    """Whether the last part has left the weights as they were before the shift."""
+    (first,), (newest,) = ledger.effects_of(origin), ledger.effects_of(last)
+    now = {**weights.tested(first.inverse), **weights.tested(newest.inverse)}
+    return weights.tested(first.patch) == now
+
+
+def healthy(
+    workload: model.Workload, findings: Iterable[model.Finding], verdict: model.Verdict | None
+) -> decide.UnhealthyTarget | None:
+    """A target that its signals say is Healthy, all of them; None for any other."""
+    if verdict is not model.Verdict.HEALTHY:
+        return None
+    own = tuple(each for each in findings if each.target == workload.ref)
+    if not own or any(each.verdict is not model.Verdict.HEALTHY for each in own):
+        return None
+    return decide.UnhealthyTarget(workload, own, None, datetime.timedelta())
+
+
+def decide_all(
+    scene: decide.Scene, workloads: Sequence[model.Workload], findings: Sequence[model.Finding]
+) -> tuple[dict[model.Ref, decide.Decision], decide.Command | None]:
+    """What is due of the way back, of all targets that are Healthy; one command in a pass."""
+    moved = {r.spec.target.uid for r in scene.records if r.spec.action in sides.MOVES}
+    decisions: dict[model.Ref, decide.Decision] = {}
+    for each in workloads:
+        if each.uid not in moved:
+            continue
+        well = healthy(each, findings, scene.verdicts.get(each.ref))
+        attempt = due(scene.policy, scene.spec, each.uid, scene.records, scene.now)
+        if well is None or attempt is None:
+            continue
+        decision = decide.plan_attempt(scene, well, attempt, scene.now)
+        decisions[each.ref] = decision
+        if decision.command is not None or decision.needs:
+            return decisions, decision.command
+    return decisions, None
+
+
+def again(record: objects.Record, records: Sequence[objects.Record]) -> episode.Next:
+    """Which attempt a record is, so that it is planned again as what it was."""
+    follows = next((each for each in records if each.name == record.spec.follows), None)
+    back = None
+    if record.spec.action == sides.RETURN_TRAFFIC and follows is not None:
+        back = moved_by(follows, records)
+    revert = record.spec.action == ledger.REVERT
+    return episode.Next(record.spec.step, follows, revert=revert, back=back)

@@ -1,0 +1,180 @@
+"""When a part of moved traffic comes back, and that nothing else does."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.core import model, objects
+from prunella.core.decisions import episode, returning, weights
+from tests.unit.core import builders
+from tests.unit.core.builders import HEALTHY, UNHEALTHY, UNKNOWN, minutes
+
+Phase = reasons.Phase
+BACK = {"after": "30m", "require": [{"query": "min(probe_success)", "atLeast": 1}]}
+STEP: dict[str, Any] = {"kind": "HTTPRoute", "name": "web", "to": {"workload": "b"}, "back": BACK}
+ROUTE = model.Ref("HTTPRoute", builders.NAMESPACE, "web")
+LEFT, TAKING = weights.Backend("checkout"), weights.Backend("b")
+
+
+def route(left: int) -> dict[str, Any]:
+    """A route that gives the target so much of 100."""
+    backends = [{"name": "checkout", "weight": left}, {"name": "b", "weight": 100 - left}]
+    return {
+        "kind": "HTTPRoute",
+        "metadata": {"namespace": builders.NAMESPACE},
+        "spec": {"rules": [{"backendRefs": backends}]},
+    }
+
+
+def moved(found: weights.Shift) -> model.Effect:
+    """The effect of a move."""
+    patch, inverse = found.swaps.patch, found.swaps.inverse
+    return model.Effect(model.Verb.PATCH, ROUTE, "r", "move", patch=patch, inverse=inverse)
+
+
+SHIFT = moved(weights.shift(route(20), LEFT, TAKING, weights.Bounds(100, 0)))
+BEFORE = weights.tested(SHIFT.patch)
+
+
+def part(now: int, most: int) -> model.Effect:
+    """The effect of a part of the way back."""
+    return moved(weights.step_back(route(now), LEFT, TAKING, BEFORE, most))
+
+
+def shift(ago: float = 60, **changes: Any) -> objects.Record:
+    """A shift that ended so many minutes ago."""
+    told = {"action": "shiftTraffic", "effects": [SHIFT], "ago": minutes(ago), **changes}
+    return builders.record("move-1", **told)
+
+
+def back(effect: model.Effect, attempt: int = 2, ago: float = 40, **changes: Any) -> objects.Record:
+    """A part of the way back that ended so many minutes ago."""
+    told = {"action": "returnTraffic", "follows": f"move-{attempt - 1}", "attempt": attempt}
+    return builders.record(
+        f"move-{attempt}", effects=[effect], ago=minutes(ago), **{**told, **changes}
+    )
+
+
+def due(*records: objects.Record, **spec: Any) -> episode.Next | None:
+    """What is due now."""
+    policy = builders.policy(**{"steps": [{"shiftTraffic": STEP}], **spec})
+    assert policy.spec is not None
+    uid = builders.workload().uid
+    return returning.due(policy, policy.spec, uid, records, builders.NOW)
+
+
+def test_the_first_part_follows_the_shift() -> None:
+    """After its time."""
+    found = due(shift())
+    assert found is not None
+    assert (0, "move-1", "move-1", False) == (
+        found.step,
+        found.follows and found.follows.name,
+        found.back and found.back.name,
+        found.revert,
+    )
+
+
+def test_a_later_part_follows_the_last_and_knows_the_shift() -> None:
+    """What was there before the shift is in the record of that alone."""
+    found = due(shift(120), back(part(0, 8), ago=80), back(part(8, 8), 3))
+    assert found is not None
+    assert ("move-3", "move-1") == (
+        found.follows and found.follows.name,
+        found.back and found.back.name,
+    )
+
+
+def test_a_part_that_is_left_out_of_the_ledger_for_it_was_not_sent_is_tried_again() -> None:
+    """It has moved nothing."""
+    found = due(shift(120), back(part(0, 8), phase=Phase.NOT_SENT))
+    assert found is not None
+    assert (found.follows and found.follows.name) == "move-1"
+
+
+NOT_DUE: dict[str, tuple[tuple[objects.Record, ...], dict[str, Any]]] = {
+    "nothing was moved": ((), {}),
+    "its time has not come": ((shift(29),), {}),
+    "the time of a later part has not come": ((shift(120), back(part(0, 8), ago=29)), {}),
+    "it was not proved": ((shift(phase=Phase.UNPROVEN),), {}),
+    "it is being proved": ((shift(phase=Phase.VERIFYING),), {}),
+    "it was undone": (
+        (shift(120), back(SHIFT, action="revert")),
+        {},
+    ),
+    "a part was in vain": ((shift(120), back(part(0, 8), phase=Phase.UNHELPFUL)), {}),
+    "something else was done since": ((shift(120), back(SHIFT, action="restart")), {}),
+    "another policy has moved it": ((shift(key=objects.Key("shop", "other")),), {}),
+    "the policy says no way back": (
+        (shift(),),
+        {"steps": [{"shiftTraffic": {k: v for k, v in STEP.items() if k != "back"}}]},
+    ),
+    "the policy has another step there": ((shift(),), {"steps": [{"restart": {}}]}),
+    "the policy has no such step": ((shift(step=1),), {}),
+    "the step is about another route": (
+        (shift(),),
+        {"steps": [{"shiftTraffic": {**STEP, "name": "other"}}]},
+    ),
+    "the policy only advises": ((shift(),), {"mode": policy_api.Mode.ADVISE}),
+    "the policy only rehearses": ((shift(),), {"mode": policy_api.Mode.DRY_RUN}),
+    "all is back": ((shift(120), back(part(0, 8), ago=80), back(part(8, 50), 3)), {}),
+    "the record of the shift is gone": ((back(part(0, 8)),), {}),
+}
+
+
+@pytest.mark.parametrize(("records", "spec"), NOT_DUE.values(), ids=NOT_DUE)
+def test_nothing_is_due(records: tuple[objects.Record, ...], spec: dict[str, Any]) -> None:
+    """Only what was moved away with success, by this very step, comes back."""
+    assert due(*records, **spec) is None
+
+
+PARTS = {
+    "the first": (0, 8, 8),
+    "a later one": (8, 8, 16),
+    "the last, which is smaller": (16, 8, 20),
+    "all at once": (0, 100, 20),
+}
+
+
+@pytest.mark.parametrize(("now", "most", "then"), PARTS.values(), ids=PARTS)
+def test_a_part_is_bounded_and_goes_no_further_than_before(now: int, most: int, then: int) -> None:
+    """Its inverse is what was there."""
+    (move,) = weights.step_back(route(now), LEFT, TAKING, BEFORE, most).moves
+    assert ((now, then), (100 - now, 100 - then)) == (move.left, move.taken)
+    writes = [each for each in part(now, most).patch if each["op"] == "replace"]
+    assert [then, 100 - then] == [each["value"] for each in writes]
+
+
+def test_weights_that_were_not_written_are_so_again() -> None:
+    """The last part writes just what was there, and removes what was not."""
+    bare = route(50)
+    for each in bare["spec"]["rules"][0]["backendRefs"]:
+        del each["weight"]
+    first = weights.shift(bare, LEFT, TAKING, weights.Bounds(100, 0))
+    after = route(0)
+    after["spec"]["rules"][0]["backendRefs"][1]["weight"] = 2
+    assert [0, 2] == [each["value"] for each in first.swaps.patch if each["op"] == "add"]
+    before = weights.tested(first.swaps.patch)
+    last = weights.step_back(after, LEFT, TAKING, before, 100).swaps
+    assert ["test", "remove", "remove"] == [each["op"] for each in last.patch]
+    assert ["test", "add", "add"] == [each["op"] for each in last.inverse]
+
+
+def test_a_target_must_be_healthy_by_all_its_signals() -> None:
+    """Doubt of one of them keeps its traffic away."""
+    workload = builders.workload()
+    well = [builders.finding(verdict=HEALTHY), builders.finding(verdict=HEALTHY, signal="slow")]
+    other = builders.finding(builders.ref("other"), UNHEALTHY)
+    found = returning.healthy(workload, [*well, other], HEALTHY)
+    assert found is not None
+    assert (tuple(well), None) == (found.findings, found.held_since)
+    doubted = [well[0], dataclasses.replace(well[1], verdict=UNKNOWN)]
+    assert returning.healthy(workload, doubted, HEALTHY) is None
+    assert returning.healthy(workload, [], HEALTHY) is None
+    for verdict in (UNHEALTHY, UNKNOWN, None):
+        assert returning.healthy(workload, well, verdict) is None
