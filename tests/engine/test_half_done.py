@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from prunella import ports
 from prunella import settings as settings_module
 from prunella.adapters.simulated.faults import Crash, Point
 from prunella.core import objects
+from prunella.core.outcomes import records
 from tests.engine import (
     harness,
     restoring,
@@ -81,6 +83,23 @@ async def test_what_was_done_before_a_refusal_is_undone_once(story: Story) -> No
     assert f"after {half.name} stopped half way (ForbiddenByServer)" in undoing.spec.reason
     await story.run(300)
     assert (UNDONE, [half.name]) == (story.phases(), story.pages())
+
+
+async def test_a_long_answer_of_the_server_leaves_room_for_what_is_left(story: Story) -> None:
+    """A longer message would be refused, and the record would never end."""
+    shop = await slowed(story)
+    denied = ports.ClusterError("x" * 3000, status=403)
+
+    def watch(point: Point) -> None:
+        if point is Point.AFTER_SEND and len(sent(story)) == 1:
+            story.faults.watch = lambda _: None
+            story.faults.once(Point.BEFORE_SEND, denied)
+
+    story.faults.watch = watch
+    suspect(shop)
+    await story.until(lambda: story.phases() == UNDONE)
+    message = story.records()[0].status.message
+    assert (records.MESSAGE, True) == (len(message), "; done, and can be undone: " in message)
 
 
 async def test_a_rollback_that_only_wrote_its_config_map_is_undone(story: Story) -> None:
