@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from prunella import ports
 from prunella import settings as settings_module
 from prunella.adapters.simulated.faults import Crash, Point
 from prunella.core import objects
+from prunella.core.outcomes import records
 from tests.engine import (
     harness,
     restoring,
@@ -24,6 +26,7 @@ from tests.engine.test_restore_readers import AT_START, BY_KEY, sent
 HALF = [("restore", Phase.FAILED)]
 UNDONE = [*HALF, ("revert", Phase.SUCCEEDED)]
 IN_VAIN = [("restore", Phase.UNHELPFUL), ("revert", Phase.SUCCEEDED)]
+HALF_UNDONE = [("restore", Phase.UNHELPFUL), ("revert", Phase.FAILED)]
 
 
 def forbid_after(story: Story, action: str, effects: int = 1) -> None:
@@ -51,6 +54,21 @@ def suspect(shop: Shop) -> None:
     shop.incident((FLAGS, change), causeKind="Configuration")
 
 
+async def half_undone(story: Story) -> None:
+    """Until the operator has died between the two effects of a revert, and then was paused."""
+
+    def die(point: Point) -> None:
+        if point is Point.AFTER_SEND and len(sent(story)) == 3:
+            story.faults.watch = lambda _: None
+            story.world.cluster.pause("a person looks")
+            story.faults.once(Point.AFTER_UPDATE, Crash("here"))
+
+    story.faults.watch = die
+    await story.until(lambda: story.deaths == 1, limit=400)
+    story.start()
+    await story.until(lambda: story.phases() == HALF_UNDONE)
+
+
 async def test_what_was_done_before_a_refusal_is_undone_once(story: Story) -> None:
     """The reader may not be restarted any more: the ConfigMap is put back, and a person called."""
     shop = await slowed(story)
@@ -65,6 +83,23 @@ async def test_what_was_done_before_a_refusal_is_undone_once(story: Story) -> No
     assert f"after {half.name} stopped half way (ForbiddenByServer)" in undoing.spec.reason
     await story.run(300)
     assert (UNDONE, [half.name]) == (story.phases(), story.pages())
+
+
+async def test_a_long_answer_of_the_server_leaves_room_for_what_is_left(story: Story) -> None:
+    """A longer message would be refused, and the record would never end."""
+    shop = await slowed(story)
+    denied = ports.ClusterError("x" * 3000, status=403)
+
+    def watch(point: Point) -> None:
+        if point is Point.AFTER_SEND and len(sent(story)) == 1:
+            story.faults.watch = lambda _: None
+            story.faults.once(Point.BEFORE_SEND, denied)
+
+    story.faults.watch = watch
+    suspect(shop)
+    await story.until(lambda: story.phases() == UNDONE)
+    message = story.records()[0].status.message
+    assert (records.MESSAGE, True) == (len(message), "; done, and can be undone: " in message)
 
 
 async def test_a_rollback_that_only_wrote_its_config_map_is_undone(story: Story) -> None:
@@ -112,24 +147,14 @@ async def test_a_revert_that_stopped_half_way_is_not_called_done(story: Story) -
     suspect(shop)
     edited = shop.seen(FLAGS)
 
-    def die(point: Point) -> None:
-        if point is Point.AFTER_SEND and len(sent(story)) == 3:
-            story.faults.watch = lambda _: None
-            story.world.cluster.pause("a person looks")
-            story.faults.once(Point.AFTER_UPDATE, Crash("here"))
-
-    story.faults.watch = die
-    await story.until(lambda: story.deaths == 1, limit=400)
-    story.start()
-    half = [("restore", Phase.UNHELPFUL), ("revert", Phase.FAILED)]
-    await story.until(lambda: story.phases() == half)
+    await half_undone(story)
     message = story.records()[1].status.message
     assert message.startswith("1 of 2 effects were carried out; not undone: ")
     assert message.endswith(f"undo: restart {CHECKOUT}, which has read {FLAGS} as it started")
     await story.run(30)
-    assert (half, True) == (story.phases(), story.records()[1].name in story.pages())
+    assert (HALF_UNDONE, True) == (story.phases(), story.records()[1].name in story.pages())
     story.world.cluster.resume()
-    finished = [*half, ("revert", Phase.SUCCEEDED)]
+    finished = [*HALF_UNDONE, ("revert", Phase.SUCCEEDED)]
     await story.until(lambda: story.phases() == finished)
     assert [FLAGS, CHECKOUT, FLAGS, CHECKOUT] == sent(story)
     assert (edited, False) == (shop.seen(FLAGS), test_restore_readers.restarts(shop, CHECKOUT))
@@ -158,6 +183,37 @@ async def test_a_revert_whose_record_is_gone_blocks_nothing(story: Story) -> Non
         revert.status.reason,
         revert.status.message,
     )
+
+
+async def test_who_resumes_the_policy_meanwhile_ends_an_undoing(story: Story) -> None:
+    """It was recorded and not sent as the operator died: by then a person has taken it in hand."""
+    shop = await slowed(story)
+    suspect(shop)
+
+    def die(point: Point) -> None:
+        if point is Point.AFTER_CREATE and len(story.records()) == 2:
+            story.faults.watch = lambda _: None
+            story.faults.once(Point.AFTER_CREATE, Crash("here"))
+
+    story.faults.watch = die
+    await story.until(lambda: story.deaths == 1, limit=400)
+    story.resume()
+    story.start()
+    await story.until(lambda: ("revert", Phase.NOT_SENT) in story.phases())
+    assert [FLAGS, CHECKOUT] == sent(story)
+    assert "is not to be undone any more" in story.records()[1].status.message
+
+
+async def test_an_edit_of_what_was_put_back_ends_the_rest_of_an_undoing(story: Story) -> None:
+    """A person writes the ConfigMap while half is undone: no reader is restarted any more."""
+    shop = await slowed(story)
+    suspect(shop)
+    await half_undone(story)
+    shop.edit(FLAGS, lambda m: m["data"].update(mode="mine"))
+    story.world.cluster.resume()
+    await story.run(60)
+    assert [FLAGS, CHECKOUT, FLAGS] == sent(story)
+    assert HALF_UNDONE == story.phases()
 
 
 async def test_what_somebody_adds_to_a_restored_object_is_not_deleted(story: Story) -> None:

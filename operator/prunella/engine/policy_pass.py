@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, returning, sickness, step
+from prunella.core.decisions import causes, decide, episode, returning, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -221,10 +221,9 @@ class Passes:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
         following = returning.again(record, snapshot.records)
-        if following.revert and following.follows is None:
-            return model.Refusal(reasons.Refused.PLAN_CHANGED, "what it undoes is gone")
-        if not following.revert and record.spec.step >= len(step.valid_spec(policy).steps):
-            return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy has no such step now")
+        known = (policy, step.valid_spec(policy), record, snapshot.records)
+        if ended := episode.ended(following, *known):
+            return model.Refusal(reasons.Refused.PLAN_CHANGED, ended)
         for _ in range(MOST_QUESTIONS):
             outcome = step.step(snapshot, memory.memory, policy, config, now)
             judged = (outcome.verdicts, now, outcome.measured)

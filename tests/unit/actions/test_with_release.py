@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.changes import kinds
 from prunella.core.changes.values import Change
-from prunella.core.decisions import restoring
+from prunella.core.decisions import restoring, rules
 from tests.unit.actions import manifests
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW, minutes
@@ -48,6 +49,7 @@ def plan(
     looked: restoring.Looked | None = None,
     kind: str = "Deployment",
     jobs: Any = None,
+    bounds: rules.Rules | None = None,
     **params: Any,
 ) -> with_release.Along | model.Refusal | tuple[model.Need, ...]:
     """What goes back with revision 1, where revision 2 was rolled out five minutes ago."""
@@ -60,6 +62,7 @@ def plan(
         {"rollback": params},
         recent=restoring.Recent(changes, jobs or {}),
         looked={} if looked is None else {FLAGS: looked},
+        rules=bounds or rules.Rules(),
     )
     step = steps_api.Rollback.model_validate(params)
     return with_release.plan(request, step, chosen, began)
@@ -101,6 +104,16 @@ def test_what_stays_is_told(change: Change, looked: restoring.Looked, told: str)
     found = plan(change, looked=looked, configMaps=True)
     assert isinstance(found, with_release.Along)
     assert ((), f"; ConfigMap/flags stays as it is: {told}") == (found.effects, found.left)
+
+
+def test_administrators_bounds_hold_for_what_goes_along() -> None:
+    """The template goes back alone where its ConfigMap would leave them."""
+    field = rules.WritableField("v1", "ConfigMap", "data.mode", values=("slow",))
+    there = dataclasses.replace(seen(), manifest={**NEW, "apiVersion": "v1"})
+    found = plan(CHANGE, looked=there, bounds=rules.Rules(fields=(field,)), configMaps=True)
+    assert isinstance(found, with_release.Along)
+    assert () == found.effects
+    assert "; ConfigMap/flags stays as it is: data.mode of ConfigMap/flags would go" in found.left
 
 
 def test_what_may_not_be_read_is_refused() -> None:

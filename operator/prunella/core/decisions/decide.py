@@ -194,10 +194,15 @@ def _unseen(
 
 
 def _left(attempt: episode.Next) -> tuple[model.Ref, ...]:
-    """What the step before wrote beside the target: the next one follows if nobody touched it."""
-    if attempt.revert or attempt.follows is None:
+    """What the step before wrote beside the target: the next one follows if nobody touched it.
+
+    An undoing looks itself at what it puts back; of one that is finished the half that was done
+    tells as well.
+    """
+    follows = attempt.follows
+    if follows is None or (attempt.revert and follows.spec.action != ledger.REVERT):
         return ()
-    return restoring.beside(attempt.follows)
+    return restoring.beside(follows)
 
 
 def _goes_along(

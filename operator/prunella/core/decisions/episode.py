@@ -71,6 +71,24 @@ def next_attempt(
     return _following(last, _after(last), spec)
 
 
+def ended(
+    attempt: Next,
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    record: objects.Record,
+    records: Sequence[objects.Record],
+) -> str:
+    """Why an attempt whose record was not sent yet is not wanted any more; empty: it is."""
+    if not attempt.revert:
+        gone = attempt.step >= len(spec.steps)
+        return "the policy has no such step now" if gone else ""
+    if attempt.follows is None:
+        return "what it undoes is gone"
+    if next_attempt(policy, spec, record.spec.target.uid, records) != attempt:
+        return f"{attempt.follows.name} is not to be undone any more"
+    return ""
+
+
 def _to_undo(
     acted: objects.Record,
     policy: objects.Policy,
@@ -111,6 +129,8 @@ def _after_revert(
     if last.phase is not Phase.SUCCEEDED:
         return _for_a_person(last, _ended(last))
     undone = _undone(last, own)
+    if undone.spec.policy.generation != last.spec.policy.generation:
+        return Next(0)  # The policy was edited before it was undone: its steps are other ones.
     if undone.phase is Phase.FAILED:
         return _for_a_person(last, f"{_ended(undone)}, and what was done of it was undone")
     return _following(last, _after(undone), spec)

@@ -182,9 +182,10 @@ def expired(
 ) -> list[objects.Record]:
     """Records that retention may delete.
 
-    Never a target's newest one nor the newest that acted, which may still have to be undone; never
-    an unfinished one, none younger than the longest window by which any limit in force counts, and
-    none by which a latch is counted: time clears none.
+    Never a target's newest one nor the newest that acted for each policy, which may still have to
+    be undone, nor what these follow; never an unfinished one, none younger than the longest
+    window by which any limit in force counts, and none by which a latch is counted: time clears
+    none.
     What condemned a release is kept for as long as that counts.
     """
     keep_for = max(retention, longest_window, HOUR)
@@ -193,25 +194,31 @@ def expired(
         for policy in {record.policy for record in records}
         for record in _latch_rests_on(records, policy)
     }
-    newest = _highest(records) | _highest(record for record in records if record.acted)
+    holding |= _newest(records)
     return [
         record
         for record in records
         if record.phase.final
-        and (record.spec.target.uid, record.spec.attempt) not in newest
         and (record.namespace, record.name) not in holding
         and now - _finished(record) > keep_for
         and not (releases.condemns(record) and now - _finished(record) <= releases.CONDEMNED_FOR)
     ]
 
 
-def _highest(records: Iterable[objects.Record]) -> set[tuple[str, int]]:
-    """The UID of each target with the highest number among its records."""
-    numbers: dict[str, int] = {}
-    for record in records:
-        uid = record.spec.target.uid
-        numbers[uid] = max(numbers.get(uid, 0), record.spec.attempt)
-    return set(numbers.items())
+def _newest(records: Iterable[objects.Record]) -> set[tuple[str, str]]:
+    """Namespace and name of what a decision rests on: of each target, and of what acted on it.
+
+    An undoing, or a part of traffic's way back, tells what comes next only together with the
+    records that it follows.
+    """
+    by_number = sorted(records, key=lambda record: record.spec.attempt)
+    of_targets = {record.spec.target.uid: record for record in by_number}
+    acted = {(r.policy, r.spec.target.uid): r for r in by_number if r.acted}
+    kept = {(r.namespace, r.name) for r in (*of_targets.values(), *acted.values())}
+    for record in reversed(by_number):
+        if record.spec.follows and (record.namespace, record.name) in kept:
+            kept.add((record.namespace, record.spec.follows))
+    return kept
 
 
 def edited_since(record: objects.Record, workload: model.Workload) -> str | None:

@@ -286,6 +286,46 @@ def test_what_may_have_to_be_undone_is_kept() -> None:
     assert ["earlier", "undoing 1"] == found
 
 
+OTHER = objects.Key("shop", "other")
+STILL_OWED = [
+    pytest.param(
+        [
+            builders.record("by another", attempt=2, ago=OLD, key=OTHER),
+            builders.record("once more", attempt=3, ago=OLD, key=OTHER),
+        ],
+        ["by another"],
+        id="another policy acted on the target since",
+    ),
+    pytest.param(
+        [
+            builders.record("half", Phase.FAILED, action="revert", follows="owed", attempt=2),
+            builders.record("later", target=builders.workload("other")),
+        ],
+        [],
+        id="its undoing stopped half way",
+    ),
+    pytest.param(
+        [builders.record("part", action="returnTraffic", follows="owed", attempt=2, ago=OLD)],
+        [],
+        id="a part of its traffic came back",
+    ),
+]
+
+
+@pytest.mark.parametrize(("later", "gone"), STILL_OWED)
+def test_what_is_owed_is_kept_whatever_came_after_it(
+    later: list[objects.Record], gone: list[str]
+) -> None:
+    """Each policy owes its own undoing, and half an undoing says nothing without what it undoes."""
+    records = [
+        builders.record("owed", Phase.UNHELPFUL, attempt=1, ago=OLD + minutes(2)),
+        builders.record("well", target=builders.workload("third"), ago=OLD + minutes(1)),
+        *later,
+    ]
+    found = ledger.expired(records, NOW, WEEK, minutes(60))
+    assert gone == [record.name for record in found]
+
+
 @hypothesis.example([(0, Phase.SUCCEEDED, 10_081), (0, Phase.UNHELPFUL, 10_082)])
 @hypothesis.given(
     st.lists(

@@ -362,6 +362,41 @@ def test_a_lost_answer_is_settled_by_the_object(
     assert "" == settled.effects[0].fingerprint
 
 
+ADDED = [
+    pytest.param({"data": {"a": "1"}}, {"data": {"a": "1"}}, True, id="as it was made"),
+    pytest.param({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, None, id="another key"),
+    pytest.param({}, {"binaryData": {"b": "Mg=="}}, None, id="another map"),
+    pytest.param(
+        {"spec": {"hard": {"pods": "1"}}},
+        {"spec": {"hard": {"pods": "1", "secrets": "1"}}},
+        None,
+        id="another limit",
+    ),
+    pytest.param(
+        {"spec": {"selector": {"app": "a"}}},
+        {"spec": {"selector": {"app": "a", "track": "b"}, "clusterIP": "10.0.0.1"}},
+        None,
+        id="another label that selects",
+    ),
+    pytest.param(
+        {"spec": {"selector": {"app": "a"}}},
+        {"spec": {"selector": {"app": "a"}, "clusterIP": "10.0.0.1"}},
+        True,
+        id="what the API server adds",
+    ),
+]
+
+
+@pytest.mark.parametrize(("whole", "there", "expected"), ADDED)
+def test_what_was_added_shows_without_managed_fields(
+    whole: dict[str, Any], there: dict[str, Any], *, expected: bool | None
+) -> None:
+    """The API server notes nobody once the operator's fields were given back."""
+    named = {"metadata": {"name": "cart", "uid": "u"}}
+    sent = restore.creating(CART, {**whole, **named}, "create it")
+    assert expected is restoring.as_written(sent, {**there, **named})
+
+
 ENDS = [
     pytest.param(policy_api.Otherwise.REVERT, False, id="another suspect may be next"),
     pytest.param(policy_api.Otherwise.CONTINUE, False, id="without undoing"),

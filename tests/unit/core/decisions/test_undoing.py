@@ -9,7 +9,7 @@ import pytest
 
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import episode, guards, undoing
+from prunella.core.decisions import episode, guards, returning, undoing
 from prunella.core.decisions.guards import timing
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW, minutes
@@ -140,6 +140,30 @@ def test_half_an_action_that_was_undone_is_for_a_person() -> None:
     assert "A ended Failed (Failed), and what was done of it was undone" in refusal.message
 
 
+EDITS = [
+    pytest.param(Phase.UNHELPFUL, 1, "begins anew", id="in vain, and edited"),
+    pytest.param(Phase.FAILED, 1, "begins anew", id="half done, and edited"),
+    pytest.param(Phase.UNHELPFUL, 2, "all 2 steps were tried", id="in vain, as it is"),
+    pytest.param(Phase.FAILED, 2, "what was done of it was undone", id="half done, as it is"),
+]
+
+
+@pytest.mark.parametrize(("phase", "generation", "expected"), EDITS)
+def test_after_an_edit_and_the_undoing_the_steps_begin_anew(
+    phase: Phase, generation: int, expected: str
+) -> None:
+    """The second step of the policy before says nothing about those of now."""
+    owner = builders.policy(generation=2, steps=[{"scale": {"by": 1}}, {"restart": {}}])
+    assert owner.spec is not None
+    acted = record(phase, (UNDONE, DONE), action="scale", step=1, generation=generation)
+    undone = builders.record("B", action="revert", attempt=2, follows="A", step=1, generation=2)
+    following = episode.next_attempt(owner, owner.spec, builders.workload().uid, [acted, undone])
+    if isinstance(following, model.Refusal):
+        assert expected in following.message
+    else:
+        assert ("begins anew", episode.Next(0)) == (expected, following)
+
+
 TESTED = builders.effect(
     patch=({"op": "test", "path": "/a", "value": 1}, {"op": "replace", "path": "/a", "value": 2}),
     summary="undo it",
@@ -188,3 +212,56 @@ def test_an_undoing_that_can_t_be_sent_is_not_tried_in_each_pass(
     answer = timing.undone_not_too_often(dataclasses.replace(case, params=None))
     assert expected is isinstance(answer, model.Refusal)
     assert timing.undone_not_too_often in guards.REVERT_GUARDS
+
+
+def test_after_an_undoing_in_two_parts_the_next_step_follows() -> None:
+    """What tells is the record that was undone, not the revert that stopped half way."""
+    owner = builders.policy(steps=[{"scale": {"by": 1}}, {"restart": {}}])
+    assert owner.spec is not None
+    chain = [
+        record(Phase.UNHELPFUL, (UNDONE, DONE), action="scale"),
+        builders.record("B", Phase.FAILED, action="revert", attempt=2, follows="A", reason=HALF),
+        builders.record("C", action="revert", attempt=3, follows="B"),
+    ]
+    following = episode.next_attempt(owner, owner.spec, builders.workload().uid, chain)
+    assert episode.Next(1, chain[-1]) == following
+
+
+def test_a_person_reads_what_superseded_an_action() -> None:
+    """Who has edited what is in the record's message."""
+    owner = builders.policy()
+    assert owner.spec is not None
+    edited = record(Phase.SUPERSEDED, (UNDONE, DONE), message="cart was changed by somebody else")
+    refusal = episode.next_attempt(owner, owner.spec, builders.workload().uid, [edited])
+    assert isinstance(refusal, model.Refusal)
+    assert "ended Superseded (Superseded): cart was changed by somebody else;" in refusal.message
+
+
+def test_what_is_left_leaves_room_for_the_servers_own_words() -> None:
+    """A record's message holds both."""
+    long = dataclasses.replace(ONE_WAY, summary="x" * 400)
+    halves = [(long, DONE)] * 4
+    found = undoing.left(record(Phase.FAILED, *halves, (ONE_WAY, REFUSED), action="restart"))
+    assert undoing.MOST_TOLD == len(found)
+
+
+PLANNED = [
+    pytest.param({"action": "revert", "step": 4}, 1, "", id="an undoing needs no step"),
+    pytest.param({"action": "restart", "step": 4}, 1, "no such step now", id="a step that is gone"),
+    pytest.param({"action": "restart"}, 1, "", id="a step"),
+    pytest.param({"action": "revert"}, 0, "what it undoes is gone", id="no record, no inverse"),
+]
+
+
+@pytest.mark.parametrize(("fields", "known", "refused"), PLANNED)
+def test_what_was_recorded_is_asked_for_again_before_it_is_sent(
+    fields: dict[str, Any], known: int, refused: str
+) -> None:
+    """The policy, or a person, may have ended it since."""
+    owner = builders.policy()
+    assert owner.spec is not None
+    done = record(Phase.UNHELPFUL, (UNDONE, DONE), step=fields.get("step", 0))
+    pending = builders.record("B", Phase.PENDING, attempt=2, follows="A", **fields)
+    records = [done, pending][1 - known :]
+    told = episode.ended(returning.again(pending, records), owner, owner.spec, pending, records)
+    assert (bool(refused), True) == (bool(told), refused in told)
