@@ -50,7 +50,8 @@ def test_every_action_has_its_rights_in_the_chart(action: str) -> None:
     """It can be enabled, its authors are checked, and its rights are given with it alone."""
     values = (CHART / "values.yaml").read_text()
     assert f"\n  {action}: false\n" in values
-    for template in ("_rbac.tpl", "_helpers.tpl", "admission-authors.yaml"):
+    authors = "admission-webhooks.yaml" if action == "webhook" else "admission-authors.yaml"
+    for template in ("_rbac.tpl", "_helpers.tpl", authors):
         text = (CHART / "templates" / template).read_text()
         assert re.search(rf'(\.|"){action}\b', text), f"templates/{template} does not name {action}"
 

@@ -68,7 +68,7 @@ REFUSED = {
     "no image": ({"deployment": "a"}, "a Deployment needs an image"),
     "a budget without a limit": ({"budget": "a"}, "exactly one of minAvailable"),
     "a pod": ({"kind": "Pod"}, "is made by its workload"),
-    "an unknown kind": ({"kind": "Service"}, "the kind Service is not simulated"),
+    "an unknown kind": ({"kind": "Secret"}, "the kind Secret is not simulated"),
     "no name": ({"kind": "Deployment", "metadata": {}}, "metadata.name is missing"),
     "no selector": (
         {"kind": "Deployment", "metadata": {"name": "x"}, "spec": {}},
