@@ -269,6 +269,15 @@ REFUSED = {
         swap("restart: {}", "helmRollback: {release: other}"),
         ["13 error spec.steps[0].helmRollback.release: unknown field release [unknown-field]"],
     ),
+    "a certificate that ends some day": (
+        swap("restart: {}", "renewCertificate: {expiresWithin: soon}"),
+        [
+            (
+                "13 error spec.steps[0].renewCertificate.expiresWithin: must be a duration such as "
+                "30s, 5m or 1h30m, found 'soon' [schema]"
+            )
+        ],
+    ),
     "a way back that there is not": (
         swap("restart: {}", "expandVolume: {max: 9Gi}"),
         [

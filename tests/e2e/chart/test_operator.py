@@ -48,7 +48,8 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
         for policy in toolbox.policies(release)
     }
     about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
-    about += ("authors-restore-1", "authors-restore-2", "authors-captures", "rollouts")
+    parts = ("restore-1", "restore-2", "captures", "webhooks")
+    about += ("rollouts", *(f"authors-{part}" for part in parts))
     names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
