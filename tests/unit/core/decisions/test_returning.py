@@ -10,6 +10,7 @@ import pytest
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
+from prunella.core.changes import swaps
 from prunella.core.decisions import episode, returning, weights
 from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, UNHEALTHY, UNKNOWN, minutes
@@ -43,7 +44,7 @@ BEFORE = weights.tested(SHIFT.patch)
 
 def part(now: int, most: int) -> model.Effect:
     """The effect of a part of the way back."""
-    return moved(weights.step_back(route(now), LEFT, TAKING, BEFORE, most))
+    return moved(weights.step_back(route(now), BEFORE, most))
 
 
 def shift(ago: float = 60, **changes: Any) -> objects.Record:
@@ -144,10 +145,72 @@ PARTS = {
 @pytest.mark.parametrize(("now", "most", "then"), PARTS.values(), ids=PARTS)
 def test_a_part_is_bounded_and_goes_no_further_than_before(now: int, most: int, then: int) -> None:
     """Its inverse is what was there."""
-    (move,) = weights.step_back(route(now), LEFT, TAKING, BEFORE, most).moves
+    (move,) = weights.step_back(route(now), BEFORE, most).moves
     assert ((now, then), (100 - now, 100 - then)) == (move.left, move.taken)
     writes = [each for each in part(now, most).patch if each["op"] == "replace"]
     assert [then, 100 - then] == [each["value"] for each in writes]
+
+
+def two(first: int, second: int) -> dict[str, Any]:
+    """A route of two rules, which give the target so much of 100."""
+    rules = [each["spec"]["rules"][0] for each in (route(first), route(second))]
+    return {**route(0), "spec": {"rules": rules}}
+
+
+SHIFT_OF_TWO = moved(weights.shift(two(10, 50), LEFT, TAKING, weights.Bounds(100, 0)))
+BEFORE_TWO = weights.tested(SHIFT_OF_TWO.patch)
+
+
+def test_rules_of_different_shares_come_back_and_that_ends() -> None:
+    """One is back before the other; each part tests both, and after the last nothing is due."""
+    now, records = two(0, 0), [shift(600, effects=[SHIFT_OF_TWO])]
+    shares = []
+    while due(*records) is not None:
+        effect = moved(weights.step_back(now, BEFORE_TWO, 10))
+        assert now["spec"]["rules"] == weights.tested(effect.patch)
+        now = swaps.apply(effect.patch, now)
+        records.append(back(effect, len(records) + 1))
+        shares.append([rule["backendRefs"][0]["weight"] for rule in now["spec"]["rules"]])
+    assert [[10, 10], [10, 20], [10, 30], [10, 40], [10, 50]] == shares
+    with pytest.raises(weights.NotMovableError, match="all of what was moved is back"):
+        weights.step_back(now, BEFORE_TWO, 10)
+
+
+CHANGED = {
+    "a backend more": [{"backendRefs": [{"name": "c"}]}, {}],
+    "a rule more": [{}, {}, {"backendRefs": []}],
+    "a rule less": [{}],
+    "another match": [{"matches": [{"path": {"value": "/"}}]}, {}],
+}
+
+
+@pytest.mark.parametrize("changes", CHANGED.values(), ids=CHANGED)
+def test_rules_that_somebody_has_changed_are_told(changes: list[dict[str, Any]]) -> None:
+    """Their weights are not what was left: no crash, and no write."""
+    known = two(10, 0)["spec"]["rules"]
+    rules = [
+        {**(known[number] if number < 2 else {}), **each} for number, each in enumerate(changes)
+    ]
+    with pytest.raises(weights.NotMovableError, match="no longer those whose weights were moved"):
+        weights.step_back({**route(0), "spec": {"rules": rules}}, BEFORE_TWO, 10)
+
+
+def test_of_three_sides_none_gets_less_than_before() -> None:
+    """What another step has moved elsewhere comes back from there, in another part."""
+    names = ("checkout", "b", "c")
+
+    def shared(*shares: int) -> dict[str, Any]:
+        backends = [{"name": n, "weight": w} for n, w in zip(names, shares, strict=True)]
+        return {**route(0), "spec": {"rules": [{"backendRefs": backends}]}}
+
+    before = shared(60, 20, 20)["spec"]["rules"]
+    found = weights.step_back(shared(0, 50, 50), before, 40)
+    then = swaps.apply(found.swaps.patch, shared(0, 50, 50))
+    assert shared(30, 20, 50) == then
+    assert (
+        before
+        == swaps.apply(weights.step_back(then, before, 40).swaps.patch, then)["spec"]["rules"]
+    )
 
 
 def test_weights_that_were_not_written_are_so_again() -> None:
@@ -160,7 +223,7 @@ def test_weights_that_were_not_written_are_so_again() -> None:
     after["spec"]["rules"][0]["backendRefs"][1]["weight"] = 2
     assert [0, 2] == [each["value"] for each in first.swaps.patch if each["op"] == "add"]
     before = weights.tested(first.swaps.patch)
-    last = weights.step_back(after, LEFT, TAKING, before, 100).swaps
+    last = weights.step_back(after, before, 100).swaps
     assert ["test", "remove", "remove"] == [each["op"] for each in last.patch]
     assert ["test", "add", "add"] == [each["op"] for each in last.inverse]
 

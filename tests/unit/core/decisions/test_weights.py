@@ -110,6 +110,25 @@ def test_traffic_moves_within_its_bounds(
         jsonpatch.apply_patch(after, list(made.patch))
 
 
+OTHERS = {
+    "a rule above": lambda rules: [rules[1], *rules],
+    "another rule's weights": lambda rules: [rules[0], {"backendRefs": []}],
+    "another rule's filters": lambda rules: [rules[0], {**rules[1], "filters": []}],
+}
+
+
+@pytest.mark.parametrize("edit", OTHERS.values(), ids=OTHERS)
+def test_a_change_of_any_rule_stops_both_ways(edit: Any) -> None:
+    """Rules are known by their number alone, so the list must be what it was."""
+    manifest = route({"canary": 10, "stable": 90}, {"canary": 0, "stable": 100})
+    made = weights.shift(manifest, SICK, WELL, bounds()).swaps
+    after = jsonpatch.apply_patch(manifest, list(made.patch))
+    for found, patch in ((manifest, made.patch), (after, made.inverse)):
+        edited = {**found, "spec": {"rules": edit(found["spec"]["rules"])}}
+        with pytest.raises(jsonpatch.JsonPatchTestFailed):
+            jsonpatch.apply_patch(edited, list(patch))
+
+
 def test_subsets_are_told_apart() -> None:
     """Both sides may be of one host."""
     manifest = virtual_service(("web", "v1", 80), ("web", "v2", 20))
