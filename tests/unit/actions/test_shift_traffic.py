@@ -47,6 +47,12 @@ def service(name: str, selector: dict[str, str] | None) -> Manifest:
     return {"kind": "Service", "metadata": metadata(name), "spec": {"selector": selector}}
 
 
+def external(name: str, selector: dict[str, str]) -> Manifest:
+    """A Service that is a name outside; its selector means nothing."""
+    spec = {"type": "ExternalName", "externalName": "web.example.com", "selector": selector}
+    return {**service(name, selector), "spec": spec}
+
+
 def deployment(ready: int = 9, wanted: int = 9, **changes: Any) -> Manifest:
     """The other side."""
     counts = {"observedGeneration": 2, "updatedReplicas": wanted, "readyReplicas": ready}
@@ -320,6 +326,18 @@ REFUSED: dict[str, tuple[Manifest, Any, Refused, str]] = {
         {"Service/stable": service("stable", None)},
         Refused.NOT_WRITABLE,
         "Service/stable has no selector",
+    ),
+    "a Service of another name": (
+        STEP,
+        {"Service/stable": external("stable", WELL)},
+        Refused.NOT_WRITABLE,
+        "Service/stable is of type ExternalName",
+    ),
+    "a Service of another name that divides": (
+        BLUE_GREEN,
+        {"Service/web": external("web", CANARY)},
+        Refused.NOT_WRITABLE,
+        "Service/web is of type ExternalName",
     ),
     "no Service": (
         STEP,

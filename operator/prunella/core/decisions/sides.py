@@ -102,7 +102,11 @@ def selector(looked: restoring.Looked) -> Mapping[str, str] | model.Refusal:
     """The selector of a Service that was looked at; a Refusal without one."""
     if looked.problem:
         return model.Refusal(Refused.FORBIDDEN, looked.problem)
-    found = looked.manifest and (looked.manifest["spec"].get("selector") or {})
+    spec = looked.manifest["spec"] if looked.manifest is not None else {}
+    if spec.get("type") == "ExternalName":
+        message = f"{looked.ref} is of type ExternalName: its traffic goes to a name, not to pods"
+        return model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True)
+    found = spec.get("selector") or {}
     if not found:
         state = "is not there" if looked.manifest is None else "has no selector"
         message = f"{looked.ref} {state}: nobody knows whose pods are behind it"

@@ -22,6 +22,8 @@ _UNWRITTEN: Final = {"HTTPRoute": 1, "VirtualService": 0}
 MOST_WEIGHT: Final = 1_000_000
 """As the Gateway API bounds it."""
 WHOLE: Final = 100
+CLUSTER_DOMAIN: Final = "cluster.local"
+"""What a Service's full name ends with, unless the cluster was set up otherwise."""
 
 
 class Backend(NamedTuple):
@@ -129,7 +131,7 @@ def _named(manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> Backend | N
         return Backend(entry["name"]) if service and own else None
     destination = entry.get("destination") or {}
     name, _, domain = str(destination.get("host") or "").partition(".")
-    own = domain in {"", namespace} or f"{domain}.".startswith(f"{namespace}.svc.")
+    own = domain in {"", f"{namespace}.svc", f"{namespace}.svc.{CLUSTER_DOMAIN}"}
     return Backend(name, destination.get("subset") or "") if own else None
 
 

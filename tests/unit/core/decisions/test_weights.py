@@ -89,6 +89,11 @@ MOVES = {
         bounds(),
         [[0, 100]],
     ),
+    "hosts by their name without the cluster's domain": (
+        virtual_service(("canary.shop.svc", "", 30), ("stable", "", 70)),
+        bounds(),
+        [[0, 100]],
+    ),
     "a destination without a weight has none": (
         virtual_service(("canary", "", 100), ("stable", "", None)),
         bounds(40),
@@ -189,6 +194,16 @@ STUCK = {
         route({"canary": 900_000, "stable": 900_000}),
         bounds(),
         "a weight of 1800000 would be above 1000000",
+    ),
+    "a host outside the cluster": (
+        virtual_service(("canary.shop.svc.example.com", "", 1), ("stable", "", 1)),
+        bounds(),
+        "no rule sends to both",
+    ),
+    "a host of two names, which Istio takes for one outside": (
+        virtual_service(("canary.shop", "", 1), ("stable", "", 1)),
+        bounds(),
+        "no rule sends to both",
     ),
     "another host of the name": (
         virtual_service(("canary.other.svc.cluster.local", "", 1), ("stable", "", 1)),
