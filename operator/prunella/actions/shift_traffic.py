@@ -18,8 +18,22 @@ from prunella.core.decisions import action, fields, requirements, restoring, sid
 
 Refused = reasons.Refused
 Planned = action.Plan | model.Refusal | tuple[model.Need, ...]
-PROGRESSIVE: Final = frozenset({"rollouts-controller", "argo-rollouts", "flagger"})
-"""Field managers that move the weights of a canary themselves."""
+PROGRESSIVE: Final = frozenset(
+    {
+        "rollouts-controller",
+        "argo-rollouts",
+        "gatewayAPI",
+        "rollouts-plugin-trafficrouter-gatewayapi",
+        "flagger",
+    }
+)
+"""Field managers that move the weights of a canary themselves.
+
+Argo Rollouts writes HTTPRoutes by a plugin, which names itself ``gatewayAPI``:
+https://github.com/argoproj-labs/rollouts-plugin-trafficrouter-gatewayapi
+"""
+CANARY_LABEL: Final = "rollouts.argoproj.io/gatewayapi-canary"
+"""The label that this plugin gives a route while its canary is under way."""
 
 
 class ShiftTraffic:
@@ -54,6 +68,12 @@ def _in_other_hands(
 ) -> model.Refusal | None:
     """Who moves this traffic himself: a controller of canaries, or a person since it is sick."""
     metadata = (looked.manifest or {}).get("metadata") or {}
+    if CANARY_LABEL in (metadata.get("labels") or {}):
+        message = (
+            f"{looked.ref} has the label {CANARY_LABEL}: Argo Rollouts moves its traffic, abort or "
+            "promote there"
+        )
+        return model.Refusal(Refused.OWNED_BY_CONTROLLER, message, skip_step=True)
     for entry in metadata.get("managedFields") or ():
         manager = str(entry.get("manager") or "")
         if manager == objects.FIELD_MANAGER or not any(

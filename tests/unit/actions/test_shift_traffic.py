@@ -351,6 +351,18 @@ REFUSED: dict[str, tuple[Manifest, Any, Refused, str]] = {
         Refused.OWNED_BY_CONTROLLER,
         "rollouts-controller moves the traffic of HTTPRoute/web itself",
     ),
+    "the plugin of Argo Rollouts": (
+        STEP,
+        {"HTTPRoute/web": owned("gatewayAPI")},
+        Refused.OWNED_BY_CONTROLLER,
+        "gatewayAPI moves the traffic of HTTPRoute/web itself",
+    ),
+    "a canary of Argo Rollouts is under way": (
+        STEP,
+        {"HTTPRoute/web": route(labels={shift_traffic.CANARY_LABEL: "in-progress"})},
+        Refused.OWNED_BY_CONTROLLER,
+        "HTTPRoute/web has the label rollouts.argoproj.io/gatewayapi-canary",
+    ),
     "a person is at work": (
         STEP,
         {"HTTPRoute/web": owned("kubectl-edit", SICK_SINCE + MINUTE)},
