@@ -257,6 +257,7 @@ NOT_BACK = {
     "it is not ready": Refused.OTHER_SIDE_NOT_HEALTHY,
     "somebody has written the weights": Refused.CHANGED_BY_OTHERS,
     "GitOps": Refused.OWNED_BY_GITOPS,
+    "a step was written above its own": Refused.PLAN_CHANGED,
 }
 
 
@@ -277,6 +278,8 @@ async def test_nothing_comes_back(story: Story, why: str) -> None:
         shop.cluster.edit_object(ROUTE, lambda shown: shown.update(swaps.apply([change], shown)))
     if why == "GitOps":
         shop.cluster.edit_object(ROUTE, lambda shown: shown["metadata"].update(MARK))
+    if why == "a step was written above its own":
+        story.apply(harness.spec({"restart": {}}, WITH_BACK, target=BOTH))
     await story.run(600)
     assert (0, 1) == (sick_share(shop), len(story.records()))
     if NOT_BACK[why]:

@@ -21,21 +21,58 @@ def due(
     target_uid: str,
     records: Sequence[objects.Record],
     now: datetime.datetime,
-) -> episode.Next | None:
-    """The next part of the way back of one Healthy target; None when there is none yet, or left."""
-    if spec.mode is not policy_api.Mode.LIVE:
-        return None
+) -> episode.Next | model.Refusal | None:
+    """The next part of the way back of one Healthy target; None when there is none yet, or left.
+
+    A Refusal where there should be one, and the policy or the records no longer say how.
+    """
     last = _newest(policy, target_uid, records)
-    params = _params(spec, last)
-    if last is None or params is None or params.back is None:
+    if last is None:
+        return None
+    params, origin = _params(spec, last), moved_by(last, records)
+    if origin is not None and _all_back(origin, last):
+        return None
+    if (lost := _lost(spec, last, params, origin)) is not None:
+        return lost
+    if params is None or params.back is None or origin is None:
         return None
     finished = last.status.finished_at or last.spec.decided_at
     if now < finished + datetime.timedelta(seconds=params.back.after.total_seconds()):
         return None
-    origin = moved_by(last, records)
-    if origin is None or _all_back(origin, last):
-        return None
     return episode.Next(last.spec.step, last, back=origin)
+
+
+def _lost(
+    spec: policy_api.RemediationPolicySpec,
+    last: objects.Record,
+    params: traffic.ShiftTraffic | None,
+    origin: objects.Record | None,
+) -> model.Refusal | None:
+    """Why traffic that should come back stays away, told where nothing else would tell it."""
+    begun = last.spec.action == sides.RETURN_TRAFFIC
+    if params is None and (begun or _elsewhere(spec, last)):
+        why = f"step {last.spec.step} of the policy no longer is the shiftTraffic that moved it"
+    elif params is None or params.back is None:
+        return None
+    elif spec.mode is not policy_api.Mode.LIVE:
+        why = f"mode is {spec.mode}, and only Live brings it back"
+    elif origin is None:
+        why = "the record of the shift is gone, and with it what was there before"
+    else:
+        return None
+    (effect,) = last.spec.effects
+    message = f"traffic of {effect.kind}/{effect.name} that {last.name} left away stays away: {why}"
+    return model.Refusal(reasons.Refused.PLAN_CHANGED, f"{message}; write its weights by hand")
+
+
+def _elsewhere(spec: policy_api.RemediationPolicySpec, last: objects.Record) -> bool:
+    """Whether another step of the policy says how traffic of this route comes back."""
+    return any(
+        isinstance(each.params, traffic.ShiftTraffic)
+        and each.params.back is not None
+        and _same_route(each.params, last)
+        for each in spec.steps
+    )
 
 
 def _newest(
@@ -50,17 +87,20 @@ def _newest(
 
 
 def _params(
-    spec: policy_api.RemediationPolicySpec, last: objects.Record | None
+    spec: policy_api.RemediationPolicySpec, last: objects.Record
 ) -> traffic.ShiftTraffic | None:
     """What the policy says of it now, if that is about the same route."""
-    if last is None or last.spec.step >= len(spec.steps):
+    if last.spec.step >= len(spec.steps):
         return None
     params = spec.steps[last.spec.step].params
     if not isinstance(params, traffic.ShiftTraffic):
         return None
+    return params if _same_route(params, last) else None
+
+
+def _same_route(params: traffic.ShiftTraffic, last: objects.Record) -> bool:
     (written,) = last.spec.effects
-    wanted = (params.kind, params.name or last.target.name)
-    return params if wanted == (written.kind, written.name) else None
+    return (params.kind, params.name or last.target.name) == (written.kind, written.name)
 
 
 def moved_by(last: objects.Record, records: Iterable[objects.Record]) -> objects.Record | None:
@@ -102,6 +142,9 @@ def decide_all(
         well = healthy(each, findings, scene.verdicts.get(each.ref))
         attempt = due(scene.policy, scene.spec, each.uid, scene.records, scene.now)
         if well is None or attempt is None:
+            continue
+        if isinstance(attempt, model.Refusal):
+            decisions[each.ref] = decide.Decision(refusal=attempt)
             continue
         decision = decide.plan_attempt(scene, well, attempt, scene.now)
         decisions[each.ref] = decision

@@ -63,6 +63,13 @@ def back(effect: model.Effect, attempt: int = 2, ago: float = 40, **changes: Any
 
 def due(*records: objects.Record, **spec: Any) -> episode.Next | None:
     """What is due now."""
+    found = answered(*records, **spec)
+    assert not isinstance(found, model.Refusal), found
+    return found
+
+
+def answered(*records: objects.Record, **spec: Any) -> episode.Next | model.Refusal | None:
+    """What is due now, or why that is not known."""
     policy = builders.policy(**{"steps": [{"shiftTraffic": STEP}], **spec})
     assert policy.spec is not None
     uid = builders.workload().uid
@@ -116,15 +123,12 @@ NOT_DUE: dict[str, tuple[tuple[objects.Record, ...], dict[str, Any]]] = {
         {"steps": [{"shiftTraffic": {k: v for k, v in STEP.items() if k != "back"}}]},
     ),
     "the policy has another step there": ((shift(),), {"steps": [{"restart": {}}]}),
-    "the policy has no such step": ((shift(step=1),), {}),
+    "the policy has no such step": ((shift(step=1),), {"steps": [{"restart": {}}]}),
     "the step is about another route": (
         (shift(),),
         {"steps": [{"shiftTraffic": {**STEP, "name": "other"}}]},
     ),
-    "the policy only advises": ((shift(),), {"mode": policy_api.Mode.ADVISE}),
-    "the policy only rehearses": ((shift(),), {"mode": policy_api.Mode.DRY_RUN}),
     "all is back": ((shift(120), back(part(0, 8), ago=80), back(part(8, 50), 3)), {}),
-    "the record of the shift is gone": ((back(part(0, 8)),), {}),
 }
 
 
@@ -132,6 +136,45 @@ NOT_DUE: dict[str, tuple[tuple[objects.Record, ...], dict[str, Any]]] = {
 def test_nothing_is_due(records: tuple[objects.Record, ...], spec: dict[str, Any]) -> None:
     """Only what was moved away with success, by this very step, comes back."""
     assert due(*records, **spec) is None
+
+
+RESTARTED_FIRST = {"steps": [{"restart": {}}, {"shiftTraffic": STEP}]}
+LOST: dict[str, tuple[tuple[objects.Record, ...], dict[str, Any], str]] = {
+    "a step was written above": ((shift(),), RESTARTED_FIRST, "step 0 of the policy no longer is"),
+    "a step above was taken out": ((shift(step=1),), {}, "step 1 of the policy no longer is"),
+    "its step is gone half way": (
+        (shift(120), back(part(0, 8))),
+        {"steps": [{"restart": {}}]},
+        "step 0 of the policy no longer is the shiftTraffic that moved it",
+    ),
+    "the policy only advises": (
+        (shift(),),
+        {"mode": policy_api.Mode.ADVISE},
+        "mode is Advise, and only Live brings it back",
+    ),
+    "the policy only rehearses": ((shift(),), {"mode": policy_api.Mode.DRY_RUN}, "mode is DryRun"),
+    "the record of the shift is gone": (
+        (back(part(0, 8)),),
+        {},
+        "HTTPRoute/web that move-2 left away stays away: the record of the shift is gone",
+    ),
+}
+
+
+@pytest.mark.parametrize(("records", "spec", "words"), LOST.values(), ids=LOST)
+def test_traffic_that_stays_away_is_told(
+    records: tuple[objects.Record, ...], spec: dict[str, Any], words: str
+) -> None:
+    """Where the policy or the records no longer say how it comes back: not silence."""
+    found = answered(*records, **spec)
+    assert isinstance(found, model.Refusal)
+    assert (reasons.Refused.PLAN_CHANGED, True) == (found.reason, words in found.message)
+
+
+def test_what_is_all_back_is_not_told_as_away() -> None:
+    """Whatever the policy says by then."""
+    records = (shift(120), back(part(0, 50)))
+    assert answered(*records, **RESTARTED_FIRST) is None
 
 
 PARTS = {
