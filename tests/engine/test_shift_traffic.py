@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, objects
 from prunella.core.changes import swaps
 from tests.engine import harness
 from tests.engine.harness import NAMESPACE, Phase, Story
@@ -187,6 +187,38 @@ async def test_another_policy_may_judge_the_other_side(story: Story) -> None:
     assert sick_share(shop) == 0
 
 
+async def test_an_old_verdict_of_another_policy_proves_nothing(story: Story) -> None:
+    """It was Healthy some time ago: whether it is must be seen again first."""
+    shop = divided(story, helps=False)
+    story.apply(harness.spec({"shiftTraffic": STEP}))
+    shop.broken_while(lambda: False)
+    await story.run(60)
+    rare = {"target": {"name": "stable"}, "mode": "Advise", "interval": "1h"}
+    story.apply(harness.spec({"restart": {}}, **rare), "stable")
+    await story.run(300)
+    shop.broken_while(lambda: True)
+    await story.run(120)
+    assert ([], 20) == (story.records(), sick_share(shop))
+    assert "Deployment/stable is Unknown" in story.sick().refusal
+
+
+async def test_who_has_not_judged_yet_is_waited_for(story: Story) -> None:
+    """Readiness is enough where nobody judges the side, not where somebody is about to."""
+    shop = divided(story, helps=False)
+    shop.broken_while(lambda: False)
+    story.apply(harness.spec({"shiftTraffic": {**STEP, "judgedBy": "Readiness"}}))
+    rare = {"target": {"name": "stable"}, "mode": "Advise", "interval": "1h"}
+    story.apply(harness.spec({"restart": {}}, **rare), "stable")
+    await story.run(30)
+    assert story.engine is not None
+    memory = story.engine._passes.memories[objects.Key(NAMESPACE, "stable")]
+    memory.verdicts, memory.judged_at = {}, None  # As after a restart of the operator.
+    shop.broken_while(lambda: True)
+    await story.run(60)
+    assert ([], 20) == (story.records(), sick_share(shop))
+    assert "Deployment/stable is Unknown" in story.sick().refusal
+
+
 BACK = {
     "after": "5m",
     "by": 8,
@@ -258,6 +290,7 @@ NOT_BACK = {
     "somebody has written the weights": Refused.CHANGED_BY_OTHERS,
     "GitOps": Refused.OWNED_BY_GITOPS,
     "a step was written above its own": Refused.PLAN_CHANGED,
+    "another policy calls it sick": Refused.OTHER_SIDE_NOT_HEALTHY,
 }
 
 
@@ -280,8 +313,12 @@ async def test_nothing_comes_back(story: Story, why: str) -> None:
         shop.cluster.edit_object(ROUTE, lambda shown: shown["metadata"].update(MARK))
     if why == "a step was written above its own":
         story.apply(harness.spec({"restart": {}}, WITH_BACK, target=BOTH))
+    if why == "another policy calls it sick":
+        odd = {**harness.errors(), "threshold": {"below": 2}}
+        story.apply(harness.spec({"restart": {}}, signals=[odd], mode="Advise"), "odd")
     await story.run(600)
-    assert (0, 1) == (sick_share(shop), len(story.records()))
+    own = [each for each in story.records() if each.policy.name == "checkout"]
+    assert (0, 1) == (sick_share(shop), len(own))
     if NOT_BACK[why]:
         assert NOT_BACK[why] in story.condition("Ready")
 

@@ -39,6 +39,12 @@ class ReturnTraffic:
                 f"{workload.replicas} replicas updated, {workload.available} available"
             )
             return model.Refusal(Refused.OTHER_SIDE_NOT_HEALTHY, message)
+        verdict = request.verdicts.get(workload.ref, model.Verdict.HEALTHY)
+        if verdict is not model.Verdict.HEALTHY:
+            message = (
+                f"{workload.ref}, which traffic would come back to, is {verdict} by another policy"
+            )
+            return model.Refusal(Refused.OTHER_SIDE_NOT_HEALTHY, message)
         (effect,) = ledger.effects_of(origin)
         before = weights.tested(effect.patch)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -34,6 +34,8 @@ from prunella.engine import world as worlds
 Phase = reasons.Phase
 READINGS_LAST = datetime.timedelta(seconds=10)
 """A pass that waited longer for its turn to decide reads again first."""
+VERDICTS_LAST = datetime.timedelta(minutes=1)
+"""A verdict of another policy is in doubt after two of its intervals, these at most so long."""
 MOST_QUESTIONS = 16
 """How often one target may ask to know more; a rollback asks once for each revision."""
 
@@ -74,13 +76,15 @@ class Passes:
             readings=readings,
             owners=owners,
             records=tuple(self._world.ledger.records()),
-            peers=self._peers(policy.key),
+            peers=self._peers(policy.key, workloads),
+            doubted=self._doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
         )
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
+        memory.judged_at = now
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
         telling.tell(self._world, policy, memory.compiled, outcome, now)
@@ -115,14 +119,40 @@ class Passes:
         told = self._options
         return step.Config(signals, told.rules, told.actions, told.detectors, told.guards)
 
-    def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
-        """The worst verdict of each target of the namespace's other policies."""
+    def _peers(
+        self, key: objects.Key, workloads: Sequence[model.Workload]
+    ) -> dict[model.Ref, model.Verdict]:
+        """The worst verdict of each target of the namespace's other policies; Unknown: not yet."""
         seen: dict[model.Ref, set[model.Verdict]] = {}
         for other, memory in self.memories.items():
             if other.namespace == key.namespace and other != key:
                 for ref, verdict in memory.verdicts.items():
                     seen.setdefault(ref, set()).add(verdict)
+        for other, judged_at in self._judged(key):
+            if judged_at is None:
+                for each in step.select(key.namespace, step.valid_spec(other).target, workloads):
+                    seen.setdefault(each.ref, set()).add(model.Verdict.UNKNOWN)
         return {ref: step.worst(verdicts) for ref, verdicts in seen.items()}
+
+    def _doubted(self, key: objects.Key, now: datetime.datetime) -> frozenset[model.Ref]:
+        """Targets of the namespace's other policies that one of these has not judged lately."""
+        found: set[model.Ref] = set()
+        for other, judged_at in self._judged(key):
+            interval = min(step.valid_spec(other).interval, VERDICTS_LAST)
+            if judged_at is not None and now - judged_at > max(VERDICTS_LAST, 2 * interval):
+                found.update(self.memories[other.key].verdicts)
+        return frozenset(found)
+
+    def _judged(
+        self, key: objects.Key
+    ) -> Iterator[tuple[objects.Policy, datetime.datetime | None]]:
+        """The namespace's other policies that can judge, and when they last did."""
+        for other in self._world.policies.all():
+            if other.key.namespace != key.namespace or other.key == key or other.deleting:
+                continue
+            memory = self.memories.get(other.key, memories.PolicyMemory())
+            if other.spec is not None and not memory.problem:
+                yield other, memory.judged_at
 
     async def _decide(
         self,

@@ -49,6 +49,8 @@ class Scene:
     """What the policy's signals alone say."""
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
+    doubted: frozenset[model.Ref] = frozenset()
+    """Peers whose verdict is an old one: that they are Healthy is not known any more."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -328,6 +330,9 @@ def _request(
 def _verdicts(scene: Scene) -> dict[model.Ref, model.Verdict]:
     """The worst verdict of this policy and the others: what one calls sick is not Healthy."""
     worst = dict(scene.peers)
+    for ref in scene.doubted - scene.verdicts.keys():
+        if worst.get(ref) is not model.Verdict.UNHEALTHY:
+            worst[ref] = model.Verdict.UNKNOWN
     for ref, verdict in scene.verdicts.items():
         if verdict is not model.Verdict.HEALTHY and worst.get(ref) is not model.Verdict.UNHEALTHY:
             worst[ref] = verdict
