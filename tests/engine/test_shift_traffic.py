@@ -219,6 +219,22 @@ async def test_who_has_not_judged_yet_is_waited_for(story: Story) -> None:
     assert "Deployment/stable is Unknown" in story.sick().refusal
 
 
+@pytest.mark.parametrize("otherwise", ["Revert", "Continue"])
+async def test_a_shift_that_makes_the_other_side_sick_is_undone(
+    story: Story, otherwise: str
+) -> None:
+    """The target is Healthy without traffic; the one that took it over fails instead."""
+    verify = {"within": "60s", "samples": 6, "otherwise": otherwise}
+    shop = divided(story, verify=verify)
+    await story.until(lambda: story.phases() == [("shiftTraffic", Phase.VERIFYING)])
+    story.world.apps.surge(model.Ref("Deployment", NAMESPACE, "stable"), errors=0.5)
+    undone = [("shiftTraffic", Phase.UNHELPFUL), ("revert", Phase.SUCCEEDED)]
+    await story.until(lambda: story.phases()[:2] == undone, 120)
+    shift, _ = story.records()[:2]
+    assert ("OtherSideUnhealthy", 20) == (shift.status.reason, sick_share(shop))
+    assert "Deployment/stable, which took the traffic over" in shift.status.message
+
+
 BACK = {
     "after": "5m",
     "by": 8,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, returning, sickness, step
+from prunella.core.decisions import causes, decide, episode, moves, returning, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -264,7 +264,9 @@ class Passes:
             verdict = outcome.verdicts.get(record.target)
             sick_now = following.back is None
             wanted = model.Verdict.UNHEALTHY if sick_now else model.Verdict.HEALTHY
-            if verdict is not wanted:
+            if verdict is not wanted and not (
+                following.revert and returning.harmed(following.follows)
+            ):
                 message = f"{record.target} is no longer known to be {wanted}"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
             others = [r for r in snapshot.records if r.name != record.name]
@@ -400,6 +402,7 @@ class Passes:
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
             expanded=await volumes.expanded(self._world, record),
+            taking=self._sick_taking(record, policy, outcome),
             edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
@@ -408,6 +411,16 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
+
+    def _sick_taking(
+        self, record: objects.Record, policy: objects.Policy, outcome: step.Outcome
+    ) -> model.Ref | None:
+        """The side that a shift has moved traffic to, when any policy calls it Unhealthy."""
+        ref = moves.taking(record, step.valid_spec(policy))
+        if ref is None:
+            return None
+        verdicts = {outcome.verdicts.get(ref), self._peers(policy.key, ()).get(ref)}
+        return ref if model.Verdict.UNHEALTHY in verdicts else None
 
 
 def _scene(

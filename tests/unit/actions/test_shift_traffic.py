@@ -414,6 +414,22 @@ def test_it_is_refused(step: Manifest, objects: Any, reason: Refused, words: str
     assert words in found.message
 
 
+def test_a_side_whose_own_traffic_was_moved_away_takes_nothing_over() -> None:
+    """It is Healthy because it does nothing, until somebody gives it traffic again."""
+    moved = plan(STEP, {"HTTPRoute/web": route(20, 80)})
+    assert isinstance(moved, action.Plan), moved
+    (effect,) = moved.effects
+    record = builders.record("move-1", action="shiftTraffic", effects=[effect])
+    left = swaps.apply(effect.patch, route(20, 80))
+    found = plan(STEP, {"HTTPRoute/web": left}, emptied={STABLE: record})
+    assert isinstance(found, model.Refusal), found
+    assert (Refused.OTHER_SIDE_NOT_HEALTHY, True) == (
+        found.reason,
+        "move-1 has moved traffic of HTTPRoute/web away from Deployment/stable" in found.message,
+    )
+    assert isinstance(plan(STEP, {"HTTPRoute/web": route()}, emptied={STABLE: record}), action.Plan)
+
+
 def test_an_edit_before_it_fell_ill_is_no_hindrance() -> None:
     """As that of the pipeline that has sent traffic to the canary; nor is an edit of its own."""
     for shown in (

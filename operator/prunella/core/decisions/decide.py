@@ -18,6 +18,7 @@ from prunella.core.decisions import (
     gitops,
     guards,
     ledger,
+    moves,
     releases,
     restoring,
     sides,
@@ -301,7 +302,7 @@ def _request(
     decided_at: datetime.datetime,
     case: guards.Case,
 ) -> action.Request:
-    ref, live_state = sick.workload.ref, case.live_state
+    ref, live_state, name = sick.workload.ref, case.live_state, case.action.name
     if live_state is None:
         raise ValueError(f"{ref} is planned without a look")
     number = ledger.next_attempt(scene.records, live_state.workload.uid)
@@ -323,6 +324,7 @@ def _request(
         verdicts=_verdicts(scene),
         sick_since=sick.held_since,
         moved_by=attempt.back,
+        emptied=moves.emptied(scene.records) if name == sides.SHIFT_TRAFFIC else {},
         deployed=scene.deployed.get(ref),
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, traffic
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, ledger, sides, weights
+from prunella.core.decisions import decide, episode, ledger, moves, sides, undoing
 
 
 def due(
@@ -26,11 +26,13 @@ def due(
 
     A Refusal where there should be one, and the policy or the records no longer say how.
     """
+    if (undone := _undone(policy, spec, target_uid, records)) is not None:
+        return undone
     last = _newest(policy, target_uid, records)
     if last is None:
         return None
-    params, origin = _params(spec, last), moved_by(last, records)
-    if origin is not None and _all_back(origin, last):
+    params, origin = _params(spec, last), moves.moved_by(last, records)
+    if origin is not None and moves.all_back(origin, last):
         return None
     if (lost := _lost(spec, last, params, origin)) is not None:
         return lost
@@ -75,12 +77,35 @@ def _elsewhere(spec: policy_api.RemediationPolicySpec, last: objects.Record) -> 
     )
 
 
+def _undone(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    target_uid: str,
+    records: Iterable[objects.Record],
+) -> episode.Next | None:
+    """The undoing of a shift that made the other side sick: its target may be Healthy by then."""
+    last = _last(target_uid, records)
+    if last is None or last.policy != policy.key or not harmed(last):
+        return None
+    owed = undoing.owed(last, policy, spec)
+    return episode.Next(last.spec.step, last, revert=True) if owed else None
+
+
+def harmed(record: objects.Record | None) -> bool:
+    """Whether a record is a shift that made the other side sick."""
+    return record is not None and record.status.reason == sides.OTHER_SIDE_UNHEALTHY
+
+
+def _last(target_uid: str, records: Iterable[objects.Record]) -> objects.Record | None:
+    own = [r for r in records if r.spec.target.uid == target_uid and (r.acted or r.in_flight)]
+    return max(own, key=lambda record: record.spec.attempt, default=None)
+
+
 def _newest(
     policy: objects.Policy, target_uid: str, records: Iterable[objects.Record]
 ) -> objects.Record | None:
     """The target's newest record that ended well and has moved traffic; None: another is newer."""
-    own = [r for r in records if r.spec.target.uid == target_uid and (r.acted or r.in_flight)]
-    last = max(own, key=lambda record: record.spec.attempt, default=None)
+    last = _last(target_uid, records)
     if last is None or last.policy != policy.key or last.phase is not reasons.Phase.SUCCEEDED:
         return None
     return last if last.spec.action in sides.MOVES else None
@@ -101,21 +126,6 @@ def _params(
 def _same_route(params: traffic.ShiftTraffic, last: objects.Record) -> bool:
     (written,) = last.spec.effects
     return (params.kind, params.name or last.target.name) == (written.kind, written.name)
-
-
-def moved_by(last: objects.Record, records: Iterable[objects.Record]) -> objects.Record | None:
-    """The shift of which a record is a part of the way back, or which it is itself."""
-    known = {record.name: record for record in records if record.namespace == last.namespace}
-    found: objects.Record | None = last
-    while found is not None and found.spec.action == sides.RETURN_TRAFFIC:
-        found = known.get(found.spec.follows)
-    return found
-
-
-def _all_back(origin: objects.Record, last: objects.Record) -> bool:
-    """Whether the last part has left the weights as they were before the shift."""
-    (first,), (newest,) = ledger.effects_of(origin), ledger.effects_of(last)
-    return weights.tested(first.patch) == weights.tested(newest.inverse)
 
 
 def healthy(
@@ -158,6 +168,6 @@ def again(record: objects.Record, records: Sequence[objects.Record]) -> episode.
     follows = next((each for each in records if each.name == record.spec.follows), None)
     back = None
     if record.spec.action == sides.RETURN_TRAFFIC and follows is not None:
-        back = moved_by(follows, records)
+        back = moves.moved_by(follows, records)
     revert = record.spec.action == ledger.REVERT
     return episode.Next(record.spec.step, follows, revert=revert, back=back)
