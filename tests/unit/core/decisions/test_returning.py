@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.changes import swaps
-from prunella.core.decisions import episode, returning, weights
+from prunella.core.decisions import episode, ledger, moves, returning, weights
 from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, UNHEALTHY, UNKNOWN, minutes
 
@@ -217,6 +218,73 @@ def test_rules_of_different_shares_come_back_and_that_ends() -> None:
     assert [[10, 10], [10, 20], [10, 30], [10, 40], [10, 50]] == shares
     with pytest.raises(weights.NotMovableError, match="all of what was moved is back"):
         weights.step_back(now, BEFORE_TWO, 10)
+
+
+EMPTIED: dict[str, tuple[tuple[objects.Record, ...], bool]] = {
+    "moved away": ((shift(),), True),
+    "partly back": ((shift(120), back(part(0, 8))), True),
+    "all back": ((shift(120), back(part(0, 50))), False),
+    "not proved": ((shift(phase=Phase.UNPROVEN),), False),
+    "undone": ((shift(120), back(SHIFT, action="revert")), False),
+}
+
+
+@pytest.mark.parametrize(("records", "left"), EMPTIED.values(), ids=EMPTIED)
+def test_who_has_lost_its_traffic_is_known(records: tuple[objects.Record, ...], left: bool) -> None:
+    """By the target's last move, and what is back of it."""
+    found = moves.emptied(records)
+    assert ([builders.ref()] if left else []) == list(found)
+
+
+FIRST_HALF = moved(weights.shift(route(100), LEFT, TAKING, weights.Bounds(50, 0)))
+SECOND_HALF = moved(weights.shift(route(50), LEFT, TAKING, weights.Bounds(50, 0)))
+
+
+def again(effect: model.Effect, attempt: int, **changes: Any) -> objects.Record:
+    """Another shift."""
+    return dataclasses.replace(shift(attempt=attempt, effects=[effect], **changes), name="move-2")
+
+
+CHAINS: dict[str, tuple[tuple[objects.Record, ...], str]] = {
+    "two halves": (
+        (shift(90, effects=[FIRST_HALF], phase=Phase.UNHELPFUL), again(SECOND_HALF, 2)),
+        "move-1",
+    ),
+    "what came back is moved away again": (
+        (
+            shift(200),
+            dataclasses.replace(back(part(0, 8), ago=80), name="part"),
+            again(moved(weights.shift(route(8), LEFT, TAKING, weights.Bounds(100, 0))), 3),
+        ),
+        "move-1",
+    ),
+    "all was back in between": (
+        (shift(200), dataclasses.replace(back(part(0, 50), ago=80), name="part"), again(SHIFT, 3)),
+        "move-2",
+    ),
+    "somebody wrote in between": ((shift(90, effects=[FIRST_HALF]), again(SHIFT, 2)), "move-2"),
+    "another policy's": (
+        (
+            shift(90, effects=[FIRST_HALF], key=objects.Key("shop", "other")),
+            again(SECOND_HALF, 2),
+        ),
+        "move-2",
+    ),
+}
+
+
+@pytest.mark.parametrize(("records", "origin"), CHAINS.values(), ids=CHAINS)
+def test_the_way_back_ends_where_the_chain_of_moves_began(
+    records: tuple[objects.Record, ...], origin: str
+) -> None:
+    """Not at what the last of several shifts has found; retention keeps what tells it."""
+    found = due(*records)
+    assert (found and found.back and found.back.name) == origin
+    later = builders.NOW + datetime.timedelta(days=100)
+    limits = (datetime.timedelta(days=1), datetime.timedelta(days=1))
+    gone = ledger.expired(records, later, *limits)
+    kept = {record.name for record in records} - {record.name for record in gone}
+    assert (origin in kept, "part" in kept) == (True, origin == "move-1" and len(records) == 3)
 
 
 CHANGED = {
