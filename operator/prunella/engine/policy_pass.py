@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, moves, returning, sickness, step
+from prunella.core.decisions import causes, decide, episode, returning, sickness, step
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -22,6 +22,7 @@ from prunella.engine import (
     leaders,
     observe,
     orphans,
+    peers,
     report,
     suspects,
     telling,
@@ -34,8 +35,6 @@ from prunella.engine import world as worlds
 Phase = reasons.Phase
 READINGS_LAST = datetime.timedelta(seconds=10)
 """A pass that waited longer for its turn to decide reads again first."""
-VERDICTS_LAST = datetime.timedelta(minutes=1)
-"""A verdict of another policy is in doubt after two of its intervals, these at most so long."""
 MOST_QUESTIONS = 16
 """How often one target may ask to know more; a rollback asks once for each revision."""
 
@@ -55,6 +54,7 @@ class Passes:
         self._leaders = leaders.Leaders(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
+        self._peers = peers.Peers(world, self.memories)
 
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
@@ -76,8 +76,8 @@ class Passes:
             readings=readings,
             owners=owners,
             records=tuple(self._world.ledger.records()),
-            peers=self._peers(policy.key, workloads),
-            doubted=self._doubted(policy.key, now),
+            peers=self._peers.verdicts(policy.key, workloads),
+            doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
         )
         config = self._config(memory.compiled)
@@ -118,41 +118,6 @@ class Passes:
     def _config(self, signals: compiled.Policy) -> step.Config:
         told = self._options
         return step.Config(signals, told.rules, told.actions, told.detectors, told.guards)
-
-    def _peers(
-        self, key: objects.Key, workloads: Sequence[model.Workload]
-    ) -> dict[model.Ref, model.Verdict]:
-        """The worst verdict of each target of the namespace's other policies; Unknown: not yet."""
-        seen: dict[model.Ref, set[model.Verdict]] = {}
-        for other, memory in self.memories.items():
-            if other.namespace == key.namespace and other != key:
-                for ref, verdict in memory.verdicts.items():
-                    seen.setdefault(ref, set()).add(verdict)
-        for other, judged_at in self._judged(key):
-            if judged_at is None:
-                for each in step.select(key.namespace, step.valid_spec(other).target, workloads):
-                    seen.setdefault(each.ref, set()).add(model.Verdict.UNKNOWN)
-        return {ref: step.worst(verdicts) for ref, verdicts in seen.items()}
-
-    def _doubted(self, key: objects.Key, now: datetime.datetime) -> frozenset[model.Ref]:
-        """Targets of the namespace's other policies that one of these has not judged lately."""
-        found: set[model.Ref] = set()
-        for other, judged_at in self._judged(key):
-            interval = min(step.valid_spec(other).interval, VERDICTS_LAST)
-            if judged_at is not None and now - judged_at > max(VERDICTS_LAST, 2 * interval):
-                found.update(self.memories[other.key].verdicts)
-        return frozenset(found)
-
-    def _judged(
-        self, key: objects.Key
-    ) -> Iterator[tuple[objects.Policy, datetime.datetime | None]]:
-        """The namespace's other policies that can judge, and when they last did."""
-        for other in self._world.policies.all():
-            if other.key.namespace != key.namespace or other.key == key or other.deleting:
-                continue
-            memory = self.memories.get(other.key, memories.PolicyMemory())
-            if other.spec is not None and not memory.problem:
-                yield other, memory.judged_at
 
     async def _decide(
         self,
@@ -402,7 +367,7 @@ class Passes:
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
             expanded=await volumes.expanded(self._world, record),
-            taking=self._sick_taking(record, policy, outcome),
+            taking=self._peers.sick_taking(record, policy, outcome.verdicts),
             edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)
@@ -411,16 +376,6 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-    def _sick_taking(
-        self, record: objects.Record, policy: objects.Policy, outcome: step.Outcome
-    ) -> model.Ref | None:
-        """The side that a shift has moved traffic to, when any policy calls it Unhealthy."""
-        ref = moves.taking(record, step.valid_spec(policy))
-        if ref is None:
-            return None
-        verdicts = {outcome.verdicts.get(ref), self._peers(policy.key, ()).get(ref)}
-        return ref if model.Verdict.UNHEALTHY in verdicts else None
 
 
 def _scene(
