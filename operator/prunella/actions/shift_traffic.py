@@ -32,6 +32,8 @@ PROGRESSIVE: Final = frozenset(
 Argo Rollouts writes HTTPRoutes by a plugin, which names itself ``gatewayAPI``:
 https://github.com/argoproj-labs/rollouts-plugin-trafficrouter-gatewayapi
 """
+RECENTLY: Final = datetime.timedelta(hours=1)
+"""A write so young may be of who is at work on it, where nobody knows since when it is ill."""
 CANARY_LABEL: Final = "rollouts.argoproj.io/gatewayapi-canary"
 """The label that this plugin gives a route while its canary is under way."""
 
@@ -84,6 +86,13 @@ def _in_other_hands(
             message = f"{manager} moves the traffic of {looked.ref} itself: abort or promote there"
             return model.Refusal(Refused.OWNED_BY_CONTROLLER, message, skip_step=True)
         at = _time(entry)
+        if at is not None and request.sick_since is None and at > request.now - RECENTLY:
+            message = (
+                f"{manager} has written what divides the traffic of {looked.ref} at "
+                f"{at:%H:%M:%S}, within the last hour, and since when "
+                f"{request.live_state.workload.ref} is ill is not known: somebody may be at work"
+            )
+            return model.Refusal(Refused.CHANGED_BY_OTHERS, message)
         if at is not None and request.sick_since is not None and at > request.sick_since:
             message = (
                 f"{manager} has written what divides the traffic of {looked.ref} at "

@@ -439,6 +439,17 @@ def test_an_edit_before_it_fell_ill_is_no_hindrance() -> None:
         assert isinstance(plan(STEP, {"HTTPRoute/web": shown}), action.Plan)
 
 
+@pytest.mark.parametrize(("minutes", "refused"), [(59, True), (61, False)])
+def test_a_young_edit_counts_where_the_start_is_not_known(minutes: int, refused: bool) -> None:
+    """It may have been made since the target fell ill."""
+    shown = owned("kubectl-edit", builders.NOW - minutes * MINUTE)
+    found = plan(STEP, {"HTTPRoute/web": shown}, sick_since=None)
+    assert refused is isinstance(found, model.Refusal)
+    if isinstance(found, model.Refusal):
+        assert Refused.CHANGED_BY_OTHERS is found.reason
+        assert "within the last hour, and since when Deployment/canary is ill" in found.message
+
+
 VERDICTS = {
     "nobody judges it": ({}, "Signals", "no policy of shop judges Deployment/stable", True),
     "it is sick": ({STABLE: UNHEALTHY}, "Signals", "Deployment/stable is Unhealthy", True),
