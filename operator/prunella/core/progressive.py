@@ -98,7 +98,7 @@ def of(spec: Part, status: Part) -> Delivery:
         steps=len(canary.get("steps") or ()),
         abort_seen="abortedAt" in status,
         restarting=restart is not None and _time(restart) != _time(status.get("restartedAt")),
-        template_of=f"{reference['kind']}/{reference['name']}" if reference else "",
+        template_of=f"{reference.get('kind', '')}/{reference.get('name', '')}" if reference else "",
     )
 
 
