@@ -19,6 +19,8 @@ TEMPLATE_HASH: Final = "rollouts-pod-template-hash"
 """Label of its ReplicaSets and pods."""
 ABORT, PAUSES, FULL = "abort", "pauseConditions", "promoteFull"
 """Fields of the status that people write, through the plugin: the controller obeys them."""
+STEP_PAUSES: Final = frozenset({"CanaryPauseStep", "BlueGreenPause"})
+"""Reasons to wait that the spec has foreseen. Any other is a doubt: InconclusiveAnalysisRun."""
 STATUS: Final = "/status/"
 
 
@@ -60,6 +62,12 @@ class Delivery:
     def waiting(self) -> bool:
         """Whether it is paused at a step: nothing moves until somebody, or a time, ends that."""
         return bool(self.pauses) and not self.aborted and not self.promote_full
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The reasons to wait that no step has asked for: a person is to decide."""
+        reasons = (str(each.get("reason")) for each in self.pauses)
+        return tuple(each for each in reasons if each not in STEP_PAUSES)
 
     @property
     def settling(self) -> bool:
