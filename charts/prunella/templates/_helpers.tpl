@@ -95,6 +95,9 @@ webhook:
   {{- end }}
 {{- if and .analysis.enabled (not $hook.enabled) -}}
 {{- fail "intake.analysis.enabled needs intake.webhook.enabled: it is asked on that port" -}}
+{{- end -}}
+{{- if and .analysis.enabled (or (not .analysis.bearerTokenFile) (eq .analysis.bearerTokenFile (default "" $hook.bearerTokenFile))) -}}
+{{- fail "intake.analysis.enabled needs an intake.analysis.bearerTokenFile of its own: who has the webhook's token may post alerts" -}}
 {{- end }}
 analysis:
   enabled: {{ .analysis.enabled }}
