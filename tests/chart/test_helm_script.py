@@ -129,6 +129,16 @@ def run(
             2,
             id="an earlier rollback is a release as any",
         ),
+        pytest.param(
+            [revision(1, at="11:30:00Z"), revision(2, "deployed", "11:59:00Z")],
+            1,
+            id="of two in an hour the nearer one has changed the target",
+        ),
+        pytest.param(
+            [revision(1, at="11:59:50.1Z"), revision(2, "deployed", "11:59:50.9Z")],
+            1,
+            id="of two in a second the later one",
+        ),
     ],
 )
 def test_it_goes_back_to_what_was_deployed_before(
@@ -147,6 +157,7 @@ def test_it_goes_forward_again(tmp_path: pathlib.Path) -> None:
     assert (0, said, ROLLBACK.format(2)) == run(tmp_path, history, EXPECT="3", TO="2", CHANGED="0")
 
 
+UNKNOWN = "which is the cause is not known"
 PENDING = "another Helm is at work, or was broken off"
 HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
 
@@ -192,6 +203,42 @@ HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
             {"history": [revision(1), revision(2, "deployed", "13:00:01Z")]},
             "revision 2 is of 2026-03-01T13:00:01Z, which is not when the target was changed",
             id="nor is a later one",
+        ),
+        pytest.param(
+            {
+                "history": [
+                    revision(6),
+                    revision(7, at="11:59:55Z"),
+                    revision(8, "deployed", "12:40:00Z"),
+                ]
+            },
+            "revision 7 was made 5 s before the target was changed, and the newest, 8, "
+            f"2400 s after: {UNKNOWN}",
+            id="one that did not change the target, by a person who mends it",
+        ),
+        pytest.param(
+            {
+                "history": [
+                    revision(6, at="10:00:00Z"),
+                    revision(7, at="11:50:00Z"),
+                    revision(8, "deployed", "12:05:00Z"),
+                ]
+            },
+            "revision 7 was made 600 s before the target was changed, and the newest, 8, "
+            f"300 s after: {UNKNOWN}",
+            id="nor where hooks lie between a release and the change",
+        ),
+        pytest.param(
+            {
+                "history": [
+                    revision(6, at="10:00:00Z"),
+                    revision(7, at="11:59:55Z"),
+                    revision(8, "deployed", "12:00:05Z"),
+                ]
+            },
+            "revision 7 was made 5 s before the target was changed, and the newest, 8, "
+            f"5 s after: {UNKNOWN}",
+            id="nor where both are as near",
         ),
         pytest.param(
             {"manifest": DEPLOYMENT + "---\nkind: Role\nmetadata:\n  name: x\n"},

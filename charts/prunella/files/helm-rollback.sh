@@ -1,6 +1,7 @@
 # Rolls a Helm release back by one revision, or forward again: the one container of a Job of `helmRollback`.
 #   RELEASE   the release, in the namespace PRUNELLA_TARGET_NAMESPACE
-#   CHANGED   when the target was changed, in seconds since 1970: the newest revision must be of that hour
+#   CHANGED   when the target was changed, in seconds since 1970: the newest revision must be of that hour,
+#             and the one that has done it as far as times tell
 #   KINDS     the kinds that it may write
 #   HOOKS     Refuse or Run
 #   EXPECT, TO   to go forward again: the newest revision, and the one to return to
@@ -24,6 +25,7 @@ choice=$(awk -v changed="${CHANGED:-}" -v expect="${EXPECT:-}" -v to="${TO:-}" '
       zone = (substr(t, RSTART, 1) "1") * (substr(t, RSTART + 1, 2) * 3600 + substr(t, RSTART + 4, 2) * 60)
     return d * 86400 + substr(t, 12, 2) * 3600 + substr(t, 15, 2) * 60 + substr(t, 18, 2) - zone
   }
+  function told(s) { return (s < 0 ? -s : s) " s " (s < 0 ? "before" : "after") }
   function refused(why) { print "refused " why; exit }
   /^- / { n += 1 }
   /^[- ] [a-z_]+:/ {
@@ -45,6 +47,12 @@ choice=$(awk -v changed="${CHANGED:-}" -v expect="${EXPECT:-}" -v to="${TO:-}" '
     late = epoch(found[n, "updated"]) - changed
     if (late > 3600 || late < -3600)
       refused("revision " newest " is of " found[n, "updated"] ", which is not when the target was changed")
+    # A minute after the change is a matter of clocks; any later it was not the newest that made it.
+    for (i = n - 1; i > 0; i--) {
+      other = epoch(found[i, "updated"]) - changed
+      if (other != late && other >= -3600 && (late > 60 || other * other <= late * late))
+        refused("revision " found[i, "revision"] " was made " told(other) " the target was changed, and the newest, " newest ", " told(late) ": which is the cause is not known")
+    }
     for (i = n - 1; i > 0; i--)
       if (found[i, "status"] ~ /^(superseded|deployed)$/ && found[i, "description"] !~ /failed/) {
         print "go " found[i, "revision"] " " newest; exit
