@@ -13,10 +13,11 @@ SCRIPT = pathlib.Path(__file__).parents[2] / "charts/prunella/files/helm-rollbac
 STAND_IN = """#!/bin/sh
 echo "$*" >> "$TMPDIR/calls"
 case "$*" in
-  history*"--max 1 "*) printf -- '- app_version: ""\\n  revision: 9\\n' ;;
+  history*"--max 1 "*) cat "$TMPDIR/told-newest" ;;
   history*) cat "$TMPDIR/told-history" ;;
   *manifest*) cat "$TMPDIR/told-manifest" ;;
   *hooks*) cat "$TMPDIR/told-hooks" ;;
+  rollback*) exit "$ENDS" ;;
 esac
 """
 CHANGED = 1_772_366_400
@@ -53,6 +54,7 @@ def run(
     history: list[Revision],
     manifest: str = DEPLOYMENT,
     hooks: str = "",
+    newest: list[Revision] | None = None,
     **env: str,
 ) -> tuple[int, str, str]:
     """Exit code, what the last line says, and how Helm was asked to write."""
@@ -61,6 +63,9 @@ def run(
     (programs / "helm").write_text(STAND_IN)
     (programs / "helm").chmod(0o755)
     (tmp_path / "told-history").write_text(yaml.safe_dump(history))
+    made = [revision(each["revision"] + 1, description="Rollback to 1") for each in history[-1:]]
+    told = yaml.safe_dump(made if newest is None else newest)
+    (tmp_path / "told-newest").write_text(told)
     (tmp_path / "told-manifest").write_text(manifest)
     (tmp_path / "told-hooks").write_text(hooks)
     given = {
@@ -73,6 +78,7 @@ def run(
         "HISTORY_MAX": "10",
         "TIMEOUT": "60",
         "CHANGED": str(CHANGED),
+        "ENDS": "0",
     }
     done = subprocess.run(  # noqa: S603 - our own script
         ["/bin/sh", "-c", SCRIPT.read_text()],
@@ -146,15 +152,61 @@ def test_it_goes_back_to_what_was_deployed_before(
 ) -> None:
     """By Helm's own rollback, once; the log says what has become of it."""
     newest = history[-1]["revision"]
-    said = f"prunella: made revision 9 of web as revision {to} was, after revision {newest}"
+    said = (
+        f"prunella: made revision {newest + 1} of web as revision {to} was, after revision {newest}"
+    )
     assert (0, said, ROLLBACK.format(to)) == run(tmp_path, history)
 
 
 def test_it_goes_forward_again(tmp_path: pathlib.Path) -> None:
     """When the revision that was made is still the newest; what time it is does not matter."""
     history = [revision(1), revision(2), revision(3, "deployed", description="Rollback to 1")]
-    said = "prunella: made revision 9 of web as revision 2 was, after revision 3"
+    said = "prunella: made revision 4 of web as revision 2 was, after revision 3"
     assert (0, said, ROLLBACK.format(2)) == run(tmp_path, history, EXPECT="3", TO="2", CHANGED="0")
+
+
+SEE = "nothing was made, or somebody has released meanwhile; see: helm history web -n shop"
+MADE = "made revision 3 of web as revision 1 was, after revision 2"
+HALF = 'Rollback "web" failed: cannot create "x"'
+
+
+@pytest.mark.parametrize(
+    ("ends", "newest", "said"),
+    [
+        pytest.param("1", revision(3, "failed", description=HALF), MADE, id="half of it"),
+        pytest.param("1", revision(3, "failed", description=f"{HALF}\nnor y"), MADE, id="in lines"),
+        pytest.param(
+            "1",
+            NEWEST,
+            f"revision 2 of web is the newest, and not 3 as a rollback: {SEE}",
+            id="none",
+        ),
+        pytest.param(
+            "0",
+            revision(4, description="Rollback to 1"),
+            f"revision 4 of web is the newest, and not 3 as a rollback: {SEE}",
+            id="somebody has released after it",
+        ),
+        pytest.param(
+            "1",
+            revision(3),
+            f"revision 3 of web is the newest, and not 3 as a rollback: {SEE}",
+            id="somebody has released instead",
+        ),
+        pytest.param(
+            "1",
+            None,
+            f"revision unknown of web is the newest, and not 3 as a rollback: {SEE}",
+            id="nobody knows",
+        ),
+    ],
+)
+def test_it_tells_what_it_has_made(
+    tmp_path: pathlib.Path, ends: str, newest: Revision | None, said: str
+) -> None:
+    """What has failed halfway can be undone; a revision that is not its own it never claims."""
+    found = run(tmp_path, USUAL, newest=[newest] if newest else [], ENDS=ends)
+    assert (int(ends), f"prunella: {said}", ROLLBACK.format(1)) == found
 
 
 UNKNOWN = "which is the cause is not known"

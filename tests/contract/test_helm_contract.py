@@ -314,4 +314,4 @@ async def test_the_account_can_do_no_more(shop: Shop) -> None:
     assert (1, (5, "failed")) == (code, shop.history()[-1][:2]), log
     assert 'cannot create resource "serviceaccounts"' in log or "forbidden" in log
     assert "another" not in shop.names("serviceaccount")
-    assert helm.made(record(effect, log)) is None
+    assert helm.Made(5, 4) == helm.made(record(effect, log))

@@ -81,6 +81,15 @@ for revision in "$from" "$to"; do
 done
 
 say "rolling $RELEASE from revision $from to what revision $to held"
-of_release rollback "" "$to" --history-max "$HISTORY_MAX" --timeout "${TIMEOUT}s"
-made=$(of_release history "" --max 1 -o yaml | awk '/^[- ] revision:/ { print $NF }')
-say "made revision $made of $RELEASE as revision $to was, after revision $from"
+code=0
+of_release rollback "" "$to" --history-max "$HISTORY_MAX" --timeout "${TIMEOUT}s" || code=$?
+# What it has made is told even when it failed halfway, as only then can it be undone.
+# Its description is "Rollback to N", or, in a block when it is of several lines, "Rollback N failed".
+of_release history "" --max 1 -o yaml > "$tmp"/newest || :
+made=$(awk '/^[- ] revision: [0-9]+$/ { print $NF }' "$tmp"/newest)
+if [ "$made" = "$((from + 1))" ] && grep -qE '^( +|[- ] description: .?)Rollback ' "$tmp"/newest; then
+  say "made revision $made of $RELEASE as revision $to was, after revision $from"
+else
+  say "revision ${made:-unknown} of $RELEASE is the newest, and not $((from + 1)) as a rollback: nothing was made, or somebody has released meanwhile; see: helm history $RELEASE -n $PRUNELLA_TARGET_NAMESPACE"
+fi
+exit "$code"
