@@ -73,7 +73,7 @@ def run(
         "TMPDIR": str(tmp_path),
         "RELEASE": "web",
         "PRUNELLA_TARGET_NAMESPACE": "shop",
-        "KINDS": "Deployment Service",
+        "KINDS": "Deployment.apps Service",
         "HOOKS": "Refuse",
         "HISTORY_MAX": "10",
         "TIMEOUT": "60",
@@ -211,7 +211,7 @@ def test_it_tells_what_it_has_made(
 
 UNKNOWN = "which is the cause is not known"
 PENDING = "another Helm is at work, or was broken off"
-HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
+HOOK = '---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
 
 
 @pytest.mark.parametrize(
@@ -313,6 +313,61 @@ HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
             id="hooks",
         ),
         pytest.param(
+            {"hooks": HOOK.replace('"', "'").format("pre-upgrade")},
+            "revision 2 has hooks, and allowHooks is not set",
+            id="hooks in single quotes",
+        ),
+        pytest.param(
+            {"hooks": HOOK.format("pre-upgrade # x: test")},
+            "revision 2 has hooks, and allowHooks is not set",
+            id="hooks with a comment that looks like a test's",
+        ),
+        pytest.param(
+            {"hooks": HOOK.format("test") + HOOK.format("test,pre-rollback")},
+            "revision 2 has hooks, and allowHooks is not set",
+            id="hooks that are tests as well, beside a test",
+        ),
+        pytest.param(
+            {"hooks": HOOK.format("pre-rollback"), "HOOKS": "Run"},
+            "revision 2 holds a Job.batch, which helmRollback.kinds does not list",
+            id="a hook of a kind that is not allowed",
+        ),
+        pytest.param(
+            {
+                "hooks": HOOK.format("pre-rollback") + "  namespace: blog\n",
+                "HOOKS": "Run",
+                "KINDS": "Deployment.apps Job.batch",
+            },
+            "revision 2 holds an object of namespace blog",
+            id="a hook elsewhere",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "---\nkind: Service\napiVersion: serving.knative.dev/v1\n"},
+            "revision 2 holds a Service.serving.knative.dev, "
+            "which helmRollback.kinds does not list",
+            id="a kind of another group by a name that is allowed",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT.replace("apps/v1", "v1")},
+            "revision 2 holds a Deployment, which helmRollback.kinds does not list",
+            id="or of none",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "kind: Service\n"},
+            "revision 2 holds an object of two kinds",
+            id="one kind shown, another meant",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "---\n  kind: Role\n"},
+            "revision 2 holds an object whose kind can not be read",
+            id="a kind further in",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "---\nkind : Role\n"},
+            "revision 2 holds a Role, which helmRollback.kinds does not list",
+            id="a kind before a space",
+        ),
+        pytest.param(
             {"history": [*USUAL, revision(3, "deployed")], "EXPECT": "2", "TO": "1"},
             "revision 3 is not revision 2, which was made: somebody has released since",
             id="a release since, on the way forward",
@@ -340,7 +395,16 @@ def test_it_refuses_before_anything_is_written(
     [
         pytest.param(HOOK.format("test"), {}, id="tests are no hooks of releases"),
         pytest.param(HOOK.format('"test-success"'), {}, id="nor by their older name"),
-        pytest.param(HOOK.format("post-upgrade"), {"HOOKS": "Run"}, id="where they are allowed"),
+        pytest.param(HOOK.format("test # x: y"), {}, id="nor with a comment"),
+        pytest.param(HOOK.replace('"', "'").format("'test'"), {}, id="nor in single quotes"),
+        pytest.param(
+            HOOK.format("post-upgrade"),
+            {"HOOKS": "Run", "KINDS": "Deployment.apps Job.batch"},
+            id="where they are allowed",
+        ),
+        pytest.param(
+            HOOK.format("test"), {"HOOKS": "Run"}, id="a test's kind, which is not written"
+        ),
     ],
 )
 def test_hooks_that_are_no_reason_to_refuse(
@@ -352,7 +416,11 @@ def test_hooks_that_are_no_reason_to_refuse(
 
 def test_the_objects_of_a_listed_kind_and_namespace_may_be_written(tmp_path: pathlib.Path) -> None:
     """A namespace deeper down, as of a role's subject or a label, is none of the object."""
-    manifest = DEPLOYMENT + '  namespace: "shop"\nspec:\n  namespace: blog\n---\nkind: Service\n'
+    manifest = (
+        "# Of the chart's.\n---\n\n---\n"
+        + DEPLOYMENT
+        + '  namespace: "shop"\nspec:\n  namespace: blog\n---\nkind: Service\napiVersion: v1\n'
+    )
     assert ROLLBACK.format(1) == run(tmp_path, USUAL, manifest=manifest)[2]
 
 

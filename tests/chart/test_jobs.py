@@ -189,6 +189,22 @@ def test_a_job_of_helm_is_let_in_where_it_is_enabled(render: Render) -> None:
     assert 2 == len(refusals(render, made("plain"), **alone))
 
 
+def test_a_job_of_helm_has_time_for_each_part_of_a_rollback(render: Render) -> None:
+    """Hooks before, hooks after and Helm's own: one that is killed leaves the release pending."""
+    assert 3 * 90 + 120 == of_helm(render, timeoutSeconds=90)["spec"]["activeDeadlineSeconds"]
+
+
+def test_a_job_of_helm_knows_kinds_by_their_groups(render: Render) -> None:
+    """As the account does."""
+    kinds = [
+        {"kind": "Deployment", "group": "apps", "resource": "deployments"},
+        {"kind": "Service", "resource": "services"},
+    ]
+    job = of_helm(render, kinds=kinds)
+    assert "Deployment.apps Service" == variable(job, "KINDS")["value"]
+    assert [] == refusals(render, job, **helm(kinds=kinds))
+
+
 @pytest.mark.parametrize(
     "change",
     [

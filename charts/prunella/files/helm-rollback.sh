@@ -2,7 +2,7 @@
 #   RELEASE   the release, in the namespace PRUNELLA_TARGET_NAMESPACE
 #   CHANGED   when the target was changed, in seconds since 1970: the newest revision must be of that hour,
 #             and the one that has done it as far as times tell
-#   KINDS     the kinds that it may write
+#   KINDS     the kinds that it may write, each with its group: Deployment.apps, ConfigMap
 #   HOOKS     Refuse or Run
 #   EXPECT, TO   to go forward again: the newest revision, and the one to return to
 # It refuses (exit 3) before anything is written; all that is written Helm itself writes.
@@ -64,20 +64,38 @@ case "$choice" in
   *) refuse "$RELEASE: ${choice#refused }" ;;
 esac
 
-for revision in "$from" "$to"; do
-  of_release get manifest --revision "$revision" > "$tmp"/manifest
-  awk -v kinds=" $KINDS " -v own="$PRUNELLA_TARGET_NAMESPACE" -v revision="$revision" '
+# Whether documents hold what may be written: each kind by name and group, each in the own namespace.
+# Hooks are all that Helm lists as such; those that are tests alone no rollback runs.
+look() {
+  awk -v kinds=" $KINDS " -v own="$PRUNELLA_TARGET_NAMESPACE" -v revision="$1" -v what="$2" -v run="$HOOKS" '
+    function holds(found) { if (why == "") why = "revision " revision " holds " found }
+    function judge() {
+      if (filled && !(what == "hooks" && tests && !others)) {
+        if (what == "hooks" && run != "Run") why = "revision " revision " has hooks, and allowHooks is not set"
+        if (json) holds("an object in JSON, which can not be looked through")
+        else if (kind == "") holds("an object whose kind can not be read")
+        else if (!index(kinds, " " kind group " ")) holds("a " kind group ", which helmRollback.kinds does not list")
+        if (where != "" && where != own) holds("an object of namespace " where)
+      }
+      filled = json = tests = others = 0; kind = group = where = top = ""
+    }
     { sub(/\r$/, "") }
-    /^[{[]/ { why = "an object in JSON, which can not be looked through" }
-    { gsub(/["\047]/, "") }
+    /^---/ { judge(); sub(/^---[ \t]*/, "") }
+    /^[{[]/ { json = 1 }
+    { gsub(/["\047]/, ""); sub(/[ \t]+:/, ":"); sub(/(^|[ \t]+)#.*/, "") }
+    /[^ \t]/ { filled = 1 }
     /^[a-zA-Z]/ { top = $1 }
-    /^kind:/ && !index(kinds, " " $2 " ") { why = "a " $2 ", which helmRollback.kinds does not list" }
-    /^  namespace:/ && top == "metadata:" && $2 != own { why = "an object of namespace " $2 }
-    END { if (why != "") { print "revision " revision " holds " why; exit 1 } }' "$tmp"/manifest > "$tmp"/why || refuse "$RELEASE: $(cat "$tmp"/why)"
-  of_release get hooks --revision "$revision" > "$tmp"/hooks
-  if [ "$HOOKS" != Run ] && grep -E 'helm\.sh/hook"?:' "$tmp"/hooks | grep -qvE ':[[:space:]]*"?test(-success)?"?[[:space:]]*$'; then
-    refuse "$RELEASE: revision $revision has hooks, and allowHooks is not set"
-  fi
+    /^apiVersion:/ { group = $2; if (!sub(/\/.*/, "", group)) group = ""; if (group != "") group = "." group }
+    /^kind:/ { if (kind != "") holds("an object of two kinds"); kind = $2 }
+    /^  namespace:/ && top == "metadata:" { where = $2 }
+    /helm\.sh\/hook:/ { if ($0 ~ /helm\.sh\/hook:[ \t]*test(-success)?[ \t]*$/) tests = 1; else others = 1 }
+    END { judge(); if (why != "") { print why; exit 1 } }'
+}
+for revision in "$from" "$to"; do
+  for what in manifest hooks; do
+    of_release get $what --revision "$revision" > "$tmp/$what"
+    look "$revision" $what < "$tmp/$what" > "$tmp"/why || refuse "$RELEASE: $(cat "$tmp"/why)"
+  done
 done
 
 say "rolling $RELEASE from revision $from to what revision $to held"
