@@ -133,7 +133,7 @@ image and namespaces.
 {{- define "prunella.helmRollback" -}}
 {{- $given := .Values.helmRollback -}}
 {{- if and .Values.actions.helmRollback $given.image $given.namespaces -}}
-{{- $kinds := list -}}{{- range $given.kinds -}}{{- $kinds = append $kinds .kind -}}{{- end -}}
+{{- $kinds := list -}}{{- range $given.kinds -}}{{- $kinds = append $kinds (join "." (compact (list .kind .group))) -}}{{- end -}}
 template:
   namespaces: {{ toJson $given.namespaces }}
   image: {{ $given.image }}
@@ -145,7 +145,7 @@ template:
     KINDS: {{ join " " $kinds | quote }}
     HISTORY_MAX: {{ $given.historyMax | int | quote }}
     TIMEOUT: {{ $given.timeoutSeconds | int | quote }}
-  activeDeadlineSeconds: {{ add 60 $given.timeoutSeconds }}
+  activeDeadlineSeconds: {{ add 120 (mul 3 $given.timeoutSeconds) }}
   parameters:
     RELEASE: {pattern: "[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?"}
     CHANGED: {pattern: "[0-9]{1,12}"}
