@@ -202,11 +202,14 @@ class Polls(Model):
     """An alert has ended when it was missing from all answers for this time."""
 
 
+_ITS_OWN = "give a token of its own, since who has the webhook's may post alerts"
+
+
 class Analysis(Model):
     """Verdicts of policies, for those who roll out: ``GET /analysis`` on the webhook's port."""
 
     enabled: bool = False
-    bearer_token_file: pathlib.Path | None = None  # Of its own; by default the webhook's.
+    bearer_token_file: pathlib.Path | None = None  # Of its own: the webhook's may post alerts.
     namespaces: tuple[str, ...] = ()  # Whose policies may be asked about; empty: all.
 
 
@@ -226,6 +229,13 @@ class Intake(Model):
         """Make sure that who asks for verdicts finds a port."""
         if self.analysis.enabled and not self.webhook.enabled:
             raise ValueError("analysis.enabled needs webhook.enabled: it is asked on that port")
+        if self.analysis.enabled and self.analysis.bearer_token_file is None:
+            raise ValueError(f"analysis.enabled needs analysis.bearerTokenFile: {_ITS_OWN}")
+        if (
+            self.analysis.enabled
+            and self.analysis.bearer_token_file == self.webhook.bearer_token_file
+        ):
+            raise ValueError(f"analysis.bearerTokenFile is webhook.bearerTokenFile: {_ITS_OWN}")
         return self
 
 

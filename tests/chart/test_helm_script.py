@@ -13,10 +13,11 @@ SCRIPT = pathlib.Path(__file__).parents[2] / "charts/prunella/files/helm-rollbac
 STAND_IN = """#!/bin/sh
 echo "$*" >> "$TMPDIR/calls"
 case "$*" in
-  history*"--max 1 "*) printf -- '- app_version: ""\\n  revision: 9\\n' ;;
+  history*"--max 1 "*) cat "$TMPDIR/told-newest" ;;
   history*) cat "$TMPDIR/told-history" ;;
   *manifest*) cat "$TMPDIR/told-manifest" ;;
   *hooks*) cat "$TMPDIR/told-hooks" ;;
+  rollback*) exit "$ENDS" ;;
 esac
 """
 CHANGED = 1_772_366_400
@@ -53,6 +54,7 @@ def run(
     history: list[Revision],
     manifest: str = DEPLOYMENT,
     hooks: str = "",
+    newest: list[Revision] | None = None,
     **env: str,
 ) -> tuple[int, str, str]:
     """Exit code, what the last line says, and how Helm was asked to write."""
@@ -61,6 +63,9 @@ def run(
     (programs / "helm").write_text(STAND_IN)
     (programs / "helm").chmod(0o755)
     (tmp_path / "told-history").write_text(yaml.safe_dump(history))
+    made = [revision(each["revision"] + 1, description="Rollback to 1") for each in history[-1:]]
+    told = yaml.safe_dump(made if newest is None else newest)
+    (tmp_path / "told-newest").write_text(told)
     (tmp_path / "told-manifest").write_text(manifest)
     (tmp_path / "told-hooks").write_text(hooks)
     given = {
@@ -68,11 +73,12 @@ def run(
         "TMPDIR": str(tmp_path),
         "RELEASE": "web",
         "PRUNELLA_TARGET_NAMESPACE": "shop",
-        "KINDS": "Deployment Service",
+        "KINDS": "Deployment.apps Service",
         "HOOKS": "Refuse",
         "HISTORY_MAX": "10",
         "TIMEOUT": "60",
         "CHANGED": str(CHANGED),
+        "ENDS": "0",
     }
     done = subprocess.run(  # noqa: S603 - our own script
         ["/bin/sh", "-c", SCRIPT.read_text()],
@@ -129,6 +135,16 @@ def run(
             2,
             id="an earlier rollback is a release as any",
         ),
+        pytest.param(
+            [revision(1, at="11:30:00Z"), revision(2, "deployed", "11:59:00Z")],
+            1,
+            id="of two in an hour the nearer one has changed the target",
+        ),
+        pytest.param(
+            [revision(1, at="11:59:50.1Z"), revision(2, "deployed", "11:59:50.9Z")],
+            1,
+            id="of two in a second the later one",
+        ),
     ],
 )
 def test_it_goes_back_to_what_was_deployed_before(
@@ -136,19 +152,66 @@ def test_it_goes_back_to_what_was_deployed_before(
 ) -> None:
     """By Helm's own rollback, once; the log says what has become of it."""
     newest = history[-1]["revision"]
-    said = f"prunella: made revision 9 of web as revision {to} was, after revision {newest}"
+    said = (
+        f"prunella: made revision {newest + 1} of web as revision {to} was, after revision {newest}"
+    )
     assert (0, said, ROLLBACK.format(to)) == run(tmp_path, history)
 
 
 def test_it_goes_forward_again(tmp_path: pathlib.Path) -> None:
     """When the revision that was made is still the newest; what time it is does not matter."""
     history = [revision(1), revision(2), revision(3, "deployed", description="Rollback to 1")]
-    said = "prunella: made revision 9 of web as revision 2 was, after revision 3"
+    said = "prunella: made revision 4 of web as revision 2 was, after revision 3"
     assert (0, said, ROLLBACK.format(2)) == run(tmp_path, history, EXPECT="3", TO="2", CHANGED="0")
 
 
+SEE = "nothing was made, or somebody has released meanwhile; see: helm history web -n shop"
+MADE = "made revision 3 of web as revision 1 was, after revision 2"
+HALF = 'Rollback "web" failed: cannot create "x"'
+
+
+@pytest.mark.parametrize(
+    ("ends", "newest", "said"),
+    [
+        pytest.param("1", revision(3, "failed", description=HALF), MADE, id="half of it"),
+        pytest.param("1", revision(3, "failed", description=f"{HALF}\nnor y"), MADE, id="in lines"),
+        pytest.param(
+            "1",
+            NEWEST,
+            f"revision 2 of web is the newest, and not 3 as a rollback: {SEE}",
+            id="none",
+        ),
+        pytest.param(
+            "0",
+            revision(4, description="Rollback to 1"),
+            f"revision 4 of web is the newest, and not 3 as a rollback: {SEE}",
+            id="somebody has released after it",
+        ),
+        pytest.param(
+            "1",
+            revision(3),
+            f"revision 3 of web is the newest, and not 3 as a rollback: {SEE}",
+            id="somebody has released instead",
+        ),
+        pytest.param(
+            "1",
+            None,
+            f"revision unknown of web is the newest, and not 3 as a rollback: {SEE}",
+            id="nobody knows",
+        ),
+    ],
+)
+def test_it_tells_what_it_has_made(
+    tmp_path: pathlib.Path, ends: str, newest: Revision | None, said: str
+) -> None:
+    """What has failed halfway can be undone; a revision that is not its own it never claims."""
+    found = run(tmp_path, USUAL, newest=[newest] if newest else [], ENDS=ends)
+    assert (int(ends), f"prunella: {said}", ROLLBACK.format(1)) == found
+
+
+UNKNOWN = "which is the cause is not known"
 PENDING = "another Helm is at work, or was broken off"
-HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
+HOOK = '---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
 
 
 @pytest.mark.parametrize(
@@ -194,6 +257,42 @@ HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
             id="nor is a later one",
         ),
         pytest.param(
+            {
+                "history": [
+                    revision(6),
+                    revision(7, at="11:59:55Z"),
+                    revision(8, "deployed", "12:40:00Z"),
+                ]
+            },
+            "revision 7 was made 5 s before the target was changed, and the newest, 8, "
+            f"2400 s after: {UNKNOWN}",
+            id="one that did not change the target, by a person who mends it",
+        ),
+        pytest.param(
+            {
+                "history": [
+                    revision(6, at="10:00:00Z"),
+                    revision(7, at="11:50:00Z"),
+                    revision(8, "deployed", "12:05:00Z"),
+                ]
+            },
+            "revision 7 was made 600 s before the target was changed, and the newest, 8, "
+            f"300 s after: {UNKNOWN}",
+            id="nor where hooks lie between a release and the change",
+        ),
+        pytest.param(
+            {
+                "history": [
+                    revision(6, at="10:00:00Z"),
+                    revision(7, at="11:59:55Z"),
+                    revision(8, "deployed", "12:00:05Z"),
+                ]
+            },
+            "revision 7 was made 5 s before the target was changed, and the newest, 8, "
+            f"5 s after: {UNKNOWN}",
+            id="nor where both are as near",
+        ),
+        pytest.param(
             {"manifest": DEPLOYMENT + "---\nkind: Role\nmetadata:\n  name: x\n"},
             "revision 2 holds a Role, which helmRollback.kinds does not list",
             id="a kind that is not allowed",
@@ -212,6 +311,61 @@ HOOK = '---\nkind: Job\nmetadata:\n  annotations:\n    "helm.sh/hook": {}\n'
             {"hooks": HOOK.format("pre-upgrade,pre-install")},
             "revision 2 has hooks, and allowHooks is not set",
             id="hooks",
+        ),
+        pytest.param(
+            {"hooks": HOOK.replace('"', "'").format("pre-upgrade")},
+            "revision 2 has hooks, and allowHooks is not set",
+            id="hooks in single quotes",
+        ),
+        pytest.param(
+            {"hooks": HOOK.format("pre-upgrade # x: test")},
+            "revision 2 has hooks, and allowHooks is not set",
+            id="hooks with a comment that looks like a test's",
+        ),
+        pytest.param(
+            {"hooks": HOOK.format("test") + HOOK.format("test,pre-rollback")},
+            "revision 2 has hooks, and allowHooks is not set",
+            id="hooks that are tests as well, beside a test",
+        ),
+        pytest.param(
+            {"hooks": HOOK.format("pre-rollback"), "HOOKS": "Run"},
+            "revision 2 holds a Job.batch, which helmRollback.kinds does not list",
+            id="a hook of a kind that is not allowed",
+        ),
+        pytest.param(
+            {
+                "hooks": HOOK.format("pre-rollback") + "  namespace: blog\n",
+                "HOOKS": "Run",
+                "KINDS": "Deployment.apps Job.batch",
+            },
+            "revision 2 holds an object of namespace blog",
+            id="a hook elsewhere",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "---\nkind: Service\napiVersion: serving.knative.dev/v1\n"},
+            "revision 2 holds a Service.serving.knative.dev, "
+            "which helmRollback.kinds does not list",
+            id="a kind of another group by a name that is allowed",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT.replace("apps/v1", "v1")},
+            "revision 2 holds a Deployment, which helmRollback.kinds does not list",
+            id="or of none",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "kind: Service\n"},
+            "revision 2 holds an object of two kinds",
+            id="one kind shown, another meant",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "---\n  kind: Role\n"},
+            "revision 2 holds an object whose kind can not be read",
+            id="a kind further in",
+        ),
+        pytest.param(
+            {"manifest": DEPLOYMENT + "---\nkind : Role\n"},
+            "revision 2 holds a Role, which helmRollback.kinds does not list",
+            id="a kind before a space",
         ),
         pytest.param(
             {"history": [*USUAL, revision(3, "deployed")], "EXPECT": "2", "TO": "1"},
@@ -241,7 +395,16 @@ def test_it_refuses_before_anything_is_written(
     [
         pytest.param(HOOK.format("test"), {}, id="tests are no hooks of releases"),
         pytest.param(HOOK.format('"test-success"'), {}, id="nor by their older name"),
-        pytest.param(HOOK.format("post-upgrade"), {"HOOKS": "Run"}, id="where they are allowed"),
+        pytest.param(HOOK.format("test # x: y"), {}, id="nor with a comment"),
+        pytest.param(HOOK.replace('"', "'").format("'test'"), {}, id="nor in single quotes"),
+        pytest.param(
+            HOOK.format("post-upgrade"),
+            {"HOOKS": "Run", "KINDS": "Deployment.apps Job.batch"},
+            id="where they are allowed",
+        ),
+        pytest.param(
+            HOOK.format("test"), {"HOOKS": "Run"}, id="a test's kind, which is not written"
+        ),
     ],
 )
 def test_hooks_that_are_no_reason_to_refuse(
@@ -253,7 +416,11 @@ def test_hooks_that_are_no_reason_to_refuse(
 
 def test_the_objects_of_a_listed_kind_and_namespace_may_be_written(tmp_path: pathlib.Path) -> None:
     """A namespace deeper down, as of a role's subject or a label, is none of the object."""
-    manifest = DEPLOYMENT + '  namespace: "shop"\nspec:\n  namespace: blog\n---\nkind: Service\n'
+    manifest = (
+        "# Of the chart's.\n---\n\n---\n"
+        + DEPLOYMENT
+        + '  namespace: "shop"\nspec:\n  namespace: blog\n---\nkind: Service\napiVersion: v1\n'
+    )
     assert ROLLBACK.format(1) == run(tmp_path, USUAL, manifest=manifest)[2]
 
 

@@ -144,9 +144,25 @@ HELM = {
 }
 
 
-def of_helm(render: Render) -> Document:
+def helm(**given: Any) -> Document:
+    """The chart's values, with more of helmRollback."""
+    return {**HELM, "helmRollback": {**HELM["helmRollback"], **given}}
+
+
+def variable(job: Document, name: str) -> Any:
+    """One variable of the container."""
+    return next(each for each in box(job)["env"] if each["name"] == name)
+
+
+def move(job: Document, namespace: str) -> None:
+    """Make it one of another namespace."""
+    job["metadata"].update(namespace=namespace)
+    variable(job, "PRUNELLA_TARGET_NAMESPACE").update(value=namespace)
+
+
+def of_helm(render: Render, **given: Any) -> Document:
     """A Job of helmRollback, as the action makes it of the settings that the chart renders."""
-    documents = render(**HELM, offered={"jobTemplates": TEMPLATES})
+    documents = render(**helm(**given), offered={"jobTemplates": TEMPLATES})
     (settings,) = [
         yaml.safe_load(text)
         for each in documents
@@ -173,12 +189,28 @@ def test_a_job_of_helm_is_let_in_where_it_is_enabled(render: Render) -> None:
     assert 2 == len(refusals(render, made("plain"), **alone))
 
 
+def test_a_job_of_helm_has_time_for_each_part_of_a_rollback(render: Render) -> None:
+    """Hooks before, hooks after and Helm's own: one that is killed leaves the release pending."""
+    assert 3 * 90 + 120 == of_helm(render, timeoutSeconds=90)["spec"]["activeDeadlineSeconds"]
+
+
+def test_a_job_of_helm_knows_kinds_by_their_groups(render: Render) -> None:
+    """As the account does."""
+    kinds = [
+        {"kind": "Deployment", "group": "apps", "resource": "deployments"},
+        {"kind": "Service", "resource": "services"},
+    ]
+    job = of_helm(render, kinds=kinds)
+    assert "Deployment.apps Service" == variable(job, "KINDS")["value"]
+    assert [] == refusals(render, job, **helm(kinds=kinds))
+
+
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param(lambda j: box(j).update(args=["helm uninstall shop"]), id="another script"),
         pytest.param(lambda j: pod(j).update(serviceAccountName="admin"), id="another account"),
-        pytest.param(lambda j: j["metadata"].update(namespace="blog"), id="another namespace"),
+        pytest.param(lambda j: move(j, "blog"), id="another namespace"),
         pytest.param(lambda j: box(j).update(image="evil:1"), id="another image"),
         pytest.param(
             lambda j: j["metadata"]["labels"].update({run_job.TEMPLATE: "plain"}),
@@ -194,3 +226,54 @@ def test_a_job_of_helm_is_what_the_chart_says(
     change(job)
     (message,) = refusals(render, job, **HELM)
     assert TEMPLATE in message
+
+
+VARIABLES = "has the variables of its template and no others"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda j: box(j)["env"].append({"name": "HELM_DRIVER", "value": "sql"}),
+            id="another storage of releases",
+        ),
+        pytest.param(
+            lambda j: box(j)["env"].append({"name": "LD_PRELOAD", "value": "/x.so"}),
+            id="what changes what runs",
+        ),
+        pytest.param(lambda j: variable(j, "KINDS").update(value="Secret"), id="another kind"),
+        pytest.param(
+            lambda j: box(j)["env"].append({"name": "KINDS", "value": "Secret"}),
+            id="another kind, the second time",
+        ),
+        pytest.param(lambda j: variable(j, "KINDS").pop("value"), id="no kinds"),
+        pytest.param(lambda j: variable(j, "HISTORY_MAX").update(value="1"), id="no history"),
+        pytest.param(lambda j: variable(j, "TIMEOUT").update(value="9"), id="another timeout"),
+        pytest.param(lambda j: variable(j, "HOOKS").update(value="Run"), id="hooks"),
+        pytest.param(
+            lambda j: variable(j, "PRUNELLA_TARGET_NAMESPACE").update(value="blog"),
+            id="a release elsewhere",
+        ),
+        pytest.param(lambda j: box(j).pop("env"), id="no variables"),
+    ],
+)
+def test_a_job_of_helm_has_the_variables_of_its_template(
+    render: Render, change: Callable[[Document], Any]
+) -> None:
+    """They decide what Helm reads, and what the script lets it write."""
+    job = of_helm(render)
+    change(job)
+    (message,) = refusals(render, job, **HELM)
+    assert VARIABLES in message
+
+
+def test_a_job_of_helm_may_run_hooks_where_they_are_allowed(render: Render) -> None:
+    """And a variable that is empty is one that the API server shows without its value."""
+    job = of_helm(render, allowHooks=True)
+    variable(job, "HOOKS").update(value="Run")
+    variable(job, "EXPECT").pop("value")
+    assert [] == refusals(render, job, **helm(allowHooks=True))
+    variable(job, "HOOKS").update(value="Always")
+    (message,) = refusals(render, job, **helm(allowHooks=True))
+    assert VARIABLES in message

@@ -344,6 +344,16 @@ def test_the_account_of_helm_is_not_the_operators(render: Render, *, enabled: bo
     assert "secrets" not in str([r["rules"] for r in _named(documents, "Role", "prunella")])
 
 
+def test_the_account_of_helm_waits_for_hooks_where_they_are_allowed(render: Render) -> None:
+    """Without list and watch Helm would leave the release pending; of Secrets nothing changes."""
+    kinds = [{"kind": "Job", "group": "batch", "resource": "jobs"}]
+    given = {**HELM, "namespaces": ["shop"], "kinds": kinds, "allowHooks": True}
+    documents = render(actions=_enabled(["helmRollback"]), helmRollback=given)
+    [role] = _named(documents, "Role", "prunella-helm")
+    own = _rights("", "secrets", "get list create update delete")
+    assert own | _rights("batch", "jobs", "get list watch create patch delete") == _expand(role)
+
+
 def test_bounds_of_keda_are_enabled_by_themselves(render: Render) -> None:
     """With them the operator may write ScaledObjects, and authors need that right."""
     chosen = {"actions": _enabled(["scaleBounds"]), "namespaces": ["shop"]}

@@ -159,6 +159,16 @@ def test_verdicts_without_a_port_are_refused(helm: Helm) -> None:
     assert "intake.analysis.enabled needs intake.webhook.enabled" in done.stderr
 
 
+@pytest.mark.parametrize("token", ["", "/hook"], ids=["none", "the webhook's"])
+def test_verdicts_without_a_token_of_their_own_are_refused(helm: Helm, token: str) -> None:
+    """It is in the hands of tenants, and the webhook's may post alerts."""
+    hook = {"enabled": True, "bearerTokenFile": "/hook"}
+    intake = {"webhook": hook, "analysis": {"enabled": True, "bearerTokenFile": token}}
+    done = helm("template", "prunella", values={"intake": intake})
+    assert done.returncode != 0
+    assert "needs an intake.analysis.bearerTokenFile of its own" in done.stderr
+
+
 def test_users_without_a_port_are_refused(helm: Helm) -> None:
     """Helm says what the audit webhook needs, before anything is installed."""
     done = helm("template", "prunella", values={"journal": {"audit": {"enabled": True}}})

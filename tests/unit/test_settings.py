@@ -187,6 +187,30 @@ def test_who_asks_for_verdicts_needs_a_port(tmp_path: pathlib.Path) -> None:
         settings.load(path)
 
 
+@pytest.mark.parametrize(
+    ("analysing", "words"),
+    [
+        pytest.param({}, "analysis.enabled needs analysis.bearerTokenFile: give a", id="none"),
+        pytest.param(
+            {"bearerTokenFile": "/hook"},
+            "analysis.bearerTokenFile is webhook.bearerTokenFile: give a",
+            id="the webhook's",
+        ),
+    ],
+)
+def test_who_asks_for_verdicts_needs_a_token_of_its_own(
+    tmp_path: pathlib.Path, analysing: dict[str, str], words: str
+) -> None:
+    """It is in the hands of tenants, and the webhook's may post alerts."""
+    path = tmp_path / "settings.yaml"
+    hook = {"enabled": True, "bearerTokenFile": "/hook"}
+    intake = {"webhook": hook, "analysis": {"enabled": True, **analysing}}
+    path.write_text(yaml.safe_dump({"intake": intake}))
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load(path)
+    assert words in str(caught.value)
+
+
 def test_users_need_a_port_and_a_journal(tmp_path: pathlib.Path) -> None:
     """Nobody waits for users that can't arrive."""
     path = tmp_path / "settings.yaml"

@@ -95,6 +95,9 @@ webhook:
   {{- end }}
 {{- if and .analysis.enabled (not $hook.enabled) -}}
 {{- fail "intake.analysis.enabled needs intake.webhook.enabled: it is asked on that port" -}}
+{{- end -}}
+{{- if and .analysis.enabled (or (not .analysis.bearerTokenFile) (eq .analysis.bearerTokenFile (default "" $hook.bearerTokenFile))) -}}
+{{- fail "intake.analysis.enabled needs an intake.analysis.bearerTokenFile of its own: who has the webhook's token may post alerts" -}}
 {{- end }}
 analysis:
   enabled: {{ .analysis.enabled }}
@@ -130,7 +133,7 @@ image and namespaces.
 {{- define "prunella.helmRollback" -}}
 {{- $given := .Values.helmRollback -}}
 {{- if and .Values.actions.helmRollback $given.image $given.namespaces -}}
-{{- $kinds := list -}}{{- range $given.kinds -}}{{- $kinds = append $kinds .kind -}}{{- end -}}
+{{- $kinds := list -}}{{- range $given.kinds -}}{{- $kinds = append $kinds (join "." (compact (list .kind .group))) -}}{{- end -}}
 template:
   namespaces: {{ toJson $given.namespaces }}
   image: {{ $given.image }}
@@ -142,7 +145,7 @@ template:
     KINDS: {{ join " " $kinds | quote }}
     HISTORY_MAX: {{ $given.historyMax | int | quote }}
     TIMEOUT: {{ $given.timeoutSeconds | int | quote }}
-  activeDeadlineSeconds: {{ add 60 $given.timeoutSeconds }}
+  activeDeadlineSeconds: {{ add 120 (mul 3 $given.timeoutSeconds) }}
   parameters:
     RELEASE: {pattern: "[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?"}
     CHANGED: {pattern: "[0-9]{1,12}"}

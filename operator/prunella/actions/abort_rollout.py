@@ -26,6 +26,10 @@ class AbortRollout:
         workload, found = request.live_state.workload, seen(request)
         if isinstance(found, model.Refusal):
             return found
+        if found.promote_full:
+            # Argo Rollouts takes an abort back while it promotes fully.
+            why = f"{found}, on its way to the end by promote --full, which drops an abort"
+            return _skipped(workload, why)
         ref = workload.ref
         again = f"kubectl argo rollouts retry rollout {ref.name} -n {ref.namespace}"
         summary = (

@@ -1,8 +1,9 @@
 """promote: let a Rollout that waits go on, as ``kubectl argo rollouts promote`` does.
 
 The reasons to wait are taken out of the status, or with ``full`` the controller is told to go to
-the end.  Only what the controller itself has paused goes on: ``spec.paused`` is a person's.  There
-is no inverse: what a release has begun is undone by `abortRollout`.
+the end.  Only what waits at a step goes on: ``spec.paused`` is a person's, and so is the word on an
+analysis that could not tell.  There is no inverse: what a release has begun is undone by
+`abortRollout`.
 Source: pkg/kubectl-argo-rollouts/cmd/promote/promote.go of argoproj/argo-rollouts.
 """
 
@@ -32,9 +33,11 @@ class Promote:
             return found
         ref = workload.ref
         back = f"; give it up: kubectl argo rollouts abort {ref.name} -n {ref.namespace}"
+        if found.promote_full:
+            return _skipped(f"{ref}: {found}, and is on its way to the end")
+        if found.doubts:
+            return _skipped(_undecided(ref, found))
         if request.params.full:
-            if found.promote_full:
-                return _skipped(f"{ref}: {found}, and is on its way to the end")
             summary = f"promote {ref} to the end: {found}; the steps left are skipped{back}"
             effect = abort_rollout.telling(workload, found, progressive.FULL, summary)
             return action.Plan((effect,))
@@ -44,6 +47,13 @@ class Promote:
         summary = f"promote {ref}: {found}{back}"
         patch = (test, {"op": "remove", "path": PAUSES})
         return action.Plan((abort_rollout.patching(workload, found, patch, summary),))
+
+
+def _undecided(ref: model.Ref, found: progressive.Delivery) -> str:
+    return (
+        f"{ref}: {found}, which is no pause of a step: what the controller could not tell a person "
+        f"decides: kubectl argo rollouts promote {ref.name} -n {ref.namespace}"
+    )
 
 
 def _skipped(message: str) -> model.Refusal:

@@ -19,6 +19,8 @@ TEMPLATE_HASH: Final = "rollouts-pod-template-hash"
 """Label of its ReplicaSets and pods."""
 ABORT, PAUSES, FULL = "abort", "pauseConditions", "promoteFull"
 """Fields of the status that people write, through the plugin: the controller obeys them."""
+STEP_PAUSES: Final = frozenset({"CanaryPauseStep", "BlueGreenPause"})
+"""Reasons to wait that the spec has foreseen. Any other is a doubt: InconclusiveAnalysisRun."""
 STATUS: Final = "/status/"
 
 
@@ -62,6 +64,12 @@ class Delivery:
         return bool(self.pauses) and not self.aborted and not self.promote_full
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """The reasons to wait that no step has asked for: a person is to decide."""
+        reasons = (str(each.get("reason")) for each in self.pauses)
+        return tuple(each for each in reasons if each not in STEP_PAUSES)
+
+    @property
     def settling(self) -> bool:
         """Whether pods are to come or go that no count tells of yet."""
         return self.restarting or (self.aborted and not self.abort_seen)
@@ -98,7 +106,7 @@ def of(spec: Part, status: Part) -> Delivery:
         steps=len(canary.get("steps") or ()),
         abort_seen="abortedAt" in status,
         restarting=restart is not None and _time(restart) != _time(status.get("restartedAt")),
-        template_of=f"{reference['kind']}/{reference['name']}" if reference else "",
+        template_of=f"{reference.get('kind', '')}/{reference.get('name', '')}" if reference else "",
     )
 
 

@@ -213,24 +213,23 @@ async def test_too_many_questions_are_bounded(token_file: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "status"), [(True, 401), (False, 200)], ids=["a token of its own", "the webhook's"]
+    ("token", "status"), [("another-token-than-that", 200), (conftest.TOKEN, 401)]
 )
-async def test_it_may_have_a_token_of_its_own(
-    token_file: pathlib.Path, tmp_path: pathlib.Path, *, own: bool, status: int
+async def test_it_has_a_token_of_its_own(
+    token_file: pathlib.Path, tmp_path: pathlib.Path, token: str, status: int
 ) -> None:
     """Who may ask need not be who may post alerts."""
     other = tmp_path / "other"
     other.write_text("another-token-than-that")
     hook = {"enabled": True, "host": "127.0.0.1", "port": 0, "bearerTokenFile": str(token_file)}
-    analysing = {"enabled": True, **({"bearerTokenFile": str(other)} if own else {})}
+    analysing = {"enabled": True, "bearerTokenFile": str(other)}
     wanted = settings.Settings.model_validate({"intake": {"webhook": hook, "analysis": analysing}})
     stage = Stage(webhook=hook)
-    door = webhook.Doorkeeper(wanted.intake.webhook)
-    made = wired.analysis_of(wanted, door, stage.clock, stage.telemetry)
+    made = wired.analysis_of(wanted, stage.clock, stage.telemetry)
     assert made is not None
     stage.endpoint = made
     async with stage.listening() as url, aiohttp.ClientSession() as session:
-        header = {"Authorization": f"Bearer {conftest.TOKEN}"}
+        header = {"Authorization": f"Bearer {token}"}
         query = {"namespace": "shop", "policy": "canary"}
         assert status == (await session.get(url, params=query, headers=header)).status
 
@@ -238,5 +237,4 @@ async def test_it_may_have_a_token_of_its_own(
 def test_it_is_off_by_default() -> None:
     """Nobody is answered who was not meant to be."""
     stage = Stage()
-    door = webhook.Doorkeeper(stage.hook)
-    assert wired.analysis_of(settings.Settings(), door, stage.clock, stage.telemetry) is None
+    assert wired.analysis_of(settings.Settings(), stage.clock, stage.telemetry) is None

@@ -77,6 +77,49 @@ def test_the_template_of_another_workload_is_not_there() -> None:
     assert "Deployment/web" == found.delivery.template_of
 
 
+def test_a_reference_without_a_kind_is_read() -> None:
+    """The API server takes it; the controller of Argo Rollouts does not."""
+    found = parse.workload("Rollout", rollout(spec={"workloadRef": {"name": "web"}}))
+    assert found.delivery is not None
+    assert "/web" == found.delivery.template_of
+
+
+MALFORMED = rollout(spec={"strategy": {"canary": {"maxSurge": "some"}}})
+
+
+async def test_a_look_at_what_cannot_be_read_is_an_error(
+    server: FakeServer, api: client.KubeApi
+) -> None:
+    """It says which object, and what is wrong."""
+    server.rules[f"GET {PATH}"] = Answer(200, MALFORMED)
+    port = cluster.KubernetesCluster(api, store.Stores(lambda *_: None), "prunella")
+    with pytest.raises(ports.ClusterError, match=r"Rollout/web can't be read: ValueError.*some"):
+        await port.live_state(WEB)
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "expected"),
+    [
+        pytest.param(True, ports.Outcome.REFUSED, id="before anything is written"),
+        pytest.param(False, ports.Outcome.UNKNOWN, id="it is written, with what result is open"),
+    ],
+)
+async def test_an_answer_that_cannot_be_read(
+    server: FakeServer, api: client.KubeApi, dry_run: bool, expected: ports.Outcome
+) -> None:
+    """No error leaves the send."""
+    server.rules[f"PATCH {PATH}/status"] = Answer(200, MALFORMED)
+    port = cluster.KubernetesCluster(api, store.Stores(lambda *_: None), "prunella")
+    tested = ({"op": "test", "path": "/status/abort", "value": None},)
+    patch = (*tested, {"op": "add", "path": "/status/abort", "value": True})
+    effect = model.Effect(
+        verb=model.Verb.PATCH, target=WEB, uid="web-uid", generation=2, patch=patch, summary=""
+    )
+    receipt = await port.send(effect, "r-1", dry_run=dry_run)
+    assert expected is receipt.outcome
+    assert "Rollout/web can't be read" in receipt.message
+
+
 def test_its_revisions_are_its_replica_sets() -> None:
     """By their own annotation, without the label that only they bear."""
     owner = parse.workload("Rollout", rollout(spec={"template": builders.template("shop/web:v2")}))

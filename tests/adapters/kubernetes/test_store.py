@@ -188,6 +188,61 @@ def test_unreadable_record_is_logged_and_left_out(
     assert "Remediation shop/web-1 can't be read" in caplog.text
 
 
+def rollout(version: int, **spec: object) -> Raw:
+    """A Rollout at a resourceVersion."""
+    return builders.workload(spec=spec, resourceVersion=str(version))
+
+
+NOT_READ = [
+    pytest.param({"strategy": {"canary": {"maxSurge": "12.5%"}}}, id="part of a percent"),
+    pytest.param({"strategy": {"canary": {"maxUnavailable": "some"}}}, id="no number"),
+    pytest.param({"restartAt": "soon"}, id="no time"),
+    pytest.param({"workloadRef": "web"}, id="no reference"),
+]
+
+
+@pytest.mark.parametrize("spec", NOT_READ)
+def test_a_rollout_that_cannot_be_read_stops_nothing(
+    stores: store.Stores, changes: Changes, caplog: pytest.LogCaptureFixture, spec: Raw
+) -> None:
+    """It is as if it were gone, is told once, and is back as soon as it can be read."""
+    held = stores.of_kind("Rollout")
+    held.put(rollout(1))
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            held.replace([rollout(2, **spec)], "5")
+    held.put(rollout(1))
+
+    assert [] == held.all()
+    assert [("Rollout", "shop", "web")] * 2 == changes
+    assert ["Rollout shop/web can't be read"] == [text[:30] for text in caplog.messages]
+
+    held.put(rollout(3))
+    assert ["3"] == [each.resource_version for each in held.all()]
+
+
+def test_another_version_that_cannot_be_read_is_told_again(
+    stores: store.Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is wrong may be something else by now."""
+    with caplog.at_level(logging.ERROR):
+        for version, limit in ((1, "some"), (2, "many")):
+            spec = {"canary": {"maxSurge": limit}}
+            stores.of_kind("Rollout").put(rollout(version, strategy=spec))
+    assert [True, True] == [
+        limit in text for limit, text in zip(("some", "many"), caplog.messages, strict=True)
+    ]
+
+
+def test_a_record_that_cannot_be_read_any_more_stays(stores: store.Stores) -> None:
+    """Budgets and waits are counted from it: it is not forgotten."""
+    stores.records.put(builders.record())
+    broken = builders.record()
+    broken["metadata"]["resourceVersion"] = "99"
+    stores.records.put({**broken, "spec": {"a": 1}})
+    assert ["web-1"] == [record.name for record in stores.records.all()]
+
+
 def test_reading_does_not_hand_out_the_store(stores: store.Stores) -> None:
     """A list that was read does not change under its reader."""
     stores.policies.put(at(1))

@@ -77,6 +77,16 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], model.Refusal]] = {
             skip_step=True,
         ),
     ),
+    "on its way to the end": (
+        {**SEEN, "promoteFull": True},
+        {},
+        model.Refusal(
+            Refused.AT_BOUND,
+            "Rollout/checkout: release new after old is moving, on its way to the end by promote "
+            "--full, which drops an abort",
+            skip_step=True,
+        ),
+    ),
     "not seen by the controller": (
         SEEN,
         {"observed_generation": 3},

@@ -16,6 +16,11 @@ from tests.unit.core import builders
 PAUSE = {"reason": "CanaryPauseStep", "startTime": "2026-03-01T12:00:00Z"}
 SEEN = {"stableRS": "old", "currentPodHash": "new", "currentStepIndex": 1, "controllerPause": True}
 WAITING = {**SEEN, "pauseConditions": [PAUSE]}
+DOUBT = {"reason": "InconclusiveAnalysisRun", "startTime": "2026-03-01T12:00:00Z"}
+UNDECIDED = (
+    "Rollout/checkout: release new after old is waiting ({}), which is no pause of a step: what "
+    "the controller could not tell a person decides: kubectl argo rollouts promote checkout -n shop"
+)
 
 
 def plan(status: dict[str, Any], **params: Any) -> object:
@@ -28,6 +33,11 @@ def plan(status: dict[str, Any], **params: Any) -> object:
 WRITTEN = {
     "the pause is ended": (WAITING, {}, SEEN),
     "to the end, from a pause": (WAITING, {"full": True}, {**WAITING, "promoteFull": True}),
+    "before the other color serves": (
+        {**SEEN, "pauseConditions": [{**PAUSE, "reason": "BlueGreenPause"}]},
+        {},
+        SEEN,
+    ),
     "to the end, from an analysis": (SEEN, {"full": True}, {**SEEN, "promoteFull": True}),
 }
 
@@ -53,6 +63,26 @@ def test_another_pause_is_not_ended() -> None:
 
 
 REFUSED = {
+    "an analysis could not tell": (
+        {**SEEN, "pauseConditions": [DOUBT]},
+        {},
+        UNDECIDED.format("InconclusiveAnalysisRun"),
+    ),
+    "an analysis could not tell, to the end": (
+        {**SEEN, "pauseConditions": [DOUBT]},
+        {"full": True},
+        UNDECIDED.format("InconclusiveAnalysisRun"),
+    ),
+    "nor was the step alone": (
+        {**SEEN, "pauseConditions": [PAUSE, DOUBT]},
+        {},
+        UNDECIDED.format("CanaryPauseStep, InconclusiveAnalysisRun"),
+    ),
+    "a pause without a reason": (
+        {**SEEN, "pauseConditions": [{}]},
+        {},
+        UNDECIDED.format("None"),
+    ),
     "waits for nobody": (
         SEEN,
         {},
@@ -64,6 +94,11 @@ REFUSED = {
     "is on its way": (
         {**WAITING, "promoteFull": True},
         {"full": True},
+        "Rollout/checkout: release new after old is moving, and is on its way to the end",
+    ),
+    "is on its way, whatever it waited for": (
+        {**SEEN, "pauseConditions": [DOUBT], "promoteFull": True},
+        {},
         "Rollout/checkout: release new after old is moving, and is on its way to the end",
     ),
     "was given up": (

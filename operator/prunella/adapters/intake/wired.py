@@ -113,7 +113,7 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
         if users_told is not None and wanted.journal.audit.enabled:
             auditing = audit_of(wanted, door, users_told, clock, telemetry)
             routes[audit_webhook.PATH] = auditing.handle
-        answering = analysis_of(wanted, door, clock, telemetry)
+        answering = analysis_of(wanted, clock, telemetry)
         reads = {analysis.PATH: answering.handle} if answering is not None else {}
         listening = server.Server(wanted.intake.webhook, routes, clock, telemetry, reads)
     owners = attribution.Attribution(scene, cluster, clock)
@@ -122,18 +122,14 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
 
 
 def analysis_of(
-    wanted: settings.Settings,
-    door: webhook.Doorkeeper,
-    clock: ports.Clock,
-    telemetry: ports.Telemetry,
+    wanted: settings.Settings, clock: ports.Clock, telemetry: ports.Telemetry
 ) -> analysis.Analysis | None:
-    """What answers who asks for verdicts, with a door of its own where it has its own token."""
+    """What answers who asks for verdicts: by a token of its own, which may post no alerts."""
     chosen = wanted.intake.analysis
     if not chosen.enabled:
         return None
-    if chosen.bearer_token_file is not None:
-        update = {"bearer_token_file": chosen.bearer_token_file}
-        door = webhook.Doorkeeper(wanted.intake.webhook.model_copy(update=update))
+    update = {"bearer_token_file": chosen.bearer_token_file}
+    door = webhook.Doorkeeper(wanted.intake.webhook.model_copy(update=update))
     return analysis.Analysis(chosen, door, clock, telemetry)
 
 

@@ -146,8 +146,15 @@ class KubernetesCluster:
         )
         if not dry_run:
             self._note(target, raw)
-        known = target.kind in kinds.TARGETS
-        workload = parse.workload(target.kind, raw) if known else None
+        try:
+            known = target.kind in kinds.TARGETS
+            workload = parse.workload(target.kind, raw) if known else None
+        except parse.Unreadable as error:
+            message = f"{target} can't be read: {error}"
+            if dry_run:
+                raise ports.ClusterError(message) from error
+            # It is written, and nobody can tell how it has come out.
+            raise ports.OutcomeUnknown(message) from error
         return ports.Receipt(_success(dry_run=dry_run), f"{target} patched", workload, status)
 
     def _kind(self, ref: model.Ref) -> kinds.Kind:

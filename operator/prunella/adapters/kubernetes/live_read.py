@@ -21,7 +21,10 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
         return None
     if not reply.ok:
         raise client.refusal(reply, mutating=False)
-    workload = parse.workload(target.kind, reply.body)
+    try:
+        workload = parse.workload(target.kind, reply.body)
+    except parse.Unreadable as error:
+        raise ports.ClusterError(f"{target} can't be read: {error}") from error
     if target.kind == kinds.CRON_JOB.name:
         raws = await api.items(kinds.JOB.path(target.namespace))
         jobs = tuple(

@@ -31,7 +31,18 @@ class Unreadable(Exception):  # noqa: N818 - what the object is
 
 
 def workload(kind: str, raw: Raw) -> model.Workload:
-    """A Deployment, StatefulSet, DaemonSet, CronJob or Rollout."""
+    """A Deployment, StatefulSet, DaemonSet, CronJob or Rollout. Raises Unreadable.
+
+    The definition of a Rollout leaves much to its controller: the API server takes a limit such as
+    "some", or a workloadRef without a kind.
+    """
+    try:
+        return _workload(kind, raw)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _workload(kind: str, raw: Raw) -> model.Workload:
     meta, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     replicas, updated, available, total = _COUNTS[kind](spec, status)
     own = meta.get("generation", 0)  # A CronJob's controller does not tell which one it has seen.

@@ -51,15 +51,24 @@ class Store(Generic[T]):
         parse_one: Callable[[Raw], T],
         on_change: OnChange,
         notable: Callable[[T], object],
+        *,
+        forgets_unreadable: bool = False,
     ) -> None:
-        """``notable`` is what a change must show in to be told to ``on_change``."""
+        """``notable`` is what a change must show in to be told to ``on_change``.
+
+        With ``forgets_unreadable`` an object that can't be read any more is as if it were gone;
+        without it, it stays as it was last read.
+        """
         self._kind = kind
         self._parse = parse_one
         self._on_change = on_change
         self._notable = notable
+        self._forgets_unreadable = forgets_unreadable
         self._lock = threading.Lock()
         self._entries: dict[str, dict[str, _Entry[T]]] = {}
         self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._unreadable: collections.OrderedDict[str, int] = collections.OrderedDict()
+        """UIDs, with the newest version that could not be read."""
 
     def all(self) -> list[T]:
         """All objects."""
@@ -89,12 +98,14 @@ class Store(Generic[T]):
             value = self._parse(orjson.loads(orjson.dumps(raw)))
         except parse.Unreadable as error:
             _log.error("%s %s/%s can't be read: %s", self._kind, namespace, name, error)
+            self._not_read(namespace, name, uid, version)
             return
         with self._lock:
             old = self._entries.get(namespace, {}).get(name)
             if uid in self._gone or (old is not None and old.version >= version > 0):
                 return
             self._entries.setdefault(namespace, {})[name] = _Entry(version, uid, value)
+            self._unreadable.pop(uid, None)
         if old is None or self._notable(old.value) != self._notable(value):
             self._on_change(self._kind, namespace, name)
 
@@ -102,7 +113,22 @@ class Store(Generic[T]):
         """Whether an object is worth parsing."""
         with self._lock:
             old = self._entries.get(namespace, {}).get(name)
-            return uid not in self._gone and (old is None or not old.version >= version > 0)
+            known = max(old.version if old else 0, self._unreadable.get(uid, 0))
+            return uid not in self._gone and not known >= version > 0
+
+    def _not_read(self, namespace: str, name: str, uid: str, version: int) -> None:
+        """Note a version that can't be read: it is told once, not at each re-list."""
+        with self._lock:
+            old = self._entries.get(namespace, {}).get(name)
+            if uid in self._gone or (old is not None and old.version >= version > 0):
+                return
+            self._unreadable[uid] = max(version, self._unreadable.get(uid, 0))
+            while len(self._unreadable) > TOMBSTONES:
+                self._unreadable.popitem(last=False)
+            if old is None or not self._forgets_unreadable:
+                return
+            self._drop(namespace, name)
+        self._on_change(self._kind, namespace, name)
 
     def remove(self, namespace: str, name: str, uid: str) -> None:
         """Forget an object for good; one of the same name with another UID stays."""
@@ -158,6 +184,7 @@ class Store(Generic[T]):
     def _bury(self, uid: str) -> None:
         """UIDs are never used twice, so late news of a deleted object can be told by them."""
         self._gone[uid] = None
+        self._unreadable.pop(uid, None)
         while len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
 
@@ -219,4 +246,10 @@ def _workload_store(kind: str, on_change: OnChange) -> Store[model.Workload]:
         workload = parse.workload(kind, raw)
         return dataclasses.replace(workload, template=lazy_json.LazyJson(workload.template))
 
-    return Store(kind, parse_one, on_change, lambda workload: workload.resource_version)
+    return Store(
+        kind,
+        parse_one,
+        on_change,
+        lambda workload: workload.resource_version,
+        forgets_unreadable=True,
+    )

@@ -142,12 +142,23 @@ def as_written(effect: model.Effect, manifest: Manifest | None) -> bool | None:
 
 
 def _left_by(patch: Sequence[model.PatchOperation]) -> list[model.PatchOperation]:
-    """What tells that a patch was made which nothing undoes: tests of the values it writes."""
-    return [
-        {"op": "test", "path": each["path"], "value": each["value"]}
-        for each in patch
-        if each["op"] in {"add", "replace"}
+    """What tells that a patch was made which nothing undoes: tests of all that it leaves.
+
+    These are the values that it writes, nothing where it removes, and what it has tested elsewhere.
+    """
+    changes = [each for each in patch if each["op"] != "test"]
+    changed = [str(each["path"]) for each in changes]
+    tests = [each for each in patch if each["op"] == "test"]
+    kept = [
+        each for each in tests if not any(_overlap(str(each["path"]), path) for path in changed)
     ]
+    left = [{"op": "test", "path": each["path"], "value": each.get("value")} for each in changes]
+    return [*kept, *left]
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two JSON pointers is the other, or within it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _nothing_added(effect: model.Effect, manifest: Manifest) -> bool:

@@ -362,6 +362,73 @@ def test_a_lost_answer_is_settled_by_the_object(
     assert "" == settled.effects[0].fingerprint
 
 
+ONE_WAY: dict[str, tuple[tuple[model.PatchOperation, ...], dict[str, Any]]] = {
+    "promoted": (
+        (
+            {"op": "test", "path": "/status/release", "value": "new"},
+            {"op": "test", "path": "/status/pauses", "value": ["step"]},
+            {"op": "remove", "path": "/status/pauses"},
+        ),
+        {
+            "as it was": ({"release": "new", "pauses": ["step"]}, False),
+            "done": ({"release": "new"}, True),
+            "waits for something else": ({"release": "new", "pauses": ["doubt"]}, None),
+            "another release": ({"release": "newer"}, None),
+            "another release that waits": ({"release": "newer", "pauses": ["step"]}, None),
+        },
+    ),
+    "aborted": (
+        (
+            {"op": "test", "path": "/status/release", "value": "new"},
+            {"op": "test", "path": "/status/abort", "value": None},
+            {"op": "add", "path": "/status/abort", "value": True},
+        ),
+        {
+            "as it was": ({"release": "new"}, False),
+            "done": ({"release": "new", "abort": True}, True),
+            "another release, aborted": ({"release": "newer", "abort": True}, None),
+        },
+    ),
+    "a part of what is tested": (
+        (
+            {"op": "test", "path": "/status", "value": {"a": 1, "b": 2}},
+            {"op": "replace", "path": "/status/a", "value": 3},
+        ),
+        {
+            "as it was": ({"a": 1, "b": 2}, False),
+            "done": ({"a": 3, "b": 2}, True),
+            "otherwise": ({"a": 4, "b": 2}, None),
+        },
+    ),
+    "beside what is tested": (
+        (
+            {"op": "test", "path": "/status/abort", "value": 1},
+            {"op": "test", "path": "/status/abortedAt", "value": 2},
+            {"op": "replace", "path": "/status/abortedAt", "value": 3},
+        ),
+        {
+            "done": ({"abort": 1, "abortedAt": 3}, True),
+            "otherwise": ({"abort": 2, "abortedAt": 3}, None),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ONE_WAY)
+def test_a_patch_without_an_inverse_is_told_by_all_that_it_leaves(case: str) -> None:
+    """What it removes is gone, and what it has tested and not changed is as it was."""
+    patch, seen = ONE_WAY[case]
+    rollout = ref("web", kind="Rollout")
+    sent = model.Effect(
+        verb=model.Verb.PATCH, target=rollout, uid="u", generation=1, patch=patch, summary=""
+    )
+    found = {
+        name: restoring.as_written(sent, {"metadata": {"uid": "u"}, "status": status})
+        for name, (status, _) in seen.items()
+    }
+    assert {name: expected for name, (_, expected) in seen.items()} == found
+
+
 ADDED = [
     pytest.param({"data": {"a": "1"}}, {"data": {"a": "1"}}, True, id="as it was made"),
     pytest.param({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, None, id="another key"),
