@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prunella.api import reasons
-from prunella.core import model
+from prunella.core import model, objects
 from prunella.core.changes import swaps
 from tests.engine import harness
 from tests.engine.harness import NAMESPACE, Phase, Story
@@ -187,6 +187,54 @@ async def test_another_policy_may_judge_the_other_side(story: Story) -> None:
     assert sick_share(shop) == 0
 
 
+async def test_an_old_verdict_of_another_policy_proves_nothing(story: Story) -> None:
+    """It was Healthy some time ago: whether it is must be seen again first."""
+    shop = divided(story, helps=False)
+    story.apply(harness.spec({"shiftTraffic": STEP}))
+    shop.broken_while(lambda: False)
+    await story.run(60)
+    rare = {"target": {"name": "stable"}, "mode": "Advise", "interval": "1h"}
+    story.apply(harness.spec({"restart": {}}, **rare), "stable")
+    await story.run(300)
+    shop.broken_while(lambda: True)
+    await story.run(120)
+    assert ([], 20) == (story.records(), sick_share(shop))
+    assert "Deployment/stable is Unknown" in story.sick().refusal
+
+
+async def test_who_has_not_judged_yet_is_waited_for(story: Story) -> None:
+    """Readiness is enough where nobody judges the side, not where somebody is about to."""
+    shop = divided(story, helps=False)
+    shop.broken_while(lambda: False)
+    story.apply(harness.spec({"shiftTraffic": {**STEP, "judgedBy": "Readiness"}}))
+    rare = {"target": {"name": "stable"}, "mode": "Advise", "interval": "1h"}
+    story.apply(harness.spec({"restart": {}}, **rare), "stable")
+    await story.run(30)
+    assert story.engine is not None
+    memory = story.engine._passes.memories[objects.Key(NAMESPACE, "stable")]
+    memory.verdicts, memory.judged_at = {}, None  # As after a restart of the operator.
+    shop.broken_while(lambda: True)
+    await story.run(60)
+    assert ([], 20) == (story.records(), sick_share(shop))
+    assert "Deployment/stable is Unknown" in story.sick().refusal
+
+
+@pytest.mark.parametrize("otherwise", ["Revert", "Continue"])
+async def test_a_shift_that_makes_the_other_side_sick_is_undone(
+    story: Story, otherwise: str
+) -> None:
+    """The target is Healthy without traffic; the one that took it over fails instead."""
+    verify = {"within": "60s", "samples": 6, "otherwise": otherwise}
+    shop = divided(story, verify=verify)
+    await story.until(lambda: story.phases() == [("shiftTraffic", Phase.VERIFYING)])
+    story.world.apps.surge(model.Ref("Deployment", NAMESPACE, "stable"), errors=0.5)
+    undone = [("shiftTraffic", Phase.UNHELPFUL), ("revert", Phase.SUCCEEDED)]
+    await story.until(lambda: story.phases()[:2] == undone, 120)
+    shift, _ = story.records()[:2]
+    assert ("OtherSideUnhealthy", 20) == (shift.status.reason, sick_share(shop))
+    assert "Deployment/stable, which took the traffic over" in shift.status.message
+
+
 BACK = {
     "after": "5m",
     "by": 8,
@@ -257,6 +305,8 @@ NOT_BACK = {
     "it is not ready": Refused.OTHER_SIDE_NOT_HEALTHY,
     "somebody has written the weights": Refused.CHANGED_BY_OTHERS,
     "GitOps": Refused.OWNED_BY_GITOPS,
+    "a step was written above its own": Refused.PLAN_CHANGED,
+    "another policy calls it sick": Refused.OTHER_SIDE_NOT_HEALTHY,
 }
 
 
@@ -277,8 +327,14 @@ async def test_nothing_comes_back(story: Story, why: str) -> None:
         shop.cluster.edit_object(ROUTE, lambda shown: shown.update(swaps.apply([change], shown)))
     if why == "GitOps":
         shop.cluster.edit_object(ROUTE, lambda shown: shown["metadata"].update(MARK))
+    if why == "a step was written above its own":
+        story.apply(harness.spec({"restart": {}}, WITH_BACK, target=BOTH))
+    if why == "another policy calls it sick":
+        odd = {**harness.errors(), "threshold": {"below": 2}}
+        story.apply(harness.spec({"restart": {}}, signals=[odd], mode="Advise"), "odd")
     await story.run(600)
-    assert (0, 1) == (sick_share(shop), len(story.records()))
+    own = [each for each in story.records() if each.policy.name == "checkout"]
+    assert (0, 1) == (sick_share(shop), len(own))
     if NOT_BACK[why]:
         assert NOT_BACK[why] in story.condition("Ready")
 

@@ -86,11 +86,14 @@ def _not_due(
     now: datetime.datetime,
 ) -> model.Refusal | None:
     """Why the one that is issued does for now, or another would be one too many."""
-    left, limit = found.not_after - now, params.expires_within.total_seconds()
+    left, validity = found.not_after - now, (found.not_after - found.not_before).total_seconds()
+    within = params.expires_within.total_seconds()
+    limit = min(within, validity / 3)
     if left.total_seconds() > limit:
+        third = f", a third of its validity {validity / 3:.0f} s" if limit < within else ""
         message = (
-            f"{ref} is valid for {left.total_seconds():.0f} s, expiresWithin is {limit:.0f} s: "
-            "what is served may be an older one, which a restart would replace"
+            f"{ref} is valid for {left.total_seconds():.0f} s, expiresWithin is {within:.0f} s"
+            f"{third}: what is served may be an older one, which a restart would replace"
         )
         return model.Refusal(Refused.NOT_THE_LIMIT, message, skip_step=True)
     age, least = (now - found.not_before).total_seconds(), params.least_age.total_seconds()

@@ -39,11 +39,16 @@ class ReturnTraffic:
                 f"{workload.replicas} replicas updated, {workload.available} available"
             )
             return model.Refusal(Refused.OTHER_SIDE_NOT_HEALTHY, message)
+        verdict = request.verdicts.get(workload.ref, model.Verdict.HEALTHY)
+        if verdict is not model.Verdict.HEALTHY:
+            message = (
+                f"{workload.ref}, which traffic would come back to, is {verdict} by another policy"
+            )
+            return model.Refusal(Refused.OTHER_SIDE_NOT_HEALTHY, message)
         (effect,) = ledger.effects_of(origin)
-        left, taking = weights.backends(params, workload.ref.name)
         before = weights.tested(effect.patch)
         try:
-            found = weights.step_back(looked.manifest, left, taking, before, params.back.by)
+            found = weights.step_back(looked.manifest, before, params.back.by)
         except weights.NotMovableError as error:
             return model.Refusal(Refused.NOT_WRITABLE, f"{looked.ref}: {error}")
         was, then = max((move.left for move in found.moves), key=lambda share: share[1])
@@ -51,5 +56,5 @@ class ReturnTraffic:
         if answer is not None:
             return answer
         told = "; ".join(f"rule {each.rule}: {each}" for each in found.moves)
-        summary = f"move traffic of {looked.ref} back to {left} from {taking}: {told}"
+        summary = f"move traffic of {looked.ref} back to {found.left} from {found.taking}: {told}"
         return action.Plan((restore.patching(looked.ref, looked.manifest, found.swaps, summary),))

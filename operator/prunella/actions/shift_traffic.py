@@ -18,8 +18,24 @@ from prunella.core.decisions import action, fields, requirements, restoring, sid
 
 Refused = reasons.Refused
 Planned = action.Plan | model.Refusal | tuple[model.Need, ...]
-PROGRESSIVE: Final = frozenset({"rollouts-controller", "argo-rollouts", "flagger"})
-"""Field managers that move the weights of a canary themselves."""
+PROGRESSIVE: Final = frozenset(
+    {
+        "rollouts-controller",
+        "argo-rollouts",
+        "gatewayAPI",
+        "rollouts-plugin-trafficrouter-gatewayapi",
+        "flagger",
+    }
+)
+"""Field managers that move the weights of a canary themselves.
+
+Argo Rollouts writes HTTPRoutes by a plugin, which names itself ``gatewayAPI``:
+https://github.com/argoproj-labs/rollouts-plugin-trafficrouter-gatewayapi
+"""
+RECENTLY: Final = datetime.timedelta(hours=1)
+"""A write so young may be of who is at work on it, where nobody knows since when it is ill."""
+CANARY_LABEL: Final = "rollouts.argoproj.io/gatewayapi-canary"
+"""The label that this plugin gives a route while its canary is under way."""
 
 
 class ShiftTraffic:
@@ -54,6 +70,12 @@ def _in_other_hands(
 ) -> model.Refusal | None:
     """Who moves this traffic himself: a controller of canaries, or a person since it is sick."""
     metadata = (looked.manifest or {}).get("metadata") or {}
+    if CANARY_LABEL in (metadata.get("labels") or {}):
+        message = (
+            f"{looked.ref} has the label {CANARY_LABEL}: Argo Rollouts moves its traffic, abort or "
+            "promote there"
+        )
+        return model.Refusal(Refused.OWNED_BY_CONTROLLER, message, skip_step=True)
     for entry in metadata.get("managedFields") or ():
         manager = str(entry.get("manager") or "")
         if manager == objects.FIELD_MANAGER or not any(
@@ -64,6 +86,13 @@ def _in_other_hands(
             message = f"{manager} moves the traffic of {looked.ref} itself: abort or promote there"
             return model.Refusal(Refused.OWNED_BY_CONTROLLER, message, skip_step=True)
         at = _time(entry)
+        if at is not None and request.sick_since is None and at > request.now - RECENTLY:
+            message = (
+                f"{manager} has written what divides the traffic of {looked.ref} at "
+                f"{at:%H:%M:%S}, within the last hour, and since when "
+                f"{request.live_state.workload.ref} is ill is not known: somebody may be at work"
+            )
+            return model.Refusal(Refused.CHANGED_BY_OTHERS, message)
         if at is not None and request.sick_since is not None and at > request.sick_since:
             message = (
                 f"{manager} has written what divides the traffic of {looked.ref} at "

@@ -16,7 +16,8 @@ class RenewCertificate(base.ApiModel):
     expires_within: types.Duration = pydantic.Field(
         types.duration("7d"),
         description=(
-            "Only when the certificate that is issued ends within this. When what is served ends "
+            "Only when the certificate that is issued ends within this, and within the last third "
+            "of its validity. When what is served ends "
             "earlier than what is issued, nobody has read it: then a restart is what helps."
         ),
     )

@@ -31,6 +31,8 @@ class PolicyMemory:
     learners: dict[tuple[str, float], learning.Learner] = dataclasses.field(default_factory=dict)
     """What the signals that look back have learned, by signal."""
     verdicts: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    judged_at: datetime.datetime | None = None
+    """When the verdicts were found; None: not yet since the policy was compiled."""
     healthy: dict[str, int] = dataclasses.field(default_factory=dict)
     """Healthy samples in a row, by record in Verifying."""
     sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)

@@ -22,6 +22,7 @@ from prunella.engine import (
     leaders,
     observe,
     orphans,
+    peers,
     report,
     suspects,
     telling,
@@ -53,6 +54,7 @@ class Passes:
         self._leaders = leaders.Leaders(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
+        self._peers = peers.Peers(world, self.memories)
 
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
@@ -74,13 +76,15 @@ class Passes:
             readings=readings,
             owners=owners,
             records=tuple(self._world.ledger.records()),
-            peers=self._peers(policy.key),
+            peers=self._peers.verdicts(policy.key, workloads),
+            doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
         )
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
+        memory.judged_at = now
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
         telling.tell(self._world, policy, memory.compiled, outcome, now)
@@ -114,15 +118,6 @@ class Passes:
     def _config(self, signals: compiled.Policy) -> step.Config:
         told = self._options
         return step.Config(signals, told.rules, told.actions, told.detectors, told.guards)
-
-    def _peers(self, key: objects.Key) -> dict[model.Ref, model.Verdict]:
-        """The worst verdict of each target of the namespace's other policies."""
-        seen: dict[model.Ref, set[model.Verdict]] = {}
-        for other, memory in self.memories.items():
-            if other.namespace == key.namespace and other != key:
-                for ref, verdict in memory.verdicts.items():
-                    seen.setdefault(ref, set()).add(verdict)
-        return {ref: step.worst(verdicts) for ref, verdicts in seen.items()}
 
     async def _decide(
         self,
@@ -234,7 +229,9 @@ class Passes:
             verdict = outcome.verdicts.get(record.target)
             sick_now = following.back is None
             wanted = model.Verdict.UNHEALTHY if sick_now else model.Verdict.HEALTHY
-            if verdict is not wanted:
+            if verdict is not wanted and not (
+                following.revert and returning.harmed(following.follows)
+            ):
                 message = f"{record.target} is no longer known to be {wanted}"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)
             others = [r for r in snapshot.records if r.name != record.name]
@@ -370,6 +367,7 @@ class Passes:
             others=verification.others(record, known),
             synced=await deployments.synced(self._world, record),
             expanded=await volumes.expanded(self._world, record),
+            taking=self._peers.sick_taking(record, policy, outcome.verdicts),
             edited=await suspects.edited(self._world, record),
         )
         healthy = memory.healthy.pop(record.name, 0)

@@ -133,8 +133,18 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], Refused, str, bool]] = {
         "Certificate/web-tls is valid for 691200 s, expiresWithin is 604800 s",
         True,
     ),
+    "valid for days only, and not near their end": (
+        certificate(began=-3 * DAY, ends=3 * DAY),
+        {},
+        Refused.NOT_THE_LIMIT,
+        (
+            "Certificate/web-tls is valid for 259200 s, expiresWithin is 604800 s, a third of its "
+            "validity 172800 s: what is served may be an older one"
+        ),
+        True,
+    ),
     "issued a moment ago": (
-        certificate(began=-HOUR, ends=2 * DAY),
+        certificate(began=-HOUR, ends=HOUR / 4),
         {},
         Refused.COOLDOWN,
         "Certificate/web-tls was issued 3600 s ago, leastAge is 86400 s",
@@ -166,7 +176,8 @@ ALLOWED = {
         {},
     ),
     "a bound of the policy": (certificate(ends=8 * DAY), {"expiresWithin": "9d"}),
-    "an age of the policy": (certificate(began=-HOUR, ends=2 * DAY), {"leastAge": "30m"}),
+    "an age of the policy": (certificate(began=-HOUR, ends=HOUR / 4), {"leastAge": "30m"}),
+    "valid for days only, in its last third": (certificate(began=-4 * DAY, ends=2 * DAY), {}),
     "what has ended": (certificate(ends=-DAY), {}),
 }
 

@@ -47,6 +47,12 @@ def service(name: str, selector: dict[str, str] | None) -> Manifest:
     return {"kind": "Service", "metadata": metadata(name), "spec": {"selector": selector}}
 
 
+def external(name: str, selector: dict[str, str]) -> Manifest:
+    """A Service that is a name outside; its selector means nothing."""
+    spec = {"type": "ExternalName", "externalName": "web.example.com", "selector": selector}
+    return {**service(name, selector), "spec": spec}
+
+
 def deployment(ready: int = 9, wanted: int = 9, **changes: Any) -> Manifest:
     """The other side."""
     counts = {"observedGeneration": 2, "updatedReplicas": wanted, "readyReplicas": ready}
@@ -321,6 +327,18 @@ REFUSED: dict[str, tuple[Manifest, Any, Refused, str]] = {
         Refused.NOT_WRITABLE,
         "Service/stable has no selector",
     ),
+    "a Service of another name": (
+        STEP,
+        {"Service/stable": external("stable", WELL)},
+        Refused.NOT_WRITABLE,
+        "Service/stable is of type ExternalName",
+    ),
+    "a Service of another name that divides": (
+        BLUE_GREEN,
+        {"Service/web": external("web", CANARY)},
+        Refused.NOT_WRITABLE,
+        "Service/web is of type ExternalName",
+    ),
     "no Service": (
         STEP,
         {"Service/stable": None},
@@ -332,6 +350,18 @@ REFUSED: dict[str, tuple[Manifest, Any, Refused, str]] = {
         {"HTTPRoute/web": owned("rollouts-controller")},
         Refused.OWNED_BY_CONTROLLER,
         "rollouts-controller moves the traffic of HTTPRoute/web itself",
+    ),
+    "the plugin of Argo Rollouts": (
+        STEP,
+        {"HTTPRoute/web": owned("gatewayAPI")},
+        Refused.OWNED_BY_CONTROLLER,
+        "gatewayAPI moves the traffic of HTTPRoute/web itself",
+    ),
+    "a canary of Argo Rollouts is under way": (
+        STEP,
+        {"HTTPRoute/web": route(labels={shift_traffic.CANARY_LABEL: "in-progress"})},
+        Refused.OWNED_BY_CONTROLLER,
+        "HTTPRoute/web has the label rollouts.argoproj.io/gatewayapi-canary",
     ),
     "a person is at work": (
         STEP,
@@ -384,6 +414,22 @@ def test_it_is_refused(step: Manifest, objects: Any, reason: Refused, words: str
     assert words in found.message
 
 
+def test_a_side_whose_own_traffic_was_moved_away_takes_nothing_over() -> None:
+    """It is Healthy because it does nothing, until somebody gives it traffic again."""
+    moved = plan(STEP, {"HTTPRoute/web": route(20, 80)})
+    assert isinstance(moved, action.Plan), moved
+    (effect,) = moved.effects
+    record = builders.record("move-1", action="shiftTraffic", effects=[effect])
+    left = swaps.apply(effect.patch, route(20, 80))
+    found = plan(STEP, {"HTTPRoute/web": left}, emptied={STABLE: record})
+    assert isinstance(found, model.Refusal), found
+    assert (Refused.OTHER_SIDE_NOT_HEALTHY, True) == (
+        found.reason,
+        "move-1 has moved traffic of HTTPRoute/web away from Deployment/stable" in found.message,
+    )
+    assert isinstance(plan(STEP, {"HTTPRoute/web": route()}, emptied={STABLE: record}), action.Plan)
+
+
 def test_an_edit_before_it_fell_ill_is_no_hindrance() -> None:
     """As that of the pipeline that has sent traffic to the canary; nor is an edit of its own."""
     for shown in (
@@ -391,6 +437,17 @@ def test_an_edit_before_it_fell_ill_is_no_hindrance() -> None:
         owned("prunella", SICK_SINCE + MINUTE),
     ):
         assert isinstance(plan(STEP, {"HTTPRoute/web": shown}), action.Plan)
+
+
+@pytest.mark.parametrize(("minutes", "refused"), [(59, True), (61, False)])
+def test_a_young_edit_counts_where_the_start_is_not_known(minutes: int, refused: bool) -> None:
+    """It may have been made since the target fell ill."""
+    shown = owned("kubectl-edit", builders.NOW - minutes * MINUTE)
+    found = plan(STEP, {"HTTPRoute/web": shown}, sick_since=None)
+    assert refused is isinstance(found, model.Refusal)
+    if isinstance(found, model.Refusal):
+        assert Refused.CHANGED_BY_OTHERS is found.reason
+        assert "within the last hour, and since when Deployment/canary is ill" in found.message
 
 
 VERDICTS = {

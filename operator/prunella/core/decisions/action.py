@@ -47,6 +47,8 @@ class Request:
     """When the signal fell ill that led here."""
     moved_by: objects.Record | None = None
     """The shift of traffic of which a part is to be taken back."""
+    emptied: Mapping[model.Ref, objects.Record] = dataclasses.field(default_factory=dict)
+    """Workloads whose traffic was moved away and is not all back, with the last move."""
     deployed: gitops.Looked | None = None
     """What deploys the target from Git, where that was looked at."""
 

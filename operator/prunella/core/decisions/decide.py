@@ -18,6 +18,7 @@ from prunella.core.decisions import (
     gitops,
     guards,
     ledger,
+    moves,
     releases,
     restoring,
     sides,
@@ -49,6 +50,8 @@ class Scene:
     """What the policy's signals alone say."""
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
+    doubted: frozenset[model.Ref] = frozenset()
+    """Peers whose verdict is an old one: that they are Healthy is not known any more."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -299,7 +302,7 @@ def _request(
     decided_at: datetime.datetime,
     case: guards.Case,
 ) -> action.Request:
-    ref, live_state = sick.workload.ref, case.live_state
+    ref, live_state, name = sick.workload.ref, case.live_state, case.action.name
     if live_state is None:
         raise ValueError(f"{ref} is planned without a look")
     number = ledger.next_attempt(scene.records, live_state.workload.uid)
@@ -321,6 +324,7 @@ def _request(
         verdicts=_verdicts(scene),
         sick_since=sick.held_since,
         moved_by=attempt.back,
+        emptied=moves.emptied(scene.records) if name == sides.SHIFT_TRAFFIC else {},
         deployed=scene.deployed.get(ref),
     )
 
@@ -328,6 +332,9 @@ def _request(
 def _verdicts(scene: Scene) -> dict[model.Ref, model.Verdict]:
     """The worst verdict of this policy and the others: what one calls sick is not Healthy."""
     worst = dict(scene.peers)
+    for ref in scene.doubted - scene.verdicts.keys():
+        if worst.get(ref) is not model.Verdict.UNHEALTHY:
+            worst[ref] = model.Verdict.UNKNOWN
     for ref, verdict in scene.verdicts.items():
         if verdict is not model.Verdict.HEALTHY and worst.get(ref) is not model.Verdict.UNHEALTHY:
             worst[ref] = verdict

@@ -24,6 +24,10 @@ HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
 REVERT: Final = "revert"
 """The action of a record that undoes another one; no step of a policy has it."""
+SHIFT_TRAFFIC: Final = "shiftTraffic"
+RETURN_TRAFFIC: Final = "returnTraffic"
+"""The action that takes a part of a shift back; no step of a policy has it."""
+MOVES: Final = frozenset({SHIFT_TRAFFIC, RETURN_TRAFFIC})
 ABORT_PATH: Final = f"{progressive.STATUS}{progressive.ABORT}"
 LONGEST_WINDOW = DAY
 """The longest time by which any limit counts records: retention keeps what is counted."""
@@ -215,10 +219,50 @@ def _newest(records: Iterable[objects.Record]) -> set[tuple[str, str]]:
     of_targets = {record.spec.target.uid: record for record in by_number}
     acted = {(r.policy, r.spec.target.uid): r for r in by_number if r.acted}
     kept = {(r.namespace, r.name) for r in (*of_targets.values(), *acted.values())}
+    chains = moves_in_a_row(by_number).values()
+    kept |= {(r.namespace, r.name) for chain in chains for r in chain}
     for record in reversed(by_number):
         if record.spec.follows and (record.namespace, record.name) in kept:
             kept.add((record.namespace, record.spec.follows))
     return kept
+
+
+def moves_in_a_row(records: Iterable[objects.Record]) -> dict[Mover, list[objects.Record]]:
+    """The last unbroken chain of moves of traffic of each policy and target, oldest first.
+
+    Each has found just what the one before it left, on the same route.  When all is back, the
+    next move begins another chain.
+    """
+    chains: dict[Mover, list[objects.Record]] = {}
+    for record in sorted(records, key=lambda record: record.spec.attempt):
+        if record.spec.action not in MOVES or not (record.acted or record.in_flight):
+            continue
+        chain = chains.setdefault((record.policy, record.spec.target.uid), [])
+        if chain and (not _goes_on(chain[-1], record) or _all_back(chain)):
+            chain.clear()
+        chain.append(record)
+    return chains
+
+
+Mover = tuple[objects.Key, str]
+"""A policy, and the UID of the target whose traffic it moves."""
+
+
+def _goes_on(before: objects.Record, after: objects.Record) -> bool:
+    """Whether a move has found just what another one left."""
+    (left,), (found,) = effects_of(before), effects_of(after)
+    same = (left.target, left.uid) == (found.target, found.uid)
+    return same and tested(left.inverse) == tested(found.patch)
+
+
+def _all_back(chain: Sequence[objects.Record]) -> bool:
+    (first,), (last,) = effects_of(chain[0]), effects_of(chain[-1])
+    return tested(first.patch) == tested(last.inverse)
+
+
+def tested(patch: Iterable[model.PatchOperation]) -> dict[str, object]:
+    """What a patch finds where it is sent, by the pointer to it."""
+    return {str(each["path"]): each["value"] for each in patch if each["op"] == "test"}
 
 
 def edited_since(record: objects.Record, workload: model.Workload) -> str | None:

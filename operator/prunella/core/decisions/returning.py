@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, traffic
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, ledger, sides, weights
+from prunella.core.decisions import decide, episode, ledger, moves, sides, undoing
 
 
 def due(
@@ -21,62 +21,111 @@ def due(
     target_uid: str,
     records: Sequence[objects.Record],
     now: datetime.datetime,
-) -> episode.Next | None:
-    """The next part of the way back of one Healthy target; None when there is none yet, or left."""
-    if spec.mode is not policy_api.Mode.LIVE:
-        return None
+) -> episode.Next | model.Refusal | None:
+    """The next part of the way back of one Healthy target; None when there is none yet, or left.
+
+    A Refusal where there should be one, and the policy or the records no longer say how.
+    """
+    if (undone := _undone(policy, spec, target_uid, records)) is not None:
+        return undone
     last = _newest(policy, target_uid, records)
-    params = _params(spec, last)
-    if last is None or params is None or params.back is None:
+    if last is None:
+        return None
+    params, origin = _params(spec, last), moves.moved_by(last, records)
+    if origin is not None and moves.all_back(origin, last):
+        return None
+    if (lost := _lost(spec, last, params, origin)) is not None:
+        return lost
+    if params is None or params.back is None or origin is None:
         return None
     finished = last.status.finished_at or last.spec.decided_at
     if now < finished + datetime.timedelta(seconds=params.back.after.total_seconds()):
         return None
-    origin = moved_by(last, records)
-    if origin is None or _all_back(origin, last):
-        return None
     return episode.Next(last.spec.step, last, back=origin)
+
+
+def _lost(
+    spec: policy_api.RemediationPolicySpec,
+    last: objects.Record,
+    params: traffic.ShiftTraffic | None,
+    origin: objects.Record | None,
+) -> model.Refusal | None:
+    """Why traffic that should come back stays away, told where nothing else would tell it."""
+    begun = last.spec.action == sides.RETURN_TRAFFIC
+    if params is None and (begun or _elsewhere(spec, last)):
+        why = f"step {last.spec.step} of the policy no longer is the shiftTraffic that moved it"
+    elif params is None or params.back is None:
+        return None
+    elif spec.mode is not policy_api.Mode.LIVE:
+        why = f"mode is {spec.mode}, and only Live brings it back"
+    elif origin is None:
+        why = "the record of the shift is gone, and with it what was there before"
+    else:
+        return None
+    (effect,) = last.spec.effects
+    message = f"traffic of {effect.kind}/{effect.name} that {last.name} left away stays away: {why}"
+    return model.Refusal(reasons.Refused.PLAN_CHANGED, f"{message}; write its weights by hand")
+
+
+def _elsewhere(spec: policy_api.RemediationPolicySpec, last: objects.Record) -> bool:
+    """Whether another step of the policy says how traffic of this route comes back."""
+    return any(
+        isinstance(each.params, traffic.ShiftTraffic)
+        and each.params.back is not None
+        and _same_route(each.params, last)
+        for each in spec.steps
+    )
+
+
+def _undone(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    target_uid: str,
+    records: Iterable[objects.Record],
+) -> episode.Next | None:
+    """The undoing of a shift that made the other side sick: its target may be Healthy by then."""
+    last = _last(target_uid, records)
+    if last is None or last.policy != policy.key or not harmed(last):
+        return None
+    owed = undoing.owed(last, policy, spec)
+    return episode.Next(last.spec.step, last, revert=True) if owed else None
+
+
+def harmed(record: objects.Record | None) -> bool:
+    """Whether a record is a shift that made the other side sick."""
+    return record is not None and record.status.reason == sides.OTHER_SIDE_UNHEALTHY
+
+
+def _last(target_uid: str, records: Iterable[objects.Record]) -> objects.Record | None:
+    own = [r for r in records if r.spec.target.uid == target_uid and (r.acted or r.in_flight)]
+    return max(own, key=lambda record: record.spec.attempt, default=None)
 
 
 def _newest(
     policy: objects.Policy, target_uid: str, records: Iterable[objects.Record]
 ) -> objects.Record | None:
     """The target's newest record that ended well and has moved traffic; None: another is newer."""
-    own = [r for r in records if r.spec.target.uid == target_uid and (r.acted or r.in_flight)]
-    last = max(own, key=lambda record: record.spec.attempt, default=None)
+    last = _last(target_uid, records)
     if last is None or last.policy != policy.key or last.phase is not reasons.Phase.SUCCEEDED:
         return None
     return last if last.spec.action in sides.MOVES else None
 
 
 def _params(
-    spec: policy_api.RemediationPolicySpec, last: objects.Record | None
+    spec: policy_api.RemediationPolicySpec, last: objects.Record
 ) -> traffic.ShiftTraffic | None:
     """What the policy says of it now, if that is about the same route."""
-    if last is None or last.spec.step >= len(spec.steps):
+    if last.spec.step >= len(spec.steps):
         return None
     params = spec.steps[last.spec.step].params
     if not isinstance(params, traffic.ShiftTraffic):
         return None
+    return params if _same_route(params, last) else None
+
+
+def _same_route(params: traffic.ShiftTraffic, last: objects.Record) -> bool:
     (written,) = last.spec.effects
-    wanted = (params.kind, params.name or last.target.name)
-    return params if wanted == (written.kind, written.name) else None
-
-
-def moved_by(last: objects.Record, records: Iterable[objects.Record]) -> objects.Record | None:
-    """The shift of which a record is a part of the way back, or which it is itself."""
-    known = {record.name: record for record in records if record.namespace == last.namespace}
-    found: objects.Record | None = last
-    while found is not None and found.spec.action == sides.RETURN_TRAFFIC:
-        found = known.get(found.spec.follows)
-    return found
-
-
-def _all_back(origin: objects.Record, last: objects.Record) -> bool:
-    """Whether the last part has left the weights as they were before the shift."""
-    (first,), (newest,) = ledger.effects_of(origin), ledger.effects_of(last)
-    now = {**weights.tested(first.inverse), **weights.tested(newest.inverse)}
-    return weights.tested(first.patch) == now
+    return (params.kind, params.name or last.target.name) == (written.kind, written.name)
 
 
 def healthy(
@@ -104,6 +153,9 @@ def decide_all(
         attempt = due(scene.policy, scene.spec, each.uid, scene.records, scene.now)
         if well is None or attempt is None:
             continue
+        if isinstance(attempt, model.Refusal):
+            decisions[each.ref] = decide.Decision(refusal=attempt)
+            continue
         decision = decide.plan_attempt(scene, well, attempt, scene.now)
         decisions[each.ref] = decision
         if decision.command is not None or decision.needs:
@@ -116,6 +168,6 @@ def again(record: objects.Record, records: Sequence[objects.Record]) -> episode.
     follows = next((each for each in records if each.name == record.spec.follows), None)
     back = None
     if record.spec.action == sides.RETURN_TRAFFIC and follows is not None:
-        back = moved_by(follows, records)
+        back = moves.moved_by(follows, records)
     revert = record.spec.action == ledger.REVERT
     return episode.Next(record.spec.step, follows, revert=revert, back=back)

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from prunella.api import reasons, traffic
 from prunella.core import model
-from prunella.core.decisions import action, restoring
+from prunella.core.decisions import action, ledger, restoring
 
 Refused = reasons.Refused
-SHIFT_TRAFFIC: Final = "shiftTraffic"
-RETURN_TRAFFIC: Final = "returnTraffic"
-"""The action that takes a part of a shift back; no step of a policy has it."""
-MOVES: Final = frozenset({SHIFT_TRAFFIC, RETURN_TRAFFIC})
+SHIFT_TRAFFIC: Final = ledger.SHIFT_TRAFFIC
+RETURN_TRAFFIC: Final = ledger.RETURN_TRAFFIC
+OTHER_SIDE_UNHEALTHY: Final = "OtherSideUnhealthy"
+"""Reason of a shift that is undone because the side that took over fell ill."""
+MOVES: Final = ledger.MOVES
 _COUNTS: Final = ("updatedReplicas", "readyReplicas")
 _COUNTS_OF_DAEMONS: Final = ("updatedNumberScheduled", "numberReady")
 
@@ -45,7 +46,29 @@ def other(
         return model.Refusal(Refused.FORBIDDEN, looked.problem)
     if looked.manifest is None:
         return _unfit(f"{ref} is not there")
-    return _unproved(request, params, ref) or _ready(ref, looked.manifest)
+    emptied = _emptied(request, ref)
+    if isinstance(emptied, tuple):
+        return emptied
+    return emptied or _unproved(request, params, ref) or _ready(ref, looked.manifest)
+
+
+def _emptied(
+    request: action.Request, ref: model.Ref
+) -> model.Refusal | tuple[model.Need, ...] | None:
+    """Whether its own traffic was moved away, and nobody has written there since."""
+    if ref not in request.emptied:
+        return None
+    record = request.emptied[ref]
+    (effect,) = ledger.effects_of(record)
+    if effect.target not in request.looked:
+        return (model.Need(model.NeedKind.OBJECT, effect.target),)
+    looked = request.looked[effect.target]
+    if not looked.problem and restoring.as_written(effect, looked.manifest) is not True:
+        return None
+    return _unfit(
+        f"{record.name} has moved traffic of {effect.target} away from {ref}, and it is not all "
+        "back: without traffic, Healthy proves nothing"
+    )
 
 
 def _unfit(message: str, *, skip_step: bool = True) -> model.Refusal:
@@ -102,7 +125,11 @@ def selector(looked: restoring.Looked) -> Mapping[str, str] | model.Refusal:
     """The selector of a Service that was looked at; a Refusal without one."""
     if looked.problem:
         return model.Refusal(Refused.FORBIDDEN, looked.problem)
-    found = looked.manifest and (looked.manifest["spec"].get("selector") or {})
+    spec = looked.manifest["spec"] if looked.manifest is not None else {}
+    if spec.get("type") == "ExternalName":
+        message = f"{looked.ref} is of type ExternalName: its traffic goes to a name, not to pods"
+        return model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True)
+    found = spec.get("selector") or {}
     if not found:
         state = "is not there" if looked.manifest is None else "has no selector"
         message = f"{looked.ref} {state}: nobody knows whose pods are behind it"

@@ -61,6 +61,8 @@ class Snapshot:
     owners: Mapping[str, model.Ref]
     records: Sequence[objects.Record]
     peers: Mapping[model.Ref, model.Verdict] = dataclasses.field(default_factory=dict)
+    doubted: frozenset[model.Ref] = frozenset()
+    """Peers whose verdict is an old one."""
     pause: model.PauseState = NOT_PAUSED
     live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
         default_factory=dict
@@ -322,6 +324,7 @@ def make_scene(
         now=now,
         verdicts=verdicts,
         peers=snapshot.peers,
+        doubted=snapshot.doubted,
         records=snapshot.records,
         pause=snapshot.pause,
         live_states=snapshot.live_states,

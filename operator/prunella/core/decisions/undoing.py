@@ -69,10 +69,12 @@ def owed(
     """Whether a record is to be undone next.
 
     An edit of the policy does not end that, as long as the policy is the same one and wants it.  A
-    part of the way back of traffic was no step of the policy: it goes, whatever follows a step.
+    part of the way back of traffic was no step of the policy: it goes, whatever follows a step.  So
+    does a shift that has made the other side sick.
     """
     back = record.spec.action == sides.RETURN_TRAFFIC
-    wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT or back
+    harmful = back or record.status.reason == sides.OTHER_SIDE_UNHEALTHY
+    wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT or harmful
     live = spec.mode is policy_api.Mode.LIVE and record.spec.policy.uid == policy.uid
     if record.spec.action == ledger.REVERT:
         return wanted and live and unfinished(record)

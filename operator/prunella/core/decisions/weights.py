@@ -7,6 +7,7 @@ virtual-service/#HTTPRouteDestination (a destination that is alone has all).
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ _UNWRITTEN: Final = {"HTTPRoute": 1, "VirtualService": 0}
 MOST_WEIGHT: Final = 1_000_000
 """As the Gateway API bounds it."""
 WHOLE: Final = 100
+CLUSTER_DOMAIN: Final = "cluster.local"
+"""What a Service's full name ends with, unless the cluster was set up otherwise."""
 
 
 class Backend(NamedTuple):
@@ -63,6 +66,9 @@ class Shift:
     swaps: swaps.Swaps
     untouched: int
     """Rules that send to the side that is left, and not to the other."""
+    left: str
+    """Names of the side that gives traffic (of a way back: gets it) and of the other one."""
+    taking: str
 
 
 class NotMovableError(Exception):
@@ -88,12 +94,10 @@ def shift(manifest: Mapping[str, Any], left: Backend, taking: Backend, bounds: B
     """
     kind = manifest["kind"]
     in_spec, in_rule = RULES[kind]
-    moves: list[Move] = []
-    patch: list[Mapping[str, Any]] = []
-    inverse: list[Mapping[str, Any]] = []
-    floors: list[str] = []
+    rules = list(manifest["spec"].get(in_spec) or ())
+    then, moves, floors = list(rules), list[Move](), list[str]()
     untouched = 0
-    for number, rule in enumerate(manifest["spec"].get(in_spec) or ()):
+    for number, rule in enumerate(rules):
         entries = rule.get(in_rule) or []
         found = [_named(manifest, each) for each in entries]
         if left not in found:
@@ -110,11 +114,9 @@ def shift(manifest: Mapping[str, Any], left: Backend, taking: Backend, bounds: B
             floors.append(f"{_percent(old, places[0]):.3g} % in rule {number}")
             continue
         moves.append(_move(number, old, new, *places))
-        made = _swaps(f"/spec/{in_spec}/{number}/{in_rule}", entries, _weighed(entries, old, new))
-        patch += made.patch
-        inverse = [*made.inverse, *inverse]
+        then[number] = {**rule, in_rule: _weighed(entries, old, new)}
     if moves:
-        return Shift(tuple(moves), swaps.Swaps(tuple(patch), tuple(inverse)), untouched)
+        return Shift(tuple(moves), _swaps(kind, rules, then), untouched, str(left), str(taking))
     if floors:
         raise AtFloorError(f"{left} has {', '.join(floors)}, and keeps {bounds.leave} %")
     raise NotMovableError(f"no rule sends to both {left} and {taking}")
@@ -129,7 +131,7 @@ def _named(manifest: Mapping[str, Any], entry: Mapping[str, Any]) -> Backend | N
         return Backend(entry["name"]) if service and own else None
     destination = entry.get("destination") or {}
     name, _, domain = str(destination.get("host") or "").partition(".")
-    own = domain in {"", namespace} or f"{domain}.".startswith(f"{namespace}.svc.")
+    own = domain in {"", f"{namespace}.svc", f"{namespace}.svc.{CLUSTER_DOMAIN}"}
     return Backend(name, destination.get("subset") or "") if own else None
 
 
@@ -161,47 +163,70 @@ def moved(weights: Sequence[int], left: int, taking: int, bounds: Bounds) -> lis
     return new
 
 
-def step_back(
-    manifest: Mapping[str, Any], left: Backend, taking: Backend, before: Rules, most: int
-) -> Shift:
+def step_back(manifest: Mapping[str, Any], before: Rules, most: int) -> Shift:
     """What brings a part of the traffic back to where it was ``before`` it was moved.
 
-    ``left`` and ``taking`` are as they were when it was moved away.  The last step writes just
-    what was there.  Raises NotMovableError.
+    Which sides these are is told by the weights alone: the one whose share has fallen most, and
+    the one whose share has grown most.  The last step writes just what was there.
+    Raises NotMovableError.
     """
     kind = manifest["kind"]
     in_spec, in_rule = RULES[kind]
-    moves: list[Move] = []
-    patch: list[Mapping[str, Any]] = []
-    inverse: list[Mapping[str, Any]] = []
-    for number, rule in enumerate(manifest["spec"].get(in_spec) or ()):
-        place = f"/spec/{in_spec}/{number}/{in_rule}"
-        if place not in before or before[place] == rule[in_rule]:
+    rules = list(manifest["spec"].get(in_spec) or ())
+    if _bare(kind, rules) != _bare(kind, before):
+        raise NotMovableError("its rules are no longer those whose weights were moved")
+    then, moves, names = list(rules), list[Move](), ("", "")
+    for number, (rule, wanted) in enumerate(zip(rules, before, strict=True)):
+        if rule == wanted:
             continue
-        entries, wanted = rule[in_rule], before[place]
-        found = [_named(manifest, each) for each in entries]
-        places = found.index(left), found.index(taking)
-        now, old = _weights(kind, entries), _weights(kind, wanted)
-        then, new = list(wanted), old
+        entries = rule[in_rule]
+        now, old = _weights(kind, entries), _weights(kind, wanted[in_rule])
+        places = _sides(now, old)
+        then[number], new = wanted, old
         if _percent(now, places[0]) + most < _percent(old, places[0]):
-            part = moved(now, places[1], places[0], Bounds(most, 0))
+            floor = math.floor(_percent(old, places[1]))
+            part = moved(now, places[1], places[0], Bounds(most, floor))
             if part is None:
                 raise NotMovableError(f"rule {number} has no weights that could be moved back")
-            then, new = _weighed(entries, now, part), part
+            then[number], new = {**rule, in_rule: _weighed(entries, now, part)}, part
         moves.append(_move(number, now, new, *places))
-        made = _swaps(place, entries, then)
-        patch += made.patch
-        inverse = [*made.inverse, *inverse]
-    return Shift(tuple(moves), swaps.Swaps(tuple(patch), tuple(inverse)), 0)
+        told = [str(_named(manifest, entries[place])) for place in places]
+        names = told[0], told[1]
+    if not moves:
+        raise NotMovableError("all of what was moved is back")
+    return Shift(tuple(moves), _swaps(kind, rules, then), 0, *names)
 
 
-Rules = Mapping[str, Sequence[Mapping[str, Any]]]
-"""The backends of rules, by the pointer to them."""
+def _sides(now: Sequence[int], old: Sequence[int]) -> tuple[int, int]:
+    """Places of the backends that have lost most since ``old``, and that have gained most."""
+    gained = [_percent(now, place) - _percent(old, place) for place in range(len(now))]
+    return gained.index(min(gained)), gained.index(max(gained))
+
+
+def _bare(kind: str, rules: Rules) -> list[Mapping[str, Any]]:
+    """The rules without their weights."""
+    in_rule = RULES[kind][1]
+    return [
+        {
+            **rule,
+            in_rule: [
+                {key: value for key, value in each.items() if key != "weight"}
+                for each in rule.get(in_rule) or ()
+            ],
+        }
+        for rule in rules
+    ]
+
+
+Rules = Sequence[Mapping[str, Any]]
+"""All rules of a route."""
 
 
 def tested(patch: Sequence[Mapping[str, Any]]) -> Rules:
-    """The backends that a patch of this module finds where it is sent."""
-    return {str(each["path"]): each["value"] for each in patch if each["op"] == "test"}
+    """The rules that a patch of this module finds where it is sent."""
+    places = {f"/spec/{in_spec}" for in_spec, _ in RULES.values()}
+    found = (each["value"] for each in patch if each["op"] == "test" and each["path"] in places)
+    return list(next(found, ()))
 
 
 def _percent(weights: Sequence[int], place: int) -> float:
@@ -225,25 +250,24 @@ def _weighed(
     return [dict(e) if was == is_ else {**e, "weight": is_} for e, was, is_ in pairs]
 
 
-def _swaps(
-    place: str, now: Sequence[Mapping[str, Any]], then: Sequence[Mapping[str, Any]]
-) -> swaps.Swaps:
-    """Writes of the weights in which a rule's backends differ, and the way back."""
-    return swaps.Swaps(_writes(place, now, then), _writes(place, then, now))
+def _swaps(kind: str, now: Rules, then: Rules) -> swaps.Swaps:
+    """Writes of the weights in which a route's rules differ, and the way back."""
+    return swaps.Swaps(_writes(kind, now, then), _writes(kind, then, now))
 
 
-def _writes(
-    place: str, now: Sequence[Mapping[str, Any]], then: Sequence[Mapping[str, Any]]
-) -> swaps.Operations:
-    """One way of it, under a test of all of the rule's backends."""
+def _writes(kind: str, now: Rules, then: Rules) -> swaps.Operations:
+    """One way of it, under a test of all rules: their numbers mean nothing in another list."""
+    in_spec, in_rule = RULES[kind]
     found: list[Mapping[str, Any]] = [
-        {"op": "test", "path": place, "value": [dict(each) for each in now]}
+        {"op": "test", "path": f"/spec/{in_spec}", "value": copy.deepcopy(list(now))}
     ]
-    for number, (was, is_) in enumerate(zip(now, then, strict=True)):
-        pointer = f"{place}/{number}/weight"
-        if "weight" not in is_ and "weight" in was:
-            found.append({"op": "remove", "path": pointer})
-        elif was.get("weight") != is_.get("weight"):
-            op = "replace" if "weight" in was else "add"
-            found.append({"op": op, "path": pointer, "value": is_["weight"]})
+    for rule, (old, new) in enumerate(zip(now, then, strict=True)):
+        pairs = zip(old.get(in_rule) or (), new.get(in_rule) or (), strict=True)
+        for number, (was, is_) in enumerate(pairs):
+            pointer = f"/spec/{in_spec}/{rule}/{in_rule}/{number}/weight"
+            if "weight" not in is_ and "weight" in was:
+                found.append({"op": "remove", "path": pointer})
+            elif was.get("weight") != is_.get("weight"):
+                op = "replace" if "weight" in was else "add"
+                found.append({"op": op, "path": pointer, "value": is_["weight"]})
     return tuple(found)

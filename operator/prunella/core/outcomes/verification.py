@@ -54,6 +54,8 @@ class Scene:
     """How far the tool that deploys is with a pushed commit; None where it is not waited for."""
     expanded: expanding.Expanded | None = None
     """How far larger volumes are; None where they are not waited for."""
+    taking: model.Ref | None = None
+    """The side that has taken traffic over, when it is Unhealthy now."""
     edited: str = ""
     """What somebody else has changed since of what was written beside the target."""
 
@@ -198,6 +200,9 @@ def _count(
     at_once: bool,
 ) -> remediation.RemediationStatus:
     """One counted sample; ``at_once``: what was Healthy before, and is not, is not waited for."""
+    if scene.taking is not None:
+        message = f"{scene.taking}, which took the traffic over, was Healthy and is Unhealthy now"
+        return _finish(status, scene, Phase.UNHELPFUL, sides.OTHER_SIDE_UNHEALTHY, message)
     if at_once and scene.verdict is model.Verdict.UNHEALTHY:
         message = f"Unhealthy again: {scene.message}"
         return _finish(status, scene, Phase.UNHELPFUL, "UnhealthyAgain", message)

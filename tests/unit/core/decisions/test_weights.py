@@ -89,6 +89,11 @@ MOVES = {
         bounds(),
         [[0, 100]],
     ),
+    "hosts by their name without the cluster's domain": (
+        virtual_service(("canary.shop.svc", "", 30), ("stable", "", 70)),
+        bounds(),
+        [[0, 100]],
+    ),
     "a destination without a weight has none": (
         virtual_service(("canary", "", 100), ("stable", "", None)),
         bounds(40),
@@ -108,6 +113,25 @@ def test_traffic_moves_within_its_bounds(
     assert manifest == jsonpatch.apply_patch(after, list(made.inverse))
     with pytest.raises(jsonpatch.JsonPatchTestFailed):
         jsonpatch.apply_patch(after, list(made.patch))
+
+
+OTHERS = {
+    "a rule above": lambda rules: [rules[1], *rules],
+    "another rule's weights": lambda rules: [rules[0], {"backendRefs": []}],
+    "another rule's filters": lambda rules: [rules[0], {**rules[1], "filters": []}],
+}
+
+
+@pytest.mark.parametrize("edit", OTHERS.values(), ids=OTHERS)
+def test_a_change_of_any_rule_stops_both_ways(edit: Any) -> None:
+    """Rules are known by their number alone, so the list must be what it was."""
+    manifest = route({"canary": 10, "stable": 90}, {"canary": 0, "stable": 100})
+    made = weights.shift(manifest, SICK, WELL, bounds()).swaps
+    after = jsonpatch.apply_patch(manifest, list(made.patch))
+    for found, patch in ((manifest, made.patch), (after, made.inverse)):
+        edited = {**found, "spec": {"rules": edit(found["spec"]["rules"])}}
+        with pytest.raises(jsonpatch.JsonPatchTestFailed):
+            jsonpatch.apply_patch(edited, list(patch))
 
 
 def test_subsets_are_told_apart() -> None:
@@ -170,6 +194,16 @@ STUCK = {
         route({"canary": 900_000, "stable": 900_000}),
         bounds(),
         "a weight of 1800000 would be above 1000000",
+    ),
+    "a host outside the cluster": (
+        virtual_service(("canary.shop.svc.example.com", "", 1), ("stable", "", 1)),
+        bounds(),
+        "no rule sends to both",
+    ),
+    "a host of two names, which Istio takes for one outside": (
+        virtual_service(("canary.shop", "", 1), ("stable", "", 1)),
+        bounds(),
+        "no rule sends to both",
     ),
     "another host of the name": (
         virtual_service(("canary.other.svc.cluster.local", "", 1), ("stable", "", 1)),

@@ -542,3 +542,15 @@ def test_an_edit_beside_the_target_ends_the_proof(verdict: model.Verdict) -> Non
         status.reason,
         status.message,
     )
+
+
+@pytest.mark.parametrize("verdict", [HEALTHY, UNHEALTHY, UNKNOWN])
+def test_a_sick_side_that_took_traffic_over_ends_the_proof(verdict: model.Verdict) -> None:
+    """Whatever the signals of the target say; not before samples count."""
+    taking = builders.ref("stable")
+    found = verification.progress(
+        verifying(counts_from=COUNTS_FROM), scene(taking=taking, verdict=verdict), 0
+    )
+    assert (Phase.UNHELPFUL, "OtherSideUnhealthy") == (found.phase, found.reason)
+    early = verifying(counts_from=NOW + seconds(1))
+    assert Phase.VERIFYING is verification.progress(early, scene(taking=taking), 0).phase
