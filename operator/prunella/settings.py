@@ -14,10 +14,9 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, journal_settings
+from prunella import allowed, incident_settings, journal_settings
 from prunella.api import offers
 from prunella.core.decisions import rules
-from prunella.core.incidents import limits
 
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
@@ -239,28 +238,6 @@ class Intake(Model):
         return self
 
 
-_CORRELATION = limits.Settings()
-
-
-class Incidents(Model):
-    """When incidents open, end and are forgotten. Times in seconds."""
-
-    enabled: bool = True
-    interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 2.0
-    """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
-    quiet_seconds: Seconds = _CORRELATION.quiet
-    """An incident whose alerts have all ended is resolved after this time."""
-    stale_seconds: Seconds = _CORRELATION.stale
-    """One with alerts that nobody ended, when nothing was heard of it for this time."""
-    reopen_seconds: Seconds = _CORRELATION.reopen
-    """The same alert this long after the resolution opens the incident again."""
-    retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 30 * 86_400.0
-    judged_retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 365 * 86_400.0
-    """For those of which a person has confirmed or rejected a suspect: later ones learn of them."""
-    most_kept: Annotated[int, pydantic.Field(ge=10, le=10_000)] = 500
-    """Resolved incidents that are kept in one namespace, judged ones not counted."""
-
-
 class Tracing(Model):
     """Where incidents are sent to as traces, by OTLP over HTTP; the extra ``otel``."""
 
@@ -332,21 +309,6 @@ class Git(Model):
     argocd_namespace: str = "argocd"
 
 
-class Diagnosis(Model):
-    """What is looked at to name the cause of an incident. Lengths are in seconds."""
-
-    enabled: bool = True
-    objects: bool = True
-    """List pods, Events, claims and autoscalers of what is sick; off: only what is watched."""
-    measurements: bool = True
-    """Ask the source of service-graph metrics for latency and errors of calls."""
-    usual_seconds: Annotated[float, pydantic.Field(ge=60, le=86_400)] = 1800.0
-    recent_seconds: Annotated[float, pydantic.Field(ge=15, le=3600)] = 60.0
-    step_seconds: Annotated[float, pydantic.Field(ge=1, le=300)] = 10.0
-    rate_seconds: Annotated[float, pydantic.Field(ge=10, le=3600)] = 60.0
-    """What rates are taken over: at least two scrapes."""
-
-
 class Settings(Model):
     """Everything about the operator that is not in a policy."""
 
@@ -358,14 +320,14 @@ class Settings(Model):
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
-    diagnosis: Diagnosis = Diagnosis()
+    diagnosis: incident_settings.Diagnosis = incident_settings.Diagnosis()
     limits: Limits = Limits()
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()
     scale_bounds: allowed.ScaleBounds = allowed.ScaleBounds()
     raise_quota: allowed.RaiseQuota = allowed.RaiseQuota()
-    incidents: Incidents = Incidents()
+    incidents: incident_settings.Incidents = incident_settings.Incidents()
     tracing: Tracing = Tracing()
     git: Git = Git()
     journal: journal_settings.Journal = journal_settings.Journal()

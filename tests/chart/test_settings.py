@@ -11,7 +11,7 @@ import pydantic
 import pytest
 import yaml
 
-from prunella import allowed, journal_settings, settings
+from prunella import allowed, incident_settings, journal_settings, settings
 from prunella.api import endpoints
 
 Document = dict[str, Any]
@@ -220,7 +220,7 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
         SCHEMA["properties"]["patchField"]["properties"]["fields"]["items"],
         allowed.AllowedField,
     ),
-    "diagnosis": (SCHEMA["properties"]["diagnosis"], settings.Diagnosis),
+    "diagnosis": (SCHEMA["properties"]["diagnosis"], incident_settings.Diagnosis),
     "intake": (SCHEMA["properties"]["intake"], settings.Intake),
     "intake.analysis": (
         SCHEMA["properties"]["intake"]["properties"]["analysis"],
