@@ -19,6 +19,14 @@ from tests.unit.core.builders import minutes, record, seconds
 
 Phase, Refused = reasons.Phase, reasons.Refused
 OTHER = objects.Key("shop", "other")
+
+
+def in_vain(ago: datetime.timedelta, key: objects.Key = OTHER) -> objects.Record:
+    """What did not help so long ago, and has an inverse."""
+    effects = [builders.effect(inverse=({"op": "remove", "path": "/spec/x"},))]
+    return record("checkout-1", Phase.UNHELPFUL, key=key, ago=ago, effects=effects)
+
+
 CART = builders.workload("cart")
 RESUME = "`prunella resume checkout -n shop`"
 SUSPENDED = builders.policy(suspend=True)
@@ -142,6 +150,36 @@ TIMES: dict[str, tuple[guards.Guard, guards.Case, guards.Answer]] = {
         )
         for phase in (Phase.PENDING, Phase.ACTING, Phase.VERIFYING)
     },
+    "another policy's, in vain a minute ago": (
+        timing.nothing_in_flight,
+        builders.case(records=[in_vain(seconds(60))]),
+        model.Refusal(
+            Refused.IN_FLIGHT,
+            "checkout-1 on Deployment/checkout was in vain, and may be undone first",
+        ),
+    ),
+    "another policy's, in vain longer ago": (
+        timing.nothing_in_flight,
+        builders.case(records=[in_vain(seconds(61))]),
+        "no unfinished action on Deployment/checkout",
+    ),
+    "another policy's, in vain and undone": (
+        timing.nothing_in_flight,
+        builders.case(
+            records=[in_vain(seconds(9)), record("back", key=OTHER, follows="checkout-1")]
+        ),
+        "no unfinished action on Deployment/checkout",
+    ),
+    "another policy's, in vain, which nothing undoes": (
+        timing.nothing_in_flight,
+        builders.case(records=[record("checkout-1", Phase.UNHELPFUL, key=OTHER)]),
+        "no unfinished action on Deployment/checkout",
+    ),
+    "the policy's own, in vain": (
+        timing.nothing_in_flight,
+        builders.case(records=[in_vain(seconds(9), key=builders.KEY)]),
+        "no unfinished action on Deployment/checkout",
+    ),
 }
 
 STILL = "3 of 3 replicas updated, 3 pods in all, generation 4 of 4 seen"

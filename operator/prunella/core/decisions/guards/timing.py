@@ -7,11 +7,15 @@ import datetime
 from prunella.api import reasons
 from prunella.api import steps as steps_api
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, releases, restoring, sides
+from prunella.core.decisions import ledger, releases, restoring, sides, undoing
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
+Phase = reasons.Phase
 VERIFICATION_LASTS = datetime.timedelta(minutes=10)
 """How long a follow-up may rest on the verification before it instead of on ``for``."""
+UNDONE_FIRST = datetime.timedelta(seconds=60)
+"""How long what another policy did in vain is left to it: then it may be undone."""
+_IN_VAIN = frozenset({Phase.UNHELPFUL, Phase.FAILED})
 MOST_NOT_SENT = 3
 NOT_SENT_WINDOW = datetime.timedelta(minutes=10)
 
@@ -52,7 +56,28 @@ def nothing_in_flight(case: Case) -> Answer:
     if busy:
         on = _met(case, busy[0])
         return model.Refusal(Refused.IN_FLIGHT, f"{busy[0].name} on {on} is unfinished")
+    if case.action.name != ledger.REVERT and (vain := _left_to_undo(case)):
+        message = f"{vain[0].name} on {_met(case, vain[0])} was in vain, and may be undone first"
+        return model.Refusal(Refused.IN_FLIGHT, message)
     return f"no unfinished action on {case.target}"
+
+
+def _left_to_undo(case: Case) -> list[objects.Record]:
+    """What another policy, or this one for another target, has just done in vain.
+
+    Else a second one could heal what the first has left changed, and nobody would undo that.
+    """
+    undone = {record.spec.follows for record in case.others}
+    return [
+        record
+        for record in case.others
+        if record.phase in _IN_VAIN
+        and (record.policy, record.target) != (case.policy.key, case.target)
+        and record.name not in undone
+        and case.now - (record.status.finished_at or record.spec.decided_at) <= UNDONE_FIRST
+        and undoing.undoable(record)
+        and _meets(case, record)
+    ]
 
 
 def _meets(case: Case, record: objects.Record) -> bool:
