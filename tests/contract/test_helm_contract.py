@@ -6,6 +6,7 @@ variables, and a kubeconfig of the chart's ServiceAccount.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import datetime
@@ -98,11 +99,19 @@ class Shop:
         found = self.lab.get("--namespace", self.namespace, "deployment", "web")
         return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
 
+    async def rolled_out(self, ref: model.Ref) -> model.LiveState:
+        """The workload, once its controller has a ReplicaSet of the newest template."""
+        for _ in range(120):
+            found = await self.world.cluster.live_state(ref)
+            if found is not None and any(each.current for each in found.revisions):
+                return found
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"{ref} has no current revision after a minute")
+
     async def planned(self, **params: Any) -> action.Plan:
         """What the operator plans, by what it sees of the workload."""
         ref = model.Ref("Deployment", self.namespace, "web")
-        live_state = await self.world.cluster.live_state(ref)
-        assert live_state is not None
+        live_state = await self.rolled_out(ref)
         now = max(each.created for each in live_state.revisions) + datetime.timedelta(seconds=5)
         step = {"helmRollback": params}
         request = manifests.request(live_state, step, now=now, record="deployment-web-1")

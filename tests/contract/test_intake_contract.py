@@ -256,7 +256,9 @@ async def test_a_full_queue_loses_nothing(tmp_path: pathlib.Path) -> None:
 async def test_a_truncated_group_is_refused(tmp_path: pathlib.Path) -> None:
     """A receiver with ``max_alerts`` is told what to change, and nothing is taken by halves."""
     async with telling(tmp_path, polls=False, most=1) as system:
-        system.rules(BAD, {**BAD, "labels": {**BAD["labels"], "pod": "cart-6f5d-b"}})
+        pods = (f'label_replace(vector(1), "pod", "cart-6f5d-{n}", "", "")' for n in "ab")
+        # Of one rule, so that both are told at once.
+        system.rules({**BAD, "expr": " or ".join(pods), "labels": {"namespace": "shop"}})
         await system.answered("truncated")
         assert [] == list(await system.source.drain())
         log = (tmp_path / "alertmanager.log").read_text()
