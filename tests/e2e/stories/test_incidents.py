@@ -61,6 +61,12 @@ def incidents(story: Story, namespace: str | None = None) -> list[Document]:
     return sorted(found, key=lambda each: str(each["metadata"]["name"]))
 
 
+def open_incidents(story: Story) -> list[Document]:
+    """The open ones. One that became part of another stays as an object that leads there."""
+    judged = [each for each in incidents(story) if "status" in each]
+    return [each for each in judged if each["status"].get("state") == "Open"]
+
+
 def status(story: Story, **wanted: Any) -> Document:
     """Wait until the story's only incident has these fields in its status; returns the status."""
 
@@ -157,7 +163,9 @@ def test_a_bad_release_among_healthy_ones(story: Story) -> None:
 
     record = story.phase("checkout", "Succeeded", 240)
 
-    (incident,) = incidents(story)
+    # On a busy machine two are told before the cause is known, and become one then.
+    story.wait(lambda: len(open_incidents(story)) == 1, "all is one open incident", 120)
+    (incident,) = open_incidents(story)
     told = incident["status"]
     suspect = told["suspects"][0]
     (story.folder / "why.txt").write_text(
@@ -170,7 +178,8 @@ def test_a_bad_release_among_healthy_ones(story: Story) -> None:
     assert suspect["field"].endswith("image")
     assert suspect["evidence"][0]["message"].startswith(f"revision 2, commit {COMMIT}, image ")
     assert COMMIT in suspect["summary"]
-    assert incident["metadata"]["name"] == record["spec"]["incident"]
+    names = {each["metadata"]["name"] for each in incidents(story)}
+    assert record["spec"]["incident"] in names
     assert ("rollback", "v1") == (record["spec"]["action"], story.image("checkout"))
     assert [f"{story.namespace}/{record['metadata']['name']}"] == told["remediations"]
     assert 1 == len(story.writes("checkout"))
