@@ -282,7 +282,7 @@ def _release(written: page.Page, record: objects.Record) -> None:
     """What follows for the release that a proved rollback has left."""
     if not releases.condemns(record):
         return
-    until = releases.finished(record) + releases.CONDEMNED_FOR
+    until = record.finished_or_decided_at + releases.CONDEMNED_FOR
     written.section("Release", "condemned: it was rolled back, and then the target was Healthy")
     written.fact("until", f"{terminal.moment(until)}, or until `{_resume(record)}`")
     written.fact("meanwhile", "nothing rolls back to it; when it comes again it is acted on sooner")

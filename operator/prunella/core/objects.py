@@ -94,6 +94,16 @@ class Record:
         return frozenset({self.target, *(model.Ref(e.kind, e.namespace, e.name) for e in effects)})
 
     @property
+    def finished_or_decided_at(self) -> datetime.datetime:
+        """When it ended; when it was decided, while it has not."""
+        return self.status.finished_at or self.spec.decided_at
+
+    @property
+    def last_sent_or_decided_at(self) -> datetime.datetime:
+        """When the newest effect was sent; when it was decided, while none was."""
+        return self.last_sent_at or self.spec.decided_at
+
+    @property
     def sent_at(self) -> datetime.datetime | None:
         """When the first effect was sent, or was about to be."""
         return min(self._sent, default=None)

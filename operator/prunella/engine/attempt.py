@@ -186,7 +186,7 @@ class Executor:
     ) -> objects.Record:
         """Settle a push by what the repository shows; one that can't be read is waited for."""
         if receipt.outcome is ports.Outcome.UNKNOWN:
-            sent_at = record.last_sent_at or record.spec.decided_at
+            sent_at = record.last_sent_or_decided_at
             if self._world.clock.now() - sent_at < PUSH_SEEN_WITHIN:
                 return record
             message = f"nobody knows whether it was pushed: {receipt.message}"

@@ -41,13 +41,15 @@ class RecordedLedger(ledgers.SimulatedLedger):
         That is one that is unfinished, not cleared, within the ``window`` that limits count, or
         of a streak that may latch the policy.
         """
-        records = sorted(self._server.records.values(), key=_finished)
+        records = sorted(
+            self._server.records.values(), key=lambda each: each.finished_or_decided_at
+        )
         streak = ledger.unhelpful_streak(records, policy.key, ledger.resumed_at(policy))
         holding = {record.name for record in streak}
         keep_from = now - max(window, ledger.LONGEST_WINDOW, timing.VERIFICATION_LASTS)
         for record in records:
             open_yet = not record.phase.final or record.status.cleared_at is None
-            if open_yet or record.name in holding or _finished(record) >= keep_from:
+            if open_yet or record.name in holding or record.finished_or_decided_at >= keep_from:
                 return
             uid = record.spec.target.uid
             others = [r for r in self._server.records.values() if r.spec.target.uid == uid]
@@ -56,7 +58,3 @@ class RecordedLedger(ledgers.SimulatedLedger):
                 self._attempts[uid] = record.spec.attempt
             self._server.delete(record)
             self.put_by.append(record)
-
-
-def _finished(record: objects.Record) -> datetime.datetime:
-    return record.status.finished_at or record.spec.decided_at

@@ -167,7 +167,7 @@ def is_over(last: objects.Record, policy: objects.Policy) -> bool:
 def _in_hand(last: objects.Record, policy: objects.Policy) -> bool:
     """Whether the target was Healthy since, or a person has resumed the policy."""
     resumed = ledger.resumed_at(policy)
-    finished = last.status.finished_at or last.spec.decided_at
+    finished = last.finished_or_decided_at
     return last.status.cleared_at is not None or (resumed is not None and finished <= resumed)
 
 

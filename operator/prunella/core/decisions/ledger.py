@@ -135,10 +135,10 @@ def unhelpful_streak(
     settle those. Records that did nothing are passed over.
     """
     own = [r for r in records if r.policy == policy and r.acted and r.phase.final]
-    own.sort(key=_finished)
+    own.sort(key=lambda each: each.finished_or_decided_at)
     streak: list[objects.Record] = []
     for record in own:
-        if resumed is not None and _finished(record) <= resumed:
+        if resumed is not None and record.finished_or_decided_at <= resumed:
             continue
         if record.status.reason == REQUESTED:
             continue  # What is left to a person has neither helped nor failed.
@@ -170,12 +170,8 @@ def _latch_rests_on(records: Sequence[objects.Record], policy: objects.Key) -> l
         and record.phase is reasons.Phase.SUCCEEDED
         and record.spec.action != REVERT
     ]
-    last = sorted(successes, key=_finished)[-1:]
+    last = sorted(successes, key=lambda each: each.finished_or_decided_at)[-1:]
     return [*unhelpful_streak(records, policy, None), *last]
-
-
-def _finished(record: objects.Record) -> datetime.datetime:
-    return record.status.finished_at or record.spec.decided_at
 
 
 def expired(
@@ -204,8 +200,11 @@ def expired(
         for record in records
         if record.phase.final
         and (record.namespace, record.name) not in holding
-        and now - _finished(record) > keep_for
-        and not (releases.condemns(record) and now - _finished(record) <= releases.CONDEMNED_FOR)
+        and now - record.finished_or_decided_at > keep_for
+        and not (
+            releases.condemns(record)
+            and now - record.finished_or_decided_at <= releases.CONDEMNED_FOR
+        )
     ]
 
 

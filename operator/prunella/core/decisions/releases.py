@@ -57,11 +57,11 @@ def condemned(
 ) -> dict[str, objects.Record]:
     """The condemned releases of a target by their hash, each with its newest record."""
     found: dict[str, objects.Record] = {}
-    for record in sorted(records, key=finished):
+    for record in sorted(records, key=lambda each: each.finished_or_decided_at):
         if not condemns(record) or record.spec.target.uid != target_uid:
             continue
-        if now - finished(record) <= CONDEMNED_FOR and (
-            resumed is None or finished(record) > resumed
+        if now - record.finished_or_decided_at <= CONDEMNED_FOR and (
+            resumed is None or record.finished_or_decided_at > resumed
         ):
             found[record.spec.leaves] = record
     return found
@@ -81,8 +81,3 @@ def released_again(
 def hold(needed: datetime.timedelta, interval: datetime.timedelta) -> datetime.timedelta:
     """How long a condemned release must be Unhealthy instead of ``needed``."""
     return min(needed, max(needed / SOONER, LEAST_INTERVALS * interval))
-
-
-def finished(record: objects.Record) -> datetime.datetime:
-    """When a record ended; when it was decided, while it has not."""
-    return record.status.finished_at or record.spec.decided_at

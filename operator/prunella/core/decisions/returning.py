@@ -38,7 +38,7 @@ def due(
         return lost
     if params is None or params.back is None or origin is None:
         return None
-    finished = last.status.finished_at or last.spec.decided_at
+    finished = last.finished_or_decided_at
     if now < finished + datetime.timedelta(seconds=params.back.after.total_seconds()):
         return None
     return episode.Next(last.spec.step, last, back=origin)

@@ -65,7 +65,7 @@ def awaited(
     if expanded.done:
         verification = remediation.Verification(synced_at=now, message=expanded.message)
         return status.model_copy(update={"verification": verification, "reason": "Expanded"})
-    waited = (now - (record.last_sent_at or record.spec.decided_at)).total_seconds()
+    waited = (now - record.last_sent_or_decided_at).total_seconds()
     within = verify.within.total_seconds()
     if waited < within:
         message = f"the volume is waited for: {expanded.message}"

@@ -169,5 +169,5 @@ def _doubt(scene: Scene) -> str:
 
 
 def _patience_is_over(record: objects.Record, scene: Scene) -> bool:
-    since = record.last_sent_at or record.spec.decided_at
+    since = record.last_sent_or_decided_at
     return (scene.now - since).total_seconds() > scene.rules.rollout_seconds

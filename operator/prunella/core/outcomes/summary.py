@@ -233,7 +233,7 @@ def condemned_releases(
         if record is not None:
             told.append(
                 f"{ref} runs a release that {record.name} rolled back and proved bad at "
-                f"{releases.finished(record):%Y-%m-%dT%H:%M:%SZ}"
+                f"{record.finished_or_decided_at:%Y-%m-%dT%H:%M:%SZ}"
             )
     return told
 

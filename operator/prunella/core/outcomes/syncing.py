@@ -35,7 +35,7 @@ def awaited(
     if synced.applied:
         verification = remediation.Verification(synced_at=now, message=synced.message)
         return status.model_copy(update={"verification": verification, "reason": "Synced"})
-    waited = (now - (record.last_sent_at or record.spec.decided_at)).total_seconds()
+    waited = (now - record.last_sent_or_decided_at).total_seconds()
     within = verify.within.total_seconds()
     if waited < within:
         return status

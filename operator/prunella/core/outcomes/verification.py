@@ -172,8 +172,7 @@ def _synced_at(record: objects.Record) -> datetime.datetime | None:
 
 def _started(record: objects.Record) -> datetime.datetime:
     """When the rollout may have begun: once the commit was applied, or what was started ended."""
-    sent_at = record.last_sent_at or record.spec.decided_at
-    return _synced_at(record) or runs.ended_at(record) or sent_at
+    return _synced_at(record) or runs.ended_at(record) or record.last_sent_or_decided_at
 
 
 def _missing_before(record: objects.Record, *, stuck: bool) -> int:

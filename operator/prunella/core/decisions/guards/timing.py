@@ -47,7 +47,7 @@ def _needed(case: Case) -> tuple[float, str]:
 
 def _just_finished(record: objects.Record, now: datetime.datetime) -> bool:
     """Whether a verification is recent enough to rest on."""
-    return now - (record.status.finished_at or record.spec.decided_at) <= VERIFICATION_LASTS
+    return now - record.finished_or_decided_at <= VERIFICATION_LASTS
 
 
 def nothing_in_flight(case: Case) -> Answer:
@@ -74,7 +74,7 @@ def _left_to_undo(case: Case) -> list[objects.Record]:
         if record.phase in _IN_VAIN
         and (record.policy, record.target) != (case.policy.key, case.target)
         and record.name not in undone
-        and case.now - (record.status.finished_at or record.spec.decided_at) <= UNDONE_FIRST
+        and case.now - record.finished_or_decided_at <= UNDONE_FIRST
         and undoing.undoable(record)
         and _meets(case, record)
     ]
