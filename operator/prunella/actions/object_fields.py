@@ -30,6 +30,13 @@ def found(
     return looked
 
 
+def manifest(looked: restoring.Looked) -> restoring.Manifest:
+    """What `found` has seen of the object, which is there."""
+    if looked.manifest is None:
+        raise ValueError(f"{looked.ref} is written, and is not there")
+    return looked.manifest
+
+
 def setting(
     looked: restoring.Looked, wanted: Mapping[fields.Path, Any]
 ) -> action.Plan | model.Refusal:
@@ -37,12 +44,10 @@ def setting(
     made = fields.setting(looked, wanted)
     if isinstance(made, model.Refusal):
         return made
-    if looked.manifest is None:
-        raise ValueError(f"{looked.ref} is written, and is not there")
     told = [
         f"{diff.path_text(path)} of {looked.ref} from "
         f"{diff.value_text(fields.value_at(looked, path)) or 'nothing'} to {diff.value_text(each)}"
         for path, each in wanted.items()
     ]
     summary = f"set {', '.join(told)}"
-    return action.Plan((restore.patching(looked.ref, looked.manifest, made, summary),))
+    return action.Plan((restore.patching(looked.ref, manifest(looked), made, summary),))

@@ -55,16 +55,15 @@ def _short(
     looked: restoring.Looked, workload: model.Workload
 ) -> list[quotas.Short] | model.Refusal:
     """What the quota is short of; a Refusal when it is not known to refuse the pods."""
-    if looked.manifest is None:
-        raise ValueError(f"{looked.ref} is raised, and is not there")
-    spec = looked.manifest["spec"]
+    manifest = object_fields.manifest(looked)
+    spec = manifest["spec"]
     scoped = spec.get("scopes") or spec.get("scopeSelector")
     if scoped and quotas.refuser(workload.failure) != looked.ref.name:
         message = (
             f"{looked.ref} has scopes, and {workload.ref} does not say that it refuses its pods"
         )
         return model.Refusal(Refused.NOT_THE_LIMIT, message, skip_step=True)
-    found = quotas.short(looked.manifest, workload)
+    found = quotas.short(manifest, workload)
     if not found:
         told = f"{looked.ref} has room for one more pod of {workload.ref}"
         return model.Refusal(Refused.NOT_THE_LIMIT, told, skip_step=True)

@@ -34,9 +34,8 @@ class RenewCertificate:
         looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
-        if looked.manifest is None:
-            raise ValueError(f"{looked.ref} is written, and is not there")
-        found = certificates.issued(looked.manifest)
+        manifest = object_fields.manifest(looked)
+        found = certificates.issued(manifest)
         if found is None:
             message = f"{looked.ref} was never issued: look at its CertificateRequests"
             return model.Refusal(Refused.NOT_WRITABLE, message, skip_step=True)
@@ -44,7 +43,7 @@ class RenewCertificate:
         refusal = refusal or _not_due(looked.ref, found, params, request.now)
         if refusal is not None:
             return refusal
-        metadata = looked.manifest["metadata"]
+        metadata = manifest["metadata"]
         generation = int(metadata.get("generation") or 0)
         patch = certificates.asking(found, generation, request.record, request.decided_at)
         effect = model.Effect(

@@ -30,8 +30,7 @@ class ReturnTraffic:
         looked = object_fields.found(request, written.ref)
         if isinstance(looked, model.Refusal):
             return looked
-        if looked.manifest is None:
-            raise ValueError(f"{looked.ref} is written, and is not there")
+        manifest = object_fields.manifest(looked)
         workload = request.live_state.workload
         if not workload.replicas or not workload.rolled_out:
             message = (
@@ -48,7 +47,7 @@ class ReturnTraffic:
         (effect,) = ledger.effects_of(origin)
         before = weights.tested(effect.patch)
         try:
-            found = weights.step_back(looked.manifest, before, params.back.by)
+            found = weights.step_back(manifest, before, params.back.by)
         except weights.NotMovableError as error:
             return model.Refusal(Refused.NOT_WRITABLE, f"{looked.ref}: {error}")
         was, then = max((move.left for move in found.moves), key=lambda share: share[1])
@@ -57,4 +56,4 @@ class ReturnTraffic:
             return answer
         told = "; ".join(f"rule {each.rule}: {each}" for each in found.moves)
         summary = f"move traffic of {looked.ref} back to {found.left} from {found.taking}: {told}"
-        return action.Plan((restore.patching(looked.ref, looked.manifest, found.swaps, summary),))
+        return action.Plan((restore.patching(looked.ref, manifest, found.swaps, summary),))

@@ -115,15 +115,14 @@ def _weighed(
     side: sides.Side,
 ) -> Planned:
     """The patch of a route's weights."""
-    if looked.manifest is None:
-        raise ValueError(f"{looked.ref} is written, and is not there")
+    manifest = object_fields.manifest(looked)
     target = request.live_state.workload
     left, taking = weights.backends(params, target.ref.name)
     if (answer := _misled(request, side, left, taking)) is not None:
         return answer
     bounds = weights.Bounds(params.most, params.left)
     try:
-        found = weights.shift(looked.manifest, left, taking, bounds)
+        found = weights.shift(manifest, left, taking, bounds)
     except weights.NotMovableError as error:
         floor = isinstance(error, weights.AtFloorError)
         reason = Refused.AT_BOUND if floor else Refused.NOT_WRITABLE
@@ -137,7 +136,7 @@ def _weighed(
     summary = f"move traffic of {looked.ref} from {left} to {taking}: {told}"
     if found.untouched:
         summary += f"; {found.untouched} rules that do not send to {taking} stay"
-    return action.Plan((restore.patching(looked.ref, looked.manifest, found.swaps, summary),))
+    return action.Plan((restore.patching(looked.ref, manifest, found.swaps, summary),))
 
 
 def _misled(
@@ -223,8 +222,7 @@ def _switched(
 def _selecting(
     looked: restoring.Looked, label: str, chosen: Mapping[str, str], value: str, told: str
 ) -> action.Plan:
-    if looked.manifest is None:
-        raise ValueError(f"{looked.ref} is written, and is not there")
+    manifest = object_fields.manifest(looked)
 
     def swap(was: Mapping[str, str], wanted: str) -> swaps.Operations:
         test = {"op": "test", "path": "/spec/selector", "value": dict(was)}
@@ -235,4 +233,4 @@ def _selecting(
     summary = (
         f"move all traffic of {looked.ref} from {told}: {label} from {chosen[label]} to {value}"
     )
-    return action.Plan((restore.patching(looked.ref, looked.manifest, made, summary),))
+    return action.Plan((restore.patching(looked.ref, manifest, made, summary),))
