@@ -29,7 +29,7 @@ class AbortRollout:
         if found.promote_full:
             # Argo Rollouts takes an abort back while it promotes fully.
             why = f"{found}, on its way to the end by promote --full, which drops an abort"
-            return _skipped(workload, why)
+            return skipped(workload, why)
         ref = workload.ref
         again = f"kubectl argo rollouts retry rollout {ref.name} -n {ref.namespace}"
         summary = (
@@ -52,9 +52,9 @@ def seen(request: action.Request) -> progressive.Delivery | model.Refusal:
         )
         return model.Refusal(Refused.ROLLOUT_IN_PROGRESS, message)
     if not found.under_way:
-        return _skipped(workload, f"{found}: nothing is being rolled out")
+        return skipped(workload, f"{found}: nothing is being rolled out")
     if found.aborted:
-        return _skipped(workload, str(found))
+        return skipped(workload, str(found))
     return found
 
 
@@ -93,5 +93,6 @@ def patching(
     )
 
 
-def _skipped(workload: model.Workload, why: str) -> model.Refusal:
+def skipped(workload: model.Workload, why: str) -> model.Refusal:
+    """There is nothing to tell the controller of this release: the next step may help."""
     return model.Refusal(Refused.AT_BOUND, f"{workload.ref}: {why}", skip_step=True)

@@ -10,7 +10,6 @@ Source: pkg/kubectl-argo-rollouts/cmd/promote/promote.go of argoproj/argo-rollou
 from __future__ import annotations
 
 from prunella.actions import abort_rollout
-from prunella.api import reasons
 from prunella.api import steps as steps_api
 from prunella.core import model, progressive
 from prunella.core.decisions import action
@@ -34,15 +33,16 @@ class Promote:
         ref = workload.ref
         back = f"; give it up: kubectl argo rollouts abort {ref.name} -n {ref.namespace}"
         if found.promote_full:
-            return _skipped(f"{ref}: {found}, and is on its way to the end")
+            return abort_rollout.skipped(workload, f"{found}, and is on its way to the end")
         if found.doubts:
-            return _skipped(_undecided(ref, found))
+            return abort_rollout.skipped(workload, _undecided(ref, found))
         if request.params.full:
             summary = f"promote {ref} to the end: {found}; the steps left are skipped{back}"
             effect = abort_rollout.telling(workload, found, progressive.FULL, summary)
             return action.Plan((effect,))
         if not found.pauses:
-            return _skipped(f"{ref}: {found}, it waits for nobody; full: true would skip the rest")
+            why = f"{found}, it waits for nobody; full: true would skip the rest"
+            return abort_rollout.skipped(workload, why)
         test = {"op": "test", "path": PAUSES, "value": [dict(each) for each in found.pauses]}
         summary = f"promote {ref}: {found}{back}"
         patch = (test, {"op": "remove", "path": PAUSES})
@@ -51,10 +51,6 @@ class Promote:
 
 def _undecided(ref: model.Ref, found: progressive.Delivery) -> str:
     return (
-        f"{ref}: {found}, which is no pause of a step: what the controller could not tell a person "
+        f"{found}, which is no pause of a step: what the controller could not tell a person "
         f"decides: kubectl argo rollouts promote {ref.name} -n {ref.namespace}"
     )
-
-
-def _skipped(message: str) -> model.Refusal:
-    return model.Refusal(reasons.Refused.AT_BOUND, message, skip_step=True)
