@@ -30,6 +30,8 @@ RIGHTS_GROUPS: Final = frozenset(
 CONFIG: Final = pydantic.ConfigDict(
     alias_generator=alias_generators.to_camel, populate_by_name=True, frozen=True, extra="forbid"
 )
+Seconds = Annotated[float, pydantic.Field(ge=1, le=86_400, allow_inf_nan=False)]
+"""A time of the settings: a second to a day."""
 
 
 class AllowedField(pydantic.BaseModel):

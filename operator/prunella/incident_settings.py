@@ -10,7 +10,6 @@ from prunella import allowed
 from prunella.core.incidents import limits
 
 _CORRELATION = limits.Settings()
-Seconds = Annotated[float, pydantic.Field(ge=1, le=86_400, allow_inf_nan=False)]
 
 
 class Incidents(pydantic.BaseModel):
@@ -21,11 +20,11 @@ class Incidents(pydantic.BaseModel):
     enabled: bool = True
     interval_seconds: Annotated[float, pydantic.Field(ge=1, le=300, allow_inf_nan=False)] = 2.0
     """Time between two rounds: alerts are taken in, causes are looked for, objects written."""
-    quiet_seconds: Seconds = _CORRELATION.quiet
+    quiet_seconds: allowed.Seconds = _CORRELATION.quiet
     """An incident whose alerts have all ended is resolved after this time."""
-    stale_seconds: Seconds = _CORRELATION.stale
+    stale_seconds: allowed.Seconds = _CORRELATION.stale
     """One with alerts that nobody ended, when nothing was heard of it for this time."""
-    reopen_seconds: Seconds = _CORRELATION.reopen
+    reopen_seconds: allowed.Seconds = _CORRELATION.reopen
     """The same alert this long after the resolution opens the incident again."""
     retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 30 * 86_400.0
     judged_retention_seconds: Annotated[float, pydantic.Field(ge=3600)] = 365 * 86_400.0

@@ -155,9 +155,6 @@ class ServerTls(Model):
     client_ca_file: pathlib.Path | None = None
 
 
-Seconds = Annotated[float, pydantic.Field(ge=1, le=86_400, allow_inf_nan=False)]
-
-
 class Webhook(Model):
     """The port that others post to: Alertmanager, and who tells of external changes."""
 
@@ -171,9 +168,9 @@ class Webhook(Model):
     burst: Annotated[float, pydantic.Field(ge=1, le=10_000)] = 200.0
     queue: Annotated[int, pydantic.Field(ge=100, le=1_000_000)] = 20_000
     """Alerts that wait to be looked at; more are answered with 503."""
-    oldest_end_seconds: Seconds = 3600.0
+    oldest_end_seconds: allowed.Seconds = 3600.0
     """The end of an alert is no news this long after it."""
-    refresh_seconds: Seconds = 600.0
+    refresh_seconds: allowed.Seconds = 600.0
     """A repeat within this time of the last is not passed on."""
 
     @pydantic.model_validator(mode="after")
@@ -190,14 +187,14 @@ class Polls(Model):
 
     sources: tuple[str, ...] | None = None
     """Metrics sources whose ``/api/v1/alerts`` is asked; by default all."""
-    every_seconds: Seconds = 5.0
+    every_seconds: allowed.Seconds = 5.0
     alertmanager: bool = True
     """Ask the Alertmanager of the section ``alertmanager``, when it has a URL."""
-    alertmanager_every_seconds: Seconds = 10.0
+    alertmanager_every_seconds: allowed.Seconds = 10.0
     kubernetes: bool = True
     """Look at Warning Events, and at the conditions of pods that are missing and of nodes."""
-    kubernetes_every_seconds: Seconds = 10.0
-    missing_seconds: Seconds = 30.0
+    kubernetes_every_seconds: allowed.Seconds = 10.0
+    missing_seconds: allowed.Seconds = 30.0
     """An alert has ended when it was missing from all answers for this time."""
 
 
