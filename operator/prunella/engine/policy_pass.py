@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import causes, decide, episode, returning, sickness, step
+from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect, onsets
@@ -230,7 +230,7 @@ class Passes:
             sick_now = following.back is None
             wanted = model.Verdict.UNHEALTHY if sick_now else model.Verdict.HEALTHY
             if verdict is not wanted and not (
-                following.revert and returning.harmed(following.follows)
+                following.revert and undoing.harmed(following.follows)
             ):
                 message = f"{record.target} is no longer known to be {wanted}"
                 return model.Refusal(reasons.Refused.NOT_HELD, message)

@@ -59,9 +59,15 @@ def _is_back(last: objects.Record, records: Iterable[objects.Record]) -> bool:
 
 def taking(record: objects.Record, spec: policy_api.RemediationPolicySpec) -> model.Ref | None:
     """The workload that a shift has moved traffic to; None of any other record."""
-    if record.spec.action != sides.SHIFT_TRAFFIC or record.spec.step >= len(spec.steps):
+    params = shift_of(record, spec) if record.spec.action == sides.SHIFT_TRAFFIC else None
+    return record.target._replace(name=params.to.workload) if params is not None else None
+
+
+def shift_of(
+    record: objects.Record, spec: policy_api.RemediationPolicySpec
+) -> traffic.ShiftTraffic | None:
+    """What the step that a record names says of a shift now; None: it is no shift, or not there."""
+    if record.spec.step >= len(spec.steps):
         return None
     params = spec.steps[record.spec.step].params
-    if not isinstance(params, traffic.ShiftTraffic):
-        return None
-    return record.target._replace(name=params.to.workload)
+    return params if isinstance(params, traffic.ShiftTraffic) else None

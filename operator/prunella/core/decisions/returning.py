@@ -85,15 +85,10 @@ def _undone(
 ) -> episode.Next | None:
     """The undoing of a shift that made the other side sick: its target may be Healthy by then."""
     last = _last(target_uid, records)
-    if last is None or last.policy != policy.key or not harmed(last):
+    if last is None or last.policy != policy.key or not undoing.harmed(last):
         return None
     owed = undoing.owed(last, policy, spec)
     return episode.Next(last.spec.step, last, revert=True) if owed else None
-
-
-def harmed(record: objects.Record | None) -> bool:
-    """Whether a record is a shift that made the other side sick."""
-    return record is not None and record.status.reason == sides.OTHER_SIDE_UNHEALTHY
 
 
 def _last(target_uid: str, records: Iterable[objects.Record]) -> objects.Record | None:
@@ -115,12 +110,8 @@ def _params(
     spec: policy_api.RemediationPolicySpec, last: objects.Record
 ) -> traffic.ShiftTraffic | None:
     """What the policy says of it now, if that is about the same route."""
-    if last.spec.step >= len(spec.steps):
-        return None
-    params = spec.steps[last.spec.step].params
-    if not isinstance(params, traffic.ShiftTraffic):
-        return None
-    return params if _same_route(params, last) else None
+    params = moves.shift_of(last, spec)
+    return params if params is not None and _same_route(params, last) else None
 
 
 def _same_route(params: traffic.ShiftTraffic, last: objects.Record) -> bool:

@@ -63,6 +63,16 @@ def undoable(record: objects.Record) -> bool:
     return not one_way and any(each.inverse for each in effects)
 
 
+def in_vain(record: objects.Record) -> bool:
+    """Whether it did not help, or was refused half way, and can be taken back."""
+    return record.phase in _TO_UNDO and undoable(record)
+
+
+def harmed(record: objects.Record | None) -> bool:
+    """Whether a record is a shift that made the other side sick."""
+    return record is not None and record.status.reason == sides.OTHER_SIDE_UNHEALTHY
+
+
 def owed(
     record: objects.Record, policy: objects.Policy, spec: policy_api.RemediationPolicySpec
 ) -> bool:
@@ -73,12 +83,12 @@ def owed(
     does a shift that has made the other side sick.
     """
     back = record.spec.action == sides.RETURN_TRAFFIC
-    harmful = back or record.status.reason == sides.OTHER_SIDE_UNHEALTHY
+    harmful = back or harmed(record)
     wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT or harmful
     live = spec.mode is policy_api.Mode.LIVE and record.spec.policy.uid == policy.uid
     if record.spec.action == ledger.REVERT:
         return wanted and live and unfinished(record)
-    return wanted and live and record.phase in _TO_UNDO and undoable(record)
+    return wanted and live and in_vain(record)
 
 
 def left(record: objects.Record) -> str:

@@ -10,12 +10,10 @@ from prunella.core import model, objects
 from prunella.core.decisions import ledger, releases, restoring, sides, undoing
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
-Phase = reasons.Phase
 VERIFICATION_LASTS = datetime.timedelta(minutes=10)
 """How long a follow-up may rest on the verification before it instead of on ``for``."""
 UNDONE_FIRST = datetime.timedelta(seconds=60)
 """How long what another policy did in vain is left to it: then it may be undone."""
-_IN_VAIN = frozenset({Phase.UNHELPFUL, Phase.FAILED})
 MOST_NOT_SENT = 3
 NOT_SENT_WINDOW = datetime.timedelta(minutes=10)
 
@@ -71,11 +69,10 @@ def _left_to_undo(case: Case) -> list[objects.Record]:
     return [
         record
         for record in case.others
-        if record.phase in _IN_VAIN
-        and (record.policy, record.target) != (case.policy.key, case.target)
+        if (record.policy, record.target) != (case.policy.key, case.target)
         and record.name not in undone
         and case.now - record.finished_or_decided_at <= UNDONE_FIRST
-        and undoing.undoable(record)
+        and undoing.in_vain(record)
         and _meets(case, record)
     ]
 
