@@ -88,16 +88,7 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
     tellers: list[told.Teller] = [*polls, found]
     if wanted.intake.polls.kubernetes:
         looking = kubernetes_state.KubernetesState(api, stores.all_workloads, scene, clock)
-        tellers.append(
-            polling.Poll(
-                kubernetes_state.NAME,
-                looking.ask,
-                clock,
-                telemetry,
-                every=wanted.intake.polls.kubernetes_every_seconds,
-                missing=wanted.intake.polls.missing_seconds,
-            )
-        )
+        tellers.append(state_poll_of(wanted, looking, clock, telemetry))
     listening = answering = None
     if wanted.intake.webhook.enabled:
         door = webhook.Doorkeeper(wanted.intake.webhook)
@@ -119,6 +110,24 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
     owners = attribution.Attribution(scene, cluster, clock)
     source = intake.Intake(tellers, owners, telemetry, ignore=wanted.intake.ignore)
     return Wired(source, found, executor, asking, listening, answering)
+
+
+def state_poll_of(
+    wanted: settings.Settings,
+    looking: kubernetes_state.KubernetesState,
+    clock: ports.Clock,
+    telemetry: ports.Telemetry,
+) -> polling.Poll:
+    """What asks for the state of the cluster every few seconds."""
+    polls = wanted.intake.polls
+    return polling.Poll(
+        kubernetes_state.NAME,
+        looking.ask,
+        clock,
+        telemetry,
+        every=polls.kubernetes_every_seconds,
+        missing=polls.missing_seconds,
+    )
 
 
 def analysis_of(

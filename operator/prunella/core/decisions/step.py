@@ -135,14 +135,6 @@ def step(
     if command is None and not any(decision.needs for decision in decisions.values()):
         back, command = returning.decide_all(scene, workloads, findings)
         decisions |= back
-    # Records are few and targets are many: only those that have any are gone through.
-    open_records = {r.target for r in snapshot.records if r.status.cleared_at is None}
-    cleared = tuple(
-        record
-        for ref, verdict in verdicts.items()
-        if verdict is model.Verdict.HEALTHY and ref in open_records
-        for record in episode.to_clear(policy, ref, snapshot.records)
-    )
     return Outcome(
         memory=remembered,
         findings=tuple(findings),
@@ -150,10 +142,26 @@ def step(
         decisions=decisions,
         needs=tuple(need for decision in decisions.values() for need in decision.needs),
         command=command,
-        to_clear=cleared,
+        to_clear=_to_clear(policy, verdicts, snapshot.records),
         next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
         workloads={workload.ref: workload for workload in workloads},
         measured=measured,
+    )
+
+
+def _to_clear(
+    policy: objects.Policy,
+    verdicts: Mapping[model.Ref, model.Verdict],
+    records: Sequence[objects.Record],
+) -> tuple[objects.Record, ...]:
+    """The records of targets that are Healthy now."""
+    # Records are few and targets are many: only those that have any are gone through.
+    open_records = {r.target for r in records if r.status.cleared_at is None}
+    return tuple(
+        record
+        for ref, verdict in verdicts.items()
+        if verdict is model.Verdict.HEALTHY and ref in open_records
+        for record in episode.to_clear(policy, ref, records)
     )
 
 
