@@ -14,6 +14,7 @@ from lab import argo_rollouts
 from lab.cluster import Lab
 from tests.contract import worlds
 from tests.e2e.chart import toolbox
+from tests.e2e.chart.toolbox import op
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -21,12 +22,6 @@ SHOP = "guard-rollouts"
 ROLLOUT = "rollouts.argoproj.io"
 PAUSE = {"reason": "CanaryPauseStep", "startTime": "2026-03-01T12:00:00Z"}
 STATUS = {"stableRS": "old", "currentPodHash": "new", "pauseConditions": [PAUSE]}
-Operation = dict[str, object]
-
-
-def op(kind: str, path: str, value: object = None) -> Operation:
-    """An operation of a JSON patch."""
-    return {"op": kind, "path": path} | ({} if kind == "remove" else {"value": value})
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +43,7 @@ def shop(release: Lab) -> Iterator[str]:
 
 
 def attempt(
-    operator: toolbox.Kubectl, operations: list[Operation], subresource: str = ""
+    operator: toolbox.Kubectl, operations: list[toolbox.Document], subresource: str = ""
 ) -> toolbox.Done:
     """A patch by the operator's token, as a dry run."""
     how = ["--type=json", "--dry-run=server", "--patch", json.dumps(operations)]
@@ -58,7 +53,7 @@ def attempt(
 
 
 RESTART = [op("add", "/spec/restartAt", "2026-03-01T12:00:00Z")]
-OFF: dict[str, tuple[list[Operation], str, str]] = {
+OFF: dict[str, tuple[list[toolbox.Document], str, str]] = {
     "abort": ([op("add", "/status/abort", True)], "status", "neither action abortRollout nor"),
     "promote": ([op("remove", "/status/pauseConditions")], "status", "neither action abortRollout"),
     "rollback": (
@@ -110,7 +105,7 @@ def _switch(release: Lab, *, on: bool) -> None:
     release.helm(*arguments, "--reuse-values", "--set", ",".join(values), "--wait")
 
 
-TOLD: dict[str, tuple[list[Operation], str]] = {
+TOLD: dict[str, tuple[list[toolbox.Document], str]] = {
     "abort": ([op("add", "/status/abort", True)], ""),
     "promote": ([op("remove", "/status/pauseConditions")], ""),
     "promote to the end": ([op("add", "/status/promoteFull", True)], ""),

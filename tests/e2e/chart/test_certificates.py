@@ -12,6 +12,7 @@ from lab import stand_ins
 from lab.cluster import Lab
 from prunella.cli import kube
 from tests.e2e.chart import toolbox
+from tests.e2e.chart.toolbox import op
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -77,11 +78,6 @@ def asks(account: kube.ApiServer, namespace: str, *operations: toolbox.Document)
     except kube.KubeError as error:
         return str(error)
     return ""
-
-
-def op(name: str, path: str, value: object = None) -> toolbox.Document:
-    """An operation of a JSON patch."""
-    return {"op": name, "path": path, **({} if name == "remove" else {"value": value})}
 
 
 def test_the_next_one_is_asked_for(account: kube.ApiServer, certified: str) -> None:

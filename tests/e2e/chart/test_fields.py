@@ -10,6 +10,7 @@ import yaml
 
 from lab.cluster import Lab
 from tests.e2e.chart import toolbox
+from tests.e2e.chart.toolbox import op
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -114,11 +115,6 @@ def _switch(release: Lab, *, on: bool) -> None:
         *("--set-json", 'raiseQuota.ceilings={"pods": 40, "requests.memory": "2Gi"}'),
         *("--set", ",".join(f"actions.{each}={json.dumps(on)}" for each in ENABLED)),
     )
-
-
-def op(name: str, path: str, value: object = None) -> toolbox.Document:
-    """An operation of a JSON patch."""
-    return {"op": name, "path": path, **({} if name == "remove" else {"value": value})}
 
 
 ALLOWED = {

@@ -10,6 +10,7 @@ import pytest
 from lab import stand_ins
 from lab.cluster import Lab
 from tests.e2e.chart import toolbox
+from tests.e2e.chart.toolbox import op
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -86,11 +87,6 @@ def _switch(release: Lab, *, on: bool) -> None:
         *("--reuse-values", "--wait", "--set", f"actions.shiftTraffic={json.dumps(on)}"),
         *("--set-json", f"shiftTraffic={json.dumps(VALUES)}"),
     )
-
-
-def op(name: str, path: str, value: object = None) -> toolbox.Document:
-    """An operation of a JSON patch."""
-    return {"op": name, "path": path, **({} if name == "remove" else {"value": value})}
 
 
 ALLOWED = {

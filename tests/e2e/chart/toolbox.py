@@ -162,6 +162,11 @@ def write_status(lab: Lab, who: Kubectl, namespace: str, name: str, status: Docu
     return who(*arguments, input=json.dumps(document))
 
 
+def op(name: str, path: str, value: object = None) -> Document:
+    """An operation of a JSON patch."""
+    return {"op": name, "path": path, **({} if name == "remove" else {"value": value})}
+
+
 def patch(who: Kubectl, kind: str, namespace: str, *operations: Document) -> Done:
     """One JSON patch of the workload ``web``, tried on the server and not kept."""
     arguments = ("-n", namespace, "patch", kind, "web", "--type=json", "--dry-run=server")
