@@ -132,6 +132,9 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     limits = {
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
+        "stormPercent": 50,
+        "stormWindowSeconds": 300,
+        "stormCalmSeconds": 1800,
         "unhelpfulBeforeLatch": 1,
         "rolloutSeconds": 1200,
     }

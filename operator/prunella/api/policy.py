@@ -85,6 +85,14 @@ class Guards(base.ApiModel):
         types.duration("10m"),
         description="Time between two actions of the policy, and between two on a target.",
     )
+    max_cooldown: types.Duration = pydantic.Field(
+        types.duration("2h"),
+        description=(
+            "What the cooldown of one target grows to at most: it doubles with each attempt in a "
+            "row that did not help. As long as cooldown or shorter: it does not grow. More than "
+            "24h counts as 24h."
+        ),
+    )
     max_per_hour: int = pydantic.Field(
         3, ge=1, le=60, description="Most actions of the policy in any hour."
     )

@@ -118,6 +118,9 @@ def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets:
     guards, verify = spec.guards, spec.verify
     written.section("Limits")
     written.fact("cooldown", f"{guards.cooldown} between two actions")
+    if guards.max_cooldown.total_seconds() > guards.cooldown.total_seconds() > 0:
+        doubled = "doubled by each attempt on a target in a row that did not help"
+        written.fact("", f"{doubled}, up to {guards.max_cooldown}")
     written.fact("per hour", f"at most {guards.max_per_hour} actions")
     written.fact("per day", f"at most {guards.max_same_remedy_per_day} times the same to a target")
     written.fact("in flight", f"at most {guards.max_unavailable} of the targets")

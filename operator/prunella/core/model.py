@@ -387,6 +387,8 @@ class PauseState:
 
     paused: bool
     message: str = ""
+    last_seen: datetime.datetime | None = None
+    """When it was last seen paused, of an operator that may act again."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -13,7 +13,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, detect, onsets
+from prunella.core.signals import compiled, detect
 from prunella.engine import (
     attempt,
     captures,
@@ -22,6 +22,7 @@ from prunella.engine import (
     leaders,
     observe,
     orphans,
+    pauses,
     peers,
     report,
     suspects,
@@ -52,6 +53,7 @@ class Passes:
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
+        self._pauses = pauses.Pauses(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
         self._peers = peers.Peers(world, self.memories)
@@ -68,7 +70,7 @@ class Passes:
             telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
-        scene = _scene(policy, memory.memory, workloads)
+        scene = observe.scene_of(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
@@ -158,7 +160,7 @@ class Passes:
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
-            pause=await self._world.cluster.paused(),
+            pause=await self._pauses.read(),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
@@ -376,19 +378,6 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-
-def _scene(
-    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
-) -> observe.Scene:
-    """What the policy's signals are read for."""
-    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
-    return observe.Scene(
-        namespace=policy.key.namespace,
-        targets=tuple(workload.ref for workload in chosen),
-        workloads=tuple(workload.ref for workload in workloads),
-        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
-    )
 
 
 def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:

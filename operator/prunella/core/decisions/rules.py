@@ -76,6 +76,11 @@ class Rules:
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
+    storm_percent: int = 80
+    """So much of the actions that an hour may have are a storm, when they come within a window."""
+    storm_window_seconds: float = 600.0
+    storm_calm_seconds: float = 900.0
+    """How long nothing must have been done after a storm for it to be over."""
     rollout_seconds: float = 600.0
     """How long a rollout may make no progress before it counts as stuck, and how long a
     verification waits for one to be complete; Kubernetes's own default."""

@@ -40,7 +40,9 @@ ORDER = (
     "not_owned_by_others",
     "not_masking_a_cause",
     "cooled_down",
+    "backed_off",
     "within_hourly_limits",
+    "calm_after_a_storm",
     "not_too_many_unavailable",
     "not_too_many_unhealthy",
     "not_too_many_unknown",
@@ -48,6 +50,7 @@ ORDER = (
     "rollout_respects_budgets",
     "spares_healthy_dependents",
     "unchanged_by_others",
+    "not_undone_by_others",
 )
 REFUSING = tuple(name for name in ORDER if name != guards.BUDGETS)
 """Those that can refuse: the budgets' guard only tells their numbers."""
@@ -119,6 +122,13 @@ LOOKED = restoring.Looked(
     {"metadata": {}},
     neighbours={USING: {"spec": {"template": {"spec": MOUNTS}}}},
 )
+FAILED = builders.record("f0", Phase.FAILED, key=OTHER, ago=builders.minutes(12), action="evictPod")
+A_STORM = [
+    builders.record(f"s{n}", target=CART, key=OTHER, ago=builders.minutes(90)) for n in range(4)
+]
+TAKEN_BACK = builders.record(
+    "t", ago=LONG_AGO, action="restart", effects=[builders.scale_effect(to=5)]
+)
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -189,9 +199,16 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         lambda case: _more(case, builders.record("c", target=CART, ago=builders.minutes(1))),
         Refused.COOLDOWN,
     ),
+    "backed_off": (lambda case: _more(case, FAILED), Refused.BACKOFF),
     "within_hourly_limits": (
         lambda case: _rules(case, actions_per_cluster_per_hour=0),
         Refused.CLUSTER_HOURLY_LIMIT,
+    ),
+    "calm_after_a_storm": (
+        lambda case: dataclasses.replace(
+            _rules(case, storm_calm_seconds=7200.0), records=(*case.records, *A_STORM)
+        ),
+        Refused.STORM,
     ),
     "not_too_many_unavailable": (
         lambda case: _spec(case, guards=NO_BUDGET),
@@ -219,8 +236,17 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         lambda case: dataclasses.replace(case, follows=AGAINST_AN_OLD_ONE),
         Refused.CHANGED_BY_OTHERS,
     ),
+    "not_undone_by_others": (
+        lambda case: _more(case, TAKEN_BACK),
+        Refused.UNDONE_BY_OTHERS,
+    ),
 }
-NOT_FOR_FOLLOW_UPS = {"held_for_long_enough", "cooled_down"}
+NOT_FOR_FOLLOW_UPS = {
+    "named_by_an_incident",
+    "held_for_long_enough",
+    "cooled_down",
+    "backed_off",
+}
 
 
 def _broken(names: set[str]) -> guards.Case:
@@ -256,7 +282,7 @@ def test_each_guard_alone_refuses(name: str) -> None:
 def test_the_first_refusal_wins(names: set[str]) -> None:
     """Whatever is wrong together, the earliest guard of the chain answers.
 
-    A follow-up rests on a verification: it need not be held nor cooled down.
+    A follow-up rests on a verification: it need not be held, named nor cooled down.
     """
     refusal = guards.refusal(guards.evaluate(guards.GUARDS, _broken(names)))
     lifted = NOT_FOR_FOLLOW_UPS if "unchanged_by_others" in names else set()
