@@ -26,6 +26,7 @@ from prunella.adapters.kubernetes import (
     client,
     cluster,
     credentials,
+    disruptions,
     incidents,
     kinds,
     ledger,
@@ -89,9 +90,8 @@ class Live:
                 group.create_task(self.traces.run())
             if self._home_is_unwatched:
                 # People may have said a word on the incidents there.
-                group.create_task(
-                    relist.keep_listing(self.api, self.stores, kinds.INCIDENT, self.home)
-                )
+                listing = relist.keep_listing(self.api, self.stores, kinds.INCIDENT, self.home)
+                group.create_task(listing)
 
     @property
     def _home_is_unwatched(self) -> bool:
@@ -142,6 +142,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
         **settings.limits.model_dump(),
+        **settings.disruption.as_rules,
         fields=tuple(each.rule for each in settings.patch_field.fields),
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
@@ -307,15 +308,14 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    host = socket.gethostname()
-    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
+    told = notifier.KubernetesNotifier(base.api, base.clock, socket.gethostname(), alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=people,
+        notifier=told,
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -324,6 +324,7 @@ def _world(
         captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,
+        disruptions=disruptions.wire(settings, base.api, base.stores, base.clock),
         repositories=reverting.open_repositories(settings.git),
     )
 
@@ -343,9 +344,8 @@ def live(
     base = _base(settings, on_change, kubeconfig, context)
     around = _around(settings, base)
     correlating = _incidents(settings, base, around)
-    alerts = alertmanager.Alertmanager(
-        settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
-    )
+    pool = concurrent.futures.ThreadPoolExecutor(1, "alerts")
+    alerts = alertmanager.Alertmanager(settings.alertmanager, base.clock, pool)
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
@@ -393,6 +393,7 @@ def simulated(
             findings=findings,
             captures=world.captures,
             journal=world.journal,
+            disruptions=world.disruptions,
             repositories=world.repositories,
         ),
         dataclasses.replace(options, guards=guards),

@@ -175,7 +175,7 @@ class Story:
         world = self.world
         world.faults = world.cluster.faults = self.faults
         world.ledger.faults = world.policies.faults = world.outward.faults = self.faults
-        world.repositories.faults = self.faults
+        world.repositories.faults = world.disruptions.faults = self.faults
 
     # The operator.
 
@@ -201,12 +201,13 @@ class Story:
             telemetry = self.world.telemetry
             outward = self.world.outward
             captures = self.world.captures
+            disruptions: Any = self.world.disruptions
             incidents = self.world.incidents
             journal = self.world.journal
             repositories = self.world.repositories
 
         if self.latency is not None:
-            for name in ("metrics", "cluster", "policies", "ledger"):
+            for name in ("metrics", "cluster", "policies", "ledger", "disruptions"):
                 slow = Slow(getattr(Seen, name), self.world.clock, self.latency)
                 setattr(Seen, name, slow)
         return Seen

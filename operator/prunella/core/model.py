@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
-from prunella.core import progressive, pushes
+from prunella.core import disruptions, progressive, pushes
 
 NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
 
@@ -232,6 +232,7 @@ class Budget:
     disruptions_allowed: int
     current_healthy: int
     desired_healthy: int
+    expected: int = 0  # Pods that it selects.
 
 
 class JobState(enum.StrEnum):
@@ -261,14 +262,13 @@ class LiveState:
 
     workload: Workload
     pods: tuple[Pod, ...] = ()
-    pods_known: bool = True
-    """False where ``pods`` may not be all of them, as in recorded history."""
+    pods_known: bool = True  # False where these may not be all, as in recorded history.
     revisions: tuple[Revision, ...] = ()
     budgets: tuple[Budget, ...] = ()
     autoscalers: tuple[str, ...] = ()
     """HorizontalPodAutoscalers and ScaledObjects that target it, as ``Kind/name``."""
-    jobs: tuple[Job, ...] = ()
-    """The Jobs of a CronJob that are still there."""
+    jobs: tuple[Job, ...] = ()  # Those of a CronJob that are still there.
+    disrupted: disruptions.Seen | None = None  # None where nobody counts, as in history.
 
 
 class Verb(enum.StrEnum):

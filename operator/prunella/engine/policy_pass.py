@@ -19,6 +19,7 @@ from prunella.engine import (
     captures,
     closer_look,
     deployments,
+    disruptions,
     leaders,
     observe,
     orphans,
@@ -49,6 +50,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
+        self._budgeted = disruptions.Budgeted(world, self._executor, options.rules)
         self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -204,7 +206,7 @@ class Passes:
         if isinstance(replanned, model.Refusal):
             await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
             return
-        await self._executor.carry_out(record)
+        await self._budgeted.carry_out(record)
 
     async def _replan(
         self,

@@ -63,6 +63,14 @@ class WritableField:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class DisruptionBudget:
+    """How many disruptions may be at once: the smaller of a number and a share of workloads."""
+
+    max: int
+    percent: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
     """Limits above single policies, and whom not to touch."""
 
@@ -76,6 +84,8 @@ class Rules:
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
+    namespace_disruptions: DisruptionBudget = DisruptionBudget(5, 50)
+    cluster_disruptions: DisruptionBudget = DisruptionBudget(10, 34)
     storm_percent: int = 80
     """So much of the actions that an hour may have are a storm, when they come within a window."""
     storm_window_seconds: float = 600.0

@@ -15,7 +15,7 @@ from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
-from prunella.core import model, objects
+from prunella.core import disruptions, model, objects
 from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
 
@@ -48,6 +48,7 @@ ORDER = (
     "not_too_many_unknown",
     "disruption_budgets_allow",
     "rollout_respects_budgets",
+    "within_disruption_budgets",
     "spares_healthy_dependents",
     "unchanged_by_others",
     "not_undone_by_others",
@@ -225,6 +226,10 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "rollout_respects_budgets": (
         lambda case: _look(_act(case, "restart"), budgets=(model.Budget("b", {}, 0, 1, 1),)),
         Refused.DISRUPTION_BUDGET,
+    ),
+    "within_disruption_budgets": (
+        lambda case: _look(case, disrupted=disruptions.Seen(problem="nobody knows")),
+        Refused.DISRUPTIONS_UNKNOWN,
     ),
     "spares_healthy_dependents": (
         lambda case: dataclasses.replace(
