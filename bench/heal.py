@@ -90,6 +90,8 @@ def main() -> None:
     print(f"machine: {operator_process.machine()}")
     with operator_process.own_lab("bench") as lab:
         settings = {"sources": {"default": {"url": lab.prometheus_url}}, "limits": limits}
+        room = {"max": 1000, "percent": 100}
+        settings["disruption"] = {"namespace": room, "cluster": room}
         with operator_process.running(lab, settings):
             for run in range(runs):
                 namespace = f"heal-{run}"

@@ -105,6 +105,8 @@ def main() -> None:
     with operator_process.own_lab("bench") as lab:
         lab.kubectl("create", "namespace", NAMESPACE)
         settings = {"sources": {"default": {"url": lab.prometheus_url}}, "limits": limits}
+        room = {"max": 1000, "percent": 100}
+        settings["disruption"] = {"namespace": room, "cluster": room}
         lab.apply(yaml.safe_dump_all([deployment(name) for name in names]))
         lab.kubectl("-n", NAMESPACE, "wait", "deployment", "--all", "--for=condition=Available",
                     "--timeout=120s")  # fmt: skip

@@ -131,7 +131,7 @@ async def test_a_unit_that_can_not_be_taken_sends_nothing(story: Story) -> None:
 
 
 async def test_the_operators_own_crash_leaves_no_unit_taken() -> None:
-    """Given a unit whose operator has died before it sent, then the next one is not held up by it."""
+    """Given a unit whose operator has died before it sent, then it holds up nobody."""
     async with harness.telling(_settings(namespace=1, cluster=1)) as story:
         story.faults.once(Point.AFTER_TAKE, faults_module.Crash("after take"))
         await harness.bad_release(story)

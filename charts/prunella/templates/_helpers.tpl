@@ -179,6 +179,9 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+disruption:
+  {{- $alone := ternary (dict "nodes" false "leaseNamespaces" list) dict (gt (len .Values.namespaces) 0) }}
+  {{- toYaml (mergeOverwrite (deepCopy .Values.disruption) $alone) | nindent 2 }}
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}

@@ -33,6 +33,9 @@
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list]
@@ -365,6 +368,22 @@ Kustomization kustomize.toolkit.fluxcd.io kustomizations
 - apiGroups: [scheduling.k8s.io]
   resources: [priorityclasses]
   verbs: [list]
+{{- end }}
+{{- end }}
+
+{{/* Rights to see who else disrupts: cordoned nodes, Leases of other remediators. A Role can't give them. */}}
+{{- define "prunella.rules.disruption" -}}
+{{- with .Values.disruption }}
+{{- if .nodes }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+{{- end }}
+{{- if .leaseNamespaces }}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -89,7 +89,9 @@ async def play(
     port = forward.free_port()
     url = prometheus or f"http://{forward.LOCALHOST}:{port}"
     settings = settings_module.Settings(
-        namespaces=(story.NAMESPACE,), sources={"default": settings_module.Source(url=url)}
+        operator_namespace=story.NAMESPACE,  # What it writes down is gone with the demo.
+        namespaces=(story.NAMESPACE,),
+        sources={"default": settings_module.Source(url=url)},
     )
     loop = asyncio.get_running_loop()
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()

@@ -97,7 +97,10 @@ class KubernetesDisruptions:
         path = kinds.LEASE.path(self._home)
         made = await self._api.exchange("POST", path, own_objects.AS_OPERATOR, body, mutating=True)
         if not made.ok:
-            message = f"{self._named} is not there (the chart makes it): {made.message}"
+            message = (
+                f"{self._named} is not there, and can't be made: {made.message}; the chart makes "
+                f"it, or `kubectl create namespace {self._home}` where there is no chart"
+            )
             raise ports.ClusterError(message, status=made.status)
         return made.body
 
