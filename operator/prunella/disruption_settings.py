@@ -24,7 +24,7 @@ class Budget(pydantic.BaseModel):
         return rules.DisruptionBudget(self.max, self.percent)
 
 
-_RULES = rules.Rules()
+_RULES = rules.DisruptionBudgets()
 
 
 def _as_settings(rule: rules.DisruptionBudget) -> Budget:
@@ -36,17 +36,14 @@ class Disruption(pydantic.BaseModel):
 
     model_config = allowed.CONFIG
 
-    namespace: Budget = _as_settings(_RULES.namespace_disruptions)
-    cluster: Budget = _as_settings(_RULES.cluster_disruptions)
+    namespace: Budget = _as_settings(_RULES.namespace)
+    cluster: Budget = _as_settings(_RULES.cluster)
     nodes: bool = True
     """Each cordoned node counts for the cluster."""
     lease_namespaces: tuple[str, ...] = ("medik8s-leases",)
     """Namespaces in which other remediators hold Leases: each that is held counts."""
 
     @property
-    def as_rules(self) -> dict[str, rules.DisruptionBudget]:
-        """The budgets as fields of the rules that decisions are made by."""
-        return {
-            "namespace_disruptions": self.namespace.rule,
-            "cluster_disruptions": self.cluster.rule,
-        }
+    def rule(self) -> rules.DisruptionBudgets:
+        """The budgets as decisions know them."""
+        return rules.DisruptionBudgets(self.namespace.rule, self.cluster.rule)

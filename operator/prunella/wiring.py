@@ -142,7 +142,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
         **settings.limits.model_dump(),
-        **settings.disruption.as_rules,
+        disruptions=settings.disruption.rule,
         fields=tuple(each.rule for each in settings.patch_field.fields),
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,

@@ -38,7 +38,7 @@ async def test_of_two_that_read_the_same_one_takes(world: World) -> None:
 async def test_a_budget_that_allows_nothing_is_no_disruption_while_all_is_well(
     world: World,
 ) -> None:
-    """With all pods healthy it says nothing of a disruption; the workload is counted for the share."""
+    """With all pods healthy it says nothing; the workload is counted for the share."""
     ref = model.Ref("Deployment", world.namespace, "web")
     await world.add(ref, 2)
     await world.add_budget("web", 2)

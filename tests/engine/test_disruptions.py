@@ -168,7 +168,9 @@ async def test_only_one_gets_the_last_unit(seed: int) -> None:
     """Given three operators at once and two units, in any order of their requests, two get one."""
     world = worlds.World.create()
     chance, executor = random.Random(seed), _Executor()  # noqa: S311
-    ruled = rules.Rules(namespace_disruptions=rules.DisruptionBudget(2, 100))
+    ruled = rules.Rules(
+        disruptions=rules.DisruptionBudgets(namespace=rules.DisruptionBudget(2, 100))
+    )
 
     async def operate(name: str) -> None:
         client = simulated.SimulatedDisruptions(world.disruption_server, world.cluster, world.clock)

@@ -52,7 +52,7 @@ def judge(
     found = counted(seen, target, records, now, own_record)
     here = {place: why for place, why in found.items() if place[1] == target.namespace}
     in_namespace = namespace_limit(seen, rules)
-    in_cluster = _limit(rules.cluster_disruptions, seen.workloads_of_all)
+    in_cluster = _limit(rules.disruptions.cluster, seen.workloads_of_all)
     told = (
         (
             reasons.Refused.NAMESPACE_DISRUPTIONS,
@@ -114,7 +114,8 @@ def with_unit(
     own = (record.namespace, record.name)
     others = still_taken(seen.taken, records, now)
     kept = tuple(unit for unit in others if (unit.namespace, unit.record) != own)
-    return (*kept, disruptions.Unit(*own, place=tuple(record.target), at=now))
+    kind, namespace, name = record.target
+    return (*kept, disruptions.Unit(*own, place=(kind, namespace, name), at=now))
 
 
 def namespace_limit(seen: disruptions.Seen, rules: Rules) -> Limit:
@@ -123,7 +124,7 @@ def namespace_limit(seen: disruptions.Seen, rules: Rules) -> Limit:
     One that can't be read is the strictest there is: nothing.
     """
     if seen.override is None:
-        return _limit(rules.namespace_disruptions, seen.workloads)
+        return _limit(rules.disruptions.namespace, seen.workloads)
     written = _OVERRIDE.match(seen.override)
     if written is None:
         told = f"the annotation {disruptions.OVERRIDE} is malformed: {seen.override[:63]!r}"

@@ -71,6 +71,14 @@ class DisruptionBudget:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class DisruptionBudgets:
+    """One budget for each namespace, and one for the cluster."""
+
+    namespace: DisruptionBudget = DisruptionBudget(5, 50)
+    cluster: DisruptionBudget = DisruptionBudget(10, 34)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
     """Limits above single policies, and whom not to touch."""
 
@@ -84,8 +92,7 @@ class Rules:
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
-    namespace_disruptions: DisruptionBudget = DisruptionBudget(5, 50)
-    cluster_disruptions: DisruptionBudget = DisruptionBudget(10, 34)
+    disruptions: DisruptionBudgets = DisruptionBudgets()
     storm_percent: int = 80
     """So much of the actions that an hour may have are a storm, when they come within a window."""
     storm_window_seconds: float = 600.0

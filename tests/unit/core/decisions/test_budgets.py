@@ -17,8 +17,9 @@ TARGET = ref()
 CART, WEB = ref("cart"), ref("web")
 VAULT = ref("vault", "bank")
 TWO = rules.Rules(
-    namespace_disruptions=rules.DisruptionBudget(2, 50),
-    cluster_disruptions=rules.DisruptionBudget(3, 50),
+    disruptions=rules.DisruptionBudgets(
+        rules.DisruptionBudget(2, 50), rules.DisruptionBudget(3, 50)
+    )
 )
 
 

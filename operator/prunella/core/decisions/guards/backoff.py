@@ -45,7 +45,8 @@ def grown(
     """The cooldown after so many failures: doubled by each, up to ``most``, never shortened."""
     bound = max(cooldown, most)
     doublings = min(failures, 30)  # 2**30 s are 34 years: no bound is larger.
-    return min(cooldown * 2**doublings, bound)
+    factor: int = 2**doublings
+    return min(cooldown * factor, bound)
 
 
 def failed_in_a_row(
