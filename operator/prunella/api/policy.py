@@ -13,6 +13,7 @@ import pydantic
 
 from prunella.api import base, capacity, types
 from prunella.api import capture as capture_api
+from prunella.api import error_budget as error_budget_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.api import trigger as trigger_api
@@ -120,6 +121,10 @@ class Guards(base.ApiModel):
             "lies elsewhere. With fewer than 5 targets those of the namespace's other policies "
             "count too; where all of these are fewer than 5, it is not judged."
         ),
+    )
+    error_budget: error_budget_api.ErrorBudget | None = pydantic.Field(
+        None,
+        description="No action while the error budget is nearly used up. Default: not asked.",
     )
 
 

@@ -41,6 +41,7 @@ class Refused(enum.StrEnum):
     TOO_MANY_UNHEALTHY = "TooManyUnhealthy"
     TOO_MANY_UNKNOWN = "TooManyUnknown"
     DISRUPTION_BUDGET = "DisruptionBudget"
+    ERROR_BUDGET = "ErrorBudget"
     NAMESPACE_DISRUPTIONS = "NamespaceDisruptions"
     CLUSTER_DISRUPTIONS = "ClusterDisruptions"
     DISRUPTIONS_UNKNOWN = "DisruptionsUnknown"

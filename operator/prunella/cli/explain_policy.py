@@ -130,6 +130,9 @@ def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets:
     written.fact("stops", f"when more than {guards.stop_when_unhealthy} of the targets are sick")
     if 0 < targets < shares.SMALLEST_SET:
         written.fact("", _judged_with(targets))
+    if (stated := guards.error_budget) is not None:
+        told = f"{stated.stop_below:g}% of the error budget of {stated.window} are left"
+        written.fact("", f"when less than {told} (objective {stated.objective:g}%)")
     written.fact("calls", f"a person when nothing is done for {spec.escalate_after}")
     proof = f"{verify.samples} Healthy samples in a row within {verify.within}"
     written.fact("verified by", f"{proof}; otherwise {verify.otherwise}")

@@ -49,6 +49,7 @@ ORDER = (
     "disruption_budgets_allow",
     "rollout_respects_budgets",
     "within_disruption_budgets",
+    "within_error_budget",
     "spares_healthy_dependents",
     "unchanged_by_others",
     "not_undone_by_others",
@@ -130,6 +131,7 @@ A_STORM = [
 TAKEN_BACK = builders.record(
     "t", ago=LONG_AGO, action="restart", effects=[builders.scale_effect(to=5)]
 )
+ERROR_BUDGET = policy_api.Guards.model_validate({"errorBudget": {"query": "a", "objective": 99}})
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -230,6 +232,12 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "within_disruption_budgets": (
         lambda case: _look(case, disrupted=disruptions.Seen(problem="nobody knows")),
         Refused.DISRUPTIONS_UNKNOWN,
+    ),
+    "within_error_budget": (
+        lambda case: dataclasses.replace(
+            _spec(case, guards=ERROR_BUDGET), error_budget=model.Number(0.5)
+        ),
+        Refused.ERROR_BUDGET,
     ),
     "spares_healthy_dependents": (
         lambda case: dataclasses.replace(

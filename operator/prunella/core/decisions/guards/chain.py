@@ -20,6 +20,7 @@ from prunella.core.decisions.guards.blast_radius import (
 )
 from prunella.core.decisions.guards.case import Case, Guard
 from prunella.core.decisions.guards.disruptions import within_disruption_budgets
+from prunella.core.decisions.guards.error_budget import within_error_budget
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
@@ -74,6 +75,7 @@ GUARDS: tuple[Guard, ...] = (
     disruption_budgets_allow,  # Make sure that the owner's budget is on the record
     rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
     within_disruption_budgets,  # Make sure that enough is left as it is, whoever disrupts
+    within_error_budget,  # Make sure that there is room for an action that makes it worse
     spares_healthy_dependents,  # Make sure that what serves others well is not put back
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
     not_undone_by_others,  # Make sure that what a person took back is not done again
