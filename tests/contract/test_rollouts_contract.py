@@ -145,14 +145,16 @@ async def test_a_promoted_release_becomes_the_stable_one(world: World) -> None:
     assert 4 == (await seen(world)).workload.updated
 
 
-async def test_a_newer_release_is_not_aborted(world: World) -> None:
+@pytest.mark.parametrize("name", ["abortRollout", "promote"])
+async def test_the_controller_is_not_told_of_a_newer_release(world: World, name: str) -> None:
     """What was planned for one release is refused for the next."""
     await waiting(world)
-    effect = await planned(world, {"abortRollout": {}})
+    effect = await planned(world, {name: {}})
     await world.set_image(web(world), "shop/app:v3")
     receipt = await world.cluster.send(effect, "record-1", dry_run=False)
     assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
-    assert not (await delivery(world)).aborted
+    found = await delivery(world)
+    assert (False, True) == (found.aborted, found.waiting)
 
 
 async def test_a_restart_bears_the_mark_and_begins_no_release(world: World) -> None:
