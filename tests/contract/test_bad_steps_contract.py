@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import json
 from typing import Any
 
 import pytest
+import yaml
 
 from lab.cluster import Lab
 from prunella.api import steps
@@ -34,7 +34,7 @@ def told(lab: Lab) -> str:
     whole = [policy(action, BAD[action].step) for action in steps.ACTIONS]
     whole.append({**policy("good", {}), "spec": policy("restart", {})["spec"]})
     arguments = ("create", "--dry-run=server", "--filename=-")
-    done = lab.kubectl(*arguments, input="\n---\n".join(map(json.dumps, whole)), check=False)
+    done = lab.kubectl(*arguments, input=yaml.safe_dump_all(whole), check=False)
     return f"{done.stdout}\n{done.stderr}"
 
 
