@@ -21,7 +21,7 @@ from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
 from tests.e2e.harness.story import Story
-from tests.e2e.stories import test_rollouts
+from tests.e2e.stories import test_incidents, test_rollouts
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -253,6 +253,7 @@ def test_what_an_incident_suspects_stays(story: Story) -> None:
     wrong = {"spec": {"ports": [{**ports[0], "targetPort": 9999}]}}
     story.patch(path, wrong)
     story.annotate_pods("checkout", errors="0.5")
+    test_incidents.post(story, [test_incidents.alert(story, "HighErrorRate", "checkout")])
 
     message = story.becomes("checkout", "ForbiddenByServer", timeout=150)
 
