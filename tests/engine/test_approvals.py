@@ -410,3 +410,41 @@ async def test_a_death_while_it_is_asked_leads_to_a_question_and_no_effect() -> 
             break
         seen.add(died_at)
     assert {"before create", "after create", "before update", "after update"} <= seen
+
+
+@pytest.mark.parametrize("error", [ports.ClusterError("no answer"), ports.Conflict("modified")])
+async def test_a_question_whose_status_was_not_written_is_still_a_question(
+    story: Story, error: ports.ClusterError
+) -> None:
+    """Given a record whose first status was lost, when the operator goes on, then it only asks.
+
+    The default of a new record's phase is Pending: it must not be taken for an approved one.
+    """
+    story.faults.once(Point.BEFORE_UPDATE, error)
+    record = await asked(story)
+    await story.run(60)
+
+    assert story.sent() == []
+    assert story.phases() == ASKED
+    decide(story, record)
+    await story.until(lambda: story.phases() == DONE)
+    assert story.sent() == [record.name]
+
+
+async def test_a_plan_that_is_made_otherwise_now_is_not_done(story: Story) -> None:
+    """Given an approved eviction of a pod, when that pod is gone, then no other one is evicted."""
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.LEAK)
+    (found,) = story.world.cluster.states(NAMESPACE)
+    found.pods[0].created -= datetime.timedelta(hours=2)
+    found.pods[1].created -= datetime.timedelta(hours=1)
+    signal = {**harness.memory(), "prometheus": {"query": "app_memory_bytes"}}
+    story.apply(approving({"evictPod": {}}, signals=[signal]))
+    await story.until(lambda: bool(story.records()))
+    (record,) = story.records()
+    story.world.cluster.delete_pod(NAMESPACE, record.spec.effects[0].name)
+    decide(story, record)
+    await story.until(lambda: len(story.records()) == 2)
+
+    assert story.sent() == []
+    assert ended(again(story, record)) == (Phase.NOT_SENT, "PlanChanged")
+    assert story.records()[1].spec.effects[0].name != record.spec.effects[0].name
