@@ -18,7 +18,11 @@ from tests.e2e.harness.story import Story
 pytestmark = pytest.mark.timeout(400)
 
 APPROVER = f"{release.ACCOUNT}-approver"
-NOT_CHANGED = "an approval is never changed"
+EDITS = {
+    '{"spec": {"verdict": "Reject"}}': "spec is frozen",
+    '{"metadata": {"labels": {"a": "b"}}}': "an approval is never changed",
+}
+"""What not even an administrator may change of an Approval, and what the API server says."""
 
 
 def user(story: Story, name: str, *roles: str) -> pathlib.Path:
@@ -141,9 +145,9 @@ def test_a_plan_is_approved_by_who_may_refused_when_stale_and_done_once(story: S
     # One plan, one decision.
     late = decide("reject", f"{story.namespace}/{again}", approver)
     assert (1, True) == (late.returncode, "it waits for no decision" in late.stderr), late
-    change = '{"spec": {"verdict": "Reject"}}'
-    edit = ("-n", story.namespace, "patch", f"approval/{again}", "--type=merge", "--patch", change)
-    assert NOT_CHANGED in story.lab.kubectl(*edit, check=False).stderr
+    edit = ("-n", story.namespace, "patch", f"approval/{again}", "--type=merge", "--patch")
+    for change, words in EDITS.items():
+        assert words in story.lab.kubectl(*edit, change, check=False).stderr
     assert 1 == len(story.writes("checkout"))
 
 
