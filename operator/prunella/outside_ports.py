@@ -32,8 +32,8 @@ class Outward(Protocol):
 class Approvals(Protocol):
     """What people have said to the plans of records that wait for it."""
 
-    def all(self) -> Collection[objects.Approval]:
-        """All Approvals; costs no request."""
+    def all(self, namespace: str | None = None) -> Collection[objects.Approval]:
+        """The Approvals of a namespace, or of all; costs no request."""
 
     async def read(self, namespace: str, name: str) -> objects.Approval | None:
         """One as it is now; None when there is none. Raises ClusterError."""

@@ -63,7 +63,8 @@ class Questions:
         port = self.world.approvals
         if port is None:
             return
-        waiting = [each for each in port.all() if not each.answered]
+        namespace = policy.namespace if policy is not None else None
+        waiting = [each for each in port.all(namespace) if not each.answered]
         known = {(r.namespace, r.name): r for r in self.world.ledger.records()} if waiting else {}
         for each in waiting:
             record = known.get((each.namespace, each.name))
@@ -94,8 +95,7 @@ class Questions:
     async def _read(self, record: objects.Record) -> objects.Approval | None:
         """The Approval as the API server has it now: one that was withdrawn does not count."""
         port = self.world.approvals
-        names = {(each.namespace, each.name) for each in port.all()} if port is not None else ()
-        if port is None or (record.namespace, record.name) not in names:
+        if port is None or record.name not in {each.name for each in port.all(record.namespace)}:
             return None
         try:
             return await port.read(record.namespace, record.name)

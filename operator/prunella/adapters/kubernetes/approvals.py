@@ -20,9 +20,10 @@ class KubernetesApprovals:
         self._stores = stores
         self._objects = own_objects.OwnObjects(api, kinds.APPROVAL)
 
-    def all(self) -> Collection[objects.Approval]:
-        """All Approvals; costs no request."""
-        return self._stores.approvals.all()
+    def all(self, namespace: str | None = None) -> Collection[objects.Approval]:
+        """The Approvals of a namespace, or of all; costs no request."""
+        known = self._stores.approvals
+        return known.all() if namespace is None else known.of(namespace)
 
     async def read(self, namespace: str, name: str) -> objects.Approval | None:
         """One as it is now; None when there is none, or when it can't be read. Raises ClusterError.

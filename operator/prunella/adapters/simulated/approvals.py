@@ -67,9 +67,10 @@ class SimulatedApprovals:
         """What an administrator does by `kubectl delete`."""
         self.stored.pop((record.namespace, record.name))
 
-    def all(self) -> Collection[objects.Approval]:
-        """All Approvals; costs no request."""
-        return list(self.stored.values())
+    def all(self, namespace: str | None = None) -> Collection[objects.Approval]:
+        """The Approvals of a namespace, or of all; costs no request."""
+        found = self.stored.values()
+        return [each for each in found if namespace in {None, each.namespace}]
 
     async def read(self, namespace: str, name: str) -> objects.Approval | None:
         """One as it is now; None when there is none. Raises ClusterError."""
