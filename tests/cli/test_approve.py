@@ -12,6 +12,7 @@ from prunella.cli import kube
 from tests.cli import conftest, fakes
 
 APPROVALS = f"{fakes.GROUP}/namespaces/shop/approvals"
+SCALE_BACK = '[{"op": "replace", "path": "/spec/replicas", "value": 3}]'
 APPROVAL = f"{APPROVALS}/checkout-1"
 SHOWN = (
     "rollback of Deployment/checkout, attempt 1, step 1",
@@ -91,12 +92,34 @@ def test_all_that_matters_is_shown_first(run: conftest.Run, words: str) -> None:
     assert words in result.out
 
 
+OTHERWISE = {
+    "Revert, undoable": ("Revert", "scale", "it is undone without another question; the next step"),
+    "Revert, a rollback": ("Revert", "rollback", "it stays; the next step"),
+    "Continue": ("Continue", "scale", "it stays; the next step"),
+    "Escalate": ("Escalate", "scale", "it stays, and a person is called"),
+}
+
+
+@pytest.mark.parametrize(("wanted", "action", "words"), OTHERWISE.values(), ids=OTHERWISE.keys())
+def test_what_follows_when_it_does_not_help(
+    run: conftest.Run, wanted: str, action: str, words: str
+) -> None:
+    """The page promises only what will be done."""
+    record = question()
+    record["spec"]["action"] = action
+    record["spec"]["effects"][0]["inverse"] = SCALE_BACK
+    spec = {**fakes.spec(), "mode": "Approve", "verify": {"otherwise": wanted}}
+    cluster = fakes.cluster(fakes.policy(spec=spec), record)
+
+    result = run("approve", "shop/checkout-1", "--yes", cluster=cluster)
+
+    assert words in " ".join(result.out.split())
+
+
 def test_what_undoes_it_is_shown(run: conftest.Run) -> None:
     """An effect with an inverse shows it."""
     record = question()
-    record["spec"]["effects"][0]["inverse"] = (
-        '[{"op": "replace", "path": "/spec/replicas", "value": 3}]'
-    )
+    record["spec"]["effects"][0]["inverse"] = SCALE_BACK
 
     result = run("approve", "shop/checkout-1", "--yes", cluster=shop(record))
 

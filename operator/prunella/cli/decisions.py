@@ -13,15 +13,12 @@ from prunella.api import policy as policy_api
 from prunella.cli import explain, explain_record, kube, overview, page, read, switches, terminal
 from prunella.cli.errors import CliError
 from prunella.core import objects
+from prunella.core.decisions import undoing
 
 RADIUS = ("not_too_many_unavailable", "not_too_many_unhealthy", "disruption_budgets_allow")
 """The guards whose numbers say how much is at stake."""
 MOST_REASON = 2048
-_OTHERWISE = {
-    policy_api.Otherwise.REVERT: "it is undone without another question, then the next step asks",
-    policy_api.Otherwise.CONTINUE: "it stays, and the next step asks",
-    policy_api.Otherwise.ESCALATE: "it stays, and a person is called",
-}
+_NEXT = "the next step asks, or a person is called if there is none"
 
 
 def show_waiting(
@@ -80,7 +77,7 @@ def show(
         written.fact("expires", f"{terminal.moment(spec.approval_expires_at)}, {left} from now")
     explain_record.write_plan(written, record)
     _blast_radius(written, record)
-    _afterwards(written, _policy(cluster, record))
+    _afterwards(written, record, _policy(cluster, record))
     written.print(out)
 
 
@@ -167,7 +164,7 @@ def _blast_radius(written: page.Page, record: objects.Record) -> None:
             written.fact("", guard.message)
 
 
-def _afterwards(written: page.Page, policy: objects.Policy | None) -> None:
+def _afterwards(written: page.Page, record: objects.Record, policy: objects.Policy | None) -> None:
     written.section("If it is approved")
     written.say("planned again on fresh state, with all guards; done once, if the plan is the same")
     if policy is None or policy.spec is None:
@@ -175,4 +172,16 @@ def _afterwards(written: page.Page, policy: objects.Policy | None) -> None:
     verify = policy.spec.verify
     proof = f"{verify.samples} Healthy samples in a row within {verify.within}"
     written.fact("proved by", proof)
-    written.fact("otherwise", _OTHERWISE[verify.otherwise])
+    written.fact("otherwise", _otherwise(record, verify.otherwise))
+
+
+def _otherwise(record: objects.Record, wanted: policy_api.Otherwise) -> str:
+    """What follows when it did not help: no promise is made of what nothing undoes."""
+    if wanted is policy_api.Otherwise.ESCALATE:
+        return "it stays, and a person is called"
+    undoable = record.spec.action != undoing.ROLLBACK and any(
+        e.inverse for e in record.spec.effects
+    )
+    if wanted is policy_api.Otherwise.REVERT and undoable:
+        return f"it is undone without another question; {_NEXT}"
+    return f"it stays; {_NEXT}"
