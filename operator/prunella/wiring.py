@@ -23,6 +23,7 @@ from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
 from prunella.adapters.kubernetes import (
+    approvals,
     client,
     cluster,
     credentials,
@@ -242,20 +243,11 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
     topology = topologies.SharedTopology(
         topologies.KnownTopology(scene, base.stores.namespaces, graph, base.api)
     )
+    parts = (base.clock, base.telemetry, base.api, base.stores, base.cluster)
     return _Around(
         recording=recording,
         journal=journal,
-        intake=intakes.wire(
-            settings,
-            base.clock,
-            base.telemetry,
-            base.api,
-            base.stores,
-            base.cluster,
-            scene,
-            journal,
-            recording.told,
-        ),
+        intake=intakes.wire(settings, *parts, scene, journal, recording.told),
         topology=topology,
         surroundings=diagnosing.wire(
             settings,
@@ -308,14 +300,14 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    told = notifier.KubernetesNotifier(base.api, base.clock, socket.gethostname(), alerts.escalate)
+    posting = (socket.gethostname(), alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=told,
+        notifier=notifier.KubernetesNotifier(base.api, base.clock, *posting),
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -326,6 +318,7 @@ def _world(
         topology=around.topology.current,
         disruptions=disruptions.wire(settings, base.api, base.stores, base.clock),
         repositories=reverting.open_repositories(settings.git),
+        approvals=approvals.KubernetesApprovals(base.api, base.stores),
     )
 
 
@@ -395,6 +388,7 @@ def simulated(
             journal=world.journal,
             disruptions=world.disruptions,
             repositories=world.repositories,
+            approvals=world.approvals,
         ),
         dataclasses.replace(options, guards=guards),
     )
