@@ -34,7 +34,7 @@ async def run(
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()
 
     def on_change(kind: str, namespace: str, name: str) -> None:
-        if kind == kinds.POLICY.name:
+        if kind in {kinds.POLICY.name, kinds.CLUSTER_POLICY.name}:
             key = objects.Key(namespace, name)
             loop.call_soon_threadsafe(changed.put_nowait, key)
 

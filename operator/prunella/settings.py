@@ -314,6 +314,8 @@ class Settings(Model):
     """Name of the operator's own Deployment: it is never its own target."""
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty means all."""
+    cluster_policies: bool = False
+    """Whether ClusterRemediationPolicies are obeyed, and nodes are watched for them."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
@@ -342,6 +344,13 @@ class Settings(Model):
     metrics_threads: Annotated[int, pydantic.Field(ge=1, le=64)] = 8
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @pydantic.model_validator(mode="after")
+    def _cluster_is_watched(self) -> Self:
+        """Make sure that who is confined to namespaces looks at no nodes."""
+        if self.cluster_policies and self.namespaces:
+            raise ValueError("clusterPolicies needs all namespaces: leave namespaces empty")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _audit_is_listened_to(self) -> Self:

@@ -199,7 +199,7 @@ def _base(
 ) -> _Base:
     access = credentials.Credentials(kubeconfig, context)
     api = client.KubeApi(access, settings.kubernetes_threads)
-    stores = store.Stores(on_change, settings.system_namespaces)
+    stores = store.Stores(on_change, settings.system_namespaces, nodes=settings.cluster_policies)
     clock, own_metrics = clocks.RealClock(), telemetry.PrometheusTelemetry()
     return _Base(
         access=access,
@@ -307,15 +307,14 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    host = socket.gethostname()
-    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
+    host, post = socket.gethostname(), alerts.escalate
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=people,
+        notifier=notifier.KubernetesNotifier(base.api, base.clock, host, post),
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -324,6 +323,7 @@ def _world(
         captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,
+        home=settings.operator_namespace,
         repositories=reverting.open_repositories(settings.git),
     )
 
@@ -348,7 +348,9 @@ def live(
     )
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
-    kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
+    kopf_registry = handlers.registry(
+        base.stores.apply, base.access.connection, base.stores.watched
+    )
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=base.api,
@@ -393,6 +395,7 @@ def simulated(
             findings=findings,
             captures=world.captures,
             journal=world.journal,
+            home=options.rules.operator_namespace,
             repositories=world.repositories,
         ),
         dataclasses.replace(options, guards=guards),

@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "prunella"
 CHART = ROOT / "charts" / "prunella"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
-WITHOUT_A_STEP = {"returnTraffic", "revert"}
+WITHOUT_A_STEP = {"returnNode", "returnTraffic", "revert"}
 """Actions that a policy can't name: the operator takes them back by itself."""
 
 

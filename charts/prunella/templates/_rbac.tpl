@@ -150,6 +150,31 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- end }}
 {{- end }}
 
+{{/*
+Rights to obey policies on nodes, and to patch nodes where `.cordon` or `.uncordon` is enabled; nothing when
+they are off. What of a node may be written, admission-nodes.yaml says.
+*/}}
+{{- define "prunella.rules.nodes" -}}
+{{- if .Values.clusterPolicies.enabled }}
+- apiGroups: [prunella.dev]
+  resources: [clusterremediationpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [prunella.dev]
+  resources: [clusterremediationpolicies/status]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+{{- with .Values.actions }}
+{{- if or .cordon .uncordon }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [patch]
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Rights to read what deploys from Git; it is never written. */}}
 {{- define "prunella.rules.git" }}
 - apiGroups: [kustomize.toolkit.fluxcd.io]

@@ -35,6 +35,7 @@ class Refused(enum.StrEnum):
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
     CLUSTER_HOURLY_LIMIT = "ClusterHourlyLimit"
+    CONTROL_PLANE = "ControlPlaneNode"
     MAX_UNAVAILABLE = "MaxUnavailable"
     TOO_MANY_UNHEALTHY = "TooManyUnhealthy"
     TOO_MANY_UNKNOWN = "TooManyUnknown"

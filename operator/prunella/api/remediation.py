@@ -23,16 +23,18 @@ class PolicyReference(base.ApiModel):
     """The policy that decided. No owner reference: deleting it must not delete its record."""
 
     name: ShortText = pydantic.Field(description="Name of the policy.")
-    namespace: ShortText = pydantic.Field(description="Namespace of the policy.")
+    namespace: ShortText = pydantic.Field(
+        description="Namespace of the policy; empty of a ClusterRemediationPolicy."
+    )
     uid: ShortText = pydantic.Field(description="UID of the policy.")
     generation: int = pydantic.Field(description="Generation of the policy's spec.")
 
 
 class TargetReference(base.ApiModel):
-    """The workload that was acted on."""
+    """The workload or node that was acted on."""
 
-    kind: ShortText = pydantic.Field(description="Kind of the workload.")
-    namespace: ShortText = pydantic.Field(description="Namespace of the workload.")
+    kind: ShortText = pydantic.Field(description="Kind of the workload, or Node.")
+    namespace: ShortText = pydantic.Field(description="Namespace of the workload; empty of a node.")
     name: ShortText = pydantic.Field(description="Name of the workload.")
     uid: ShortText = pydantic.Field(description="UID of the workload.")
 
@@ -163,7 +165,7 @@ class RemediationSpec(base.ApiModel):
     evidence: Annotated[list[Evidence], pydantic.Field(max_length=8)] = pydantic.Field(
         default_factory=list, description="The verdicts that led to the decision."
     )
-    guards: Annotated[list[GuardResult], pydantic.Field(max_length=32)] = pydantic.Field(
+    guards: Annotated[list[GuardResult], pydantic.Field(max_length=64)] = pydantic.Field(
         default_factory=list, description="All guards and what they compared."
     )
     effects: Annotated[list[EffectSpec], pydantic.Field(max_length=32)] = pydantic.Field(

@@ -33,7 +33,9 @@ def pause(
 def resume(
     policy: Annotated[
         str | None,
-        typer.Argument(metavar="[POLICY]", help="A policy that latched; none: end the pause."),
+        typer.Argument(
+            metavar="[POLICY]", help="A policy that latched, or crempol/NAME; none: end the pause."
+        ),
     ] = None,
     namespace: NamespaceOption = None,
     operator_namespace: OperatorNamespaceOption = options.OPERATOR_NAMESPACE,

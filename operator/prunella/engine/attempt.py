@@ -58,7 +58,7 @@ class Executor:
             if refusal is not None:
                 return refusal
             outcomes = [ports.Outcome.WOULD_SUCCEED.value] * len(command.effects)
-        namespace = command.workload.ref.namespace
+        namespace = command.workload.ref.namespace or self._world.home
         spec = records.to_spec(command, policy, queries)
         try:
             record = await self._world.ledger.create(namespace, command.name, spec)
@@ -85,7 +85,7 @@ class Executor:
             return standing
         refusal = None
         for effect in command.effects:
-            place = (command.workload.ref.namespace, command.name)
+            place = (command.workload.ref.namespace or self._world.home, command.name)
             receipt = await sending.send(self._world, effect, *place, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
                 refusal = refusals.in_rehearsal(command, effect, receipt)

@@ -154,7 +154,7 @@ class Passes:
 
     async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
         namespace = policy.key.namespace
-        await self._world.ledger.refresh(namespace)
+        await self._world.ledger.refresh(namespace or self._world.home)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),

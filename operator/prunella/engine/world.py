@@ -25,6 +25,8 @@ class World:
     notifier: ports.Notifier
     telemetry: ports.Telemetry
     outward: outside_ports.Outward
+    home: str = ""
+    """The operator's own namespace: records about nodes are kept there."""
     incidents: ports.Incidents | None = None
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None

@@ -84,6 +84,8 @@ def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
         return _digest(["replicas", workload.replicas])
     if "/spec/suspend" in paths:
         return _digest(["suspended", workload.suspended])
+    if "/spec/unschedulable" in paths and workload.node is not None:
+        return _digest(["unschedulable", workload.node.unschedulable])
     if ABORT_PATH in paths and workload.delivery is not None:
         return _digest(["aborted", workload.delivery.aborted])
     return ""

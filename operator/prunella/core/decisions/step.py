@@ -133,7 +133,7 @@ def step(
     sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
     if command is None and not any(decision.needs for decision in decisions.values()):
-        back, command = returning.decide_all(scene, workloads, findings)
+        back, command = returning.decide_all(scene, workloads, findings, remembered.well)
         decisions |= back
     return Outcome(
         memory=remembered,
@@ -344,6 +344,7 @@ def make_scene(
         recent=snapshot.recent,
         numbers=snapshot.numbers,
         deployed=snapshot.deployed,
+        nodes={each.ref: each.node for each in snapshot.workloads if each.node is not None},
     )
 
 

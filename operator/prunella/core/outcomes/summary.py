@@ -169,7 +169,7 @@ def _latch(
     names = ", ".join(record.name for record in streak[-3:])
     message = (
         f"{len(streak)} actions did not help or can't be settled ({names}); after a look, "
-        f"`prunella resume {policy.key.name} -n {policy.key.namespace}` goes on"
+        f"`prunella resume {policy.key.argument}` goes on"
     )
     since = policy.status.latch.since if policy.status.latch is not None else now
     return policy_status.Latch(since=since, message=message)
