@@ -315,7 +315,7 @@ class Settings(Model):
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty means all."""
     cluster_policies: bool = False
-    """Whether ClusterRemediationPolicies are obeyed, and nodes are watched for them."""
+    """Whether ClusterRemediationPolicies are obeyed; nodes are watched for them, all of them."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
@@ -344,13 +344,6 @@ class Settings(Model):
     metrics_threads: Annotated[int, pydantic.Field(ge=1, le=64)] = 8
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    @pydantic.model_validator(mode="after")
-    def _cluster_is_watched(self) -> Self:
-        """Make sure that who is confined to namespaces looks at no nodes."""
-        if self.cluster_policies and self.namespaces:
-            raise ValueError("clusterPolicies needs all namespaces: leave namespaces empty")
-        return self
 
     @pydantic.model_validator(mode="after")
     def _audit_is_listened_to(self) -> Self:

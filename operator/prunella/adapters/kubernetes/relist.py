@@ -26,7 +26,8 @@ async def relist(
     ``namespaces`` are those to list; empty means the whole cluster, in one list.
     """
     for kind in stores.watched:
-        for namespace in namespaces or (None,):
+        of_cluster = kind in kinds.WATCHED_OF_CLUSTER
+        for namespace in (None,) if of_cluster else namespaces or (None,):
             await relist_kind(api, stores, kind, namespace)
     await relist_if_there(api, stores, kinds.ROLLOUT, namespaces)
 

@@ -62,9 +62,8 @@ def stays_uncordoned_by_people(case: Case) -> Answer:
     over = last.status.cleared_at is not None or last.phase not in _STANDS
     if over or (resumed is not None and last.finished_or_decided_at <= resumed):
         return f"{case.target} was Healthy, or the policy was resumed, since {last.name}"
-    key = case.policy.key
     message = (
-        f"somebody has uncordoned {case.target} after {last.name}; goes on when it was Healthy "
-        f"once, or with `prunella resume {key.argument}`"
+        f"somebody has uncordoned {case.target} after {last.name}; goes on when {case.target} was "
+        "Healthy once"
     )
     return model.Refusal(Refused.CHANGED_BY_OTHERS, message)
