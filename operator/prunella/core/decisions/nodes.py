@@ -2,8 +2,8 @@
 
 Who has cordoned a node is written on the node itself, in an annotation with the name of the
 Remediation.  What bears none, or where pods may be placed again, is somebody else's: it is never
-uncordoned, and never fought (research: kured keeps who was unschedulable before; draino's users
-were drained again after they had uncordoned).
+uncordoned, and never fought.  As kured keeps what was unschedulable before; draino cordoned nodes
+again that people had uncordoned (planetlabs/draino, issue 50).
 """
 
 from __future__ import annotations
