@@ -348,9 +348,7 @@ def live(
     )
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
-    kopf_registry = handlers.registry(
-        base.stores.apply, base.access.connection, base.stores.watched
-    )
+    kopf_registry = handlers.registry(base.stores.apply, base.access.connection, base.stores.kinds)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=base.api,

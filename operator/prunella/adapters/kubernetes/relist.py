@@ -25,7 +25,7 @@ async def relist(
 
     ``namespaces`` are those to list; empty means the whole cluster, in one list.
     """
-    for kind in stores.watched:
+    for kind in stores.kinds:
         of_cluster = kind in kinds.WATCHED_OF_CLUSTER
         for namespace in (None,) if of_cluster else namespaces or (None,):
             await relist_kind(api, stores, kind, namespace)

@@ -206,7 +206,7 @@ class Stores:
         nodes: bool = False,
     ) -> None:
         """Workloads of ``closed_namespaces`` are not kept; ``nodes``: they are, with policies."""
-        self.watched = (*kinds.WATCHED, *(kinds.WATCHED_OF_CLUSTER if nodes else ()))
+        self.kinds = (*kinds.WATCHED, *(kinds.WATCHED_OF_CLUSTER if nodes else ()))
         """The kinds to watch, in the order in which they are listed."""
         self._closed = frozenset(closed_namespaces)
         self.policies: Store[objects.Policy] = Store(
