@@ -94,6 +94,7 @@ ADDED = {
     | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
     "cordon": set(),  # Its right comes with policies on nodes.
+    "drain": set(),
     "uncordon": set(),
 }
 CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
@@ -140,6 +141,7 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("abortRollout",),
     ("promote",),
     ("cordon",),
+    ("drain",),
     ("uncordon",),
     ("restart", "scale"),
     ("evictPod", "scale"),
@@ -217,6 +219,7 @@ PATCHED = _rights("", "nodes", "patch")
         pytest.param((), OBEYED, id="none"),
         pytest.param(("restart",), OBEYED | TEMPLATES, id="restart"),
         pytest.param(("cordon",), OBEYED | PATCHED, id="cordon"),
+        pytest.param(("drain",), OBEYED | PATCHED | EVICTION, id="drain"),
         pytest.param(("uncordon",), OBEYED | PATCHED, id="uncordon"),
     ],
 )

@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" "abortRollout" "promote" "cordon" "uncordon" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" "abortRollout" "promote" "cordon" "drain" "uncordon" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}

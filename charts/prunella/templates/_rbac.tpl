@@ -151,8 +151,8 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- end }}
 
 {{/*
-Rights to obey policies on nodes, and to patch nodes where `.cordon` or `.uncordon` is enabled; nothing when
-they are off. What of a node may be written, admission-nodes.yaml says.
+Rights to obey policies on nodes, to patch nodes where `.cordon`, `.drain` or `.uncordon` is enabled, and to
+evict pods for `.drain`; nothing when they are off. What of a node may be written, admission-nodes.yaml says.
 */}}
 {{- define "prunella.rules.nodes" -}}
 {{- if .Values.clusterPolicies.enabled }}
@@ -166,10 +166,15 @@ they are off. What of a node may be written, admission-nodes.yaml says.
   resources: [nodes]
   verbs: [get, list, watch]
 {{- with .Values.actions }}
-{{- if or .cordon .uncordon }}
+{{- if or .cordon .drain .uncordon }}
 - apiGroups: [""]
   resources: [nodes]
   verbs: [patch]
+{{- end }}
+{{- if .drain }}
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
 {{- end }}
 {{- end }}
 {{- end }}

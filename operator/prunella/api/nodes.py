@@ -54,9 +54,29 @@ class Cordon(base.ApiModel):
     )
 
 
+class Drain(Cordon):
+    """Cordon the node and evict its pods, as `kubectl drain` does, within a deadline."""
+
+    deadline: types.Duration = pydantic.Field(
+        types.duration("15m"),
+        description=(
+            "How long disruption budgets and pods that end slowly are waited for. Then it is given "
+            "up: no further pod is evicted, and the node is uncordoned."
+        ),
+    )
+    local_storage: bool = pydantic.Field(
+        default=False,
+        description="Evict pods with emptyDir volumes, too; what is in these is lost.",
+    )
+    unmanaged: bool = pydantic.Field(
+        default=False,
+        description="Evict pods without a controller, too; nothing makes them again.",
+    )
+
+
 class Uncordon(base.ApiModel):
     """Let pods be placed again on a node that the operator itself has cordoned."""
 
 
-ACTIONS: tuple[str, ...] = ("cordon", "uncordon")
+ACTIONS: tuple[str, ...] = ("cordon", "drain", "uncordon")
 """Those for targets of kind Node alone, in a ClusterRemediationPolicy."""

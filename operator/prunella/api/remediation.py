@@ -168,7 +168,7 @@ class RemediationSpec(base.ApiModel):
     guards: Annotated[list[GuardResult], pydantic.Field(max_length=64)] = pydantic.Field(
         default_factory=list, description="All guards and what they compared."
     )
-    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=32)] = pydantic.Field(
+    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=128)] = pydantic.Field(
         default_factory=list, description="The changes, in order."
     )
     plan_hash: ShortText = pydantic.Field(
@@ -258,7 +258,7 @@ class RemediationStatus(base.ApiModel):
     )
     reason: ShortText = pydantic.Field("", description="One word that says why.")
     message: LongText = pydantic.Field("", description="What happened, for people.")
-    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=32)] = pydantic.Field(
+    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=128)] = pydantic.Field(
         default_factory=list, description="What became of each effect, in the spec's order."
     )
     verification: Verification | None = pydantic.Field(

@@ -353,6 +353,10 @@ class Step(base.ApiModel):
         None, description="Let no new pods be placed on the node."
     )
 
+    drain: nodes.Drain | None = pydantic.Field(
+        None, description="Cordon the node, and evict its pods as their budgets allow it."
+    )
+
     uncordon: nodes.Uncordon | None = pydantic.Field(
         None, description="Let pods be placed again on a node that the operator has cordoned."
     )

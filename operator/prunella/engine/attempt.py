@@ -20,7 +20,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import decide, ledger, restoring, undoing
 from prunella.core.outcomes import escalation, pacing, records, settling, syncing, verification
 from prunella.core.outcomes import runs as run_rules
-from prunella.engine import refusals, runs, sending
+from prunella.engine import draining, refusals, runs, sending
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Executor:
         if standing is not None:
             return standing
         refusal = None
-        for effect in command.effects:
+        for effect in draining.rehearsed(command):
             place = (command.workload.ref.namespace or self._world.home, command.name)
             receipt = await sending.send(self._world, effect, *place, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
@@ -207,6 +207,9 @@ class Executor:
 
         It is tried first, so that what a disruption budget refuses for now stays unsent.
         """
+        if draining.is_drain(record):
+            record, ended = await draining.go_on(self._world, record, scene)
+            return record if ended is None else await self._settled(record, ended)
         live_state = await self._world.cluster.live_state(record.target)
         turn, why = pacing.turn(record, scene, live_state)
         if turn is pacing.Turn.SEND and pacing.passed_over(record, scene):

@@ -35,7 +35,11 @@ def test_five_lines_are_enough() -> None:
 REFUSED = {
     "another kind": (NODES, {"target": {"kind": "Deployment", "name": "x"}}, "target.kind"),
     "no name and no selector": (NODES, {"target": {}}, "exactly one of name, selector"),
-    "a step on workloads": (NODES, {"steps": [{"restart": {}}]}, "nodes take cordon or uncordon"),
+    "a step on workloads": (
+        NODES,
+        {"steps": [{"restart": {}}]},
+        "nodes take cordon or drain or uncordon",
+    ),
     "a trigger": (NODES, {"trigger": {"incident": {"causeKind": ["Release"]}}}, "of a namespace"),
     "a capture": (NODES, {"capture": {"events": True}}, "of a namespace"),
     "rules": (NODES, {"evaluation": "Rules"}, "of a namespace"),

@@ -62,14 +62,16 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
 
 
 async def _node(api: client.KubeApi, target: model.Ref) -> model.LiveState | None:
-    """A node as it is now. Raises ClusterError."""
+    """A node as it is now, with the pods on it. Raises ClusterError."""
     reply = await api.exchange("GET", kinds.NODE.path(None, target.name), mutating=False)
     if reply.status == 404:
         return None
     if not reply.ok:
         raise client.refusal(reply, mutating=False)
+    found = {"fieldSelector": f"spec.nodeName={target.name}"}
+    pods = await api.items(kinds.POD.path(None), found)
     try:
-        return model.LiveState(parse_node.node(reply.body), pods_known=False)
+        return model.LiveState(parse_node.looked_at(reply.body, pods), pods_known=False)
     except parse.Unreadable as error:
         raise ports.ClusterError(f"{target} can't be read: {error}") from error
 

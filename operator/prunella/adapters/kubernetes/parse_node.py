@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prunella.adapters.kubernetes import parse
@@ -18,6 +19,14 @@ def node(raw: Raw) -> model.Workload:
         return _node(raw)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise parse.Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def looked_at(raw: Raw, pods: Iterable[Raw]) -> model.Workload:
+    """A node with the pods on it. Raises Unreadable."""
+    found = node(raw)
+    state = found.node or node_state.NodeState()
+    on_it = tuple(node_state.pod(each) for each in pods)
+    return dataclasses.replace(found, node=dataclasses.replace(state, pods=on_it))
 
 
 def _node(raw: Raw) -> model.Workload:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prunella import ports
-from prunella.adapters.simulated import others, state
+from prunella.adapters.simulated import controllers, others, state
 from prunella.core import model, node_state
 
 KIND: Final = "Node"
@@ -16,9 +17,16 @@ HEALTHY: Final = {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "F
 class Nodes:
     """The nodes as manifests, kept beside the other objects."""
 
-    def __init__(self, kept: others.Others, version: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        kept: others.Others,
+        moved_by: controllers.Controllers,
+        workloads: Callable[[], Iterable[state.WorkloadState]],
+    ) -> None:
         self._kept = kept
-        self._version = version
+        self._controllers = moved_by
+        self._version = moved_by.version
+        self._workloads = workloads
         self._names: list[str] = []
 
     def views(self) -> list[model.Workload]:
@@ -31,9 +39,18 @@ class Nodes:
         return None if found is None else view(found)
 
     def look(self, name: str) -> model.LiveState | None:
-        """A close look at one."""
+        """A close look at one, with the pods on it."""
         found = self.view(name)
-        return None if found is None else model.LiveState(found, pods_known=False)
+        if found is None or found.node is None:
+            return None
+        pods = tuple(
+            _pod(workload, pod)
+            for workload in self._workloads()
+            for pod in workload.pods
+            if pod.node == name
+        )
+        seen = dataclasses.replace(found.node, pods=pods)
+        return model.LiveState(dataclasses.replace(found, node=seen), pods_known=False)
 
     def patch(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
         """Patch a node under its preconditions. Raises ClusterError."""
@@ -42,6 +59,7 @@ class Nodes:
             raise ports.ClusterError(f"{effect.target}: a node is not deleted", status=403)
         if not dry_run:
             self._kept.put(effect.target, changed)
+            self._place(effect.target.name)
         return view(changed)
 
     # People and their tools.
@@ -81,6 +99,14 @@ class Nodes:
         self._kept.edit(
             ref(name), lambda manifest: change(manifest["spec"]), "kubectl", self._version
         )
+        self._place(name)
+
+    def _place(self, name: str) -> None:
+        """Let the scheduler see whether pods may be placed on a node."""
+        found = self.view(name)
+        self._controllers.cordoned.discard(name)
+        if found is not None and found.node is not None and found.node.unschedulable:
+            self._controllers.cordoned.add(name)
 
 
 def ref(name: str) -> model.Ref:
@@ -104,4 +130,16 @@ def view(manifest: state.Manifest) -> model.Workload:
         annotations=metadata.get("annotations") or model.NO_LABELS,
         resource_version=metadata["resourceVersion"],
         node=node_state.of(manifest.get("spec") or {}, manifest.get("status") or {}),
+    )
+
+
+def _pod(workload: state.WorkloadState, pod: state.PodState) -> node_state.NodePod:
+    """A pod as a drain sees it."""
+    return node_state.NodePod(
+        namespace=workload.ref.namespace,
+        name=pod.name,
+        uid=pod.uid,
+        controller=f"{workload.ref.kind}/{workload.ref.name}",
+        local_storage=any("emptyDir" in each for each in pod.template["spec"].get("volumes", ())),
+        deleting=pod.deleting,
     )

@@ -21,13 +21,16 @@ from prunella.core.decisions import episode
 CORDONED_BY: Final = "prunella.dev/cordoned-by"
 """Annotation on a node: the Remediation that has cordoned it."""
 CORDON: Final = "cordon"
+DRAIN: Final = "drain"
 UNCORDON: Final = "uncordon"
 RETURN_NODE: Final = "returnNode"
 """The action that uncordons a node that is Healthy again; no step of a policy has it."""
-TAKING_OUT: Final = frozenset({CORDON})
+TAKING_OUT: Final = frozenset({CORDON, DRAIN})
 """The actions that take a node out of service."""
 ALL: Final = frozenset({*nodes_api.ACTIONS, RETURN_NODE})
 UNSCHEDULABLE: Final = "/spec/unschedulable"
+_STANDS: Final = frozenset({reasons.Phase.SUCCEEDED, reasons.Phase.UNHELPFUL, reasons.Phase.FAILED})
+"""Phases in which a node stays cordoned until it is given back."""
 _ANNOTATIONS: Final = "/metadata/annotations"
 _OWNER: Final = f"{_ANNOTATIONS}/{pointers.part(CORDONED_BY)}"
 
@@ -62,6 +65,22 @@ def cordoning(node: model.Workload, record: str) -> model.Effect:
         ),
         inverse=_back(record),
         summary=f"cordon {node.ref}",
+    )
+
+
+def taking_over(node: model.Workload, record: str) -> model.Effect:
+    """The patch by which a further record answers for the operator's own cordon."""
+    return model.Effect(
+        verb=model.Verb.PATCH,
+        target=node.ref,
+        uid=node.uid,
+        patch=(
+            _test(UNSCHEDULABLE, value=True),
+            _test(_OWNER, owner(node)),
+            {"op": "replace", "path": _OWNER, "value": record},
+        ),
+        inverse=_back(record),
+        summary=f"keep {node.ref} cordoned",
     )
 
 
@@ -111,7 +130,7 @@ def due(
     cordoned or uncordoned it.
     """
     last = taken_out(node.uid, records)
-    if last is None or last.policy != policy.key or last.phase is not reasons.Phase.SUCCEEDED:
+    if last is None or last.policy != policy.key or last.phase not in _STANDS:
         return None
     params = spec.steps[last.spec.step].params if last.spec.step < len(spec.steps) else None
     if not isinstance(params, nodes_api.Cordon) or params.keep or owner(node) != last.name:
