@@ -80,16 +80,15 @@ def due(look: Look) -> list[int]:
     if not look.may_send:
         return []
     there = look.there
-    busy = {pod.controller or str(pod) for pod in left(look) if pod.deleting}
+    busy = {_owner(pod) for pod in left(look) if pod.deleting}
     found = []
     for place, effect in enumerate(ledger.effects_of(look.record)):
         status = look.record.status.effects[place]
         pod = there.get(effect.uid)
         if effect.verb is not model.Verb.EVICT or status.sent_at or status.outcome or pod is None:
             continue
-        owner = f"{pod.namespace}/{pod.controller}" if pod.controller else str(pod)
-        if owner not in busy and not pod.deleting:
-            busy.add(owner)
+        if _owner(pod) not in busy and not pod.deleting:
+            busy.add(_owner(pod))
             found.append(place)
     return found
 
@@ -161,6 +160,11 @@ def ended(look: Look, phase: Phase, reason: str, message: str) -> remediation.Re
             "finished_at": look.now,
         }
     )
+
+
+def _owner(pod: node_state.NodePod) -> str:
+    """What would make the pod again; a pod that nothing controls is its own."""
+    return f"{pod.namespace}/{pod.controller}" if pod.controller else str(pod)
 
 
 def _evictions(record: objects.Record) -> list[model.Effect]:
