@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import uuid
 from typing import Any
@@ -11,14 +12,17 @@ import pytest
 import yaml
 
 from prunella import ports
+from prunella.actions import drain, registry
 from prunella.adapters.kubernetes import policies as kubernetes_policies
 from prunella.adapters.kubernetes import store
+from prunella.api import nodes as nodes_api
 from prunella.api import policy_status
-from prunella.core import model, objects
+from prunella.core import model, node_state, objects
 from prunella.core.changes import swaps
-from prunella.core.decisions import nodes
+from prunella.core.decisions import action, nodes
 from tests.contract import worlds
 from tests.contract.worlds import LabWorld, SimulatedWorld, World
+from tests.unit.actions import manifests
 
 Done = ports.Outcome
 TAINT = {"key": "lab.prunella.dev/contract", "effect": "NoSchedule"}
@@ -214,3 +218,69 @@ async def test_what_does_not_fit_is_refused_by_the_api_server(lab_world: LabWorl
         )
         taken += [name] if done.returncode == 0 else []
     assert ["good"] == taken
+
+
+async def pods_on(world: World, ref: model.Ref) -> list[node_state.NodePod]:
+    """The pods on a node as a drain sees them."""
+    found = (await seen(world, ref)).node
+    assert found is not None
+    return sorted(found.pods, key=lambda pod: pod.name)
+
+
+async def test_a_drain_sees_the_pods_of_a_node_and_evicts_them(lab_world: LabWorld) -> None:
+    """On the real API server: of all namespaces, by name, with what controls them."""
+    ref = await node_of(lab_world)
+    containers = [{"name": "app", "image": "shop/app:v1"}]
+    bound = {"containers": containers, "nodeName": ref.name}
+    volume = {"volumes": [{"name": "tmp", "emptyDir": {}}]}
+    for name, more in (("bare", {}), ("local", volume)):
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}}
+        await lab_world.apply({**pod, "spec": {**bound, **more}})
+    found = await pods_on(lab_world, ref)
+    own = [pod for pod in found if pod.namespace == lab_world.namespace]
+    told = [(pod.name, pod.controller, pod.local_storage) for pod in own]
+    assert [("bare", "", False), ("local", "", True)] == told
+    params = nodes_api.Drain(unmanaged=True)
+    request = manifests.request(
+        await lab_world.cluster.live_state(ref), {"drain": {}}, record="record-1"
+    )
+    plan = drain.Drain().plan(dataclasses.replace(request, params=params))
+    assert isinstance(plan, action.Plan)
+    evictions = [each for each in plan.effects[1:] if each.target.name == "bare"]
+    assert [("Evict", True)] == [(each.verb.value, each.paced) for each in evictions]
+    assert Done.EFFECTIVE is (await send(lab_world, evictions[0])).outcome
+    left = [pod.name for pod in await pods_on(lab_world, ref) if not pod.deleting]
+    assert "bare" not in left
+    for name in ("bare", "local"):
+        where = ("--namespace", lab_world.namespace, "--grace-period=0", "--force")
+        await asyncio.to_thread(
+            lab_world.lab.kubectl, "delete", "pod", name, *where, "--ignore-not-found"
+        )
+    await kubectl(lab_world, "delete", ref)
+
+
+@pytest.mark.parametrize("name", ["uncordon", "returnNode"])
+async def test_a_node_is_given_back_by_its_action(world: World, name: str) -> None:
+    """The step uncordon and the way back (returnNode) send the same."""
+    ref = await node_of(world)
+    await send(world, nodes.cordoning(await seen(world, ref), "record-1"))
+    live_state = await world.cluster.live_state(ref)
+    request = manifests.request(live_state, {"uncordon": {}}, record="record-2")
+    plan = registry.all_actions()[name].plan(request)
+    assert isinstance(plan, action.Plan)
+    assert Done.EFFECTIVE is (await send(world, plan.effects[0])).outcome
+    found = (await seen(world, ref)).node
+    assert found is not None
+    assert not found.unschedulable
+    await kubectl(world, "delete", ref)
+
+
+async def test_a_cordon_is_taken_over_by_a_drain(world: World) -> None:
+    """By one patch, refused when it is sent again."""
+    ref = await node_of(world)
+    await send(world, nodes.cordoning(await seen(world, ref), "record-1"))
+    effect = nodes.taking_over(await seen(world, ref), "record-2")
+    outcomes = [(await send(world, effect)).outcome for _ in range(2)]
+    assert [Done.EFFECTIVE, Done.REFUSED] == outcomes
+    assert "record-2" == nodes.owner(await seen(world, ref))
+    await kubectl(world, "delete", ref)

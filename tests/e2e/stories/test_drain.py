@@ -95,7 +95,7 @@ def test_a_budget_is_waited_for_and_a_free_node_is_drained(story: Story, node: s
     pods = story.pod_uids("checkout")
 
     hangs(story, node, "True")
-    waits = "disruption budget checkout needs 2 healthy pods"
+    waits = "would violate the pod's disruption budget"
     story.wait(
         lambda: any(waits in r.get("status", {}).get("message", "") for r in records(story)),
         "the drain says what it waits for",
