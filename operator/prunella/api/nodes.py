@@ -46,7 +46,7 @@ class Cordon(base.ApiModel):
         types.duration("10m"),
         description=(
             "How long all signals of the node must have been Healthy until it is uncordoned. Only "
-            "what the operator itself has cordoned, and only in mode Live."
+            "what the operator itself has cordoned, in modes Live and Approve."
         ),
     )
     keep: bool = pydantic.Field(

@@ -7,6 +7,7 @@ import dataclasses
 import pydantic
 
 from prunella.api import (
+    approval,
     base,
     capture,
     change,
@@ -45,6 +46,12 @@ class _FrozenChange(change.ChangeSpec):
 
 class _FrozenCapture(capture.CaptureSpec):
     """What was there before a remediation. It can't be changed."""
+
+    model_config = _FROZEN
+
+
+class _FrozenApproval(approval.ApprovalSpec):
+    """Which plan, what is said to it, and by whom. It can't be changed."""
 
     model_config = _FROZEN
 
@@ -209,10 +216,34 @@ INCIDENT = crdgen.CustomResource(
     ),
 )
 
+APPROVAL = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="Approval",
+    plural="approvals",
+    singular="approval",
+    scope="Namespaced",
+    description=(
+        "Approval is one person's word on the Remediation of the same name, which waits for it: "
+        "`prunella approve` and `prunella reject` write it. It can't be changed."
+    ),
+    spec=_FrozenApproval,
+    status=approval.ApprovalStatus,
+    categories=("prunella",),
+    columns=(
+        crdgen.PrinterColumn("Verdict", ".spec.verdict"),
+        crdgen.PrinterColumn("By", ".spec.decidedBy"),
+        crdgen.PrinterColumn("Accepted", '.status.conditions[?(@.type=="Accepted")].status'),
+        crdgen.PrinterColumn("Reason", '.status.conditions[?(@.type=="Accepted")].reason'),
+        _AGE,
+    ),
+)
+
 ALL = (
     REMEDIATION_POLICY,
     CLUSTER_REMEDIATION_POLICY,
     REMEDIATION,
+    APPROVAL,
     CAPTURE,
     CHANGE,
     JOURNAL_SNAPSHOT,

@@ -16,7 +16,14 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, lazy_json, parse, parse_incident, parse_node
+from prunella.adapters.kubernetes import (
+    kinds,
+    lazy_json,
+    parse,
+    parse_approval,
+    parse_incident,
+    parse_node,
+)
 from prunella.core import model, objects
 from prunella.core.incidents import values as incident_values
 
@@ -231,6 +238,13 @@ class Stores:
         self.records: Store[objects.Record] = Store(
             kinds.RECORD.name, parse.record, on_change, lambda record: record.resource_version
         )
+        self.approvals: Store[objects.Approval] = Store(
+            kinds.APPROVAL.name,
+            parse_approval.approval,
+            on_change,
+            lambda approval: approval.resource_version,
+            forgets_unreadable=True,
+        )
         self.incidents: Store[incident_values.Record] = Store(
             kinds.INCIDENT.name,
             parse_incident.incident,
@@ -256,6 +270,7 @@ class Stores:
             kinds.CLUSTER_POLICY.name: self.cluster_policies,
             kinds.NODE.name: self.nodes,
             kinds.RECORD.name: self.records,
+            kinds.APPROVAL.name: self.approvals,
             kinds.INCIDENT.name: self.incidents,
         }
         return others.get(kind) or self.workloads[kind]

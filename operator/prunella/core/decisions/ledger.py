@@ -27,6 +27,8 @@ REVERT: Final = "revert"
 SHIFT_TRAFFIC: Final = "shiftTraffic"
 RETURN_TRAFFIC: Final = "returnTraffic"
 """The action that takes a part of a shift back; no step of a policy has it."""
+RETURN_NODE: Final = "returnNode"
+"""The action that gives a node back that is Healthy again; no step of a policy has it."""
 MOVES: Final = frozenset({SHIFT_TRAFFIC, RETURN_TRAFFIC})
 ABORT_PATH: Final = f"{progressive.STATUS}{progressive.ABORT}"
 LONGEST_WINDOW = DAY

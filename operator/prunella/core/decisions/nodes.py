@@ -16,15 +16,14 @@ from prunella.api import nodes as nodes_api
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects, pointers
-from prunella.core.decisions import episode
+from prunella.core.decisions import episode, ledger
 
 CORDONED_BY: Final = "prunella.dev/cordoned-by"
 """Annotation on a node: the Remediation that has cordoned it."""
 CORDON: Final = "cordon"
 DRAIN: Final = "drain"
 UNCORDON: Final = "uncordon"
-RETURN_NODE: Final = "returnNode"
-"""The action that uncordons a node that is Healthy again; no step of a policy has it."""
+RETURN_NODE: Final = ledger.RETURN_NODE
 TAKING_OUT: Final = frozenset({CORDON, DRAIN})
 """The actions that take a node out of service."""
 ALL: Final = frozenset({*nodes_api.ACTIONS, RETURN_NODE})
@@ -135,7 +134,7 @@ def due(
     params = spec.steps[last.spec.step].params if last.spec.step < len(spec.steps) else None
     if not isinstance(params, nodes_api.Cordon) or params.keep or owner(node) != last.name:
         return None
-    if spec.mode is not policy_api.Mode.LIVE or well_since is None:
+    if not spec.mode.acts or well_since is None:
         return None
     if now - well_since < datetime.timedelta(seconds=params.uncordon_after.total_seconds()):
         return None
