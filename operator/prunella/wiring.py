@@ -141,7 +141,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         system_namespaces=frozenset(settings.system_namespaces),
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
-        **settings.limits.model_dump(),
+        **(settings.limits.model_dump() | settings.trust.rules),
         fields=tuple(each.rule for each in settings.patch_field.fields),
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
@@ -307,15 +307,15 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    host = socket.gethostname()
-    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
+    told = notifier.KubernetesNotifier(base.api, base.clock, socket.gethostname(), alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
+        namespaces=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=people,
+        notifier=told,
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -384,6 +384,7 @@ def simulated(
             clock=world.clock,
             metrics=rounds.SharedRound(world.metrics, world.clock),
             cluster=world.cluster,
+            namespaces=world.cluster,
             policies=world.policies,
             ledger=world.ledger,
             notifier=world.notifier,

@@ -26,6 +26,7 @@ from prunella.engine import (
     report,
     suspects,
     telling,
+    trusting,
     unattended,
     volumes,
 )
@@ -49,7 +50,8 @@ class Passes:
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
         self._captures = captures.Captures(world)
-        self._reporter = report.Reporter(world, options.rules)
+        self._reporter = report.Reporter(world, options.rules, options.actions)
+        self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._deciding = asyncio.Lock()
@@ -79,7 +81,9 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
+            ceilings=await self._trusting.ceilings(policy),
         )
+        memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
@@ -92,6 +96,7 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
+        await self._trusting.mark(policy)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
 
@@ -159,6 +164,7 @@ class Passes:
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
+            ceilings=await self._trusting.ceilings(policy, fresh=True),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
@@ -246,7 +252,7 @@ class Passes:
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
-                return _same(record, decision.command)
+                return trusting.same(record, decision.command)
             for need in decision.needs:
                 snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
@@ -389,10 +395,3 @@ def _scene(
         workloads=tuple(workload.ref for workload in workloads),
         rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
     )
-
-
-def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
-    if command.plan_hash == record.spec.plan_hash:
-        return command
-    message = f"planned again, the effects are others: {command.summary}"
-    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)

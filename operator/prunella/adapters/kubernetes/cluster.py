@@ -111,6 +111,12 @@ class KubernetesCluster:
                 ports.Outcome.REFUSED, text, status=error.status, refused_by=refuser
             )
 
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a Namespace, as they are now. Raises ClusterError, also when it is gone."""
+        path = kinds.NAMESPACE.path(None, namespace)
+        _, raw = await self._api.request("GET", path, mutating=False)
+        return dict(raw["metadata"].get("labels") or {})
+
     async def give_back(self, target: model.Ref, uid: str) -> None:
         """Take the operator's entries out of managedFields. Raises ClusterError.
 

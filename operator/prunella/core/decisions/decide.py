@@ -24,6 +24,7 @@ from prunella.core.decisions import (
     sides,
 )
 from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import ceilings, standing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Scene:
     """What the policy's signals alone say."""
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
+    ceilings: ceilings.Ceilings = ceilings.NO_CEILINGS
     doubted: frozenset[model.Ref] = frozenset()
     """Peers whose verdict is an old one: that they are Healthy is not known any more."""
 
@@ -109,7 +111,8 @@ class Decision:
 
 def decide(scene: Scene, sick: UnhealthyTarget) -> Decision:
     """Decide about one sick target; the first step that applies is the one."""
-    following = episode.next_attempt(scene.policy, scene.spec, sick.workload.uid, scene.records)
+    known = (scene.policy, scene.spec, sick.workload.uid, scene.records)
+    following = episode.next_attempt(*known, _modes(scene))
     if isinstance(following, model.Refusal):
         standing = [guard for guard in scene.guards if guard in guards.STANDING_GUARDS]
         stopped = guards.evaluate(standing, _case(scene, sick, episode.Next(0)))
@@ -175,6 +178,15 @@ def plan_attempt(
     if (refusal := guards.refusal(answers)) is not None:
         return Decision(refusal=refusal)
     return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
+
+
+def _modes(scene: Scene) -> dict[str, policy_api.Mode]:
+    """The mode of each action, after the limits of administrators and a demotion."""
+    policy, spec, rules = scene.policy, scene.spec, scene.rules
+    told = standing.counted(policy, spec, scene.records, rules, scene.now)
+    demotion = told.demoted if told is not None else None
+    found = standing.modes_of(policy, spec, rules, scene.actions, scene.ceilings, demotion)
+    return {name: each.mode for name, each in found.items()}
 
 
 def _unseen(
@@ -273,12 +285,13 @@ def _plan(
         return Decision(refusal=too_large)
     workload, name = live_state.workload, case.action.name
     number = ledger.next_attempt(scene.records, workload.uid)
+    undoes = attempt.revert or attempt.back is not None
     return Decision(
         command=Command(
             name=ledger.record_name(ref, workload.uid, number),
             attempt=number,
             workload=workload,
-            mode=scene.spec.mode,
+            mode=scene.spec.mode if undoes else _modes(scene).get(name, scene.spec.mode),
             step=attempt.step,
             action=name,
             effects=planned.effects,

@@ -1,0 +1,70 @@
+"""Reading what a namespace's administrator allows, and marking the records that are counted."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+
+from prunella import ports
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.core import model, objects
+from prunella.core.decisions import decide
+from prunella.core.decisions.trust import board, ceilings
+from prunella.engine import world as worlds
+
+LOG = logging.getLogger(__name__)
+CEILINGS_LAST = datetime.timedelta(seconds=60)
+"""How old the ceilings may be that a status tells; a decision reads them anew."""
+
+
+def same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
+    """The command that a record was made for, planned again; a refusal if it is another one now."""
+    if command.mode is not record.spec.mode:
+        message = f"decided in mode {record.spec.mode}, and {command.mode} is the most there is now"
+        return model.Refusal(reasons.Refused.MODE_LOWERED, message)
+    if command.plan_hash == record.spec.plan_hash:
+        return command
+    message = f"planned again, the effects are others: {command.summary}"
+    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+
+
+class Trusting:
+    """Keeps the ceilings of each namespace, and writes the marks of counted records."""
+
+    def __init__(self, world: worlds.World) -> None:
+        self._world = world
+        self._known: dict[str, tuple[datetime.datetime, ceilings.Ceilings]] = {}
+
+    async def ceilings(self, policy: objects.Policy, *, fresh: bool = False) -> ceilings.Ceilings:
+        """What a policy's namespace allows; a policy that only advises asks for nothing.
+
+        Labels that can't be read allow nothing but advice.
+        """
+        asks = policy.spec is not None and policy.spec.mode is not policy_api.Mode.ADVISE
+        if self._world.namespaces is None or not asks:
+            return ceilings.NO_CEILINGS
+        namespace, now = policy.key.namespace, self._world.clock.now()
+        known = self._known.get(namespace)
+        if known is not None and not fresh and now - known[0] < CEILINGS_LAST:
+            return known[1]
+        try:
+            labels = await self._world.namespaces.namespace_labels(namespace)
+        except ports.ClusterError as error:
+            return ceilings.unreadable(namespace, str(error))
+        found = ceilings.parse(namespace, labels)
+        self._known[namespace] = now, found
+        return found
+
+    async def mark(self, policy: objects.Policy) -> None:
+        """Write the marks of the records that the policy's status says are counted.
+
+        ``policy`` is as the API server has shown it: a status that was not written marks nothing.
+        """
+        own = [record for record in self._world.ledger.records() if record.policy == policy.key]
+        for record in board.unmarked(policy, own):
+            status = record.status.model_copy(update={"counted_for": policy.uid})
+            try:
+                await self._world.ledger.update(record, status)
+            except ports.ClusterError as error:
+                LOG.info("%s is marked as counted later: %s", record.name, error)
