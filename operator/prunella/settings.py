@@ -14,7 +14,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, incident_settings, journal_settings
+from prunella import allowed, incident_settings, journal_settings, trust_settings
 from prunella.api import offers
 from prunella.core.decisions import rules
 
@@ -136,34 +136,6 @@ class Limits(Model):
     unhelpful_before_latch: Annotated[int, pydantic.Field(ge=1)] = 3
     rollout_seconds: Annotated[float, pydantic.Field(ge=30, le=86_400, allow_inf_nan=False)] = 600.0
     """How long a rollout may make no progress before it counts as stuck: half a minute to a day."""
-
-
-class Trust(Model):
-    """How far policies may go, and when one is demoted to Advise."""
-
-    allow_high_risk_live: bool = True
-    """Let actions of risk high be Live; the chart says false unless administrators say true."""
-    bad_before_demotion: Annotated[int, pydantic.Field(ge=1, le=20)] = 5
-    """So many actions that did not help..."""
-    demotion_window: Annotated[int, pydantic.Field(ge=1, le=20)] = 10
-    """...of so many make a policy act as Advise."""
-    rejections_before_demotion: Annotated[int, pydantic.Field(ge=1, le=20)] = 3
-
-    @property
-    def rules(self) -> dict[str, int]:
-        """What `rules.Rules` takes of it."""
-        told = self.model_dump(exclude={"allow_high_risk_live"})
-        return {**told, "high_risk_live": self.allow_high_risk_live}
-
-    @pydantic.model_validator(mode="after")
-    def _can_be_reached(self) -> Self:
-        """Make sure that so many can be bad of so many."""
-        if self.bad_before_demotion > self.demotion_window:
-            raise ValueError(
-                f"badBeforeDemotion {self.bad_before_demotion} is more than "
-                f"demotionWindow {self.demotion_window}: it could never be reached"
-            )
-        return self
 
 
 class Alertmanager(Model):
@@ -347,7 +319,7 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: incident_settings.Diagnosis = incident_settings.Diagnosis()
     limits: Limits = Limits()
-    trust: Trust = Trust()
+    trust: trust_settings.Trust = trust_settings.Trust()
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()

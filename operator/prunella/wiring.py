@@ -14,7 +14,7 @@ import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from prunella import handlers, ports
+from prunella import handlers, ports, trust_settings
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
@@ -377,7 +377,7 @@ def simulated(
     findings: ports.Findings | None = None,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
-    options = options_of(settings or settings_module.Settings())
+    options = options_of(settings or settings_module.Settings(trust=trust_settings.AS_POLICIES_SAY))
     world.cluster.allowed_kinds |= {each.kind for each in options.rules.fields}
     return loop.Engine(
         worlds.World(

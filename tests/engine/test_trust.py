@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prunella import ports
+from prunella import ports, trust_settings
 from prunella import settings as settings_module
 from prunella.adapters.simulated import faults as faults_module
 from prunella.api import reasons, trust
@@ -144,7 +144,9 @@ async def test_advice_that_a_person_followed_counts_as_neither(story: Story) -> 
 def streaky(bad: int = 2, window: int = 4) -> settings_module.Settings:
     """Settings that demote soon, and latch late."""
     return settings_module.Settings(
-        trust=settings_module.Trust(bad_before_demotion=bad, demotion_window=window),
+        trust=trust_settings.Trust(
+            allow_high_risk_live=True, bad_before_demotion=bad, demotion_window=window
+        ),
         limits=settings_module.Limits(
             unhelpful_before_latch=9,
             actions_per_namespace_per_hour=60,
@@ -291,7 +293,7 @@ async def test_labels_that_cant_be_read_allow_nothing_but_advice(story: Story) -
 
 async def test_risky_actions_are_not_live_unless_administrators_say_so() -> None:
     """Given the chart's default, then a rollback is not done, and a restart beside it is."""
-    closed = settings_module.Settings(trust=settings_module.Trust(allow_high_risk_live=False))
+    closed = settings_module.Settings(trust=trust_settings.Trust(allow_high_risk_live=False))
     async with harness.telling(closed) as story:
         await harness.bad_release(story)
         await story.until(lambda: bool(story.phases()))

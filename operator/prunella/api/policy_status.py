@@ -102,6 +102,10 @@ class RemediationPolicyStatus(base.ApiModel):
     mode_limited_by: base.LongText = pydantic.Field(
         "", description="Why that is not the mode of the spec; empty when it is."
     )
+    modes: Annotated[list[trust_api.ActionMode], pydantic.Field(max_length=8)] = pydantic.Field(
+        default_factory=list,
+        description="The mode of each action, where one of them is not that of the spec.",
+    )
     trust: trust_api.Trust | None = pydantic.Field(
         None, description="What the policy's actions were worth so far."
     )

@@ -57,6 +57,17 @@ class Score(base.ApiModel):
     unsettled: Count = pydantic.Field(0, description="Nobody knows whether it was carried out.")
 
 
+class ActionMode(base.ApiModel):
+    """How far one action of a policy may go."""
+
+    action: base.ShortText = pydantic.Field(description="Name of the action.")
+    risk: Risk = pydantic.Field(description="Its risk class: read, low or high.")
+    mode: base.ShortText = pydantic.Field(description="The mode that counts for it.")
+    limited_by: base.LongText = pydantic.Field(
+        "", description="Why that is not the mode of the spec; empty when it is."
+    )
+
+
 class Judged(base.ApiModel):
     """One of the newest actions, and what became of it."""
 

@@ -33,6 +33,7 @@ from prunella.cli import (
     run,
     status,
     test,
+    trust,
 )
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
@@ -58,6 +59,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     topology.topology,
     doctor.doctor,
     changes.changes,
+    trust.trust,
     pause.pause,
     pause.resume,
     crds.crds,

@@ -21,6 +21,8 @@ class Standing:
     trust: trust.Trust | None = None
     mode: str = ""
     limited_by: str = ""
+    modes: tuple[trust.ActionMode, ...] = ()
+    """Of each action, where one is limited."""
 
     @property
     def demoted(self) -> trust.Demotion | None:
@@ -54,13 +56,23 @@ def stand(
         )
     )
     demotion = found.demoted if found is not None else None
-    each = decided.modes_of(policy, spec, rules, actions, allowed, demotion)
-    lowest = modes.strictest(each)
+    found_modes = decided.modes_of(policy, spec, rules, actions, allowed, demotion)
+    lowest = modes.strictest(found_modes)
     if lowest is None:
         return Standing(found)
     name, effective = lowest
-    told = f"{name}: {effective.because}" if effective.because else ""
-    return Standing(found, effective.mode.value, told[:2048])
+    if not effective.because:
+        return Standing(found, effective.mode.value)
+    shown = tuple(
+        trust.ActionMode(
+            action=action_name,
+            risk=actions[action_name].risk,
+            mode=each.mode.value,
+            limited_by=each.because[:2048],
+        )
+        for action_name, each in found_modes.items()
+    )
+    return Standing(found, effective.mode.value, f"{name}: {effective.because}"[:2048], shown)
 
 
 def into(
@@ -71,5 +83,6 @@ def into(
         "trust": standing.trust,
         "effective_mode": standing.mode,
         "mode_limited_by": standing.limited_by,
+        "modes": list(standing.modes),
     }
     return status.model_copy(update=told)

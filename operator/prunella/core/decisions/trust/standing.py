@@ -63,7 +63,7 @@ def modes_of(
             actions[name].risk,
             allowed,
             high_risk_live=rules.high_risk_live,
-            demoted=f"{policy.key}: {demotion.message}" if demotion is not None else "",
+            demoted=demotion.message if demotion is not None else "",
         )
         for name in dict.fromkeys(step.action for step in spec.steps)
         if name in actions
