@@ -50,7 +50,7 @@ class Passes:
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
         self._captures = captures.Captures(world)
-        self._reporter = report.Reporter(world, options.rules, options.actions)
+        self._reporter = report.Reporter(world, options)
         self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
@@ -252,7 +252,7 @@ class Passes:
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
-                return trusting.same(record, decision.command)
+                return decide.same(record, decision.command)
             for need in decision.needs:
                 snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Mapping
 
 from prunella import ports
 from prunella.api import conditions, policy_status
 from prunella.core import model, objects
-from prunella.core.decisions import action, decide, step
-from prunella.core.decisions.rules import Rules
+from prunella.core.decisions import decide, step
 from prunella.core.outcomes import standing, summary
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -24,12 +22,10 @@ LOG = logging.getLogger(__name__)
 class Reporter:
     """Writes what changed, where people look."""
 
-    def __init__(
-        self, world: worlds.World, rules: Rules, actions: Mapping[str, action.Action]
-    ) -> None:
+    def __init__(self, world: worlds.World, options: worlds.Options) -> None:
         self._world = world
-        self._rules = rules
-        self._actions = actions
+        self._rules = options.rules
+        self._actions = options.actions
 
     async def report(
         self,

@@ -7,26 +7,13 @@ import logging
 
 from prunella import ports
 from prunella.api import policy as policy_api
-from prunella.api import reasons
-from prunella.core import model, objects
-from prunella.core.decisions import decide
+from prunella.core import objects
 from prunella.core.decisions.trust import board, ceilings
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
 CEILINGS_LAST = datetime.timedelta(seconds=60)
 """How old the ceilings may be that a status tells; a decision reads them anew."""
-
-
-def same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
-    """The command that a record was made for, planned again; a refusal if it is another one now."""
-    if command.mode is not record.spec.mode:
-        message = f"decided in mode {record.spec.mode}, and {command.mode} is the most there is now"
-        return model.Refusal(reasons.Refused.MODE_LOWERED, message)
-    if command.plan_hash == record.spec.plan_hash:
-        return command
-    message = f"planned again, the effects are others: {command.summary}"
-    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
 
 
 class Trusting:

@@ -180,12 +180,23 @@ def plan_attempt(
     return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
 
 
+def same(record: objects.Record, command: Command) -> Command | model.Refusal:
+    """A plan that was made again, if it is the one of the record."""
+    if command.mode is not record.spec.mode:
+        message = f"decided in mode {record.spec.mode}, and {command.mode} is the most there is now"
+        return model.Refusal(reasons.Refused.MODE_LOWERED, message)
+    if command.plan_hash == record.spec.plan_hash:
+        return command
+    message = f"planned again, the effects are others: {command.summary}"
+    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+
+
 def _modes(scene: Scene) -> dict[str, policy_api.Mode]:
     """The mode of each action, after the limits of administrators and a demotion."""
     policy, spec, rules = scene.policy, scene.spec, scene.rules
     told = standing.counted(policy, spec, scene.records, rules, scene.now)
     demotion = told.demoted if told is not None else None
-    found = standing.modes_of(policy, spec, rules, scene.actions, scene.ceilings, demotion)
+    found = standing.modes_of(spec, rules, scene.actions, scene.ceilings, demotion)
     return {name: each.mode for name, each in found.items()}
 
 

@@ -6,7 +6,8 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 
-from prunella.api import policy_status, trust
+from prunella.api import policy_status
+from prunella.api import trust as trust_api
 from prunella.core import objects
 from prunella.core.decisions import action, ledger, step
 from prunella.core.decisions.rules import Rules
@@ -18,14 +19,14 @@ from prunella.core.decisions.trust import standing as decided
 class Standing:
     """The scoreboard, the lowest mode of the policy's actions, and why it is not the spec's."""
 
-    trust: trust.Trust | None = None
+    trust: trust_api.Trust | None = None
     mode: str = ""
     limited_by: str = ""
-    modes: tuple[trust.ActionMode, ...] = ()
+    modes: tuple[trust_api.ActionMode, ...] = ()
     """Of each action, where one is limited."""
 
     @property
-    def demoted(self) -> trust.Demotion | None:
+    def demoted(self) -> trust_api.Demotion | None:
         """The demotion, where it limits the policy."""
         held = self.trust.demoted if self.trust is not None else None
         return held if self.limited_by else None
@@ -56,7 +57,7 @@ def stand(
         )
     )
     demotion = found.demoted if found is not None else None
-    found_modes = decided.modes_of(policy, spec, rules, actions, allowed, demotion)
+    found_modes = decided.modes_of(spec, rules, actions, allowed, demotion)
     lowest = modes.strictest(found_modes)
     if lowest is None:
         return Standing(found)
@@ -64,7 +65,7 @@ def stand(
     if not effective.because:
         return Standing(found, effective.mode.value)
     shown = tuple(
-        trust.ActionMode(
+        trust_api.ActionMode(
             action=action_name,
             risk=actions[action_name].risk,
             mode=each.mode.value,

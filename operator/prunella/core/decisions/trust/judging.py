@@ -57,7 +57,7 @@ class Around:
 
 _ADVISED: Final = frozenset({Phase.ADVISED, Phase.DRY_RUN})
 _REJECTED, _EXPIRED, _APPROVE = "Rejected", "Expired", "Approve"
-_SENT: Final[Mapping[Phase, tuple[Outcome, ...]]] = {
+_SENT: Final[Mapping[str, tuple[Outcome, ...]]] = {
     Phase.SUCCEEDED: (Outcome.EFFECTIVE,),
     Phase.UNHELPFUL: (Outcome.NOT_BETTER,),
     Phase.UNPROVEN: (Outcome.NOT_BETTER,),
@@ -74,10 +74,11 @@ def judge(record: objects.Record, around: Around) -> Counted | None:
         return None
     if record.spec.action == ledger.REVERT:
         return _undone(record, around)
+    phase = record.phase.value
     found: tuple[Outcome, ...] | None
-    if record.phase in _ADVISED:
+    if phase in _ADVISED:
         found = _advised(record, around)
-    elif record.phase.value in {_REJECTED, _EXPIRED}:
+    elif phase in {_REJECTED, _EXPIRED}:
         found = _not_approved(record, around)
     else:
         found = _sent(record)

@@ -46,7 +46,6 @@ def counted(
 
 
 def modes_of(
-    policy: objects.Policy,
     spec: policy_api.RemediationPolicySpec,
     rules: Rules,
     actions: Mapping[str, action.Action],
