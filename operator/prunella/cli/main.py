@@ -21,6 +21,7 @@ import typer
 
 import prunella
 from prunella.cli import (
+    audit,
     backtest,
     changes,
     crds,
@@ -60,6 +61,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     doctor.doctor,
     changes.changes,
     trust.trust,
+    audit.audit,
     pause.pause,
     pause.resume,
     crds.crds,
