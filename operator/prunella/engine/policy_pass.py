@@ -81,7 +81,7 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
-            ceilings=await self._trusting.ceilings(policy),
+            ceilings=await self._trusting.told(policy, memory.verdicts),
         )
         memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
@@ -164,7 +164,7 @@ class Passes:
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
-            ceilings=await self._trusting.ceilings(policy, fresh=True),
+            ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Mapping
 
 from prunella import ports
 from prunella.api import policy as policy_api
-from prunella.core import objects
+from prunella.core import model, objects
 from prunella.core.decisions.trust import board, ceilings
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
-CEILINGS_LAST = datetime.timedelta(seconds=60)
-"""How old the ceilings may be that a status tells; a decision reads them anew."""
+FRESH = datetime.timedelta(0)
+"""For a decision."""
+SICK_LAST = datetime.timedelta(seconds=60)
+"""How old the ceilings may be that a status tells while a target is sick..."""
+HEALTHY_LAST = datetime.timedelta(minutes=15)
+"""...and while none is: a healthy policy costs next to no requests."""
 
 
 class Trusting:
@@ -23,7 +28,16 @@ class Trusting:
         self._world = world
         self._known: dict[str, tuple[datetime.datetime, ceilings.Ceilings]] = {}
 
-    async def ceilings(self, policy: objects.Policy, *, fresh: bool = False) -> ceilings.Ceilings:
+    async def told(
+        self, policy: objects.Policy, verdicts: Mapping[model.Ref, model.Verdict]
+    ) -> ceilings.Ceilings:
+        """What a pass begins with; ``verdicts`` are those of the last one."""
+        sick = model.Verdict.UNHEALTHY in verdicts.values()
+        return await self.ceilings(policy, SICK_LAST if sick else HEALTHY_LAST)
+
+    async def ceilings(
+        self, policy: objects.Policy, oldest: datetime.timedelta = FRESH
+    ) -> ceilings.Ceilings:
         """What a policy's namespace allows; a policy that only advises asks for nothing.
 
         Labels that can't be read allow nothing but advice.
@@ -33,13 +47,13 @@ class Trusting:
             return ceilings.NO_CEILINGS
         namespace, now = policy.key.namespace, self._world.clock.now()
         known = self._known.get(namespace)
-        if known is not None and not fresh and now - known[0] < CEILINGS_LAST:
+        if known is not None and now - known[0] < oldest:
             return known[1]
         try:
             labels = await self._world.namespaces.namespace_labels(namespace)
+            found = ceilings.parse(namespace, labels)
         except ports.ClusterError as error:
-            return ceilings.unreadable(namespace, str(error))
-        found = ceilings.parse(namespace, labels)
+            found = ceilings.unreadable(namespace, str(error))
         self._known[namespace] = now, found
         return found
 
