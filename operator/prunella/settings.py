@@ -14,7 +14,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, incident_settings, journal_settings
+from prunella import allowed, incident_settings, journal_settings, trust_settings
 from prunella.api import offers
 from prunella.core.decisions import rules
 
@@ -321,6 +321,7 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: incident_settings.Diagnosis = incident_settings.Diagnosis()
     limits: Limits = Limits()
+    trust: trust_settings.Trust = trust_settings.Trust()
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()

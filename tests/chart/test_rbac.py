@@ -32,6 +32,7 @@ CORE = (
     | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "approvals/status changes/status incidents/status", "update")
+    | _rights("", "namespaces", "get")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
     | _rights("argoproj.io", "rollouts", "get list watch")

@@ -183,6 +183,8 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+trust:
+  {{- toYaml .Values.trust | nindent 2 }}
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}

@@ -6,7 +6,7 @@ server where that has changed.
 
 from __future__ import annotations
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action, nodes
 
@@ -15,6 +15,7 @@ class Cordon:
     """Writes ``spec.unschedulable``."""
 
     name = nodes.CORDON
+    risk = trust.Risk.LOW
     owned_field = None
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from prunella.api import nodes as nodes_api
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model, node_state
 from prunella.core.decisions import action, nodes
 
@@ -25,6 +25,7 @@ class Drain:
     """Cordons a node, then evicts its pods."""
 
     name = nodes.DRAIN
+    risk = trust.Risk.HIGH
     owned_field = None
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:

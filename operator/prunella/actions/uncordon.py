@@ -5,7 +5,7 @@ A step of a policy, and what gives a node back that a cordon took out and that i
 
 from __future__ import annotations
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action, nodes
 
@@ -14,6 +14,7 @@ class Uncordon:
     """Takes ``spec.unschedulable`` away, if the operator wrote it."""
 
     name = nodes.UNCORDON
+    risk = trust.Risk.LOW
     owned_field = None
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
@@ -25,6 +26,7 @@ class ReturnNode:
     """The same without a step: the way back of a node that is Healthy again."""
 
     name = nodes.RETURN_NODE
+    risk = trust.Risk.LOW
     owned_field = None
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:

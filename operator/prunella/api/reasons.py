@@ -77,6 +77,7 @@ class Refused(enum.StrEnum):
     LATER_COMMIT = "LaterCommit"
     REQUEST_OPEN = "RequestOpen"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"
+    MODE_LOWERED = "ModeLowered"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"
     REFUSED_BY_RECEIVER = "RefusedByReceiver"

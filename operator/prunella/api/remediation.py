@@ -296,6 +296,9 @@ class RemediationStatus(base.ApiModel):
             "is tried first."
         ),
     )
+    counted_for: ShortText = pydantic.Field(
+        "", description="UID of the policy in whose scoreboard (`prunella trust`) this is counted."
+    )
     escalated_at: types.LocalTime | None = pydantic.Field(
         None, description="When a person was called."
     )

@@ -9,6 +9,7 @@ from rich import console
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.cli import explain_signals, kube, overview, page, read, terminal
 from prunella.core import objects
 from prunella.core.decisions import shares
@@ -42,6 +43,7 @@ def as_text(
         written.say(policy.problem)
     else:
         _head(written, policy.spec)
+        _trust(written, policy.status)
     _state(written, policy, now)
     if policy.spec is not None:
         explain_signals.write(written, policy.spec)
@@ -80,6 +82,16 @@ def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     by_rules = spec.evaluation is policy_api.Evaluation.RULES
     how = "; baselines and burn rates by recording rules" if by_rules else ""
     written.fact("evaluated", f"every {spec.interval}{how}")
+
+
+def _trust(written: page.Page, status: policy_status.RemediationPolicyStatus) -> None:
+    """The mode that counts where it is not the spec's, and what the record supports."""
+    for each in status.modes:
+        if each.limited_by:
+            written.fact(f"{each.action} acts as", f"{each.mode}: {each.limited_by}")
+    if status.trust is not None and status.trust.recommended:
+        told = status.trust
+        written.fact("trust", f"{told.recommended}: {told.recommendation}")
 
 
 def _target(target: policy_api.Target) -> str:

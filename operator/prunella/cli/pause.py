@@ -34,7 +34,8 @@ def resume(
     policy: Annotated[
         str | None,
         typer.Argument(
-            metavar="[POLICY]", help="A policy that latched, or crempol/NAME; none: end the pause."
+            metavar="[POLICY]",
+            help="A policy that stopped itself, or crempol/NAME; none: end the pause.",
         ),
     ] = None,
     namespace: NamespaceOption = None,
@@ -42,7 +43,7 @@ def resume(
     context: ContextOption = None,
     kubeconfig: KubeconfigOption = None,
 ) -> None:
-    """End the pause of all policies, or the latch of one."""
+    """End the pause of all policies, or the latch or demotion of one."""
     from prunella.cli import switches, terminal  # noqa: PLC0415 - see main
 
     cluster = options.connect(kubeconfig, context, namespace)

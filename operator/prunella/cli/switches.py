@@ -95,6 +95,9 @@ def _stopped(policy: objects.Policy) -> tuple[str, datetime.datetime, str] | Non
     latch = policy.status.latch
     if latch is not None:
         return "latched", latch.since, latch.message
+    demoted = policy.status.trust.demoted if policy.status.trust is not None else None
+    if demoted is not None:
+        return "demoted", demoted.since, demoted.message
     limit = reasons.Refused.SAME_REMEDY_LIMIT
     for each in policy.status.unattended:
         if each.refused == limit:

@@ -121,6 +121,15 @@ class KubernetesCluster:
                 ports.Outcome.REFUSED, text, status=error.status, refused_by=refuser
             )
 
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a Namespace, as they are now. Raises ClusterError, also when it is gone."""
+        path = kinds.NAMESPACE.path(None, namespace)
+        _, raw = await self._api.request("GET", path, mutating=False)
+        meta = raw.get("metadata") if isinstance(raw, dict) else None
+        if not isinstance(meta, dict) or meta.get("name") != namespace:
+            raise ports.ClusterError(f"{path}: the answer is not Namespace {namespace}")
+        return dict(meta.get("labels") or {})
+
     async def give_back(self, target: model.Ref, uid: str) -> None:
         """Take the operator's entries out of managedFields. Raises ClusterError.
 

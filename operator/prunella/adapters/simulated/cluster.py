@@ -51,6 +51,7 @@ class SimulatedCluster(server.Server):
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self.cert_manager = cert_manager.CertManager(clock, self.edit_object)
+        self.labels_of_namespaces: dict[str, dict[str, str]] = {}
         self._views: dict[model.Ref, model.Workload] = {}
         self._pod_owners: dict[tuple[str, str], model.Ref | None] = {}
         self.deployers: dict[model.Ref, Callable[[], Mapping[str, object]]] = {}
@@ -106,6 +107,11 @@ class SimulatedCluster(server.Server):
         except ports.ClusterError as error:
             return model.PauseState(paused=True, message=f"the pause switch is unreadable: {error}")
         return self._pause
+
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a Namespace; one that was never labelled has none. Raises ClusterError."""
+        self.faults.reach(faults.Point.NAMESPACE)
+        return self.labels_of_namespaces.get(namespace, {})
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.
