@@ -97,4 +97,5 @@ def settings(lab: Lab, port: int, token: pathlib.Path) -> dict[str, Any]:
         "journal": {"ignoredAnnotations": [*noise.IGNORED_ANNOTATIONS, CHAOS]},
         "limits": {"actionsPerClusterPerHour": 1000},
         "disruption": {"cluster": {"max": 1000, "percent": 100}},
+        "trust": {"allowHighRiskLive": True},
     }

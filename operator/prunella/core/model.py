@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
-from prunella.core import disruptions, progressive, pushes
+from prunella.core import disruptions, node_state, progressive, pushes
 
 NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
 
@@ -157,6 +157,8 @@ class Workload:
     """It starts no more Jobs (``spec.suspend``); CronJobs only."""
     delivery: progressive.Delivery | None = None
     """How far its release is; Rollouts of Argo Rollouts only."""
+    node: node_state.NodeState | None = None
+    """Nodes only: such a "workload" is as one replica that is always there."""
 
     @property
     def rolling(self) -> bool:
@@ -367,10 +369,8 @@ class Need:
     at: datetime.datetime | None = None
     change: str = ""
     """Of an object: the Change that is suspected, by name; empty: the newest one."""
-    query: str = ""
-    """Of a number: the query, not confined yet."""
-    source: str = ""
-    """Of a number: the metrics source to ask."""
+    query: str = ""  # Of a number: the query, not confined yet.
+    source: str = ""  # Of a number: the metrics source to ask.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

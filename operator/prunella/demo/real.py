@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from prunella import settings as settings_module
-from prunella import wiring
+from prunella import trust_settings, wiring
 from prunella.adapters.kubernetes import kinds
 from prunella.core import model, objects
 from prunella.demo import forward, ground, pods, story
@@ -92,6 +92,7 @@ async def play(
         operator_namespace=story.NAMESPACE,  # What it writes down is gone with the demo.
         namespaces=(story.NAMESPACE,),
         sources={"default": settings_module.Source(url=url)},
+        trust=trust_settings.AS_POLICIES_SAY,
     )
     loop = asyncio.get_running_loop()
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()

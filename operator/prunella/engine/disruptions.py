@@ -12,14 +12,12 @@ from typing import Final
 from prunella import ports
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import budgets, ledger, sides
+from prunella.core.decisions import budgets
 from prunella.core.decisions.rules import Rules
 from prunella.engine import attempt
 from prunella.engine import world as worlds
 
 MOST_TRIES: Final = 5
-_TAKES_BACK: Final = frozenset({ledger.REVERT, sides.RETURN_TRAFFIC})
-"""What takes harm back waits for no budget; it counts while it is under way."""
 
 
 async def with_seen(world: worlds.World, looked: model.LiveState | None) -> model.LiveState | None:
@@ -48,7 +46,7 @@ class Budgeted:
 
     async def _take(self, record: objects.Record) -> model.Refusal | None:
         port = self._world.disruptions
-        if port is None or record.spec.action in _TAKES_BACK:
+        if port is None or record.spec.action in budgets.TAKES_BACK:
             return None
         for _ in range(MOST_TRIES):
             seen, now = await port.look(record.target), self._world.clock.now()

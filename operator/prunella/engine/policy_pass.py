@@ -12,7 +12,6 @@ from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
-from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect
 from prunella.engine import (
     approvals,
@@ -29,6 +28,7 @@ from prunella.engine import (
     report,
     suspects,
     telling,
+    trusting,
     unattended,
     volumes,
 )
@@ -54,7 +54,8 @@ class Passes:
         self._budgeted = disruptions.Budgeted(world, self._executor, options.rules)
         self._questions = approvals.Questions(world, self._executor)
         self._captures = captures.Captures(world)
-        self._reporter = report.Reporter(world, options.rules)
+        self._reporter = report.Reporter(world, options)
+        self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._pauses = pauses.Pauses(world)
@@ -65,7 +66,7 @@ class Passes:
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
         memory = self.memories.setdefault(policy.key, memories.PolicyMemory())
-        self._compile(policy, memory)
+        memories.bring_up(memory, policy, self._options.confinements)
         if memory.compiled is None:
             memory.verdicts = {}
             rules, problem = self._options.rules, memory.problem
@@ -85,7 +86,9 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
+            ceilings=await self._trusting.told(policy, memory.verdicts),
         )
+        memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
@@ -98,6 +101,7 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
+        await self._trusting.mark(policy)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
 
@@ -106,20 +110,6 @@ class Passes:
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
         telling.forget(self._world, key)
-
-    def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
-        if memory.version == memories.version(policy):
-            return
-        fresh = memories.PolicyMemory(version=memories.version(policy), problem=policy.problem)
-        if policy.spec is not None:
-            try:
-                fresh.compiled = recording.compile_policy(
-                    policy.key, policy.spec, self._options.confinements
-                )
-            except compiled.PolicyError as error:
-                fresh.problem = str(error)
-        for field in dataclasses.fields(memories.PolicyMemory):
-            setattr(memory, field.name, getattr(fresh, field.name))
 
     def _config(self, signals: compiled.Policy) -> step.Config:
         told = self._options
@@ -160,11 +150,12 @@ class Passes:
 
     async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
         namespace = policy.key.namespace
-        await self._world.ledger.refresh(namespace)
+        await self._world.ledger.refresh(namespace or self._world.home)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._pauses.read(),
+            ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},

@@ -121,6 +121,7 @@ class Story:
             "limits": {"actionsPerNamespacePerHour": 60, "actionsPerClusterPerHour": 600},
             "disruption": {"namespace": ROOM, "cluster": ROOM},
             "relistSeconds": 30,
+            "trust": {"allowHighRiskLive": True},
         }
         folder = self.folder / f"operator-{len(self.operators)}"
         made = Operator(folder, self.account, {**own, **settings})

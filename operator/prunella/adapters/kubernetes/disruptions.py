@@ -123,12 +123,16 @@ class KubernetesDisruptions:
         return found
 
     async def _override(self, namespace: str) -> str | None:
+        if not namespace:
+            return None  # Of a node.
         path = kinds.NAMESPACE.path(None, namespace)
         _, raw = await self._api.request("GET", path, mutating=False)
         return _annotations(raw).get(disruptions.OVERRIDE)
 
     async def _budgets_at_zero(self, namespace: str) -> list[disruptions.Disruption]:
-        found = []
+        found: list[disruptions.Disruption | None] = []
+        if not namespace:
+            return []  # A node is in none.
         for raw in await self._api.items(kinds.BUDGET.path(namespace)):
             covers = [
                 each.ref

@@ -15,11 +15,15 @@ from typing import Final
 
 from prunella.api import reasons
 from prunella.core import disruptions, model, objects
-from prunella.core.decisions import shares
+from prunella.core.decisions import ledger, nodes, shares
 from prunella.core.decisions.rules import DisruptionBudget, Rules
 
 _AT_WORK: Final = frozenset({reasons.Phase.ACTING, reasons.Phase.VERIFYING})
 """Phases of Remediations that disrupt; what is Pending disrupts once it has a unit."""
+TAKES_BACK: Final = frozenset(
+    {ledger.REVERT, ledger.RETURN_TRAFFIC, ledger.RETURN_NODE, nodes.UNCORDON}
+)
+"""Actions that take a disruption back: they wait for no budget, and count while under way."""
 KEPT_UNSEEN: Final = datetime.timedelta(minutes=15)
 """How long a unit is kept whose Remediation nobody sees, as one of another operator."""
 _OVERRIDE: Final = re.compile(r"^(\d{1,4})(%?)$")
@@ -49,6 +53,8 @@ def judge(
     if seen.problem:
         message = f"nobody knows what is being disrupted: {seen.problem}"
         return model.Refusal(reasons.Refused.DISRUPTIONS_UNKNOWN, message)
+    if (busy := _at_work_on(seen, target)) is not None:
+        return busy
     found = counted(seen, target, records, now, own_record)
     here = {place: why for place, why in found.items() if place[1] == target.namespace}
     in_namespace = namespace_limit(seen, rules)
@@ -62,11 +68,24 @@ def judge(
         ),
         (reasons.Refused.CLUSTER_DISRUPTIONS, found, in_cluster, "in the cluster"),
     )
-    for reason, places, limit, where in told:
+    asked = told if target.namespace else told[1:]  # A node is in no namespace.
+    for reason, places, limit, where in asked:
         if len(places) >= limit.most:
             message = f"{_numbers(len(places), limit, where)}{_named(places)}"
             return model.Refusal(reason, message)
-    return "; ".join(_numbers(len(places), limit, where) for _, places, limit, where in told)
+    return "; ".join(_numbers(len(places), limit, where) for _, places, limit, where in asked)
+
+
+def _at_work_on(seen: disruptions.Seen, target: model.Ref) -> model.Refusal | None:
+    """Another remediator that holds the Lease of this very node, named as medik8s does."""
+    if target.kind != "Node":
+        return None
+    for other in seen.others:
+        kind, _, name = other.place
+        if kind == "Lease" and name.endswith(f"/node-{target.name}"):
+            message = f"Lease {name} {other.why}: it is at work on {target}"
+            return model.Refusal(reasons.Refused.IN_FLIGHT, message)
+    return None
 
 
 def counted(

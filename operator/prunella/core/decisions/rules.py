@@ -98,6 +98,11 @@ class Rules:
     storm_window_seconds: float = 600.0
     storm_calm_seconds: float = 900.0
     """How long nothing must have been done after a storm for it to be over."""
+    high_risk_live: bool = True
+    """Whether actions of risk high may be Live."""
+    bad_before_demotion: int = 5
+    demotion_window: int = 10
+    rejections_before_demotion: int = 3
     rollout_seconds: float = 600.0
     """How long a rollout may make no progress before it counts as stuck, and how long a
     verification waits for one to be complete; Kubernetes's own default."""

@@ -177,6 +177,41 @@ def test_namespace_limit(seen: Seen, expected: int) -> None:
     assert expected == budgets.namespace_limit(seen, rules.Rules()).most
 
 
+LEASE = Disruption(("Lease", "", "medik8s-leases/node-a"), "is held by snr")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param(
+            "a",
+            model.Refusal(
+                Refused.IN_FLIGHT,
+                "Lease medik8s-leases/node-a is held by snr: it is at work on Node/a",
+            ),
+            id="the node of the Lease",
+        ),
+        pytest.param(
+            "b",
+            "1 disruptions in the cluster, 3 may be at once (at most 3)",
+            id="another node counts for the cluster alone",
+        ),
+    ],
+)
+def test_nodes(name: str, expected: model.Refusal | str) -> None:
+    """A node that another remediator holds is left to it; a node is in no namespace."""
+    target = model.Ref("Node", "", name)
+    assert expected == budgets.judge(Seen(others=(LEASE,)), target, [], TWO, NOW)
+
+
+@pytest.mark.parametrize("action", sorted(budgets.TAKES_BACK - {"returnNode"}))
+def test_what_takes_back_waits_for_nothing(action: str) -> None:
+    """An end of a disruption is never held up by the others."""
+    full = model.LiveState(builders.workload(), disrupted=Seen(problem="nobody knows"))
+    case = builders.case(action=action, live_state=full)
+    assert f"{action} takes a disruption back" == guard.within_disruption_budgets(case)
+
+
 def test_a_malformed_budget_is_told() -> None:
     """Who wrote it reads what is wrong, and what to write."""
     answer = budgets.judge(Seen(override="many"), TARGET, [], TWO, NOW)

@@ -72,7 +72,7 @@ def test_without_a_budget_nothing_is_asked() -> None:
     answer = error_budget.within_error_budget(builders.case())
     assert ("the policy states no error budget", None) == (
         answer,
-        error_budget.need(None, builders.ref()),
+        error_budget.need(builders.spec(), builders.ref()),
     )
 
 
@@ -89,10 +89,11 @@ def test_without_a_budget_nothing_is_asked() -> None:
 )
 def test_what_is_asked(fields: dict[str, Any], expected: str) -> None:
     """One query, with the window in it; no bad events at all are none."""
-    stated = api.ErrorBudget.model_validate({"objective": 99, **fields})
-    found = error_budget.need(stated, builders.ref())
+    spec = builders.spec(guards={"errorBudget": {"objective": 99, **fields}})
+    found = error_budget.need(spec, builders.ref())
     need = model.Need(model.NeedKind.NUMBER, builders.ref(), query=expected, source="default")
     assert found == (("default", expected), need)
+    assert error_budget.need(spec, builders.ref(), back=True) is None
 
 
 @pytest.mark.parametrize(

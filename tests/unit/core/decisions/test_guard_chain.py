@@ -15,7 +15,7 @@ from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
-from prunella.core import disruptions, model, objects
+from prunella.core import disruptions, model, node_state, objects
 from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
 
@@ -50,6 +50,9 @@ ORDER = (
     "rollout_respects_budgets",
     "within_disruption_budgets",
     "within_error_budget",
+    "spares_the_control_plane",
+    "stays_uncordoned_by_people",
+    "leaves_nodes_in_service",
     "spares_healthy_dependents",
     "unchanged_by_others",
     "not_undone_by_others",
@@ -132,6 +135,8 @@ TAKEN_BACK = builders.record(
     "t", ago=LONG_AGO, action="restart", effects=[builders.scale_effect(to=5)]
 )
 ERROR_BUDGET = policy_api.Guards.model_validate({"errorBudget": {"query": "a", "objective": 99}})
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+TAKEN_OUT = builders.record("out", Phase.SUCCEEDED, action="cordon", ago=LONG_AGO)
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -222,7 +227,7 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         Refused.TOO_MANY_UNHEALTHY,
     ),
     "not_too_many_unknown": (
-        lambda case: _see(case, builders.verdicts(unknown=2, prefix="dark")),
+        lambda case: _see(case, builders.verdicts(unknown=4, prefix="dark")),
         Refused.TOO_MANY_UNKNOWN,
     ),
     "rollout_respects_budgets": (
@@ -238,6 +243,21 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
             _spec(case, guards=ERROR_BUDGET), error_budget=model.Number(0.5)
         ),
         Refused.ERROR_BUDGET,
+    ),
+    "spares_the_control_plane": (
+        lambda case: _act(_workload(case, labels={CONTROL_PLANE: ""}), "cordon"),
+        Refused.CONTROL_PLANE,
+    ),
+    "stays_uncordoned_by_people": (
+        lambda case: _act(_more(_workload(case, node=node_state.NodeState()), TAKEN_OUT), "cordon"),
+        Refused.CHANGED_BY_OTHERS,
+    ),
+    "leaves_nodes_in_service": (
+        lambda case: dataclasses.replace(
+            _act(_see(case, {USING: model.Verdict.HEALTHY}), "cordon"),
+            nodes={USING: node_state.NodeState(unschedulable=True)},
+        ),
+        Refused.MAX_UNAVAILABLE,
     ),
     "spares_healthy_dependents": (
         lambda case: dataclasses.replace(

@@ -10,7 +10,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import ledger, sides
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
-_NO_ATTEMPTS = frozenset({ledger.REVERT, sides.RETURN_TRAFFIC})
+_NO_ATTEMPTS = frozenset({ledger.REVERT, sides.RETURN_TRAFFIC, ledger.RETURN_NODE})
 """Actions that take something back: they are no further tries to heal."""
 
 

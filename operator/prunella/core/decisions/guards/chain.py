@@ -23,6 +23,11 @@ from prunella.core.decisions.guards.disruptions import within_disruption_budgets
 from prunella.core.decisions.guards.error_budget import within_error_budget
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
+from prunella.core.decisions.guards.nodes import (
+    leaves_nodes_in_service,
+    spares_the_control_plane,
+    stays_uncordoned_by_people,
+)
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
 from prunella.core.decisions.guards.rollouts import (
     rollout_is_not_held_up,
@@ -76,6 +81,9 @@ GUARDS: tuple[Guard, ...] = (
     rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
     within_disruption_budgets,  # Make sure that enough is left as it is, whoever disrupts
     within_error_budget,  # Make sure that there is room for an action that makes it worse
+    spares_the_control_plane,  # Make sure that the quorum of etcd is left to people
+    stays_uncordoned_by_people,  # Make sure that who uncordons a node is not fought
+    leaves_nodes_in_service,  # Make sure that not one node after the other is cordoned
     spares_healthy_dependents,  # Make sure that what serves others well is not put back
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
     not_undone_by_others,  # Make sure that what a person took back is not done again

@@ -11,6 +11,8 @@ def within_disruption_budgets(case: Case) -> Answer:
 
     Passing it takes nothing yet: the unit is taken just before the first effect is sent.
     """
+    if case.action.name in budgets.TAKES_BACK:
+        return f"{case.action.name} takes a disruption back"
     if case.live_state is None:
         return "not looked at yet"
     if case.live_state.disrupted is None:

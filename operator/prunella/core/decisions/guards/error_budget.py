@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from prunella.api import error_budget as api
+from prunella.api import policy as policy_api
 from prunella.core import model
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 
 def need(
-    stated: api.ErrorBudget | None, target: model.Ref
+    spec: policy_api.RemediationPolicySpec, target: model.Ref, *, back: bool = False
 ) -> tuple[tuple[str, str], model.Need] | None:
-    """What must be asked about a policy's error budget, with the key of its answer."""
-    if stated is None:
+    """What must be asked about a policy's error budget, with the key of its answer.
+
+    What takes ``back`` an action needs none.
+    """
+    stated = spec.guards.error_budget
+    if stated is None or back:
         return None
     key = (stated.source, stated.asked)
     return key, model.Need(model.NeedKind.NUMBER, target, query=stated.asked, source=stated.source)
