@@ -38,6 +38,7 @@ CORE = (
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
+    | _rights("", "namespaces", "get")
     | _rights("policy", "poddisruptionbudgets", "get list")
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")

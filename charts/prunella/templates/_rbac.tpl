@@ -30,6 +30,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list]
+# Whether the namespace is frozen.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list]

@@ -14,6 +14,7 @@ class Refused(enum.StrEnum):
 
     SUSPENDED = "Suspended"
     PAUSED = "Paused"
+    FROZEN = "Frozen"
     EMPTY_SELECTOR = "EmptySelector"
     SYSTEM_NAMESPACE = "SystemNamespace"
     OWN_WORKLOAD = "OwnWorkload"

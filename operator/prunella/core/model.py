@@ -305,8 +305,7 @@ class Effect:
     inverse: tuple[PatchOperation, ...] = ()
     paced: bool = False
     """An eviction that waits until the pods evicted before it were replaced and are ready."""
-    forced: bool = False
-    """An eviction without grace: the API server forgets the pod and asks no kubelet."""
+    forced: bool = False  # Without grace: the API server forgets the pod and asks no kubelet.
     resource_version: str = ""
     """Of kinds without a generation: the version that it was planned for."""
     git: pushes.GitChange | None = None
@@ -383,10 +382,12 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PauseState:
-    """Whether the operator as a whole may act. Unreadable means paused."""
+    """Whether the operator, or it for one policy, may act. Unreadable means paused."""
 
     paused: bool
     message: str = ""
+    scopes: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    frozen: str = ""  # Why the policy's namespace must not be changed.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -13,7 +13,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, detect, onsets
+from prunella.core.signals import compiled, detect
 from prunella.engine import (
     attempt,
     captures,
@@ -25,6 +25,7 @@ from prunella.engine import (
     peers,
     report,
     suspects,
+    switches,
     telling,
     unattended,
     volumes,
@@ -52,6 +53,7 @@ class Passes:
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
+        self._switches = switches.Switches(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
         self._peers = peers.Peers(world, self.memories)
@@ -68,7 +70,7 @@ class Passes:
             telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
-        scene = _scene(policy, memory.memory, workloads)
+        scene = observe.scene(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
@@ -92,7 +94,8 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
-        await self._reporter.report(policy, memory, outcome, now)
+        pause = await self._switches.lately(policy.key)
+        await self._reporter.report(policy, memory, outcome, pause, now)
         return outcome.next_check
 
     def forget(self, key: objects.Key) -> None:
@@ -158,7 +161,7 @@ class Passes:
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
-            pause=await self._world.cluster.paused(),
+            pause=await self._switches.read(policy.key),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
@@ -199,8 +202,11 @@ class Passes:
         record = await self._captures.before(record, policy)
         snapshot = await self._fresh(snapshot, policy)
         replanned = await self._replan(record, snapshot, policy, memory, now)
-        if isinstance(replanned, model.Refusal):
-            await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
+        # Planning may have taken seconds: what is stopped meanwhile is not sent.
+        stopped = await self._switches.refusal(policy.key)
+        refused = replanned if isinstance(replanned, model.Refusal) else stopped
+        if refused is not None:
+            await self._executor.close(record, Phase.NOT_SENT, refused.reason, refused.message)
             return
         await self._executor.carry_out(record)
 
@@ -287,7 +293,9 @@ class Passes:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
-            may_send = pacing.may_send(current, await self._world.cluster.paused())
+            target = outcome.workloads.get(record.target)
+            halted = await self._switches.read(policy.key, target)
+            may_send = pacing.may_send(current, halted)
             if pacing.is_paced(record):
                 now, rules = self._world.clock.now(), self._options.rules
                 scene = pacing.scene(record, outcome, rules, now, may_send=may_send)
@@ -376,19 +384,6 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-
-def _scene(
-    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
-) -> observe.Scene:
-    """What the policy's signals are read for."""
-    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
-    return observe.Scene(
-        namespace=policy.key.namespace,
-        targets=tuple(workload.ref for workload in chosen),
-        workloads=tuple(workload.ref for workload in workloads),
-        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
-    )
 
 
 def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:

@@ -14,7 +14,7 @@ from prunella.api import conditions, policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import decide, episode, ledger, releases, step
 from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import escalation, verification
+from prunella.core.outcomes import escalation, halted, verification
 
 MOST_SICK_SHOWN = 20
 _WORST_FIRST = {model.Verdict.UNHEALTHY: 0, model.Verdict.UNKNOWN: 1}
@@ -27,13 +27,15 @@ def summarize(
     rules: Rules,
     now: datetime.datetime,
     unattended: Sequence[policy_status.Unattended] = (),
+    pause: model.PauseState = step.NOT_PAUSED,
 ) -> policy_status.RemediationPolicyStatus:
     """The status after one pass, keeping times of what has not changed."""
     own = sorted((r for r in records if r.policy == policy.key), key=lambda record: record.name)
     latch = _latch(policy, own, rules, now)
     newest = ledger.newest(own)
     late = escalation.overdue_or_called(policy, unattended, now)
-    fresh = _conditions(policy, outcome, own, latch, late, now)
+    stopped = halted.of_policy(policy, outcome, pause, now)
+    fresh = _conditions(policy, outcome, own, latch, late, now, stopped)
     return policy_status.RemediationPolicyStatus(
         observed_generation=policy.generation,
         conditions=conditions.merge(policy.status.conditions, fresh),
@@ -182,6 +184,7 @@ def _conditions(
     latch: policy_status.Latch | None,
     late: Sequence[policy_status.Unattended],
     now: datetime.datetime,
+    stopped: tuple[str, str] | None,
 ) -> list[conditions.Condition]:
     busy = [record for record in own if record.in_flight]
     ready = _ready(policy, outcome, latch, late)
@@ -198,6 +201,8 @@ def _conditions(
         ),
         (conditions.ESCALATED, *escalated),
     )
+    if stopped is not None:
+        rows = (*rows, (conditions.PAUSED, True, *stopped))
     again = condemned_releases(policy, outcome, own, now)
     if again:
         rows = (*rows, (conditions.CONDEMNED, True, "ReleasedAgain", "; ".join(again)))

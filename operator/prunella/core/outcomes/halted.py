@@ -1,0 +1,42 @@
+"""The condition Paused of a policy: there only while it may not begin actions, with the reason."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from prunella.api import reasons
+from prunella.core import model, objects
+from prunella.core.decisions import halts, step
+
+MOST_NAMED = 5
+
+
+def of_policy(
+    policy: objects.Policy, outcome: step.Outcome, pause: model.PauseState, now: datetime.datetime
+) -> tuple[str, str] | None:
+    """Reason and message, the same while nothing changes; None when nothing is in the way."""
+    if step.valid_spec(policy).suspend:
+        return reasons.Refused.SUSPENDED, "spec.suspend is true"
+    if pause.paused:
+        return reasons.Refused.PAUSED, pause.message
+    if pause.frozen:
+        return reasons.Refused.FROZEN, pause.frozen
+    frozen = _frozen(list(outcome.workloads.values()), now)
+    if frozen:
+        return reasons.Refused.FROZEN, frozen
+    return None
+
+
+def _frozen(workloads: Sequence[model.Workload], now: datetime.datetime) -> str:
+    """The targets that are frozen, in words; the others are acted on."""
+    found = []
+    for each in workloads:
+        freeze = halts.freeze_of(each.labels, each.annotations)
+        if why := halts.why_frozen(freeze, str(each.ref), now):
+            found.append(why)
+    if not found:
+        return ""
+    more = f" (and {len(found) - MOST_NAMED} more)" if len(found) > MOST_NAMED else ""
+    told = "; ".join(found[:MOST_NAMED])
+    return f"{len(found)} of {len(workloads)} targets: {told}{more}"
