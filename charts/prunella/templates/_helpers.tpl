@@ -179,6 +179,8 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+windows:
+  {{- toYaml .Values.windows | nindent 2 }}
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}

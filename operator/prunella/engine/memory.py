@@ -39,6 +39,8 @@ class PolicyMemory:
     """When the last of these samples was taken."""
     unattended: list[policy_status.Unattended] | None = None
     """Targets that are sick while nothing is done; None until the status was read for them."""
+    pause: model.PauseState = step.NOT_PAUSED
+    """What had stopped it when it was last told."""
     told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)
     written: policy_status.RemediationPolicyStatus | None = None
     written_over: str = ""

@@ -94,8 +94,8 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
-        pause = await self._switches.lately(policy.key)
-        await self._reporter.report(policy, memory, outcome, pause, now)
+        memory.pause = await self._switches.lately(policy.key)
+        await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
 
     def forget(self, key: objects.Key) -> None:

@@ -32,14 +32,13 @@ class Reporter:
         policy: objects.Policy,
         memory: memories.PolicyMemory,
         outcome: step.Outcome,
-        pause: model.PauseState,
         now: datetime.datetime,
     ) -> None:
         """Status, refusals and gauges after one pass."""
         seen = self._with_last_written(policy, memory)
         records = tuple(self._world.ledger.records())
         status = summary.summarize(
-            seen, outcome, records, self._rules, now, memory.unattended or [], pause
+            seen, outcome, records, self._rules, now, memory.unattended or [], memory.pause
         )
         await self._tell_condemned(seen, status)
         await self._write(seen, memory, status)

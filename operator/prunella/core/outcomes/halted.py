@@ -7,21 +7,30 @@ from collections.abc import Sequence
 
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import halts, step
+from prunella.core.decisions import halts, step, windows
+from prunella.core.decisions.rules import Rules
 
 MOST_NAMED = 5
 
 
 def of_policy(
-    policy: objects.Policy, outcome: step.Outcome, pause: model.PauseState, now: datetime.datetime
+    policy: objects.Policy,
+    outcome: step.Outcome,
+    rules: Rules,
+    pause: model.PauseState,
+    now: datetime.datetime,
 ) -> tuple[str, str] | None:
     """Reason and message, the same while nothing changes; None when nothing is in the way."""
-    if step.valid_spec(policy).suspend:
+    spec = step.valid_spec(policy)
+    if spec.suspend:
         return reasons.Refused.SUSPENDED, "spec.suspend is true"
     if pause.paused:
         return reasons.Refused.PAUSED, pause.message
     if pause.frozen:
         return reasons.Refused.FROZEN, pause.frozen
+    window = windows.state(windows.levels(spec, rules), now)
+    if not window.open:
+        return reasons.Refused.WINDOW_CLOSED, window.message
     frozen = _frozen(list(outcome.workloads.values()), now)
     if frozen:
         return reasons.Refused.FROZEN, frozen

@@ -34,7 +34,7 @@ def summarize(
     latch = _latch(policy, own, rules, now)
     newest = ledger.newest(own)
     late = escalation.overdue_or_called(policy, unattended, now)
-    stopped = halted.of_policy(policy, outcome, pause, now)
+    stopped = halted.of_policy(policy, outcome, rules, pause, now)
     fresh = _conditions(policy, outcome, own, latch, late, now, stopped)
     return policy_status.RemediationPolicyStatus(
         observed_generation=policy.generation,

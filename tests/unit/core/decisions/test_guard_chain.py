@@ -15,6 +15,7 @@ from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
+from prunella.api import windows as windows_api
 from prunella.core import model, objects
 from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
@@ -25,6 +26,7 @@ ORDER = (
     "not_suspended",
     "not_paused",
     "not_frozen",
+    "within_windows",
     "selector_is_not_empty",
     "not_in_system_namespace",
     "not_the_operator",
@@ -70,7 +72,7 @@ def _names(chain: tuple[guards.Guard, ...]) -> tuple[str, ...]:
 def test_the_order_of_the_guards() -> None:
     """Switches come before facts about the target, and those before limits and budgets."""
     assert _names(guards.GUARDS) == ORDER
-    assert ORDER[:7] == _names(guards.STANDING_GUARDS)
+    assert ORDER[:8] == _names(guards.STANDING_GUARDS)
     assert _names(guards.REVERT_GUARDS) == REVERT_ORDER
 
 
@@ -121,6 +123,7 @@ LOOKED = restoring.Looked(
     {"metadata": {}},
     neighbours={USING: {"spec": {"template": {"spec": MOUNTS}}}},
 )
+NEVER = windows_api.Windows.model_validate({"deny": [{"cron": "* * * * *", "duration": "1m"}]})
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -135,6 +138,7 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         ),
         Refused.FROZEN,
     ),
+    "within_windows": (lambda case: _spec(case, windows=NEVER), Refused.WINDOW_CLOSED),
     "selector_is_not_empty": (lambda case: _spec(case, target=NO_LABELS), Refused.EMPTY_SELECTOR),
     "not_in_system_namespace": (
         lambda case: _rules(case, system_namespaces=frozenset({"shop"})),

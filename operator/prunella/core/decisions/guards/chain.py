@@ -42,11 +42,13 @@ from prunella.core.decisions.guards.timing import (
     nothing_in_flight,
     undone_not_too_often,
 )
+from prunella.core.decisions.guards.windows import within_windows
 
 GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
     not_paused,  # Make sure that nobody has stopped the operator here
     not_frozen,  # Make sure that what people have frozen is left alone
+    within_windows,  # Make sure that it begins only when it may
     selector_is_not_empty,  # Make sure that an empty set is not read as everything
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_the_operator,  # Make sure that the operator does not act on itself
@@ -74,7 +76,7 @@ GUARDS: tuple[Guard, ...] = (
 )
 BUDGETS = disruption_budgets_allow.__name__
 """The guard whose answer tells the numbers of the disruption budgets."""
-STANDING_GUARDS = GUARDS[:7]
+STANDING_GUARDS = GUARDS[:8]
 """The guards about the policy as a whole: their answer is told before any other."""
 REVERT_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
@@ -90,6 +92,7 @@ RETURN_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
     not_paused,  # Make sure that nobody has stopped the operator here
     not_frozen,  # Make sure that what people have frozen is left alone
+    within_windows,  # Make sure that it begins only when it may
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_latched,  # Make sure that what did not help three times is not tried again
     nothing_in_flight,  # Make sure that nobody is already at work on the target
