@@ -51,7 +51,7 @@ def resume(
         str | None,
         typer.Argument(
             metavar="[POLICY]",
-            help="A policy that is paused or latched; none: end the pause of -n, or of all.",
+            help="A stopped policy, or crempol/NAME; none: end the pause of -n, or of all.",
         ),
     ] = None,
     namespace: NamespaceOption = None,
@@ -59,7 +59,7 @@ def resume(
     context: ContextOption = None,
     kubeconfig: KubeconfigOption = None,
 ) -> None:
-    """End the pause of all policies, of a namespace (-n), or the pause and latch of one policy."""
+    """End the pause of all policies, of a namespace (-n), or whatever stops one policy."""
     from prunella.cli import pausing, switches, terminal  # noqa: PLC0415 - see main
     from prunella.core.decisions import halts  # noqa: PLC0415
 

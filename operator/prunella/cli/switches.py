@@ -38,25 +38,32 @@ def pause(cluster: kube.Cluster, home: str, scope: str, reason: str, now: dateti
 def resume_whatever_stops(
     cluster: kube.Cluster, home: str, name: str, now: datetime.datetime
 ) -> Iterator[str]:
-    """End the pause of one policy, if it has one of its own, and its latch, if it is latched."""
-    scope = halts.scope(cluster.namespace, name)
+    """End the pause of one policy, if it has one of its own, and what it has stopped itself by.
+
+    ``name`` is that of a policy of the chosen namespace, or ``crempol/NAME``.
+    """
+    _, of_cluster, plain = name.rpartition("crempol/")
+    scope = "" if of_cluster else halts.scope(cluster.namespace, plain)
     # Who may not read the pause is told of the latch all the same: it needs no such right.
-    paused = scope in read.pause(cluster, home).scopes
+    paused = bool(scope) and scope in read.pause(cluster, home).scopes
     if paused:
         yield pausing.resume(cluster, home, scope)
-    policy = parse.policy(read.named(cluster, kinds.POLICY, name))
+    kind = kinds.CLUSTER_POLICY if of_cluster else kinds.POLICY
+    policy = parse.policy(read.named(cluster, kind, plain))
     if not paused or _stopped(policy) is not None:
-        yield resume_policy(cluster, policy, now)
+        yield resume_policy(cluster, kind, policy, now)
 
 
-def resume_policy(cluster: kube.Cluster, policy: objects.Policy, now: datetime.datetime) -> str:
+def resume_policy(
+    cluster: kube.Cluster, kind: kinds.Kind, policy: objects.Policy, now: datetime.datetime
+) -> str:
     """Clear what has stopped a policy, by an annotation that keeps the time and the author."""
     stopped = _stopped(policy)
     if stopped is None:
         return f"{policy.key} is not latched; nothing was changed."
     who = author(cluster)
     annotation = {objects.RESUMED: f"{pausing.written(now)} by {who}"}
-    path = kinds.POLICY.path(cluster.namespace, policy.key.name)
+    path = kind.path(policy.key.namespace or None, policy.key.name)
     cluster.request("PATCH", path, {"metadata": {"annotations": annotation}}, kube.MERGE_PATCH)
     word, since, message = stopped
     return (
@@ -71,6 +78,9 @@ def _stopped(policy: objects.Policy) -> tuple[str, datetime.datetime, str] | Non
     latch = policy.status.latch
     if latch is not None:
         return "latched", latch.since, latch.message
+    demoted = policy.status.trust.demoted if policy.status.trust is not None else None
+    if demoted is not None:
+        return "demoted", demoted.since, demoted.message
     limit = reasons.Refused.SAME_REMEDY_LIMIT
     for each in policy.status.unattended:
         if each.refused == limit:

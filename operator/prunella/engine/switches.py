@@ -30,10 +30,14 @@ class Switches:
     ) -> model.PauseState:
         """What stops a policy at this moment, and an action on its target where one is given."""
         cluster, namespace = self._world.cluster, policy.namespace
-        pause, freeze = await asyncio.gather(cluster.paused(), cluster.freeze(namespace))
+        pause, freeze = await asyncio.gather(cluster.paused(), self._freeze(namespace))
         now = self._world.clock.now()
         self._pause, self._freezes[namespace] = (now, pause), (now, freeze)
         return halts.for_policy(pause, policy, freeze, now, target)
+
+    async def _freeze(self, namespace: str) -> halts.Freeze:
+        """What a namespace says; a policy of the cluster has none."""
+        return await self._world.cluster.freeze(namespace) if namespace else halts.NOT_FROZEN
 
     async def refusal(self, policy: objects.Key) -> model.Refusal | None:
         """Why an action that is about to be sent must not be, after all."""
@@ -51,6 +55,6 @@ class Switches:
                 self._pause = now, await self._world.cluster.paused()
             known = self._freezes.get(namespace)
             if known is None or now - known[0] >= FREEZE_LASTS:
-                known = now, await self._world.cluster.freeze(namespace)
+                known = now, await self._freeze(namespace)
                 self._freezes[namespace] = known
             return halts.for_policy(self._pause[1], policy, known[1], now)

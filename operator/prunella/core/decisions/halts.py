@@ -129,9 +129,14 @@ def for_policy(
         frozen = why_frozen(freeze_of(target.labels, target.annotations), str(target.ref), now)
     if pause.paused:
         return model.PauseState(paused=True, message=pause.message, frozen=frozen)
+    # A policy of the cluster has no namespace, and is no scope of its own.
     for what, key in (
-        (f"namespace {policy.namespace}", scope(policy.namespace)),
-        (f"policy {policy}", scope(policy.namespace, policy.name)),
+        ()
+        if not policy.namespace
+        else (
+            (f"namespace {policy.namespace}", scope(policy.namespace)),
+            (f"policy {policy}", scope(policy.namespace, policy.name)),
+        )
     ):
         if key in pause.scopes:
             message = f"{what} is paused: {pause.scopes[key]}"

@@ -5,12 +5,37 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from prunella.api import reasons
+from prunella.api import conditions, policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import halts, step, windows
 from prunella.core.decisions.rules import Rules
 
 MOST_NAMED = 5
+
+
+def told(
+    policy: objects.Policy,
+    status: policy_status.RemediationPolicyStatus,
+    outcome: step.Outcome,
+    rules: Rules,
+    pause: model.PauseState,
+    now: datetime.datetime,
+) -> policy_status.RemediationPolicyStatus:
+    """The status of one pass with the condition, if there is one to tell."""
+    found = of_policy(policy, outcome, rules, pause, now)
+    if found is None:
+        return status
+    reason, message = found
+    fresh = conditions.condition(
+        conditions.PAUSED,
+        status=True,
+        reason=reason,
+        message=message,
+        generation=policy.generation,
+        now=now,
+    )
+    own = conditions.merge(policy.status.conditions, [fresh])
+    return status.model_copy(update={"conditions": [*status.conditions, *own]})
 
 
 def of_policy(
