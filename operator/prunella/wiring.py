@@ -147,6 +147,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
         argocd_namespace=settings.git.argocd_namespace,
+        windows=settings.windows,
     )
 
 

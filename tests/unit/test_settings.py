@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 import yaml
@@ -266,3 +267,38 @@ def test_the_journal_is_told_what_was_set(tmp_path: pathlib.Path) -> None:
         "flags", external.Format.CLOUD_EVENTS, namespaces=("shop",)
     ) == loaded.journal.mapped("flags")
     assert loaded.journal.mapped("other") is None
+
+
+WINDOWS: dict[str, tuple[dict[str, object], str]] = {
+    "no such zone": (
+        {"deny": [{"cron": "0 8 * * *", "duration": "10h", "timeZone": "Europe/Berln"}]},
+        "windows: Value error, deny[0]: no data of time zone Europe/Berln",
+    ),
+    "no such hour": (
+        {"allow": [{"cron": "0 25 * * *", "duration": "10h"}]},
+        "windows: Value error, allow[0]: cron '0 25 * * *': '25' is no hour",
+    ),
+    "no time at all": (
+        {"allow": [{"cron": "0 2 * * *", "duration": "0m"}]},
+        "windows.allow.0.duration: Value error, must be days, hours and minutes, at least 1m",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), WINDOWS.values(), ids=WINDOWS)
+def test_a_window_that_can_not_be_meant_is_refused(
+    tmp_path: pathlib.Path, given: dict[str, object], words: str
+) -> None:
+    """A slip would stop all policies: it is seen when the operator starts."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"windows": given}))
+    with pytest.raises(settings.SettingsError, match=re.escape(words)):
+        settings.load(path)
+
+
+def test_windows_of_the_operator_are_told_to_the_guards(tmp_path: pathlib.Path) -> None:
+    """What the chart writes is what decisions are made by."""
+    path = tmp_path / "settings.yaml"
+    path.write_text("windows: {deny: [{cron: 0 8 * * 1-5, duration: 10h}]}")
+    loaded = settings.load(path)
+    assert "0 8 * * 1-5 for 10h, UTC" == str(wiring.rules_of(loaded).windows.deny[0])

@@ -185,6 +185,8 @@ limits:
   {{- toYaml .Values.limits | nindent 2 }}
 trust:
   {{- toYaml .Values.trust | nindent 2 }}
+windows:
+  {{- toYaml .Values.windows | nindent 2 }}
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}
