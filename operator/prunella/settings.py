@@ -14,7 +14,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, incident_settings, journal_settings
+from prunella import allowed, election_settings, incident_settings, journal_settings
 from prunella.api import offers
 from prunella.core.decisions import rules
 
@@ -328,6 +328,7 @@ class Settings(Model):
     tracing: Tracing = Tracing()
     git: Git = Git()
     journal: journal_settings.Journal = journal_settings.Journal()
+    leader_election: election_settings.LeaderElection = election_settings.LeaderElection()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

@@ -183,6 +183,14 @@ class RemediationSpec(base.ApiModel):
     before: PodsBefore | None = pydantic.Field(
         None, description="The target's pods when it was decided."
     )
+    epoch: int | None = pydantic.Field(
+        None,
+        ge=1,
+        description=(
+            "Number of the leadership under which it was decided: how often the operator's Lease "
+            "had been taken. None where replicas elect no leader."
+        ),
+    )
 
 
 class EffectStatus(base.ApiModel):
@@ -280,4 +288,9 @@ class RemediationStatus(base.ApiModel):
     )
     escalated_at: types.LocalTime | None = pydantic.Field(
         None, description="When a person was called."
+    )
+    epoch: int | None = pydantic.Field(
+        None,
+        ge=1,
+        description="Number of the leadership that wrote last: one before it writes no more.",
     )

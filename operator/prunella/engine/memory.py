@@ -44,3 +44,14 @@ class PolicyMemory:
     written_over: str = ""
     """The resourceVersion that ``written`` replaced: until the policy has another one, the watch
     is behind; from then on what it shows is true, also when the write lost a race."""
+
+
+def judged(
+    memory: PolicyMemory | None, policy: objects.Policy, since: datetime.datetime | None
+) -> bool:
+    """Whether a policy as it is was evaluated since then (None: ever), or was found invalid."""
+    if memory is None or memory.version != version(policy):
+        return False
+    if memory.compiled is None:
+        return True
+    return memory.judged_at is not None and (since is None or memory.judged_at >= since)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -13,7 +13,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, detect, onsets
+from prunella.core.signals import compiled, detect
 from prunella.engine import (
     attempt,
     captures,
@@ -62,13 +62,15 @@ class Passes:
         self._compile(policy, memory)
         if memory.compiled is None:
             memory.verdicts = {}
+            if self._world.follows:
+                return None
             rules, problem = self._options.rules, memory.problem
             await orphans.close_unjudged(self._world, self._executor, policy, problem, rules)
             await self._reporter.invalid(policy, memory, memory.problem, now)
             telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
-        scene = _scene(policy, memory.memory, workloads)
+        scene = observe.scene(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
@@ -85,6 +87,9 @@ class Passes:
         # Remembered before anything can fail: an onset that was interrupted must not live on.
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         memory.judged_at = now
+        if self._world.follows:
+            telling.tell(self._world, policy, memory.compiled, outcome, now)
+            return outcome.next_check
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
         telling.tell(self._world, policy, memory.compiled, outcome, now)
@@ -94,6 +99,10 @@ class Passes:
             await self._executor.clear(record)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
+
+    def judged(self, policy: objects.Policy, since: datetime.datetime | None = None) -> bool:
+        """Whether a policy was evaluated since then, or can't be."""
+        return memories.judged(self.memories.get(policy.key), policy, since)
 
     def forget(self, key: objects.Key) -> None:
         """Drop what is kept of a policy that is gone."""
@@ -376,19 +385,6 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-
-def _scene(
-    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
-) -> observe.Scene:
-    """What the policy's signals are read for."""
-    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
-    return observe.Scene(
-        namespace=policy.key.namespace,
-        targets=tuple(workload.ref for workload in chosen),
-        workloads=tuple(workload.ref for workload in workloads),
-        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
-    )
 
 
 def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
