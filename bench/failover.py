@@ -30,6 +30,7 @@ from prunella import leadership  # noqa: E402 - after the path, so that a plain 
 from prunella.adapters.simulated import clock as clocks  # noqa: E402
 from prunella.adapters.simulated import leases, telemetry  # noqa: E402
 from prunella.core.election import elector as electors  # noqa: E402
+from prunella.core.election import lease  # noqa: E402
 from prunella.engine import election as elections  # noqa: E402
 
 START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.UTC)
@@ -38,6 +39,7 @@ POLICIES, SLOTS = 100, 32
 CPU_SECONDS = 0.011
 """One pass of one policy: 0.18 core at 500 policies every 30 s."""
 DAY = 86_400.0
+TIMES = lease.Times()
 LIMIT_SECONDS = 90.0
 
 
@@ -88,7 +90,8 @@ class Replica:
             jitter=self.chance.random,
         )
         way = leases.SimulatedLeases(self.server, self.clock, self.way, self.wait)
-        self.election = elections.Election(electors.Elector(f"replica-{self.number}"), way, around)
+        elector = electors.Elector(f"replica-{self.number}", TIMES)
+        self.election = elections.Election(elector, way, around)
         self.election.willing = True
 
     def true(self) -> float:

@@ -132,7 +132,6 @@ def _base(
     elected = electing.wire(told, access, place, stores, clock, own_metrics)
     leadership = elected.election if elected is not None else leaderships.ALONE
     api = client.KubeApi(access, settings.kubernetes_threads, leadership=leadership)
-    records: ports.Ledger = ledger.KubernetesLedger(api, stores)
     return _Base(
         access=access,
         api=api,
@@ -145,7 +144,7 @@ def _base(
         cluster=cluster.KubernetesCluster(
             api, stores, settings.operator_namespace, settings.patch_field.fields
         ),
-        ledger=records if elected is None else epochs.EpochLedger(records, leadership),
+        ledger=epochs.of(ledger.KubernetesLedger(api, stores), leadership),
         incidents=incidents.KubernetesIncidents(api, stores),
         elected=elected,
     )
@@ -311,6 +310,7 @@ def simulated(
     settings: settings_module.Settings | None = None,
     guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
     findings: ports.Findings | None = None,
+    leadership: leaderships.Leadership = leaderships.ALONE,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
     options = options_of(settings or settings_module.Settings())
@@ -321,7 +321,7 @@ def simulated(
             metrics=rounds.SharedRound(world.metrics, world.clock),
             cluster=world.cluster,
             policies=world.policies,
-            ledger=world.ledger,
+            ledger=epochs.of(world.ledger, leadership),
             notifier=world.notifier,
             telemetry=world.telemetry,
             outward=world.outward,
@@ -330,6 +330,7 @@ def simulated(
             captures=world.captures,
             journal=world.journal,
             repositories=world.repositories,
+            leadership=leadership,
         ),
         dataclasses.replace(options, guards=guards),
     )

@@ -65,6 +65,11 @@ class EpochLedger:
         return own
 
 
+def of(ledger: ports.Ledger, leadership: leaderships.Leadership) -> ports.Ledger:
+    """The ledger, with numbers where a leader is elected."""
+    return ledger if leadership is leaderships.ALONE else EpochLedger(ledger, leadership)
+
+
 def highest(records: Iterable[objects.Record]) -> int:
     """The highest number in the ledger; 0 where none is known."""
     return max((max(each.spec.epoch or 0, each.status.epoch or 0) for each in records), default=0)
