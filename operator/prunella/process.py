@@ -106,8 +106,8 @@ async def _operate(
     _, late = await asyncio.wait({engine}, timeout=limit)
     await live.end_journal()
     await live.hand_over()
-    chores = (waking, telling, correlating, journalling, settling, watching, asked)
-    chores += (electing, taking_over)
+    beside = (waking, telling, correlating, journalling, settling, watching, asked)
+    chores = (*beside, electing, taking_over)
     for task in (*late, *chores):
         task.cancel()
     results = await asyncio.gather(engine, *chores, return_exceptions=True)
