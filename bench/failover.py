@@ -6,8 +6,8 @@ Each run has three replicas with clocks of their own (a day apart at most, and u
 slow), a slow API server that loses some requests and some answers, and a leader that is killed,
 hung (and goes on later), cut off from the API server (a while, and then not), or asked to stop.
 Measured is the time from the fault to the end of the new leader's first evaluation of all policies.
-Whatever a replica sends is noted with the moments when it was sent and when it may have taken effect
-at the latest: those of two leaders must never overlap.
+Whatever a replica sends is noted with the moments when it was sent and when it takes effect at the
+latest: those of two leaders must never overlap.
 """
 
 from __future__ import annotations
@@ -186,12 +186,12 @@ def overlaps(sent: Sequence[Sent]) -> tuple[tuple[Sent, Sent], ...]:
 
 async def play(seed: int, fault: Fault) -> Run:
     """One run."""
-    chance = random.Random(f"{seed} {fault}")  # noqa: S311 - a schedule, not a secret
+    chance = random.Random(f"{seed} {fault}")
     clock, server = clocks.VirtualClock(START), leases.LeaseServer()
     sent: list[Sent] = []
     evaluated: dict[int, float] = {}
     replicas = [
-        Replica(number, clock, server, random.Random(chance.random()), sent, evaluated)  # noqa: S311
+        Replica(number, clock, server, random.Random(chance.random()), sent, evaluated)
         for number in range(REPLICAS)
     ]
     for each in replicas:
@@ -202,16 +202,14 @@ async def play(seed: int, fault: Fault) -> Run:
             await clock.advance(0.5)
         await clock.advance(chance.uniform(1, 12))
         leader = next((each for each in replicas if each.election.leading), replicas[0])
-        return await _strike(seed, fault, leader, replicas, chance)
+        return await _strike(seed, fault, leader, chance)
     finally:
         for each in replicas:
             each.kill()
         await asyncio.gather(*(t for each in replicas for t in each.tasks), return_exceptions=True)
 
 
-async def _strike(
-    seed: int, fault: Fault, leader: Replica, replicas: Sequence[Replica], chance: random.Random
-) -> Run:
+async def _strike(seed: int, fault: Fault, leader: Replica, chance: random.Random) -> Run:
     """Let the fault happen, and look who leads next."""
     struck, before = leader.true(), leader.election.epoch
     lasts = chance.uniform(12, 40)
