@@ -26,6 +26,7 @@ class Elected:
     """An election, with what must be closed after it."""
 
     election: elections.Election
+    identity: str
     close: Callable[[], None]
 
 
@@ -51,14 +52,15 @@ def wire(
         floor=lambda: epochs.highest(stores.records.all()),
         jitter=random.random,
     )
-    elector = electors.Elector(identity(wanted), wanted.times)
+    name = identity(wanted)
+    elector = electors.Elector(name, wanted.times)
     election = elections.Election(elector, lease, around)
 
     def late() -> float:
         return clocks.monotonic() - election.turned_at if election.leading else 0.0
 
     watchdog.watch(late, wanted.times.duration)
-    return Elected(election, lease.close)
+    return Elected(election, name, lease.close)
 
 
 def identity(wanted: election_settings.LeaderElection) -> str:

@@ -131,7 +131,9 @@ def _base(
     told = settings.leader_election
     elected = electing.wire(told, access, place, stores, clock, own_metrics)
     leadership = elected.election if elected is not None else leaderships.ALONE
-    api = client.KubeApi(access, settings.kubernetes_threads, leadership=leadership)
+    replica = elected.identity if elected is not None else ""
+    threads = settings.kubernetes_threads
+    api = client.KubeApi(access, threads, leadership=leadership, replica=replica)
     return _Base(
         access=access,
         api=api,

@@ -99,7 +99,9 @@ class KubeApi:
         timeout: tuple[float, float] = TIMEOUT,
         deadline: float = DEADLINE,
         leadership: leaderships.Leadership = leaderships.ALONE,
+        replica: str = "",
     ) -> None:
+        """``replica`` is told in the user agent, so that an audit log shows who wrote."""
         credentials.load()
         configuration = credentials.configuration
         configuration.retries = False
@@ -107,7 +109,8 @@ class KubeApi:
         configuration.socket_options = _socket_options()
         self._credentials = credentials
         self._client = client.ApiClient(configuration)
-        self._client.user_agent = f"prunella/{prunella.__version__}"
+        told = f" ({replica})" if replica else ""
+        self._client.user_agent = f"prunella/{prunella.__version__}{told}"
         self._timeout = timeout
         self._deadline = deadline
         self._leadership = leadership
