@@ -142,7 +142,9 @@ class Live:
             took = (self.engine.world.clock.now() - since).total_seconds()
             LOG.info("all policies were evaluated %.1f s after this replica was elected", took)
             self.telemetry.observe("prunella_leader_evaluated_seconds", {}, took)
-        self.taken_over.set()
+        else:
+            self.telemetry.gauge("prunella_leader", {}, 1.0)
+            self.taken_over.set()
         await asyncio.Event().wait()
 
     async def _warm_up(self) -> None:

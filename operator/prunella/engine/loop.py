@@ -59,7 +59,8 @@ class Engine:
 
     def unjudged(self, since: datetime.datetime | None = None) -> int:
         """How many policies were not evaluated since then (None: ever), by this replica."""
-        return sum(not self._passes.judged(each, since) for each in self._world.policies.all())
+        known = [each for each in self._world.policies.all() if not each.deleting]
+        return sum(not self._passes.judged(each, since) for each in known)
 
     async def run(self, relist: Callable[[], Awaitable[None]], relist_seconds: float) -> None:
         """Run until `stop`; then wait for the passes under way to end."""
