@@ -91,7 +91,9 @@ class SimulatedLeases:
     async def _exchange(self, carry_out: Callable[[], None]) -> None:
         """Carry out at the server when the request arrives, be it long after it was given up."""
         way = self._way()
-        if way.there is not None:
+        if way.there == 0:
+            carry_out()
+        elif way.there is not None:
             self._clock.call_later(way.there, carry_out)
         if way.there is None or way.back is None or way.there + way.back > ANSWER_SECONDS:
             await self._sleep(ANSWER_SECONDS)
