@@ -13,7 +13,7 @@ import pathlib
 import socket
 from collections.abc import Sequence
 
-from prunella import electing, handlers, ports
+from prunella import electing, handlers, ports, trust_settings
 from prunella import leadership as leaderships
 from prunella import live as lives
 from prunella import settings as settings_module
@@ -24,6 +24,7 @@ from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
 from prunella.adapters.kubernetes import (
+    approvals,
     client,
     cluster,
     credentials,
@@ -62,7 +63,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         system_namespaces=frozenset(settings.system_namespaces),
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
-        **settings.limits.model_dump(),
+        **(settings.limits.model_dump() | settings.trust.rules),
         fields=tuple(each.rule for each in settings.patch_field.fields),
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
@@ -125,7 +126,7 @@ def _base(
     context: str | None,
 ) -> _Base:
     access = credentials.Credentials(kubeconfig, context)
-    stores = store.Stores(on_change, settings.system_namespaces)
+    stores = store.Stores(on_change, settings.system_namespaces, nodes=settings.cluster_policies)
     clock, own_metrics = clocks.RealClock(), telemetry.PrometheusTelemetry()
     place = (settings.operator_namespace, settings.operator_name)
     told = settings.leader_election
@@ -242,15 +243,15 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    host = socket.gethostname()
-    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
+    posting = (socket.gethostname(), alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
+        namespaces=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=people,
+        notifier=notifier.KubernetesNotifier(base.api, base.clock, *posting),
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -261,6 +262,7 @@ def _world(
         topology=around.topology.current,
         repositories=reverting.open_repositories(settings.git),
         leadership=base.leadership,
+        approvals=approvals.KubernetesApprovals(base.api, base.stores),
     )
 
 
@@ -279,12 +281,11 @@ def live(
     base = _base(settings, on_change, kubeconfig, context)
     around = _around(settings, base)
     correlating = _incidents(settings, base, around)
-    alerts = alertmanager.Alertmanager(
-        settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
-    )
+    pool = concurrent.futures.ThreadPoolExecutor(1, "alerts")
+    alerts = alertmanager.Alertmanager(settings.alertmanager, base.clock, pool)
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
-    kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
+    kopf_registry = handlers.registry(base.stores.apply, base.access.connection, base.stores.kinds)
     return lives.Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=base.api,
@@ -315,13 +316,14 @@ def simulated(
     leadership: leaderships.Leadership = leaderships.ALONE,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
-    options = options_of(settings or settings_module.Settings())
+    options = options_of(settings or settings_module.Settings(trust=trust_settings.AS_POLICIES_SAY))
     world.cluster.allowed_kinds |= {each.kind for each in options.rules.fields}
     return loop.Engine(
         worlds.World(
             clock=world.clock,
             metrics=rounds.SharedRound(world.metrics, world.clock),
             cluster=world.cluster,
+            namespaces=world.cluster,
             policies=world.policies,
             ledger=epochs.of(world.ledger, leadership),
             notifier=world.notifier,
@@ -333,6 +335,7 @@ def simulated(
             journal=world.journal,
             repositories=world.repositories,
             leadership=leadership,
+            approvals=world.approvals,
         ),
         dataclasses.replace(options, guards=guards),
     )

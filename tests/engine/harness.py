@@ -12,7 +12,7 @@ import datetime
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from prunella import ports, wiring
+from prunella import ports, trust_settings, wiring
 from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
@@ -164,6 +164,9 @@ class Story:
         self._share_faults()
         self.metrics = CountingMetrics(self.world.metrics, self.world.clock)
         self.settings = settings or settings_module.Settings()
+        if "trust" not in self.settings.model_fields_set:
+            trust = trust_settings.AS_POLICIES_SAY
+            self.settings = self.settings.model_copy(update={"trust": trust})
         self.latency = latency
         self.findings: ports.Findings | None = None
         """Who is told what the passes find, from the next start on."""
@@ -175,7 +178,7 @@ class Story:
         world = self.world
         world.faults = world.cluster.faults = self.faults
         world.ledger.faults = world.policies.faults = world.outward.faults = self.faults
-        world.repositories.faults = self.faults
+        world.repositories.faults = world.approvals.faults = self.faults
 
     # The operator.
 
@@ -204,6 +207,7 @@ class Story:
             incidents = self.world.incidents
             journal = self.world.journal
             repositories = self.world.repositories
+            approvals: Any = self.world.approvals
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

@@ -35,6 +35,7 @@ class Refused(enum.StrEnum):
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
     CLUSTER_HOURLY_LIMIT = "ClusterHourlyLimit"
+    CONTROL_PLANE = "ControlPlaneNode"
     MAX_UNAVAILABLE = "MaxUnavailable"
     TOO_MANY_UNHEALTHY = "TooManyUnhealthy"
     TOO_MANY_UNKNOWN = "TooManyUnknown"
@@ -76,6 +77,7 @@ class Refused(enum.StrEnum):
     LATER_COMMIT = "LaterCommit"
     REQUEST_OPEN = "RequestOpen"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"
+    MODE_LOWERED = "ModeLowered"
     SERVER_DRY_RUN = "RefusedInDryRun"
     REFUSED_BY_SERVER = "RefusedByServer"
     REFUSED_BY_RECEIVER = "RefusedByReceiver"
@@ -83,6 +85,10 @@ class Refused(enum.StrEnum):
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"
     PLAN_TOO_LARGE = "PlanTooLarge"
+    REJECTED = "Rejected"
+    NOT_APPROVED = "NotApprovedInTime"
+    OTHER_PLAN = "ApprovalOfOtherPlan"
+    APPROVAL_EXPIRED = "ApprovalExpired"
 
 
 class Doubt(enum.StrEnum):
@@ -130,12 +136,15 @@ class Doubt(enum.StrEnum):
 class Phase(enum.StrEnum):
     """Where one Remediation stands. The second group is final."""
 
+    AWAITING_APPROVAL = "AwaitingApproval"
     PENDING = "Pending"
     ACTING = "Acting"
     VERIFYING = "Verifying"
 
     ADVISED = "Advised"
     DRY_RUN = "DryRun"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
     SUCCEEDED = "Succeeded"
     UNHELPFUL = "Unhelpful"
     UNPROVEN = "Unproven"
@@ -147,7 +156,12 @@ class Phase(enum.StrEnum):
     @property
     def final(self) -> bool:
         """True when nothing more happens to the record."""
-        return self not in {Phase.PENDING, Phase.ACTING, Phase.VERIFYING}
+        return self not in {
+            Phase.AWAITING_APPROVAL,
+            Phase.PENDING,
+            Phase.ACTING,
+            Phase.VERIFYING,
+        }
 
 
 ACTED = frozenset(

@@ -21,6 +21,8 @@ import typer
 
 import prunella
 from prunella.cli import (
+    approve,
+    audit,
     backtest,
     changes,
     crds,
@@ -33,6 +35,7 @@ from prunella.cli import (
     run,
     status,
     test,
+    trust,
 )
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
@@ -58,6 +61,10 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     topology.topology,
     doctor.doctor,
     changes.changes,
+    approve.approve,
+    approve.reject,
+    trust.trust,
+    audit.audit,
     pause.pause,
     pause.resume,
     crds.crds,

@@ -7,6 +7,7 @@ are asked once; namespaces are spread over the interval.  Watch events only brin
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import heapq
 import itertools
@@ -18,7 +19,8 @@ from prunella import ports
 from prunella.core import objects
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import records as record_rules
-from prunella.engine import attempt, guard, orphans, policy_pass, waiting
+from prunella.engine import approvals, attempt, guard, orphans, policy_pass, waiting
+from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -36,10 +38,12 @@ class Engine:
     """Runs passes over all policies until it is stopped."""
 
     def __init__(self, world: worlds.World, options: worlds.Options) -> None:
+        world = dataclasses.replace(world, home=options.rules.operator_namespace)
         self.world = self._world = world
         self._options = options
         self._passes = policy_pass.Passes(world, options)
         self._executor = attempt.Executor(world)
+        self._questions = approvals.Questions(world, self._executor)
         self._due: dict[objects.Key, datetime.datetime] = {}
         self._heap: list[tuple[datetime.datetime, objects.Key]] = []
         self._running: dict[objects.Key, asyncio.Task[None]] = {}
@@ -60,7 +64,8 @@ class Engine:
     def unjudged(self, since: datetime.datetime | None = None) -> int:
         """How many policies were not evaluated since then (None: ever), by this replica."""
         known = [each for each in self._world.policies.all() if not each.deleting]
-        return sum(not self._passes.judged(each, since) for each in known)
+        found = self._passes.memories
+        return sum(not memories.judged(found.get(each.key), each, since) for each in known)
 
     async def run(self, relist: Callable[[], Awaitable[None]], relist_seconds: float) -> None:
         """Run until `stop`; then wait for the passes under way to end."""
@@ -89,6 +94,7 @@ class Engine:
             return
         await orphans.close_orphans(self._world, self._executor, alive)
         await orphans.give_back_fields(self._world, self._executor)
+        await self._questions.answer()
         now = self._world.clock.now()
         if self._world.captures is not None:
             await self._world.captures.expire(now)

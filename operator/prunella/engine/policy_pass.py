@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import functools
 from collections.abc import Mapping
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
-from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect
 from prunella.engine import (
+    approvals,
     attempt,
     captures,
     closer_look,
@@ -26,6 +26,7 @@ from prunella.engine import (
     report,
     suspects,
     telling,
+    trusting,
     unattended,
     volumes,
 )
@@ -48,8 +49,10 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
+        self._questions = approvals.Questions(world, self._executor)
         self._captures = captures.Captures(world)
-        self._reporter = report.Reporter(world, options.rules)
+        self._reporter = report.Reporter(world, options)
+        self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._deciding = asyncio.Lock()
@@ -59,7 +62,7 @@ class Passes:
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
         memory = self.memories.setdefault(policy.key, memories.PolicyMemory())
-        self._compile(policy, memory)
+        memories.begin_anew(memory, policy, self._options.confinements)
         if memory.compiled is None:
             memory.verdicts = {}
             if self._world.follows:
@@ -70,7 +73,7 @@ class Passes:
             telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
-        scene = observe.scene(policy, memory.memory, workloads)
+        scene = observe.scene_of(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
@@ -81,7 +84,9 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
+            ceilings=await self._trusting.told(policy, memory.verdicts),
         )
+        memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
@@ -97,32 +102,15 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
+        await self._trusting.mark(policy)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
-
-    def judged(self, policy: objects.Policy, since: datetime.datetime | None = None) -> bool:
-        """Whether a policy was evaluated since then, or can't be."""
-        return memories.judged(self.memories.get(policy.key), policy, since)
 
     def forget(self, key: objects.Key) -> None:
         """Drop what is kept of a policy that is gone."""
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
         telling.forget(self._world, key)
-
-    def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
-        if memory.version == memories.version(policy):
-            return
-        fresh = memories.PolicyMemory(version=memories.version(policy), problem=policy.problem)
-        if policy.spec is not None:
-            try:
-                fresh.compiled = recording.compile_policy(
-                    policy.key, policy.spec, self._options.confinements
-                )
-            except compiled.PolicyError as error:
-                fresh.problem = str(error)
-        for field in dataclasses.fields(memories.PolicyMemory):
-            setattr(memory, field.name, getattr(fresh, field.name))
 
     def _config(self, signals: compiled.Policy) -> step.Config:
         told = self._options
@@ -163,11 +151,12 @@ class Passes:
 
     async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
         namespace = policy.key.namespace
-        await self._world.ledger.refresh(namespace)
+        await self._world.ledger.refresh(namespace or self._world.home)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
+            ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
@@ -206,12 +195,23 @@ class Passes:
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
         record = await self._captures.before(record, policy)
-        snapshot = await self._fresh(snapshot, policy)
-        replanned = await self._replan(record, snapshot, policy, memory, now)
+        replanned = await self._again(record, snapshot, policy, memory, now)
         if isinstance(replanned, model.Refusal):
             await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
             return
         await self._executor.carry_out(record)
+
+    async def _again(
+        self,
+        record: objects.Record,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: memories.PolicyMemory,
+        now: datetime.datetime,
+    ) -> decide.Command | model.Refusal:
+        """The record's plan made again on the freshest state, if it is the same."""
+        snapshot = await self._fresh(snapshot, policy)
+        return await self._replan(record, snapshot, policy, memory, now)
 
     async def _replan(
         self,
@@ -255,7 +255,7 @@ class Passes:
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
-                return _same(record, decision.command)
+                return decide.same(record, decision.command)
             for need in decision.needs:
                 snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
@@ -272,9 +272,13 @@ class Passes:
 
         Returns the targets for which a person is called.
         """
-        for record in tuple(self._world.ledger.records()):
+        for known in tuple(self._world.ledger.records()):
+            record = known
             if record.policy != policy.key:
                 continue
+            if outcome.command is None:
+                again = functools.partial(self._again, record, snapshot, policy, memory, now)
+                record = await self._questions.look(record, policy, outcome, again)
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
@@ -283,6 +287,7 @@ class Passes:
                 await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
+        await self._questions.answer(policy.key)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
         waiting = escalation.to_call(policy, records, outcome.decisions, limit)
@@ -313,8 +318,8 @@ class Passes:
         now: datetime.datetime,
     ) -> None:
         """Take up a record that was created and not sent, as after a crash."""
-        if record.spec.mode is not policy_api.Mode.LIVE:
-            phase = Phase.ADVISED if record.spec.mode is policy_api.Mode.ADVISE else Phase.DRY_RUN
+        if not record.spec.mode.acts:
+            phase = records.first_phase(record.spec.mode, record.spec.action)
             await self._executor.close(record, phase, phase.value, record.spec.reason)
             return
         async with self._deciding:
@@ -385,10 +390,3 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-
-def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
-    if command.plan_hash == record.spec.plan_hash:
-        return command
-    message = f"planned again, the effects are others: {command.summary}"
-    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
