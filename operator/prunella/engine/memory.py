@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from prunella.api import policy_status
 from prunella.core import model, objects
 from prunella.core.decisions import step
-from prunella.core.recording import reading as recording
 from prunella.core.decisions.trust import ceilings
+from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, learning
 
 Version = tuple[str, int]
