@@ -10,6 +10,8 @@ import asyncio
 import logging
 import pathlib
 import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from prunella import live as lives
 from prunella import ports, wiring
@@ -95,31 +97,51 @@ async def _operate(
     needed = {engine, electing, taking_over, watching, telling, journalling, correlating, asked}
     await asyncio.wait(needed, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if asked.done() else 1
-    if journalling.done() and code:
-        LOG.error("the journal has ended with an error", exc_info=journalling.exception())
-    if watching.done() and code:
-        LOG.error("the watch has ended: %s", watching.exception() or "without an error")
-    parts = {"the intake": telling, "the loop of incidents": correlating, "the election": electing}
-    for name, chore in parts.items():
-        if chore.done() and code:
-            LOG.error("%s has ended", name, exc_info=chore.exception())
+    if code:
+        _say_what_ended(
+            {
+                "the journal": journalling,
+                "the watch": watching,
+                "the intake": telling,
+                "the loop of incidents": correlating,
+                "the election": electing,
+            }
+        )
+    chores = (waking, telling, correlating, journalling, settling, watching, asked)
+    error = await _stop(live, engine, chores, (electing, taking_over))
+    if error is not None:
+        LOG.error("the engine ended with an error", exc_info=error)
+        return 1
+    return code
+
+
+def _say_what_ended(parts: Mapping[str, asyncio.Task[None]]) -> None:
+    for name, part in parts.items():
+        if part.done():
+            LOG.error("%s has ended", name, exc_info=part.exception())
+
+
+async def _stop(
+    live: lives.Live,
+    engine: asyncio.Task[None],
+    chores: Sequence[asyncio.Task[Any]],
+    electing: Sequence[asyncio.Task[None]],
+) -> Exception | None:
+    """End all, and leave the Lease to another replica; returns what the engine died of."""
     LOG.info("stopping: no new action is begun")
     live.engine.stop()
     live.watch.stop()
-    correlating.cancel()
     limit = STOP_SECONDS if live.election is None else HAND_OVER_SECONDS
     _, late = await asyncio.wait({engine}, timeout=limit)
+    for task in chores:
+        task.cancel()
     await live.end_journal()
     await live.hand_over()
-    beside = (waking, telling, correlating, journalling, settling, watching, asked)
-    chores = (*beside, electing, taking_over)
-    for task in (*late, *chores):
+    # Not before: what is late may wait for an answer, which giving the Lease back waits for, too.
+    for task in (*late, *electing):
         task.cancel()
-    results = await asyncio.gather(engine, *chores, return_exceptions=True)
-    if isinstance(results[0], Exception):
-        LOG.error("the engine ended with an error", exc_info=results[0])
-        return 1
-    return code
+    results = await asyncio.gather(engine, *chores, *electing, return_exceptions=True)
+    return results[0] if isinstance(results[0], Exception) else None
 
 
 async def _until_answered(read: lives.Chore, stopping: asyncio.Event) -> bool:
