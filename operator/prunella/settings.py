@@ -14,7 +14,13 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, incident_settings, journal_settings, trust_settings
+from prunella import (
+    allowed,
+    election_settings,
+    incident_settings,
+    journal_settings,
+    trust_settings,
+)
 from prunella.api import offers
 from prunella.api import windows as windows_api
 from prunella.core.decisions import rules
@@ -335,6 +341,7 @@ class Settings(Model):
     journal: journal_settings.Journal = journal_settings.Journal()
     windows: windows_api.Windows = windows_api.NONE
     """When actions of all policies may begin."""
+    leader_election: election_settings.LeaderElection = election_settings.LeaderElection()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS

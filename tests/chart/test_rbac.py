@@ -575,6 +575,22 @@ def test_only_the_pause_switch_is_read_of_all_config_maps(render: Render) -> Non
     assert found == [("prunella-system", ["prunella-pause"], ["get"])]
 
 
+def test_electing_brings_rights_to_one_lease(render: Render) -> None:
+    """Its own Lease is read and written; one that was deleted may be created again."""
+    [role] = _named(render(replicas=2), "Role", "prunella-election")
+    assert role["metadata"]["namespace"] == "prunella-system"
+    assert role["rules"] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": ["prunella"],
+            "verbs": ["get", "patch"],
+        },
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    ]
+    assert _named(render(), "Role", "prunella-election") == []
+
+
 def test_every_binding_is_to_the_operators_account(render: Render) -> None:
     """Nobody but the chart's ServiceAccount is given the operator's rights."""
     documents = render(namespaces=["shop"]) + render()

@@ -52,12 +52,12 @@ class PolicyMemory:
     is behind; from then on what it shows is true, also when the write lost a race."""
 
 
-def renew(
+def begin_anew(
     memory: PolicyMemory,
     policy: objects.Policy,
     confinements: Mapping[str, compiled.Confinement],
 ) -> None:
-    """Begin anew, with the policy compiled, when it is another version of it."""
+    """Compile a policy that is new or has changed; what was kept of it before is forgotten."""
     if memory.version == version(policy):
         return
     fresh = PolicyMemory(version=version(policy), problem=policy.problem)
@@ -68,3 +68,14 @@ def renew(
             fresh.problem = str(error)
     for field in dataclasses.fields(PolicyMemory):
         setattr(memory, field.name, getattr(fresh, field.name))
+
+
+def judged(
+    memory: PolicyMemory | None, policy: objects.Policy, since: datetime.datetime | None
+) -> bool:
+    """Whether a policy as it is was evaluated since then (None: ever), or was found invalid."""
+    if memory is None or memory.version != version(policy):
+        return False
+    if memory.compiled is None:
+        return True
+    return memory.judged_at is not None and (since is None or memory.judged_at >= since)

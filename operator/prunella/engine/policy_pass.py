@@ -64,9 +64,11 @@ class Passes:
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
         memory = self.memories.setdefault(policy.key, memories.PolicyMemory())
-        memories.renew(memory, policy, self._options.confinements)
+        memories.begin_anew(memory, policy, self._options.confinements)
         if memory.compiled is None:
             memory.verdicts = {}
+            if self._world.follows:
+                return None
             rules, problem = self._options.rules, memory.problem
             await orphans.close_unjudged(self._world, self._executor, policy, problem, rules)
             await self._reporter.invalid(policy, memory, memory.problem, now)
@@ -92,6 +94,9 @@ class Passes:
         # Remembered before anything can fail: an onset that was interrupted must not live on.
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         memory.judged_at = now
+        if self._world.follows:
+            telling.tell(self._world, policy, memory.compiled, outcome, now)
+            return outcome.next_check
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
         telling.tell(self._world, policy, memory.compiled, outcome, now)
