@@ -32,15 +32,14 @@ CORE = (
     | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "approvals/status changes/status incidents/status", "update")
-    | _rights("", "namespaces", "get")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
     | _rights("argoproj.io", "rollouts", "get list watch")
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
-    | _rights("policy", "poddisruptionbudgets", "get list")
     | _rights("", "namespaces", "get")
+    | _rights("policy", "poddisruptionbudgets", "get list")
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")
     | _rights("events.k8s.io", "events", "create")
@@ -601,6 +600,22 @@ def test_others_at_work_can_be_left_out(render: Render) -> None:
         render(disruption=chosen, journal=off, diagnosis=off), "ClusterRole", "prunella"
     )
     assert CORE | LISTED_NODES == _expand(role)
+
+
+def test_electing_brings_rights_to_one_lease(render: Render) -> None:
+    """Its own Lease is read and written; one that was deleted may be created again."""
+    [role] = _named(render(replicas=2), "Role", "prunella-election")
+    assert role["metadata"]["namespace"] == "prunella-system"
+    assert role["rules"] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": ["prunella"],
+            "verbs": ["get", "patch"],
+        },
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    ]
+    assert _named(render(), "Role", "prunella-election") == []
 
 
 def test_every_binding_is_to_the_operators_account(render: Render) -> None:

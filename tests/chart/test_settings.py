@@ -13,6 +13,7 @@ import yaml
 
 from prunella import allowed, disruption_settings, incident_settings, journal_settings, settings
 from prunella.api import endpoints
+from prunella.api import windows as windows_api
 
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
@@ -144,6 +145,10 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "nodes": False,
         "leaseNamespaces": [],
     }
+    windows = {
+        "allow": [{"cron": "0 22 * * *", "duration": "8h", "timeZone": "Europe/Berlin"}],
+        "deny": [{"cron": "0 0 24 12 *", "duration": "3d"}],
+    }
     operator = {
         "gitopsManagers": ["argocd-controller"],
         "gitopsLabels": ["shop.example/owner=robot"],
@@ -171,6 +176,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         tracing=tracing,
         limits=limits,
         disruption=disruption,
+        windows=windows,
         patchField=patch_field,
         operator=operator,
         fullnameOverride="healer",
@@ -187,6 +193,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "tracing": tracing,
             "limits": limits,
             "disruption": disruption,
+            "windows": windows,
             "patchField": patch_field,
             **operator,
         }
@@ -232,6 +239,7 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
         SCHEMA["definitions"]["endpoint"]["properties"]["sigV4"],
         endpoints.SigV4,
     ),
+    "window": (SCHEMA["definitions"]["window"], windows_api.Window),
     "entra": (SCHEMA["definitions"]["source"]["properties"]["entra"], settings.Entra),
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),

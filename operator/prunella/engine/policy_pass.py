@@ -27,6 +27,7 @@ from prunella.engine import (
     peers,
     report,
     suspects,
+    switches,
     telling,
     trusting,
     unattended,
@@ -36,10 +37,8 @@ from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 Phase = reasons.Phase
-READINGS_LAST = datetime.timedelta(seconds=10)
-"""A pass that waited longer for its turn to decide reads again first."""
-MOST_QUESTIONS = 16
-"""How often one target may ask to know more; a rollback asks once for each revision."""
+READINGS_LAST = datetime.timedelta(seconds=10)  # A pass that waited longer reads again first.
+MOST_QUESTIONS = 16  # How often one target may ask; a rollback asks once for each revision.
 
 
 class Passes:
@@ -58,7 +57,8 @@ class Passes:
         self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
-        self._pauses = pauses.Pauses(world)
+        self._switches = switches.Switches(world)
+        self._pauses = pauses.Pauses(world, self._switches)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
         self._peers = peers.Peers(world, self.memories)
@@ -66,9 +66,11 @@ class Passes:
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
         memory = self.memories.setdefault(policy.key, memories.PolicyMemory())
-        memories.bring_up(memory, policy, self._options.confinements)
+        memories.begin_anew(memory, policy, self._options.confinements)
         if memory.compiled is None:
             memory.verdicts = {}
+            if self._world.follows:
+                return None
             rules, problem = self._options.rules, memory.problem
             await orphans.close_unjudged(self._world, self._executor, policy, problem, rules)
             await self._reporter.invalid(policy, memory, memory.problem, now)
@@ -94,6 +96,9 @@ class Passes:
         # Remembered before anything can fail: an onset that was interrupted must not live on.
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         memory.judged_at = now
+        if self._world.follows:
+            telling.tell(self._world, policy, memory.compiled, outcome, now)
+            return outcome.next_check
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
         telling.tell(self._world, policy, memory.compiled, outcome, now)
@@ -101,6 +106,7 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
+        memory.pause = await self._switches.lately(policy.key)
         await self._trusting.mark(policy)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
@@ -154,7 +160,7 @@ class Passes:
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
-            pause=await self._pauses.read(),
+            pause=await self._pauses.read(policy.key),
             ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
@@ -195,8 +201,11 @@ class Passes:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
         record = await self._captures.before(record, policy)
         replanned = await self._again(record, snapshot, policy, memory, now)
-        if isinstance(replanned, model.Refusal):
-            await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
+        # Planning may have taken seconds: what is stopped meanwhile is not sent.
+        stopped = await self._switches.refusal(policy.key)
+        refused = replanned if isinstance(replanned, model.Refusal) else stopped
+        if refused is not None:
+            await self._executor.close(record, Phase.NOT_SENT, refused.reason, refused.message)
             return
         await self._budgeted.carry_out(record)
 
@@ -209,8 +218,7 @@ class Passes:
         now: datetime.datetime,
     ) -> decide.Command | model.Refusal:
         """The record's plan made again on the freshest state, if it is the same."""
-        snapshot = await self._fresh(snapshot, policy)
-        return await self._replan(record, snapshot, policy, memory, now)
+        return await self._replan(record, await self._fresh(snapshot, policy), policy, memory, now)
 
     async def _replan(
         self,
@@ -300,7 +308,8 @@ class Passes:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
-            may_send = pacing.may_send(current, await self._world.cluster.paused())
+            halted = await self._switches.read(policy.key, outcome.workloads.get(record.target))
+            may_send = pacing.may_send(current, halted)
             if pacing.is_paced(record):
                 now, rules = self._world.clock.now(), self._options.rules
                 scene = pacing.scene(record, outcome, rules, now, may_send=may_send)
