@@ -232,7 +232,7 @@ def test_policies_on_nodes_bring_their_own_rights(
     """Nodes are watched where such policies are obeyed, and patched where an action does it."""
     documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
-    assert CORE | JOURNAL | AROUND | AROUND_CLUSTER | own == _expand(role)
+    assert CORE | JOURNAL | AROUND | AROUND_CLUSTER | LEASES | own == _expand(role)
 
 
 @pytest.mark.parametrize(
