@@ -314,6 +314,8 @@ class Settings(Model):
     """Name of the operator's own Deployment: it is never its own target."""
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty means all."""
+    cluster_policies: bool = False
+    """Whether ClusterRemediationPolicies are obeyed; nodes are watched for them, all of them."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()

@@ -23,6 +23,7 @@ from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
 from prunella.adapters.kubernetes import (
+    approvals,
     client,
     cluster,
     credentials,
@@ -199,7 +200,7 @@ def _base(
 ) -> _Base:
     access = credentials.Credentials(kubeconfig, context)
     api = client.KubeApi(access, settings.kubernetes_threads)
-    stores = store.Stores(on_change, settings.system_namespaces)
+    stores = store.Stores(on_change, settings.system_namespaces, nodes=settings.cluster_policies)
     clock, own_metrics = clocks.RealClock(), telemetry.PrometheusTelemetry()
     return _Base(
         access=access,
@@ -241,20 +242,11 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
     topology = topologies.SharedTopology(
         topologies.KnownTopology(scene, base.stores.namespaces, graph, base.api)
     )
+    parts = (base.clock, base.telemetry, base.api, base.stores, base.cluster)
     return _Around(
         recording=recording,
         journal=journal,
-        intake=intakes.wire(
-            settings,
-            base.clock,
-            base.telemetry,
-            base.api,
-            base.stores,
-            base.cluster,
-            scene,
-            journal,
-            recording.told,
-        ),
+        intake=intakes.wire(settings, *parts, scene, journal, recording.told),
         topology=topology,
         surroundings=diagnosing.wire(
             settings,
@@ -307,7 +299,7 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    told = notifier.KubernetesNotifier(base.api, base.clock, socket.gethostname(), alerts.escalate)
+    posting = (socket.gethostname(), alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
@@ -315,7 +307,7 @@ def _world(
         namespaces=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=told,
+        notifier=notifier.KubernetesNotifier(base.api, base.clock, *posting),
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -325,6 +317,7 @@ def _world(
         journal=around.journal,
         topology=around.topology.current,
         repositories=reverting.open_repositories(settings.git),
+        approvals=approvals.KubernetesApprovals(base.api, base.stores),
     )
 
 
@@ -343,12 +336,11 @@ def live(
     base = _base(settings, on_change, kubeconfig, context)
     around = _around(settings, base)
     correlating = _incidents(settings, base, around)
-    alerts = alertmanager.Alertmanager(
-        settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
-    )
+    pool = concurrent.futures.ThreadPoolExecutor(1, "alerts")
+    alerts = alertmanager.Alertmanager(settings.alertmanager, base.clock, pool)
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
-    kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
+    kopf_registry = handlers.registry(base.stores.apply, base.access.connection, base.stores.kinds)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=base.api,
@@ -395,6 +387,7 @@ def simulated(
             captures=world.captures,
             journal=world.journal,
             repositories=world.repositories,
+            approvals=world.approvals,
         ),
         dataclasses.replace(options, guards=guards),
     )

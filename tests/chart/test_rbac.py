@@ -25,13 +25,13 @@ def _rights(group: str, resources: str, verbs: str) -> set[Right]:
 
 
 CORE = (
-    _rights("prunella.dev", "remediationpolicies", "get list watch")
+    _rights("prunella.dev", "remediationpolicies approvals", "get list watch")
     | _rights(
         "prunella.dev", "remediations changes incidents", "get list watch create patch delete"
     )
     | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
-    | _rights("prunella.dev", "changes/status incidents/status", "update")
+    | _rights("prunella.dev", "approvals/status changes/status incidents/status", "update")
     | _rights("", "namespaces", "get")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
@@ -94,6 +94,9 @@ ADDED = {
     "renewCertificate": _rights("cert-manager.io", "certificates", "get")
     | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
+    "cordon": set(),  # Its right comes with policies on nodes.
+    "drain": set(),
+    "uncordon": set(),
 }
 CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
 """What `expandVolume` reads where a ClusterRole gives it."""
@@ -138,6 +141,9 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("helmRollback",),
     ("abortRollout",),
     ("promote",),
+    ("cordon",),
+    ("drain",),
+    ("uncordon",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -198,6 +204,51 @@ def test_captures_bring_their_own_rights(render: Render) -> None:
         | _rights("", "events", "list")
     )
     assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+
+
+OBEYED = (
+    _rights("prunella.dev", "clusterremediationpolicies", "get list watch")
+    | _rights("prunella.dev", "clusterremediationpolicies/status", "update")
+    | _rights("", "nodes", "get list watch")
+)
+PATCHED = _rights("", "nodes", "patch")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own"),
+    [
+        pytest.param((), OBEYED, id="none"),
+        pytest.param(("restart",), OBEYED | TEMPLATES, id="restart"),
+        pytest.param(("cordon",), OBEYED | PATCHED, id="cordon"),
+        pytest.param(("drain",), OBEYED | PATCHED | EVICTION, id="drain"),
+        pytest.param(("uncordon",), OBEYED | PATCHED, id="uncordon"),
+    ],
+)
+def test_policies_on_nodes_bring_their_own_rights(
+    render: Render, chosen: tuple[str, ...], own: set[Right]
+) -> None:
+    """Nodes are watched where such policies are obeyed, and patched where an action does it."""
+    documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert CORE | JOURNAL | AROUND | AROUND_CLUSTER | own == _expand(role)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "excepted"),
+    [
+        pytest.param((), "false", id="none"),
+        pytest.param(("cordon",), "k == 'unschedulable'", id="cordon"),
+        pytest.param(("uncordon",), "k == 'unschedulable'", id="uncordon"),
+    ],
+)
+def test_fields_of_nodes_are_those_of_the_enabled_actions(
+    render: Render, chosen: tuple[str, ...], excepted: str
+) -> None:
+    """What no enabled action writes, the API server refuses to the operator's account."""
+    documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-nodes")
+    _, spec, *_ = (each["expression"] for each in policy["spec"]["validations"])
+    assert f"variables.is.spec.all(k, {excepted} ||" in spec
 
 
 OF_ROLLOUTS = [
@@ -537,7 +588,8 @@ USER_ROLES = {
         "aggregate-to-view",
         _rights(
             "prunella.dev",
-            "remediationpolicies remediations captures changes incidents",
+            "remediationpolicies clusterremediationpolicies remediations approvals captures "
+            "changes incidents",
             "get list watch",
         ),
     ),
@@ -558,6 +610,27 @@ def test_people_edit_policies_and_only_read_records(render: Render, name: str) -
     [role] = _named(render(), "ClusterRole", name)
     assert role["metadata"]["labels"][f"rbac.authorization.k8s.io/{label}"] == "true"
     assert rights == _expand(role)
+
+
+def test_approving_is_a_role_of_its_own(render: Render) -> None:
+    """Who approves is bound by hand: no built-in role gains it, and it changes nothing else."""
+    [role] = _named(render(), "ClusterRole", "prunella-approver")
+    assert [] == [label for label in role["metadata"]["labels"] if "aggregate" in label]
+    assert (
+        _rights("prunella.dev", "approvals", "get list watch create")
+        | _rights("prunella.dev", "remediationpolicies remediations", "get list watch")
+    ) == _expand(role)
+    creators = [
+        each["metadata"]["name"]
+        for each in [*_of_kind(render(), "ClusterRole"), *_of_kind(render(), "Role")]
+        if ("prunella.dev", "approvals", "create") in _expand(each)
+    ]
+    assert ["prunella-approver"] == creators
+
+
+def test_without_rbac_there_is_no_role_for_approvers(render: Render) -> None:
+    """Who writes his own roles writes this one too."""
+    assert [] == _named(render(rbac={"create": False}), "ClusterRole", "prunella-approver")
 
 
 def test_roles_can_be_left_to_others(render: Render) -> None:

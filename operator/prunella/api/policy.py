@@ -7,18 +7,23 @@ default.  The models are the only source of the custom resource definition.
 from __future__ import annotations
 
 import enum
+import re
 from typing import Annotated
 
 import pydantic
 
 from prunella.api import base, capacity, types
 from prunella.api import capture as capture_api
+from prunella.api import nodes as nodes_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.api import trigger as trigger_api
 
 _BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
 """Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
+_UP_TO_A_DAY = "^(1d|24h|([1-9]|1[0-9]|2[0-3])h([1-5]?[0-9]m)?|([1-9]|[1-9][0-9]{1,2})m)$"
+"""What an approval may take: a minute to a day."""
+NOT_UP_TO_A_DAY = "must be from 1m to 24h, such as 30m, 2h or 1h30m"
 LabelName = Annotated[str, pydantic.Field(max_length=128, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
@@ -31,7 +36,13 @@ class Mode(enum.StrEnum):
 
     ADVISE = "Advise"
     DRY_RUN = "DryRun"
+    APPROVE = "Approve"
     LIVE = "Live"
+
+    @property
+    def acts(self) -> bool:
+        """Whether a policy of this mode may change anything, by itself or once approved."""
+        return self in {Mode.APPROVE, Mode.LIVE}
 
 
 class TargetKind(enum.StrEnum):
@@ -42,6 +53,12 @@ class TargetKind(enum.StrEnum):
     DAEMON_SET = "DaemonSet"
     CRON_JOB = "CronJob"
     ROLLOUT = "Rollout"
+    NODE = "Node"
+    """In a ClusterRemediationPolicy alone."""
+
+
+WORKLOAD_KINDS = tuple(kind for kind in TargetKind if kind is not TargetKind.NODE)
+"""The kinds that live in a namespace."""
 
 
 _SELECTS_SOME = "!has(self.selector) || " + " || ".join(
@@ -170,6 +187,16 @@ _RESIZES_ROLLOUTS = (
     f"!{_IS_ROLLOUT} || !self.steps.exists(s, {_IN_TEMPLATE})",
     NO_TEMPLATE_OF_ROLLOUTS,
 )
+_OF_NODES = " || ".join(f"has(s.{name})" for name in nodes_api.ACTIONS)
+NODES_NEED_CLUSTER = "targets of kind Node need a ClusterRemediationPolicy"
+_NO_NODES = (
+    (
+        "(!has(self.target.kind) || self.target.kind != 'Node') "
+        f"&& !self.steps.exists(s, {_OF_NODES}) "
+        "&& !self.signals.exists(s, has(s.nodeCondition))"
+    ),
+    f"{NODES_NEED_CLUSTER}; so do nodeCondition and {', '.join(nodes_api.ACTIONS)}",
+)
 ANYWHERE_NEEDS_RESTORE = (
     "trigger.incident.symptoms: Anywhere needs a step restore: "
     "other actions treat the suspect itself"
@@ -192,6 +219,7 @@ class RemediationPolicySpec(base.ApiModel):
             _FIT,
             _FIT_ROLLOUTS,
             _RESIZES_ROLLOUTS,
+            _NO_NODES,
             (
                 "has(self.trigger) || !self.steps.exists(s, has(s.restore))",
                 RESTORE_NEEDS_TRIGGER,
@@ -211,8 +239,16 @@ class RemediationPolicySpec(base.ApiModel):
         Mode.ADVISE,
         description=(
             "Advise says what it would do; DryRun also asks the API server whether it could; "
-            "Live does it."
+            "Approve asks a person, and does it once that person has said yes; Live does it."
         ),
+    )
+    approval_expires_after: types.Duration = pydantic.Field(
+        types.duration("1h"),
+        description=(
+            "Approve only: how long a question waits for its answer, from 1m to 24h. What was not "
+            "approved by then is not done."
+        ),
+        json_schema_extra=base.rules((f"self.matches(r'{_UP_TO_A_DAY}')", NOT_UP_TO_A_DAY)),
     )
     suspend: bool = pydantic.Field(default=False, description="Stop new actions of this policy.")
     interval: types.Duration = pydantic.Field(
@@ -266,7 +302,7 @@ class RemediationPolicySpec(base.ApiModel):
     escalate_after: types.Duration = pydantic.Field(
         types.duration("15m"),
         description=(
-            "Live only: a person is called, once, when a target has been Unhealthy for so long "
+            "Live, Approve: a person is called, once, when a target has been Unhealthy for so long "
             "and every action was refused. Time in which a person has suspended or paused it does "
             "not count."
         ),
@@ -274,7 +310,7 @@ class RemediationPolicySpec(base.ApiModel):
     capture: capture_api.CapturePolicy | None = pydantic.Field(
         None,
         description=(
-            "Live only: what is kept before each action, for `prunella logs remediation/NAME`. "
+            "Live, Approve: what is kept before each action, for `prunella logs remediation/NAME`. "
             "Default: nothing."
         ),
     )
@@ -282,10 +318,21 @@ class RemediationPolicySpec(base.ApiModel):
         default_factory=Verify, description="How an action is proved to have helped."
     )
 
+    @pydantic.field_validator("approval_expires_after")
+    @classmethod
+    def _up_to_a_day(cls, wait: types.Duration) -> types.Duration:
+        if not re.fullmatch(_UP_TO_A_DAY, wait.text):
+            raise ValueError(f"{NOT_UP_TO_A_DAY}, found {wait}")
+        return wait
+
     @pydantic.model_validator(mode="after")
     def _steps_fit(self) -> RemediationPolicySpec:
         kind = self.target.kind
+        if kind is TargetKind.NODE or any(each.node_condition for each in self.signals):
+            raise ValueError(NODES_NEED_CLUSTER)
         for number, step in enumerate(self.steps):
+            if step.action in nodes_api.ACTIONS:
+                raise ValueError(f"steps[{number}]: {step.action}: {NODES_NEED_CLUSTER}")
             own = step.action in steps_api.OF_CRON_JOBS
             if own != (kind is TargetKind.CRON_JOB):
                 fits = "a target of kind CronJob" if own else "pods that run all the time"

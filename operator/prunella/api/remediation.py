@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from prunella.api import approval as approval_api
 from prunella.api import base, reasons, types
 from prunella.api import policy as policy_api
 
@@ -23,16 +24,18 @@ class PolicyReference(base.ApiModel):
     """The policy that decided. No owner reference: deleting it must not delete its record."""
 
     name: ShortText = pydantic.Field(description="Name of the policy.")
-    namespace: ShortText = pydantic.Field(description="Namespace of the policy.")
+    namespace: ShortText = pydantic.Field(
+        description="Namespace of the policy; empty of a ClusterRemediationPolicy."
+    )
     uid: ShortText = pydantic.Field(description="UID of the policy.")
     generation: int = pydantic.Field(description="Generation of the policy's spec.")
 
 
 class TargetReference(base.ApiModel):
-    """The workload that was acted on."""
+    """The workload or node that was acted on."""
 
-    kind: ShortText = pydantic.Field(description="Kind of the workload.")
-    namespace: ShortText = pydantic.Field(description="Namespace of the workload.")
+    kind: ShortText = pydantic.Field(description="Kind of the workload, or Node.")
+    namespace: ShortText = pydantic.Field(description="Namespace of the workload; empty of a node.")
     name: ShortText = pydantic.Field(description="Name of the workload.")
     uid: ShortText = pydantic.Field(description="UID of the workload.")
 
@@ -163,10 +166,10 @@ class RemediationSpec(base.ApiModel):
     evidence: Annotated[list[Evidence], pydantic.Field(max_length=8)] = pydantic.Field(
         default_factory=list, description="The verdicts that led to the decision."
     )
-    guards: Annotated[list[GuardResult], pydantic.Field(max_length=32)] = pydantic.Field(
+    guards: Annotated[list[GuardResult], pydantic.Field(max_length=64)] = pydantic.Field(
         default_factory=list, description="All guards and what they compared."
     )
-    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=32)] = pydantic.Field(
+    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=128)] = pydantic.Field(
         default_factory=list, description="The changes, in order."
     )
     plan_hash: ShortText = pydantic.Field(
@@ -182,6 +185,9 @@ class RemediationSpec(base.ApiModel):
     )
     before: PodsBefore | None = pydantic.Field(
         None, description="The target's pods when it was decided."
+    )
+    approval_expires_at: types.LocalTime | None = pydantic.Field(
+        None, description="Of mode Approve: when it must have been approved, or is not done."
     )
 
 
@@ -248,6 +254,15 @@ class RunStatus(base.ApiModel):
     )
 
 
+class Decided(base.ApiModel):
+    """What a person has said to the plan."""
+
+    by: ShortText = pydantic.Field(description="The user, as the API server has named it.")
+    at: types.LocalTime = pydantic.Field(description="When the Approval was created.")
+    verdict: approval_api.Verdict = pydantic.Field(description="Approve, or Reject.")
+    reason: LongText = pydantic.Field("", description="Why, in the person's own words.")
+
+
 class RemediationStatus(base.ApiModel):
     """What became of the attempt."""
 
@@ -256,7 +271,7 @@ class RemediationStatus(base.ApiModel):
     )
     reason: ShortText = pydantic.Field("", description="One word that says why.")
     message: LongText = pydantic.Field("", description="What happened, for people.")
-    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=32)] = pydantic.Field(
+    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=128)] = pydantic.Field(
         default_factory=list, description="What became of each effect, in the spec's order."
     )
     verification: Verification | None = pydantic.Field(
@@ -267,6 +282,9 @@ class RemediationStatus(base.ApiModel):
     )
     run: RunStatus | None = pydantic.Field(
         None, description="What was started outside the target, such as a Job."
+    )
+    approval: Decided | None = pydantic.Field(
+        None, description="Of mode Approve: who has decided, and how."
     )
     finished_at: types.LocalTime | None = pydantic.Field(
         None, description="When the phase became final."

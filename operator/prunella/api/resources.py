@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pydantic
 
 from prunella.api import (
+    approval,
     base,
     capture,
     change,
+    cluster_policy,
     crdgen,
     incident,
     journal_snapshot,
@@ -46,6 +50,12 @@ class _FrozenCapture(capture.CaptureSpec):
     model_config = _FROZEN
 
 
+class _FrozenApproval(approval.ApprovalSpec):
+    """Which plan, what is said to it, and by whom. It can't be changed."""
+
+    model_config = _FROZEN
+
+
 REMEDIATION_POLICY = crdgen.CustomResource(
     group=GROUP,
     version=VERSION,
@@ -71,6 +81,20 @@ REMEDIATION_POLICY = crdgen.CustomResource(
         crdgen.PrinterColumn("Message", _ready("message"), priority=1),
         _AGE,
     ),
+)
+
+CLUSTER_REMEDIATION_POLICY = dataclasses.replace(
+    REMEDIATION_POLICY,
+    kind="ClusterRemediationPolicy",
+    plural="clusterremediationpolicies",
+    singular="clusterremediationpolicy",
+    scope="Cluster",
+    description=(
+        "ClusterRemediationPolicy says which nodes to watch, when they are sick, and what may be "
+        "done about it. It is for administrators: it can take nodes out of service."
+    ),
+    spec=cluster_policy.ClusterRemediationPolicySpec,
+    short_names=("crempol",),
 )
 
 REMEDIATION = crdgen.CustomResource(
@@ -192,4 +216,36 @@ INCIDENT = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION, CAPTURE, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)
+APPROVAL = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="Approval",
+    plural="approvals",
+    singular="approval",
+    scope="Namespaced",
+    description=(
+        "Approval is one person's word on the Remediation of the same name, which waits for it: "
+        "`prunella approve` and `prunella reject` write it. It can't be changed."
+    ),
+    spec=_FrozenApproval,
+    status=approval.ApprovalStatus,
+    categories=("prunella",),
+    columns=(
+        crdgen.PrinterColumn("Verdict", ".spec.verdict"),
+        crdgen.PrinterColumn("By", ".spec.decidedBy"),
+        crdgen.PrinterColumn("Accepted", '.status.conditions[?(@.type=="Accepted")].status'),
+        crdgen.PrinterColumn("Reason", '.status.conditions[?(@.type=="Accepted")].reason'),
+        _AGE,
+    ),
+)
+
+ALL = (
+    REMEDIATION_POLICY,
+    CLUSTER_REMEDIATION_POLICY,
+    REMEDIATION,
+    APPROVAL,
+    CAPTURE,
+    CHANGE,
+    JOURNAL_SNAPSHOT,
+    INCIDENT,
+)

@@ -17,19 +17,27 @@ from prunella.core.decisions import shares
 MOST_RECORDS = 5
 
 
-def as_json(cluster: kube.Cluster, name: str, out: console.Console) -> None:
+def as_json(
+    cluster: kube.Cluster, name: str, out: console.Console, kind: kinds.Kind = kinds.POLICY
+) -> None:
     """The object as it is, and the names of its records, newest first."""
-    raw = read.named(cluster, kinds.POLICY, name)
-    records = [each.name for each in _records(cluster, name)]
+    raw = read.named(cluster, kind, name)
+    records = [each.name for each in _records(cluster, parse.policy(raw).key)]
     out.file.write(json.dumps({"policy": raw, "remediations": records}, indent=2) + "\n")
 
 
-def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: console.Console) -> None:
+def as_text(
+    cluster: kube.Cluster,
+    name: str,
+    now: datetime.datetime,
+    out: console.Console,
+    kind: kinds.Kind = kinds.POLICY,
+) -> None:
     """A page about one policy."""
-    policy = parse.policy(read.named(cluster, kinds.POLICY, name))
+    policy = parse.policy(read.named(cluster, kind, name))
     ready = overview.ready_condition(policy)
     written = page.Page(out.width)
-    written.title(f"RemediationPolicy {policy.key}", ready.reason if ready else "NotSeenYet")
+    written.title(f"{kind.name} {policy.key}", ready.reason if ready else "NotSeenYet")
     if policy.spec is None:
         written.section("Invalid", "the operator does nothing until this is mended")
         written.say(policy.problem)
@@ -41,23 +49,27 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
         explain_signals.write(written, policy.spec)
         _steps(written, policy.spec)
         _limits(written, policy.spec, policy.status.targets.selected)
-    _remediations(written, _records(cluster, name), now)
+    _remediations(written, _records(cluster, policy.key), now)
     written.print(out)
 
 
-def _records(cluster: kube.Cluster, name: str) -> list[objects.Record]:
-    found, _ = read.records(cluster, cluster.namespace)
-    return [each for each in found if each.policy == objects.Key(cluster.namespace, name)]
+def _records(cluster: kube.Cluster, key: objects.Key) -> list[objects.Record]:
+    """Those of a policy on nodes are in the operator's namespace, whichever that is."""
+    found, _ = read.records(cluster, key.namespace or None)
+    return [each for each in found if each.policy == key]
 
 
 def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     does = {
         policy_api.Mode.ADVISE: "says what it would do",
         policy_api.Mode.DRY_RUN: "asks the API server whether it could, and changes nothing",
+        policy_api.Mode.APPROVE: "asks a person, and acts when that person says yes",
         policy_api.Mode.LIVE: "acts",
     }
     suspended = "; suspended: starts nothing" if spec.suspend else ""
     written.fact("mode", f"{spec.mode}: {does[spec.mode]}{suspended}")
+    if spec.mode is policy_api.Mode.APPROVE:
+        written.fact("asks", f"for {spec.approval_expires_after}, each step by itself")
     written.fact("targets", _target(spec.target))
     if spec.trigger is not None:
         wanted = spec.trigger.incident

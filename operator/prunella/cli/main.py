@@ -21,6 +21,7 @@ import typer
 
 import prunella
 from prunella.cli import (
+    approve,
     audit,
     backtest,
     changes,
@@ -62,6 +63,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     changes.changes,
     trust.trust,
     audit.audit,
+    approve.approve,
+    approve.reject,
     pause.pause,
     pause.resume,
     crds.crds,

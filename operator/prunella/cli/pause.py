@@ -33,9 +33,7 @@ def pause(
 def resume(
     policy: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[POLICY]", help="A policy that stopped itself; none: end the pause."
-        ),
+        typer.Argument(metavar="[POLICY]", help="A stopped one, or crempol/NAME; none: all."),
     ] = None,
     namespace: NamespaceOption = None,
     operator_namespace: OperatorNamespaceOption = options.OPERATOR_NAMESPACE,

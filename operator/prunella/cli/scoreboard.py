@@ -36,8 +36,13 @@ NONE = "-"
 def read(cluster: kube.Cluster, scope: str | None, name: str | None) -> list[objects.Policy]:
     """One policy, or those of a namespace, or (None) of all. Raises CliError, KubeError."""
     if name is not None:
-        return [parse.policy(reading.named(cluster, kinds.POLICY, name))]
+        kind, _, bare = name.rpartition("/")
+        of_cluster = kind == "crempol"
+        raw = reading.named(cluster, kinds.CLUSTER_POLICY if of_cluster else kinds.POLICY, bare)
+        return [parse.policy(raw)]
     found = [parse.policy(each) for each in cluster.items(kinds.POLICY.path(scope))]
+    if scope is None:
+        found += reading.of_cluster(cluster)
     return sorted(found, key=lambda policy: policy.key)
 
 

@@ -7,6 +7,7 @@ import datetime
 import json
 from collections.abc import Mapping, Sequence
 
+from prunella.api import approval as approval_api
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
@@ -25,15 +26,21 @@ class Key:
     """Namespace and name of a policy: what limits and latches are counted by."""
 
     namespace: str
+    """Empty of a ClusterRemediationPolicy."""
     name: str
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def argument(self) -> str:
+        """How commands are told which policy is meant."""
+        return f"{self.name} -n {self.namespace}" if self.namespace else f"crempol/{self.name}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
-    """A RemediationPolicy as read. ``problem`` says why a spec can't be used, if it can't."""
+    """A policy of either kind as read. ``problem`` says why a spec can't be used, if it can't."""
 
     key: Key
     uid: str
@@ -79,8 +86,13 @@ class Record:
 
     @property
     def in_flight(self) -> bool:
-        """True while something may still happen because of this record."""
-        return not self.phase.final
+        """True while something is under way, or about to be, because of this record."""
+        return not self.phase.final and not self.awaiting
+
+    @property
+    def awaiting(self) -> bool:
+        """True while nothing happens before a person has said a word."""
+        return self.phase is reasons.Phase.AWAITING_APPROVAL
 
     @property
     def acted(self) -> bool:
@@ -116,6 +128,24 @@ class Record:
     @property
     def _sent(self) -> list[datetime.datetime]:
         return [each.sent_at for each in self.status.effects if each.sent_at is not None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Approval:
+    """An Approval as read. Its name is that of the Remediation that it is about."""
+
+    name: str
+    namespace: str
+    spec: approval_api.ApprovalSpec
+    status: approval_api.ApprovalStatus
+    uid: str
+    resource_version: str
+    created: datetime.datetime
+
+    @property
+    def answered(self) -> bool:
+        """Whether the operator has said what became of it."""
+        return any(each.type == approval_api.ACCEPTED for each in self.status.conditions)
 
 
 def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, detect, onsets
+from prunella.core.signals import compiled, detect
 from prunella.engine import (
+    approvals,
     attempt,
     captures,
     closer_look,
@@ -49,6 +50,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
+        self._questions = approvals.Questions(world, self._executor)
         self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options)
         self._trusting = trusting.Trusting(world)
@@ -70,7 +72,7 @@ class Passes:
             telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
-        scene = _scene(policy, memory.memory, workloads)
+        scene = observe.scene_of(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
@@ -81,9 +83,8 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
-            ceilings=await self._trusting.told(policy, memory.verdicts),
+            ceilings=await self._trusting.told(policy, memory),
         )
-        memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
@@ -158,14 +159,13 @@ class Passes:
             return outcome
 
     async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
-        namespace = policy.key.namespace
-        await self._world.ledger.refresh(namespace)
+        await self._world.ledger.refresh(policy.key.namespace or self._world.home)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
             ceilings=await self._trusting.ceilings(policy),
-            workloads=tuple(self._world.cluster.workloads(namespace)),
+            workloads=tuple(self._world.cluster.workloads(policy.key.namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
             living_only={},
@@ -203,12 +203,23 @@ class Passes:
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
         record = await self._captures.before(record, policy)
-        snapshot = await self._fresh(snapshot, policy)
-        replanned = await self._replan(record, snapshot, policy, memory, now)
+        replanned = await self._again(record, snapshot, policy, memory, now)
         if isinstance(replanned, model.Refusal):
             await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
             return
         await self._executor.carry_out(record)
+
+    async def _again(
+        self,
+        record: objects.Record,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: memories.PolicyMemory,
+        now: datetime.datetime,
+    ) -> decide.Command | model.Refusal:
+        """The record's plan made again on the freshest state, if it is the same."""
+        snapshot = await self._fresh(snapshot, policy)
+        return await self._replan(record, snapshot, policy, memory, now)
 
     async def _replan(
         self,
@@ -269,9 +280,13 @@ class Passes:
 
         Returns the targets for which a person is called.
         """
-        for record in tuple(self._world.ledger.records()):
+        for known in tuple(self._world.ledger.records()):
+            record = known
             if record.policy != policy.key:
                 continue
+            if outcome.command is None:
+                again = functools.partial(self._again, record, snapshot, policy, memory, now)
+                record = await self._questions.look(record, policy, outcome, again)
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
@@ -280,6 +295,7 @@ class Passes:
                 await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
+        await self._questions.answer(policy.key)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
         waiting = escalation.to_call(policy, records, outcome.decisions, limit)
@@ -310,8 +326,8 @@ class Passes:
         now: datetime.datetime,
     ) -> None:
         """Take up a record that was created and not sent, as after a crash."""
-        if record.spec.mode is not policy_api.Mode.LIVE:
-            phase = Phase.ADVISED if record.spec.mode is policy_api.Mode.ADVISE else Phase.DRY_RUN
+        if not record.spec.mode.acts:
+            phase = records.first_phase(record.spec.mode, record.spec.action)
             await self._executor.close(record, phase, phase.value, record.spec.reason)
             return
         async with self._deciding:
@@ -382,16 +398,3 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-
-def _scene(
-    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
-) -> observe.Scene:
-    """What the policy's signals are read for."""
-    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
-    return observe.Scene(
-        namespace=policy.key.namespace,
-        targets=tuple(workload.ref for workload in chosen),
-        workloads=tuple(workload.ref for workload in workloads),
-        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
-    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Mapping
 
 from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.core import model, objects
 from prunella.core.decisions.trust import board, ceilings
+from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -29,21 +29,23 @@ class Trusting:
         self._known: dict[str, tuple[datetime.datetime, ceilings.Ceilings]] = {}
 
     async def told(
-        self, policy: objects.Policy, verdicts: Mapping[model.Ref, model.Verdict]
+        self, policy: objects.Policy, memory: memories.PolicyMemory
     ) -> ceilings.Ceilings:
-        """What a pass begins with; ``verdicts`` are those of the last one."""
-        sick = model.Verdict.UNHEALTHY in verdicts.values()
-        return await self.ceilings(policy, SICK_LAST if sick else HEALTHY_LAST)
+        """What a pass begins with, kept for its report."""
+        sick = model.Verdict.UNHEALTHY in memory.verdicts.values()
+        memory.ceilings = await self.ceilings(policy, SICK_LAST if sick else HEALTHY_LAST)
+        return memory.ceilings
 
     async def ceilings(
         self, policy: objects.Policy, oldest: datetime.timedelta = FRESH
     ) -> ceilings.Ceilings:
         """What a policy's namespace allows; a policy that only advises asks for nothing.
 
-        Labels that can't be read allow nothing but advice.
+        One of the whole cluster has no namespace: administrators write it themselves.  Labels that
+        can't be read allow nothing but advice.
         """
         asks = policy.spec is not None and policy.spec.mode is not policy_api.Mode.ADVISE
-        if self._world.namespaces is None or not asks:
+        if self._world.namespaces is None or not asks or not policy.key.namespace:
             return ceilings.NO_CEILINGS
         namespace, now = policy.key.namespace, self._world.clock.now()
         known = self._known.get(namespace)

@@ -25,6 +25,8 @@ class World:
     notifier: ports.Notifier
     telemetry: ports.Telemetry
     outward: outside_ports.Outward
+    home: str = ""
+    """The operator's own namespace: records about nodes are kept there."""
     incidents: ports.Incidents | None = None
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None
@@ -41,6 +43,8 @@ class World:
     """Who calls whom, as measured; None: as the journal's objects declare it."""
     repositories: ports.Repositories | None = None
     """Where commits are reverted; None: nowhere."""
+    approvals: outside_ports.Approvals | None = None
+    """What people have said to plans; None: nothing, and what waits expires."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
     }
     about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
     parts = ("restore-1", "restore-2", "captures", "webhooks")
-    about += ("rollouts", *(f"authors-{part}" for part in parts))
+    about += ("rollouts", "approvals", *(f"authors-{part}" for part in parts))
     names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
@@ -57,6 +57,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
 CAN = {
     "restart": ("patch", "deployments.apps", True),
     "write statuses": ("update", "remediations.prunella.dev --subresource=status", True),
+    "approve": ("create", "approvals.prunella.dev", False),
     "write records": ("create", "remediations.prunella.dev", True),
     "evict while it is off": ("create", "pods --subresource=eviction", False),
     "watch CronJobs": ("watch", "cronjobs.batch", True),

@@ -6,7 +6,15 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
-from prunella.adapters.simulated import cert_manager, faults, helm, rollouts, server, state
+from prunella.adapters.simulated import (
+    cert_manager,
+    faults,
+    helm,
+    nodes,
+    rollouts,
+    server,
+    state,
+)
 from prunella.adapters.simulated import clock as clocks
 from prunella.api import restore as restore_api
 from prunella.core import model, progressive
@@ -32,6 +40,7 @@ class SimulatedCluster(server.Server):
         self.allowed_kinds = {
             "Certificate",
             "HTTPRoute",
+            "Node",
             "PersistentVolumeClaim",
             "Pod",
             "ScaledObject",
@@ -51,7 +60,9 @@ class SimulatedCluster(server.Server):
         self._pause = model.PauseState(paused=False)
 
     def workloads(self, namespace: str) -> Collection[model.Workload]:
-        """The watched workloads of a namespace; costs no request."""
+        """The watched workloads of a namespace, nodes of none; costs no request."""
+        if not namespace:
+            return self.nodes.views()
         if self._watching:
             self.relist()
         return [view for ref, view in self._views.items() if ref.namespace == namespace]
@@ -70,6 +81,8 @@ class SimulatedCluster(server.Server):
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
         self.faults.reach(faults.Point.LIVE_STATE)
+        if target.kind == nodes.KIND:
+            return self.nodes.look(target.name)
         return self.read(target)
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
@@ -138,6 +151,8 @@ class SimulatedCluster(server.Server):
             self.create_job(effect, mark, dry_run=dry_run)
         elif effect.target.kind == "Pod":
             self.resize(effect, dry_run=dry_run)
+        elif effect.target.kind == nodes.KIND:
+            workload = self.patch_node(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
             if effect.target.kind == certificates.CERTIFICATE and not dry_run:
@@ -149,6 +164,12 @@ class SimulatedCluster(server.Server):
         if not dry_run:
             self.sent.append((effect, mark))
         return workload
+
+    def patch_node(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
+        """Patch a node. Raises ClusterError."""
+        self._authorize("cordon", effect.target)
+        self._admit(dry_run=dry_run)
+        return self.nodes.patch(effect, dry_run=dry_run)
 
     def tell_rollout(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
         """Patch the subresource ``status`` of a Rollout. Raises ClusterError."""

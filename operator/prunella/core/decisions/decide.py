@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.api import steps as steps_api
-from prunella.core import model, objects
+from prunella.core import model, node_state, objects
 from prunella.core.decisions import (
     action,
     causes,
@@ -19,6 +19,7 @@ from prunella.core.decisions import (
     guards,
     ledger,
     moves,
+    nodes,
     releases,
     restoring,
     sides,
@@ -54,6 +55,7 @@ class Scene:
     ceilings: ceilings.Ceilings = ceilings.NO_CEILINGS
     doubted: frozenset[model.Ref] = frozenset()
     """Peers whose verdict is an old one: that they are Healthy is not known any more."""
+    nodes: Mapping[model.Ref, node_state.NodeState] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -245,7 +247,8 @@ def _goes_along(
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
     if attempt.back is not None:
-        return sides.RETURN_TRAFFIC
+        out = attempt.back.spec.action in nodes.TAKING_OUT
+        return nodes.RETURN_NODE if out else sides.RETURN_TRAFFIC
     return ledger.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
 
 
@@ -272,6 +275,7 @@ def _case(
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
         own_record=own_record,
         measured=scene.measured,
+        nodes=scene.nodes,
     )
 
 

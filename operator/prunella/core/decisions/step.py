@@ -135,7 +135,7 @@ def step(
     sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
     if command is None and not any(decision.needs for decision in decisions.values()):
-        back, command = returning.decide_all(scene, workloads, findings)
+        back, command = returning.decide_all(scene, workloads, findings, remembered.well)
         decisions |= back
     return Outcome(
         memory=remembered,
@@ -344,6 +344,7 @@ def make_scene(
         recent=snapshot.recent,
         numbers=snapshot.numbers,
         deployed=snapshot.deployed,
+        nodes={each.ref: each.node for each in snapshot.workloads if each.node is not None},
     )
 
 
@@ -372,9 +373,9 @@ def _next_check(
 
 
 def _being_healed(scene: decide.Scene, ref: model.Ref) -> bool:
-    """Whether the policy's own action on a target is under way: nothing more to decide."""
+    """Whether the policy's own action on a target is under way, or waits for a person's word."""
     return any(
-        record.in_flight and record.target == ref and record.policy == scene.policy.key
+        not record.phase.final and record.target == ref and record.policy == scene.policy.key
         for record in scene.records
     )
 

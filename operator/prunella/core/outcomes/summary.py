@@ -157,6 +157,9 @@ def _advice(ref: model.Ref, decision: decide.Decision | None, own: Sequence[obje
     busy = next((record for record in own if record.in_flight and record.target == ref), None)
     if busy is not None:
         return f"{busy.spec.action} is under way: {busy.name} is {busy.phase}"
+    asked = next((record for record in own if record.awaiting and record.target == ref), None)
+    if asked is not None:
+        return f"{asked.spec.action} {asked.status.message}"
     if decision is None:
         return ""
     if decision.command is not None:
@@ -181,7 +184,7 @@ def _latch(
     names = ", ".join(record.name for record in streak[-3:])
     message = (
         f"{len(streak)} actions did not help or can't be settled ({names}); after a look, "
-        f"`prunella resume {policy.key.name} -n {policy.key.namespace}` goes on"
+        f"`prunella resume {policy.key.argument}` goes on"
     )
     since = policy.status.latch.since if policy.status.latch is not None else now
     return policy_status.Latch(since=since, message=message)
