@@ -15,6 +15,7 @@ class Cordon:
     """Writes ``spec.unschedulable``."""
 
     name = nodes.CORDON
+    risk = trust.Risk.LOW
     owned_field = None
     risk = trust.Risk.LOW
 

@@ -25,6 +25,7 @@ class Drain:
     """Cordons a node, then evicts its pods."""
 
     name = nodes.DRAIN
+    risk = trust.Risk.HIGH
     owned_field = None
     risk = trust.Risk.HIGH
 

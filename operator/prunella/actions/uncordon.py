@@ -14,6 +14,7 @@ class Uncordon:
     """Takes ``spec.unschedulable`` away, if the operator wrote it."""
 
     name = nodes.UNCORDON
+    risk = trust.Risk.LOW
     owned_field = None
     risk = trust.Risk.LOW
 
@@ -26,6 +27,7 @@ class ReturnNode:
     """The same without a step: the way back of a node that is Healthy again."""
 
     name = nodes.RETURN_NODE
+    risk = trust.Risk.LOW
     owned_field = None
     risk = trust.Risk.LOW
 
