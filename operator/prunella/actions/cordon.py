@@ -17,7 +17,6 @@ class Cordon:
     name = nodes.CORDON
     risk = trust.Risk.LOW
     owned_field = None
-    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch that cordons the node."""

@@ -27,7 +27,6 @@ class Drain:
     name = nodes.DRAIN
     risk = trust.Risk.HIGH
     owned_field = None
-    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """The cordon, and an eviction of each pod that is not left alone."""

@@ -16,7 +16,6 @@ class Uncordon:
     name = nodes.UNCORDON
     risk = trust.Risk.LOW
     owned_field = None
-    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch that uncordons the node."""
@@ -29,7 +28,6 @@ class ReturnNode:
     name = nodes.RETURN_NODE
     risk = trust.Risk.LOW
     owned_field = None
-    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch that uncordons the node."""

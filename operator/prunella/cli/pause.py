@@ -33,7 +33,10 @@ def pause(
 def resume(
     policy: Annotated[
         str | None,
-        typer.Argument(metavar="[POLICY]", help="A stopped one, or crempol/NAME; none: all."),
+        typer.Argument(
+            metavar="[POLICY]",
+            help="A policy that stopped itself, or crempol/NAME; none: end the pause.",
+        ),
     ] = None,
     namespace: NamespaceOption = None,
     operator_namespace: OperatorNamespaceOption = options.OPERATOR_NAMESPACE,
