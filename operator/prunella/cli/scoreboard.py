@@ -107,7 +107,8 @@ def as_page(policy: objects.Policy, now: datetime.datetime, out: console.Console
     """One policy: how far it may go and why, the counts, the recommendation, the newest."""
     board, status = _board(policy), policy.status
     written = page.Page(out.width)
-    written.title(f"Trust in RemediationPolicy {policy.key}", board.recommended)
+    kind = kinds.POLICY if policy.key.namespace else kinds.CLUSTER_POLICY
+    written.title(f"Trust in {kind.name} {policy.key}", board.recommended)
     written.fact("mode", overview.mode(policy))
     for each in status.modes:
         if each.limited_by:
