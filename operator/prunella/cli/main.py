@@ -34,6 +34,7 @@ from prunella.cli import (
     run,
     status,
     test,
+    visible,
 )
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
@@ -125,5 +126,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"error: {visible.visible(message)}\n")
     sys.exit(code)
