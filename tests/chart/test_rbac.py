@@ -38,6 +38,7 @@ CORE = (
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
+    | _rights("", "namespaces", "get")
     | _rights("policy", "poddisruptionbudgets", "get list")
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")
@@ -93,6 +94,9 @@ ADDED = {
     "renewCertificate": _rights("cert-manager.io", "certificates", "get")
     | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
+    "cordon": set(),  # Its right comes with policies on nodes.
+    "drain": set(),
+    "uncordon": set(),
 }
 CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
 """What `expandVolume` reads where a ClusterRole gives it."""
@@ -137,6 +141,9 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("helmRollback",),
     ("abortRollout",),
     ("promote",),
+    ("cordon",),
+    ("drain",),
+    ("uncordon",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -197,6 +204,51 @@ def test_captures_bring_their_own_rights(render: Render) -> None:
         | _rights("", "events", "list")
     )
     assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+
+
+OBEYED = (
+    _rights("prunella.dev", "clusterremediationpolicies", "get list watch")
+    | _rights("prunella.dev", "clusterremediationpolicies/status", "update")
+    | _rights("", "nodes", "get list watch")
+)
+PATCHED = _rights("", "nodes", "patch")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own"),
+    [
+        pytest.param((), OBEYED, id="none"),
+        pytest.param(("restart",), OBEYED | TEMPLATES, id="restart"),
+        pytest.param(("cordon",), OBEYED | PATCHED, id="cordon"),
+        pytest.param(("drain",), OBEYED | PATCHED | EVICTION, id="drain"),
+        pytest.param(("uncordon",), OBEYED | PATCHED, id="uncordon"),
+    ],
+)
+def test_policies_on_nodes_bring_their_own_rights(
+    render: Render, chosen: tuple[str, ...], own: set[Right]
+) -> None:
+    """Nodes are watched where such policies are obeyed, and patched where an action does it."""
+    documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert CORE | JOURNAL | AROUND | AROUND_CLUSTER | own == _expand(role)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "excepted"),
+    [
+        pytest.param((), "false", id="none"),
+        pytest.param(("cordon",), "k == 'unschedulable'", id="cordon"),
+        pytest.param(("uncordon",), "k == 'unschedulable'", id="uncordon"),
+    ],
+)
+def test_fields_of_nodes_are_those_of_the_enabled_actions(
+    render: Render, chosen: tuple[str, ...], excepted: str
+) -> None:
+    """What no enabled action writes, the API server refuses to the operator's account."""
+    documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-nodes")
+    _, spec, *_ = (each["expression"] for each in policy["spec"]["validations"])
+    assert f"variables.is.spec.all(k, {excepted} ||" in spec
 
 
 OF_ROLLOUTS = [
@@ -523,6 +575,22 @@ def test_only_the_pause_switch_is_read_of_all_config_maps(render: Render) -> Non
     assert found == [("prunella-system", ["prunella-pause"], ["get"])]
 
 
+def test_electing_brings_rights_to_one_lease(render: Render) -> None:
+    """Its own Lease is read and written; one that was deleted may be created again."""
+    [role] = _named(render(replicas=2), "Role", "prunella-election")
+    assert role["metadata"]["namespace"] == "prunella-system"
+    assert role["rules"] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": ["prunella"],
+            "verbs": ["get", "patch"],
+        },
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    ]
+    assert _named(render(), "Role", "prunella-election") == []
+
+
 def test_every_binding_is_to_the_operators_account(render: Render) -> None:
     """Nobody but the chart's ServiceAccount is given the operator's rights."""
     documents = render(namespaces=["shop"]) + render()
@@ -536,7 +604,8 @@ USER_ROLES = {
         "aggregate-to-view",
         _rights(
             "prunella.dev",
-            "remediationpolicies remediations approvals captures changes incidents",
+            "remediationpolicies clusterremediationpolicies remediations approvals captures "
+            "changes incidents",
             "get list watch",
         ),
     ),

@@ -26,10 +26,12 @@ OTHERS = (
     "argoRollouts",
     "captures",
     "ceilings",
+    "clusterPolicies",
     "diagnosis",
     "events",
     "fields",
     "journal",
+    "leaderElection",
     "namespaces",
     "objects",
     "scaledObjects",
@@ -50,10 +52,17 @@ def _rows() -> Iterator[Row]:
 ROWS = tuple(_rows())
 
 
+def _of_nodes(on: Row) -> bool:
+    """Policies on nodes; with a list of namespaces the chart refuses them."""
+    return on["clusterPolicies"] and not on["namespaces"]
+
+
 def _values(on: Row) -> Document:
     return {
         "actions": {name: on[name] for name in rights.ACTIONS},
         "namespaces": ["shop"] if on["namespaces"] else [],
+        "clusterPolicies": {"enabled": _of_nodes(on)},
+        "leaderElection": {"enabled": on["leaderElection"]},
         "journal": {"enabled": on["journal"]},
         "diagnosis": {"enabled": on["diagnosis"], "objects": on["objects"]},
         "intake": {"polls": {"kubernetes": on["events"]}},
@@ -78,6 +87,7 @@ def _allowed(on: Row) -> set[Right]:
     """All that the operator may hold in a namespace it works in, with these switches."""
     around = on["diagnosis"] and on["objects"]
     routes = any(on[kind] for kind in rights.ROUTES)
+    nodes = any(on[name] for name in ("cordon", "drain", "uncordon"))
     templates = any(on[name] for name in ("restart", "rollback", "scale"))
     events = _right("", "events", "list")
     parts: list[tuple[bool, set[Right]]] = [
@@ -101,6 +111,9 @@ def _allowed(on: Row) -> set[Right]:
         ),
         (on["raiseQuota"] and on["ceilings"], _right("", "resourcequotas", "get patch")),
         (on["expandVolume"], rights.CLASSES),
+        (_of_nodes(on), rights.OBEYED),
+        (_of_nodes(on) and nodes, rights.PATCHED),
+        (_of_nodes(on) and on["drain"], rights.EVICTION),
         (on["shiftTraffic"] and on["selectors"], _right("", "services", "get patch")),
         (on["shiftTraffic"] and routes, _right("", "services", "get")),
         *((on["shiftTraffic"] and on[kind], held) for kind, held in rights.ROUTES.items()),
@@ -122,6 +135,7 @@ BESIDE: dict[str, set[Right]] = {
     | _right("prunella.dev", "changes/status incidents/status", "update")
     | _right("prunella.dev", "journalsnapshots", "list create patch delete"),
     "prunella-pause": _right("", "configmaps", "get"),
+    "prunella-election": _right("coordination.k8s.io", "leases", "get patch create"),
     "prunella-leases": _right("coordination.k8s.io", "leases", "list"),
 }
 """Its rights in the namespaces of the operator and of the nodes' leases."""

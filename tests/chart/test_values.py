@@ -23,7 +23,7 @@ FIELDS = {
 }
 
 BAD: dict[str, tuple[Document, str, str]] = {
-    "unknown top level": ({"replicas": 2}, "", "'replicas' not allowed"),
+    "unknown top level": ({"replica": 2}, "", "'replica' not allowed"),
     "unknown action": ({"actions": {"reboot": True}}, "/actions", "'reboot' not allowed"),
     "action as text": ({"actions": {"restart": "yes"}}, "/actions/restart", "want boolean"),
     "namespace in capitals": ({"namespaces": ["Shop", "Shop"]}, "/namespaces/0", "pattern"),
@@ -174,6 +174,14 @@ def test_users_without_a_port_are_refused(helm: Helm) -> None:
     done = helm("template", "prunella", values={"journal": {"audit": {"enabled": True}}})
     assert done.returncode != 0
     assert "journal.audit.enabled needs journal.enabled and intake.webhook.enabled" in done.stderr
+
+
+def test_policies_on_nodes_need_all_namespaces(helm: Helm) -> None:
+    """Helm says so before anything is installed: a Role gives no right to nodes."""
+    values = {"clusterPolicies": {"enabled": True}, "namespaces": ["shop"]}
+    done = helm("template", "prunella", values=values)
+    assert done.returncode != 0
+    assert "clusterPolicies.enabled needs all namespaces" in done.stderr
 
 
 def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:

@@ -49,6 +49,12 @@ METRICS: Final = (
         "1 while a policy has stopped itself, else 0.",
     ),
     Metric(
+        "prunella_policy_demoted",
+        "gauge",
+        POLICY_LABELS,
+        "1 while a bad streak makes a policy act as Advise, else 0.",
+    ),
+    Metric(
         "prunella_escalations_total", "counter", POLICY_LABELS, "Times that a person was called."
     ),
     Metric(
@@ -81,6 +87,22 @@ METRICS: Final = (
         "counter",
         ("outcome",),
         "Changes seen: Written, Late (found by a list), Known (written before), Refused.",
+    ),
+    Metric("prunella_leader", "gauge", (), "1 while this replica leads and may write, else 0."),
+    Metric(
+        "prunella_leader_epoch",
+        "gauge",
+        (),
+        "Number of this replica's leadership; 0 before it leads.",
+    ),
+    Metric(
+        "prunella_leader_transitions_total", "counter", (), "Times that this replica was elected."
+    ),
+    Metric(
+        "prunella_leader_evaluated_seconds",
+        "histogram",
+        (),
+        "Time from the election of this replica until it had evaluated all policies.",
     ),
     Metric("prunella_journal_objects", "gauge", (), "Objects whose changes are journalled."),
     Metric("prunella_journal_waiting", "gauge", (), "Changes that are not written yet."),

@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from prunella import live as lives
 from prunella import settings as settings_module
-from prunella import wiring
+from prunella import trust_settings, wiring
 from prunella.adapters.kubernetes import kinds
 from prunella.core import model, objects
 from prunella.demo import forward, ground, pods, story
@@ -24,7 +25,7 @@ class RealStage:
 
     title = "the real engine on a real API server and Prometheus"
 
-    def __init__(self, live: wiring.Live) -> None:
+    def __init__(self, live: lives.Live) -> None:
         self._live = live
 
     @property
@@ -89,7 +90,9 @@ async def play(
     port = forward.free_port()
     url = prometheus or f"http://{forward.LOCALHOST}:{port}"
     settings = settings_module.Settings(
-        namespaces=(story.NAMESPACE,), sources={"default": settings_module.Source(url=url)}
+        namespaces=(story.NAMESPACE,),
+        sources={"default": settings_module.Source(url=url)},
+        trust=trust_settings.AS_POLICIES_SAY,
     )
     loop = asyncio.get_running_loop()
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()
@@ -118,7 +121,7 @@ async def play(
 
 
 @contextlib.asynccontextmanager
-async def _running(live: wiring.Live, changed: asyncio.Queue[objects.Key]) -> AsyncIterator[None]:
+async def _running(live: lives.Live, changed: asyncio.Queue[objects.Key]) -> AsyncIterator[None]:
     """The engine and its watch, beside the story."""
     await live.relist()
     live.watch.start()

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 
+from prunella import leadership as leaderships
 from prunella import outside_ports, ports
 from prunella.core.decisions import action, guards
 from prunella.core.decisions.rules import Rules
@@ -25,12 +26,16 @@ class World:
     notifier: ports.Notifier
     telemetry: ports.Telemetry
     outward: outside_ports.Outward
+    home: str = ""
+    """The operator's own namespace: records about nodes are kept there."""
     incidents: ports.Incidents | None = None
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None
     """Who is told what the passes find; None: nobody."""
     verdicts: outside_ports.Verdicts | None = None
     """Who may be asked what the last passes found; None: nobody."""
+    namespaces: outside_ports.Namespaces | None = None
+    """What administrators have labelled; None: there are no administrators, as in a recording."""
     captures: outside_ports.Captures | None = None
     """What keeps what was there before an action; None: nothing is kept."""
     journal: ports.Journal | None = None
@@ -41,6 +46,13 @@ class World:
     """Where commits are reverted; None: nowhere."""
     approvals: outside_ports.Approvals | None = None
     """What people have said to plans; None: nothing, and what waits expires."""
+    leadership: leaderships.Leadership = leaderships.ALONE
+    """Whether this replica decides and writes; the others only evaluate."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it may not decide or write now."""
+        return bool(self.leadership.refusal())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

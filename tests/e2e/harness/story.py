@@ -118,6 +118,7 @@ class Story:
             "alertmanager": {"url": self.lab.alertmanager_url},
             "limits": {"actionsPerNamespacePerHour": 60, "actionsPerClusterPerHour": 600},
             "relistSeconds": 30,
+            "trust": {"allowHighRiskLive": True},
         }
         folder = self.folder / f"operator-{len(self.operators)}"
         made = Operator(folder, self.account, {**own, **settings})
@@ -230,6 +231,15 @@ class Story:
             if "dryRun=All" not in event["requestURI"]
             and event["responseStatus"]["code"] < 300
             and not _gives_back(event)
+        ]
+
+    def written(self) -> list[Document]:
+        """All that operators wrote in the namespace, refused or not (audit log)."""
+        return [
+            event
+            for event in self._audit()
+            if event["user"]["username"] == self.username
+            and event["verb"] not in {"get", "list", "watch"}
         ]
 
     def value(self, promql: str, at: float | None = None) -> float | None:

@@ -12,13 +12,21 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import admission, client, job_runs, kinds, live_read, parse
+from prunella.adapters.kubernetes import (
+    admission,
+    client,
+    job_runs,
+    kinds,
+    live_read,
+    parse,
+    parse_node,
+    switches,
+)
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import model, objects, pointers, progressive
-from prunella.core.decisions import started
+from prunella.core.decisions import halts, started
 
-PAUSE = "prunella-pause"
 ANNOTATIONS = "/metadata/annotations"
 MARK_PATH = f"{ANNOTATIONS}/{pointers.part(objects.MARK)}"
 
@@ -41,7 +49,9 @@ class KubernetesCluster:
         self._owners = owners_module.Owners(api)
 
     def workloads(self, namespace: str) -> Collection[model.Workload]:
-        """The watched workloads of a namespace; costs no request."""
+        """The watched workloads of a namespace, nodes of none; costs no request."""
+        if not namespace:
+            return self._stores.nodes.all()
         return [found for store in self._stores.workloads.values() for found in store.of(namespace)]
 
     async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
@@ -71,18 +81,12 @@ class KubernetesCluster:
         return await job_runs.look(self._api, ref)
 
     async def paused(self) -> model.PauseState:
-        """Whether the pause ConfigMap is there; only its clear absence means not paused."""
-        path = kinds.CONFIG_MAP.path(self._operator_namespace, PAUSE)
-        try:
-            reply = await self._api.exchange("GET", path, mutating=False)
-        except ports.ClusterError as error:
-            return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
-        if reply.status == 404 and _names_the_pause(reply.body):
-            return model.PauseState(paused=False)
-        if reply.ok:
-            return model.PauseState(paused=True, message=_pause_reason(reply.body))
-        message = f"can't read ConfigMap {PAUSE}: {reply.message}"
-        return model.PauseState(paused=True, message=message)
+        """What the ConfigMap pauses; only its clear absence means nothing."""
+        return await switches.paused(self._api, self._operator_namespace)
+
+    async def freeze(self, namespace: str) -> halts.Freeze:
+        """What a namespace says of being frozen; unreadable is told as such."""
+        return await switches.freeze(self._api, namespace)
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.
@@ -111,13 +115,22 @@ class KubernetesCluster:
                 ports.Outcome.REFUSED, text, status=error.status, refused_by=refuser
             )
 
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a Namespace, as they are now. Raises ClusterError, also when it is gone."""
+        path = kinds.NAMESPACE.path(None, namespace)
+        _, raw = await self._api.request("GET", path, mutating=False)
+        meta = raw.get("metadata") if isinstance(raw, dict) else None
+        if not isinstance(meta, dict) or meta.get("name") != namespace:
+            raise ports.ClusterError(f"{path}: the answer is not Namespace {namespace}")
+        return dict(meta.get("labels") or {})
+
     async def give_back(self, target: model.Ref, uid: str) -> None:
         """Take the operator's entries out of managedFields. Raises ClusterError.
 
         Entries are found by their place, and the patch tests that they are still there: another
         writer in between is a refusal, and the next sweep tries again.
         """
-        path = self._kind(target).path(target.namespace, target.name)
+        path = self._kind(target).path(target.namespace or None, target.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return
@@ -135,7 +148,7 @@ class KubernetesCluster:
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
         subresource = _subresource(effect)
-        path = self._kind(target).path(target.namespace, target.name, subresource)
+        path = self._kind(target).path(target.namespace or None, target.name, subresource)
         annotated = effect.tested or await self._has_annotations(target, path)
         status, raw = await self._api.effect(
             "PATCH",
@@ -147,8 +160,7 @@ class KubernetesCluster:
         if not dry_run:
             self._note(target, raw)
         try:
-            known = target.kind in kinds.TARGETS
-            workload = parse.workload(target.kind, raw) if known else None
+            workload = _shown(target.kind, raw)
         except parse.Unreadable as error:
             message = f"{target} can't be read: {error}"
             if dry_run:
@@ -166,7 +178,7 @@ class KubernetesCluster:
 
     def _note(self, target: model.Ref, raw: Any) -> None:
         """What is watched is seen at once, as the answer shows it."""
-        if target.kind in kinds.TARGETS:
+        if target.kind in {*kinds.TARGETS, kinds.NODE.name}:
             self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
 
     async def _create(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
@@ -212,6 +224,13 @@ class KubernetesCluster:
         path = kinds.POD.path(target.namespace, target.name, "eviction")
         status, _ = await self._api.effect("POST", path, _query(dry_run=dry_run), body)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
+
+
+def _shown(kind: str, raw: Any) -> model.Workload | None:
+    """The target as the API server has answered; None of other objects. Raises Unreadable."""
+    if kind == kinds.NODE.name:
+        return parse_node.node(raw)
+    return parse.workload(kind, raw) if kind in kinds.TARGETS else None
 
 
 def _subresource(effect: model.Effect) -> str:
@@ -288,15 +307,3 @@ def _refusal_text(error: ports.ClusterError) -> str:
     if error.status == 422:
         return f"changed since it was planned, or not valid: {error}"
     return str(error)
-
-
-def _names_the_pause(status: Any) -> bool:
-    """Whether a 404 is about the ConfigMap, not from something on the way to the API server."""
-    details = status.get("details") if isinstance(status, dict) else None
-    return isinstance(details, dict) and details.get("name") == PAUSE
-
-
-def _pause_reason(raw: Any) -> str:
-    data = raw.get("data") if isinstance(raw, dict) else None
-    reason = data.get("reason") if isinstance(data, dict) else None
-    return str(reason or f"ConfigMap {PAUSE} gives no reason")

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
+from prunella.api import windows as windows_api
+
 GITOPS_MANAGERS: Final = (
     "argocd-controller",
     "argocd-application-controller",
@@ -76,6 +78,11 @@ class Rules:
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
+    high_risk_live: bool = True
+    """Whether actions of risk high may be Live."""
+    bad_before_demotion: int = 5
+    demotion_window: int = 10
+    rejections_before_demotion: int = 3
     rollout_seconds: float = 600.0
     """How long a rollout may make no progress before it counts as stuck, and how long a
     verification waits for one to be complete; Kubernetes's own default."""
@@ -83,5 +90,7 @@ class Rules:
     """What `patchField` may write."""
     scale_most: int | None = None
     """The highest bound of an autoscaler that administrators state; None: they state none."""
+    windows: windows_api.Windows = windows_api.NONE
+    """When actions may begin, whatever policies say."""
     quota_ceilings: Mapping[str, int | str] | None = None
     """The highest limits of a quota that they state, by resource; None: they state none."""

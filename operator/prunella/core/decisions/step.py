@@ -26,7 +26,9 @@ from prunella.core.decisions import (
     returning,
     sickness,
 )
+from prunella.core.decisions.next_check import next_check
 from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import ceilings
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
 NOT_PAUSED = model.PauseState(paused=False)
@@ -64,6 +66,7 @@ class Snapshot:
     doubted: frozenset[model.Ref] = frozenset()
     """Peers whose verdict is an old one."""
     pause: model.PauseState = NOT_PAUSED
+    ceilings: ceilings.Ceilings = ceilings.NO_CEILINGS
     live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
         default_factory=dict
     )
@@ -133,7 +136,7 @@ def step(
     sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
     if command is None and not any(decision.needs for decision in decisions.values()):
-        back, command = returning.decide_all(scene, workloads, findings)
+        back, command = returning.decide_all(scene, workloads, findings, remembered.well)
         decisions |= back
     return Outcome(
         memory=remembered,
@@ -143,7 +146,7 @@ def step(
         needs=tuple(need for decision in decisions.values() for need in decision.needs),
         command=command,
         to_clear=_to_clear(policy, verdicts, snapshot.records),
-        next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
+        next_check=next_check(config.compiled, remembered, spec, config.rules, now),
         workloads={workload.ref: workload for workload in workloads},
         measured=measured,
     )
@@ -318,10 +321,7 @@ def make_scene(
     now: datetime.datetime,
     measured: Mapping[model.Ref, model.Verdict] = causes.NOTHING_MEASURED,
 ) -> decide.Scene:
-    """What all decisions of this pass share.
-
-    Targets of which no replica is wanted are neither sick nor a reason to doubt the others.
-    """
+    """What all decisions share; targets of which no replica is wanted are no reason to doubt."""
     idle = {workload.ref for workload in snapshot.workloads if workload.replicas == 0}
     verdicts = {ref: verdict for ref, verdict in verdicts.items() if ref not in idle}
     return decide.Scene(
@@ -335,6 +335,7 @@ def make_scene(
         doubted=snapshot.doubted,
         records=snapshot.records,
         pause=snapshot.pause,
+        ceilings=snapshot.ceilings,
         live_states=snapshot.live_states,
         verdicts_at=snapshot.verdicts_at,
         guards=config.guards,
@@ -344,6 +345,7 @@ def make_scene(
         recent=snapshot.recent,
         numbers=snapshot.numbers,
         deployed=snapshot.deployed,
+        nodes={each.ref: each.node for each in snapshot.workloads if each.node is not None},
     )
 
 
@@ -357,18 +359,6 @@ def held(
         for (signal, target), since in outcome.memory.onsets.items()
         if outcome.verdicts.get(target) is model.Verdict.UNHEALTHY and since + holds[signal] <= now
     }
-
-
-def _next_check(
-    signals: compiled.Policy,
-    memory: Memory,
-    regular: datetime.datetime,
-    now: datetime.datetime,
-) -> datetime.datetime:
-    """The next regular time, or the moment at which a signal will have held long enough."""
-    holds = {signal.name: signal.spec.for_ for signal in signals.signals}
-    ripe = (since + holds[signal] for (signal, _), since in memory.onsets.items())
-    return min([regular, *(moment for moment in ripe if moment > now)])
 
 
 def _being_healed(scene: decide.Scene, ref: model.Ref) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, step
+from prunella.core.decisions import ledger, nodes, step
 from prunella.core.decisions.rules import Rules
 
 
@@ -35,7 +35,7 @@ class Scene:
     now: datetime.datetime
     rules: Rules
     may_send: bool
-    """False when somebody has paused the operator, or suspended or edited the policy."""
+    """False when somebody has paused or frozen it, or suspended or edited the policy."""
     verdict: model.Verdict
     sick: Collection[str]
     """The pods that the signals name now; empty when they name none."""
@@ -47,7 +47,7 @@ def may_send(policy: objects.Policy | None, pause: model.PauseState) -> bool:
     """Whether nobody has said stop since the first effect was sent."""
     spec = policy.spec if policy is not None else None
     live = spec is not None and spec.mode.acts and not spec.suspend
-    return live and not pause.paused
+    return live and not pause.paused and not pause.frozen
 
 
 def scene(
@@ -70,7 +70,12 @@ def scene(
 
 
 def is_paced(record: objects.Record) -> bool:
-    """Whether the effects before the next one are all settled, and that one is to wait for them."""
+    """Whether the effects before the next one are all settled, and that one is to wait for them.
+
+    A drain always is: it tells by itself what it waits for.
+    """
+    if record.spec.action == nodes.DRAIN:
+        return bool(record.status.effects) and record.status.effects[0].outcome == "Effective"
     effects = list(zip(record.spec.effects, record.status.effects, strict=False))
     unsent = [effect for effect, status in effects if status.sent_at is None]
     doubt = any(status.sent_at is not None and status.outcome == "" for _, status in effects)

@@ -18,8 +18,14 @@ from prunella.core.decisions.guards.blast_radius import (
     spares_healthy_dependents,
 )
 from prunella.core.decisions.guards.case import Case, Guard
+from prunella.core.decisions.guards.freezes import not_frozen
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
+from prunella.core.decisions.guards.nodes import (
+    leaves_nodes_in_service,
+    spares_the_control_plane,
+    stays_uncordoned_by_people,
+)
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
 from prunella.core.decisions.guards.rollouts import (
     rollout_is_not_held_up,
@@ -41,10 +47,13 @@ from prunella.core.decisions.guards.timing import (
     nothing_in_flight,
     undone_not_too_often,
 )
+from prunella.core.decisions.guards.windows import within_windows
 
 GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
-    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_paused,  # Make sure that nobody has stopped the operator here
+    not_frozen,  # Make sure that what people have frozen is left alone
+    within_windows,  # Make sure that it begins only when it may
     selector_is_not_empty,  # Make sure that an empty set is not read as everything
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_the_operator,  # Make sure that the operator does not act on itself
@@ -67,16 +76,20 @@ GUARDS: tuple[Guard, ...] = (
     not_too_many_unknown,  # Make sure that enough can be seen to judge
     disruption_budgets_allow,  # Make sure that the owner's budget is on the record
     rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
+    spares_the_control_plane,  # Make sure that the quorum of etcd is left to people
+    stays_uncordoned_by_people,  # Make sure that who uncordons a node is not fought
+    leaves_nodes_in_service,  # Make sure that not one node after the other is cordoned
     spares_healthy_dependents,  # Make sure that what serves others well is not put back
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
 )
 BUDGETS = disruption_budgets_allow.__name__
 """The guard whose answer tells the numbers of the disruption budgets."""
-STANDING_GUARDS = GUARDS[:6]
+STANDING_GUARDS = GUARDS[:8]
 """The guards about the policy as a whole: their answer is told before any other."""
 REVERT_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
-    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_paused,  # Make sure that nobody has stopped the operator here
+    not_frozen,  # Make sure that what people have frozen is left alone
     nothing_in_flight,  # Make sure that nobody is already at work on the target
     undone_not_too_often,  # Make sure that what can't be sent is not tried in each pass
     not_owned_by_others,  # Make sure that no other controller would undo it
@@ -85,7 +98,9 @@ REVERT_GUARDS: tuple[Guard, ...] = (
 
 RETURN_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
-    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_paused,  # Make sure that nobody has stopped the operator here
+    not_frozen,  # Make sure that what people have frozen is left alone
+    within_windows,  # Make sure that it begins only when it may
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_latched,  # Make sure that what did not help three times is not tried again
     nothing_in_flight,  # Make sure that nobody is already at work on the target
