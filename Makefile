@@ -64,6 +64,13 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.txt
 	@touch $@
 
+# Apart from the rest: what looks at the locks is not held to their versions.
+$(VENV)/audit/.done: requirements-audit.txt | $(VENV)/bin/pip
+	@echo "installing what looks at the locks into $(VENV)/audit ..."
+	@"$(PYTHON)" -m venv --clear $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-audit.txt
+	@touch $@
+
 .PHONY: lock
 lock: ## Resolve the dependencies anew and write the locks, with hashes
 	@$(call need,uv,uv (https://docs.astral.sh/uv))
@@ -77,6 +84,8 @@ lock: ## Resolve the dependencies anew and write the locks, with hashes
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group build --group dev --group bench --all-extras -c requirements-dev.txt pyproject.toml \
 	  -o requirements-bench.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group pyproject.toml:audit -o requirements-audit.txt
 
 ##@ Check
 .PHONY: unit
@@ -113,6 +122,15 @@ verify: generate ## Fail when what is generated differs from what is committed
 	git diff --exit-code -- crds charts
 	@test -z "$$(git ls-files --others --exclude-standard -- crds charts/prunella/crds)" \
 	  || { echo "generated files are not committed: see git status crds charts" >&2; exit 1; }
+.PHONY: audit
+audit: $(VENV)/audit/.done ## Ask whether what the locks name has known weaknesses (asks pypi.org)
+	@for lock in requirements*.txt; do \
+	  echo "$$lock"; $(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r "$$lock"; done
+.PHONY: sbom
+sbom: $(VENV)/audit/.done ## Write the image's Python packages, with their hashes, to dist/sbom.cdx.json (CycloneDX)
+	@mkdir -p dist
+	@$(VENV)/audit/bin/cyclonedx-py requirements requirements-cloud.txt --pyproject pyproject.toml \
+	  --output-reproducible --validate -o dist/sbom.cdx.json
 .PHONY: picture
 picture: venv ## Draw the README's picture from a run of the demo
 	$(BIN)/python -m prunella.demo.picture docs/demo.svg
