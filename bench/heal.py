@@ -89,9 +89,11 @@ def main() -> None:
     limits = {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000}
     print(f"machine: {operator_process.machine()}")
     with operator_process.own_lab("bench") as lab:
+        room = {"max": 1000, "percent": 100}
         settings = {
             "sources": {"default": {"url": lab.prometheus_url}},
             "limits": limits,
+            "disruption": {"namespace": room, "cluster": room},
             "trust": {"allowHighRiskLive": True},
         }
         with operator_process.running(lab, settings):

@@ -104,9 +104,11 @@ def main() -> None:
     limits = {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000}
     with operator_process.own_lab("bench") as lab:
         lab.kubectl("create", "namespace", NAMESPACE)
+        room = {"max": 1000, "percent": 100}
         settings = {
             "sources": {"default": {"url": lab.prometheus_url}},
             "limits": limits,
+            "disruption": {"namespace": room, "cluster": room},
             "trust": {"allowHighRiskLive": True},
         }
         lab.apply(yaml.safe_dump_all([deployment(name) for name in names]))

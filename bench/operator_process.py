@@ -24,6 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 READY_SECONDS = 60
 AS_IN_THE_IMAGE = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2"}
 """How the Dockerfile lets memory be given back."""
+HOME = "prunella-system"
+"""Where the operator keeps what is about no single namespace; the chart makes it elsewhere."""
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -105,6 +107,7 @@ def own_lab(name: str) -> Iterator[Lab]:
     try:
         for each in sorted((ROOT / "crds").glob("*.yaml")):
             lab.kubectl("apply", "--server-side", "-f", str(each))
+        lab.kubectl("create", "namespace", HOME)
         yield lab
     finally:
         lifecycle.down(name)

@@ -96,5 +96,6 @@ def settings(lab: Lab, port: int, token: pathlib.Path) -> dict[str, Any]:
         "diagnosis": {"stepSeconds": config.SCRAPE_SECONDS, "rateSeconds": 30},
         "journal": {"ignoredAnnotations": [*noise.IGNORED_ANNOTATIONS, CHAOS]},
         "limits": {"actionsPerClusterPerHour": 1000},
+        "disruption": {"cluster": {"max": 1000, "percent": 100}},
         "trust": {"allowHighRiskLive": True},
     }

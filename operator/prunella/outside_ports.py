@@ -8,7 +8,7 @@ from typing import Protocol
 
 from prunella import ports
 from prunella.api import capture, conditions
-from prunella.core import model, objects
+from prunella.core import disruptions, model, objects
 from prunella.core.decisions import started
 from prunella.core.outcomes import capturing
 
@@ -66,6 +66,22 @@ class Verdicts(Protocol):
 
     def forget(self, policy: objects.Key) -> None:
         """The policy is gone, or can't be evaluated."""
+
+
+class Disruptions(Protocol):
+    """What others are disrupting, and the units of the budgets that were taken."""
+
+    async def look(self, target: model.Ref) -> disruptions.Seen:
+        """What is being disrupted around a target; never raises: what can't be read is told.
+
+        What others do may be some seconds old, the units are as they are now.
+        """
+
+    async def take(self, version: str, units: Sequence[disruptions.Unit]) -> None:
+        """Write down all units that are taken, under the version that was read.
+
+        Raises Conflict when somebody else has written since, OutcomeUnknown, ClusterError.
+        """
 
 
 class Captures(Protocol):

@@ -16,6 +16,7 @@ from pydantic import alias_generators
 
 from prunella import (
     allowed,
+    disruption_settings,
     election_settings,
     incident_settings,
     journal_settings,
@@ -142,6 +143,11 @@ class Limits(Model):
     actions_per_namespace_per_hour: Annotated[int, pydantic.Field(ge=1)] = 5
     actions_per_cluster_per_hour: Annotated[int, pydantic.Field(ge=1)] = 10
     unhelpful_before_latch: Annotated[int, pydantic.Field(ge=1)] = 3
+    storm_percent: Annotated[int, pydantic.Field(ge=1, le=100)] = 80
+    """Of the actions per hour: so many within ``storm_window_seconds`` are a storm, at least 2."""
+    storm_window_seconds: allowed.Seconds = 600.0
+    storm_calm_seconds: allowed.Seconds = 900.0
+    """How long nothing must have been done before a storm is over; nothing new is begun before."""
     rollout_seconds: Annotated[float, pydantic.Field(ge=30, le=86_400, allow_inf_nan=False)] = 600.0
     """How long a rollout may make no progress before it counts as stuck: half a minute to a day."""
 
@@ -329,6 +335,7 @@ class Settings(Model):
     intake: Intake = Intake()
     diagnosis: incident_settings.Diagnosis = incident_settings.Diagnosis()
     limits: Limits = Limits()
+    disruption: disruption_settings.Disruption = disruption_settings.Disruption()
     trust: trust_settings.Trust = trust_settings.Trust()
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""

@@ -28,6 +28,7 @@ from prunella.adapters.kubernetes import (
     client,
     cluster,
     credentials,
+    disruptions,
     incidents,
     ledger,
     notifier,
@@ -64,6 +65,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
         **(settings.limits.model_dump() | settings.trust.rules),
+        disruptions=settings.disruption.rule,
         fields=tuple(each.rule for each in settings.patch_field.fields),
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
@@ -177,21 +179,11 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
     topology = topologies.SharedTopology(
         topologies.KnownTopology(scene, base.stores.namespaces, graph, base.api)
     )
+    parts = (base.clock, base.telemetry, base.api, base.stores, base.cluster)
     return _Around(
         recording=recording,
         journal=journal,
-        intake=intakes.wire(
-            settings,
-            base.clock,
-            base.telemetry,
-            base.api,
-            base.stores,
-            base.cluster,
-            scene,
-            journal,
-            recording.told,
-            base.leadership,
-        ),
+        intake=intakes.wire(settings, *parts, scene, journal, recording.told, base.leadership),
         topology=topology,
         surroundings=diagnosing.wire(
             settings,
@@ -261,6 +253,7 @@ def _world(
         captures=outside.captures,
         journal=around.journal,
         topology=around.topology.current,
+        disruptions=disruptions.wire(settings, base.api, base.stores, base.clock),
         repositories=reverting.open_repositories(settings.git),
         leadership=base.leadership,
         approvals=approvals.KubernetesApprovals(base.api, base.stores),
@@ -334,6 +327,7 @@ def simulated(
             findings=findings,
             captures=world.captures,
             journal=world.journal,
+            disruptions=world.disruptions,
             repositories=world.repositories,
             leadership=leadership,
             approvals=world.approvals,

@@ -52,6 +52,8 @@ JOURNAL = set[Right]().union(
 NODES = _rights("", "nodes", "list watch")
 """Rights that only a ClusterRole can give."""
 LISTED_NODES = _rights("", "nodes", "list")
+LEASES = _rights("coordination.k8s.io", "leases", "list")
+"""Those of other remediators, which count for the disruption budget of the cluster."""
 AROUND = (
     _rights(
         "", "services resourcequotas limitranges persistentvolumeclaims serviceaccounts", "list"
@@ -476,7 +478,7 @@ def test_all_namespaces_take_one_cluster_role(render: Render, chosen: tuple[str,
     """Without a list of namespaces one ClusterRole holds the same rights, and no others."""
     documents = render(actions=_enabled(chosen))
     [role] = _named(documents, "ClusterRole", "prunella")
-    everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER
+    everything = CORE | JOURNAL | AROUND | AROUND_CLUSTER | LEASES
     own = CLASSES if "expandVolume" in chosen else set()
     assert everything.union(own, *(ADDED[action] for action in chosen)) == _expand(role)
     names = [each["metadata"]["name"] for each in _of_kind(documents, "Role")]
@@ -489,7 +491,7 @@ def test_each_journalled_kind_brings_its_own_right(render: Render, kind: str) ->
     switched = render(journal={"kinds": {kind: False}}, diagnosis={"enabled": False})
     [role] = _named(switched, "ClusterRole", "prunella")
     own = _rights(journalled.BY_NAME[kind].group, journalled.BY_NAME[kind].plural, "list watch")
-    assert (CORE | LISTED_NODES | (JOURNAL - own)) == _expand(role)
+    assert (CORE | LISTED_NODES | LEASES | (JOURNAL - own)) == _expand(role)
 
 
 @pytest.mark.parametrize("namespaces", [[], ["shop"]], ids=["cluster", "namespace"])
@@ -501,8 +503,8 @@ def test_without_a_journal_nothing_is_watched_for_it(render: Render, namespaces:
     roles = [
         each for kind in ("Role", "ClusterRole") for each in _named(documents, kind, "prunella")
     ]
-    nodes = set() if namespaces else _rights("", "nodes", "list")
-    assert [CORE | nodes] == [_expand(role) for role in roles]
+    others = set() if namespaces else LISTED_NODES | LEASES
+    assert [CORE | others] == [_expand(role) for role in roles]
 
 
 def test_what_is_about_no_listed_namespace_is_kept_at_home(render: Render) -> None:
@@ -523,7 +525,7 @@ def test_looking_around_can_be_switched_off(render: Render, switch: str) -> None
     """Without diagnosis, or without its lists, none of its rights is given."""
     documents = render(diagnosis={switch: False}, journal={"enabled": False})
     [role] = _named(documents, "ClusterRole", "prunella")
-    assert CORE | _rights("", "nodes", "list") == _expand(role)
+    assert CORE | LISTED_NODES | LEASES == _expand(role)
 
 
 def test_without_looks_at_the_cluster_no_event_is_read(render: Render) -> None:
@@ -531,7 +533,7 @@ def test_without_looks_at_the_cluster_no_event_is_read(render: Render) -> None:
     off = {"enabled": False}
     documents = render(intake={"polls": {"kubernetes": False}}, journal=off, diagnosis=off)
     [role] = _named(documents, "ClusterRole", "prunella")
-    wanted = CORE | _rights("", "nodes", "list")
+    wanted = CORE | LISTED_NODES | LEASES
     assert wanted - _rights("", "events", "list") == _expand(role)
 
 
@@ -573,6 +575,31 @@ def test_only_the_pause_switch_is_read_of_all_config_maps(render: Render) -> Non
         if "configmaps" in rule["resources"]
     ]
     assert found == [("prunella-system", ["prunella-pause"], ["get"])]
+
+
+@pytest.mark.parametrize("namespaces", [[], ["shop"]], ids=["cluster", "namespace"])
+def test_one_lease_may_be_written(render: Render, namespaces: list[str]) -> None:
+    """The units of the disruption budgets are kept on a Lease of the chart, and on no other."""
+    documents = render(namespaces=namespaces)
+    roles = [role for kind in ("Role", "ClusterRole") for role in _of_kind(documents, kind)]
+    found = [
+        (role["metadata"].get("namespace"), rule.get("resourceNames"))
+        for role in roles
+        for rule in role["rules"]
+        if "leases" in rule["resources"] and "patch" in rule["verbs"]
+    ]
+    [lease] = _of_kind(documents, "Lease")
+    assert found == [("prunella-system", [lease["metadata"]["name"]])]
+
+
+def test_others_at_work_can_be_left_out(render: Render) -> None:
+    """What is not counted needs no right."""
+    off = {"enabled": False}
+    chosen = {"nodes": False, "leaseNamespaces": []}
+    [role] = _named(
+        render(disruption=chosen, journal=off, diagnosis=off), "ClusterRole", "prunella"
+    )
+    assert CORE | LISTED_NODES == _expand(role)
 
 
 def test_electing_brings_rights_to_one_lease(render: Render) -> None:

@@ -11,7 +11,7 @@ import pydantic
 import pytest
 import yaml
 
-from prunella import allowed, incident_settings, journal_settings, settings
+from prunella import allowed, disruption_settings, incident_settings, journal_settings, settings
 from prunella.api import endpoints
 from prunella.api import windows as windows_api
 
@@ -133,8 +133,17 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
     limits = {
         "actionsPerNamespacePerHour": 2,
         "actionsPerClusterPerHour": 4,
+        "stormPercent": 50,
+        "stormWindowSeconds": 300,
+        "stormCalmSeconds": 1800,
         "unhelpfulBeforeLatch": 1,
         "rolloutSeconds": 1200,
+    }
+    disruption = {
+        "namespace": {"max": 2, "percent": 20},
+        "cluster": {"max": 4, "percent": 10},
+        "nodes": False,
+        "leaseNamespaces": [],
     }
     windows = {
         "allow": [{"cron": "0 22 * * *", "duration": "8h", "timeZone": "Europe/Berlin"}],
@@ -166,6 +175,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         journal=journal,
         tracing=tracing,
         limits=limits,
+        disruption=disruption,
         windows=windows,
         patchField=patch_field,
         operator=operator,
@@ -182,6 +192,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "journal": journal,
             "tracing": tracing,
             "limits": limits,
+            "disruption": disruption,
             "windows": windows,
             "patchField": patch_field,
             **operator,
@@ -197,6 +208,16 @@ def test_bounds_are_told_with_their_action_alone(render: Render, tmp_path: pathl
     on = _load(tmp_path, render(**values, actions={"scaleBounds": True, "raiseQuota": True}))
     assert (None, None) == (off.scale_bounds.max, off.raise_quota.ceilings)
     assert (12, {"pods": 50, "cpu": "4"}) == (on.scale_bounds.max, on.raise_quota.ceilings)
+
+
+@pytest.mark.parametrize("namespaces", [[], ["shop"]], ids=["cluster", "namespaces"])
+def test_what_a_role_can_not_give_is_not_counted(
+    render: Render, tmp_path: pathlib.Path, namespaces: list[str]
+) -> None:
+    """With a list of namespaces the operator is not told to read nodes and Leases elsewhere."""
+    found = _load(tmp_path, render(namespaces=namespaces)).disruption
+    expected = (True, ("medik8s-leases",)) if not namespaces else (False, ())
+    assert expected == (found.nodes, found.lease_namespaces)
 
 
 def test_every_setting_is_written_out(render: Render) -> None:
@@ -223,6 +244,11 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),
     "limits": (SCHEMA["properties"]["limits"], settings.Limits),
+    "disruption": (SCHEMA["properties"]["disruption"], disruption_settings.Disruption),
+    "disruption.cluster": (
+        SCHEMA["definitions"]["disruptionBudget"],
+        disruption_settings.Budget,
+    ),
     "patchField": (SCHEMA["properties"]["patchField"], allowed.PatchField),
     "patchField.fields": (
         SCHEMA["properties"]["patchField"]["properties"]["fields"]["items"],

@@ -18,14 +18,17 @@ import yaml
 
 from lab import argo_rollouts
 from lab.cluster import Lab
-from prunella import ports
+from prunella import disruption_settings, outside_ports, ports
+from prunella.adapters import clock as real_clock
 from prunella.adapters.kubernetes import client, credentials, relist, store, switches
 from prunella.adapters.kubernetes import cluster as kubernetes_cluster
+from prunella.adapters.kubernetes import disruptions as kubernetes_disruptions
 from prunella.adapters.kubernetes import incidents as kubernetes_incidents
 from prunella.adapters.kubernetes import ledger as kubernetes_ledger
 from prunella.adapters.kubernetes.journal import changes as kubernetes_journal
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as simulated_cluster
+from prunella.adapters.simulated import disruptions as simulated_disruptions
 from prunella.adapters.simulated import incidents as simulated_incidents
 from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import ledger as simulated_ledger
@@ -48,6 +51,9 @@ class World(Protocol):
 
     def new_incidents(self) -> ports.Incidents:
         """The incidents as another operator's process would see them."""
+
+    def new_disruptions(self) -> outside_ports.Disruptions:
+        """The disruptions as another operator's process would see them."""
 
     def new_journal(self) -> ports.Journal:
         """The journal as another operator's process would see it, before it has read anything."""
@@ -162,12 +168,16 @@ class SimulatedWorld:
         self._records = simulated_ledger.LedgerServer(self._clock)
         self._incidents = simulated_incidents.IncidentServer()
         self._changes = simulated_journal.JournalServer()
+        self._units = simulated_disruptions.DisruptionServer()
 
     def new_ledger(self) -> ports.Ledger:
         return simulated_ledger.SimulatedLedger(self._records)
 
     def new_incidents(self) -> ports.Incidents:
         return simulated_incidents.SimulatedIncidents(self._incidents)
+
+    def new_disruptions(self) -> outside_ports.Disruptions:
+        return simulated_disruptions.SimulatedDisruptions(self._units, self.cluster, self._clock)
 
     def new_journal(self) -> ports.Journal:
         return simulated_journal.SimulatedJournal(self._changes)
@@ -301,6 +311,12 @@ class LabWorld:
     def new_incidents(self) -> ports.Incidents:
         stores = store.Stores(lambda *_: None)
         return kubernetes_incidents.KubernetesIncidents(self.api, stores)
+
+    def new_disruptions(self) -> outside_ports.Disruptions:
+        chosen = disruption_settings.Disruption()
+        return kubernetes_disruptions.KubernetesDisruptions(
+            self.api, self._stores, real_clock.RealClock(), self.namespace, chosen
+        )
 
     def new_journal(self) -> ports.Journal:
         return kubernetes_journal.KubernetesJournal(self.api)

@@ -179,6 +179,7 @@ class Story:
         world.faults = world.cluster.faults = self.faults
         world.ledger.faults = world.policies.faults = world.outward.faults = self.faults
         world.repositories.faults = world.approvals.faults = self.faults
+        world.disruptions.faults = self.faults
 
     # The operator.
 
@@ -204,13 +205,14 @@ class Story:
             telemetry = self.world.telemetry
             outward = self.world.outward
             captures = self.world.captures
+            disruptions: Any = self.world.disruptions
             incidents = self.world.incidents
             journal = self.world.journal
             repositories = self.world.repositories
             approvals: Any = self.world.approvals
 
         if self.latency is not None:
-            for name in ("metrics", "cluster", "policies", "ledger"):
+            for name in ("metrics", "cluster", "policies", "ledger", "disruptions"):
                 slow = Slow(getattr(Seen, name), self.world.clock, self.latency)
                 setattr(Seen, name, slow)
         return Seen

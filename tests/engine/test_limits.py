@@ -233,3 +233,29 @@ async def test_a_budget_is_asked_before_an_eviction(story: Story) -> None:
     numbers, _, server_said = story.sick().refusal.partition(": ")
     assert numbers == "PodDisruptionBudget checkout allows 0 disruptions (3 healthy, 3 needed)"
     assert server_said == "the disruption budget checkout needs 3 healthy pods and has 3"
+
+
+REQUESTS = "sum(increase(app_http_requests_total{}[$window]))"
+SHARE = {"bad": REQUESTS.replace("{}", '{code=~"5.."}'), "total": REQUESTS.replace("{}", "")}
+
+
+async def test_who_has_no_error_budget_left_takes_no_risk(story: Story) -> None:
+    """Given a bad release that has used the budget up, then only a lower objective lets it act."""
+    stated = {"ratio": SHARE, "objective": 99.9, "window": "1m"}
+    free = {"cooldown": "1m", "maxPerHour": 10}
+    await harness.bad_release(story, harness.spec(guards={**free, "errorBudget": stated}))
+    await story.until(lambda: [each.refused for each in story.status().sick] == ["ErrorBudget"])
+    assert "% of the error budget are left" in story.sick().refusal
+    assert story.sent() == []
+
+    story.apply(harness.spec(guards={**free, "errorBudget": {**stated, "objective": 10}}))
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)])
+
+
+async def test_an_error_budget_that_nobody_knows_is_none(story: Story) -> None:
+    """Given a query without data, then nothing is done, and it is said why."""
+    stated = {"query": "sum(there_is_none)", "objective": 99}
+    await harness.bad_release(story, harness.spec(guards={"errorBudget": stated}))
+    await story.until(lambda: [each.refused for each in story.status().sick] == ["ErrorBudget"])
+    assert story.sick().refusal == "nobody knows what is left of the error budget: no data"
+    assert story.sent() == []

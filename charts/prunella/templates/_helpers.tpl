@@ -203,6 +203,9 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+disruption:
+  {{- $alone := ternary (dict "nodes" false "leaseNamespaces" list) dict (gt (len .Values.namespaces) 0) }}
+  {{- toYaml (mergeOverwrite (deepCopy .Values.disruption) $alone) | nindent 2 }}
 trust:
   {{- toYaml .Values.trust | nindent 2 }}
 windows:

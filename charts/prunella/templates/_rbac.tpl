@@ -401,6 +401,22 @@ Kustomization kustomize.toolkit.fluxcd.io kustomizations
 {{- end }}
 {{- end }}
 
+{{/* Rights to see who else disrupts: cordoned nodes, Leases of other remediators. A Role can't give them. */}}
+{{- define "prunella.rules.disruption" -}}
+{{- with .Values.disruption }}
+{{- if .nodes }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+{{- end }}
+{{- if .leaseNamespaces }}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The one subject of every binding. */}}
 {{- define "prunella.subject" -}}
 - kind: ServiceAccount

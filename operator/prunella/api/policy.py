@@ -14,6 +14,7 @@ import pydantic
 
 from prunella.api import base, capacity, types
 from prunella.api import capture as capture_api
+from prunella.api import error_budget as error_budget_api
 from prunella.api import nodes as nodes_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
@@ -103,6 +104,14 @@ class Guards(base.ApiModel):
         types.duration("10m"),
         description="Time between two actions of the policy, and between two on a target.",
     )
+    max_cooldown: types.Duration = pydantic.Field(
+        types.duration("2h"),
+        description=(
+            "What the cooldown of one target grows to at most: it doubles with each attempt in a "
+            "row that did not help. As long as cooldown or shorter: it does not grow. More than "
+            "24h counts as 24h."
+        ),
+    )
     max_per_hour: int = pydantic.Field(
         3, ge=1, le=60, description="Most actions of the policy in any hour."
     )
@@ -130,6 +139,10 @@ class Guards(base.ApiModel):
             "lies elsewhere. With fewer than 5 targets those of the namespace's other policies "
             "count too; where all of these are fewer than 5, it is not judged."
         ),
+    )
+    error_budget: error_budget_api.ErrorBudget | None = pydantic.Field(
+        None,
+        description="No action while the error budget is nearly used up. Default: not asked.",
     )
 
 

@@ -20,6 +20,7 @@ from prunella.core.decisions.guards import (
     rollouts,
     switches,
     timing,
+    vetoes,
 )
 
 NOT_JUDGED: Final = "not judged: "
@@ -89,6 +90,11 @@ def _edits(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
     return None if case.follows is None else "history does not tell who changed what"
 
 
+def _vetoes(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    done = any(r.acted and r.spec.action == case.action.name for r in case.others)
+    return "history does not tell who changed what" if done else None
+
+
 DOUBTS: Final[Mapping[guards.Guard, _Doubt]] = {
     switches.not_paused: _pause,
     freezes.not_frozen: _freeze,
@@ -101,6 +107,7 @@ DOUBTS: Final[Mapping[guards.Guard, _Doubt]] = {
     blast_radius.disruption_budgets_allow: _budgets,
     rollouts.rollout_respects_budgets: _rollout_budgets,
     ownership.unchanged_by_others: _edits,
+    vetoes.not_undone_by_others: _vetoes,
 }
 """Guards that rest on objects."""
 REVERTS_NOT_JUDGED: Final = frozenset(

@@ -143,6 +143,9 @@ def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets:
     guards, verify = spec.guards, spec.verify
     written.section("Limits")
     written.fact("cooldown", f"{guards.cooldown} between two actions")
+    if guards.max_cooldown.total_seconds() > guards.cooldown.total_seconds() > 0:
+        doubled = "doubled by each attempt on a target in a row that did not help"
+        written.fact("", f"{doubled}, up to {guards.max_cooldown}")
     written.fact("per hour", f"at most {guards.max_per_hour} actions")
     written.fact("per day", f"at most {guards.max_same_remedy_per_day} times the same to a target")
     written.fact("in flight", f"at most {guards.max_unavailable} of the targets")
@@ -152,6 +155,9 @@ def _limits(written: page.Page, spec: policy_api.RemediationPolicySpec, targets:
     written.fact("stops", f"when more than {guards.stop_when_unhealthy} of the targets are sick")
     if 0 < targets < shares.SMALLEST_SET:
         written.fact("", _judged_with(targets))
+    if (stated := guards.error_budget) is not None:
+        told = f"{stated.stop_below:g}% of the error budget of {stated.window} are left"
+        written.fact("", f"when less than {told} (objective {stated.objective:g}%)")
     written.fact("calls", f"a person when nothing is done for {spec.escalate_after}")
     proof = f"{verify.samples} Healthy samples in a row within {verify.within}"
     written.fact("verified by", f"{proof}; otherwise {verify.otherwise}")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
-from prunella.core import node_state, progressive, pushes
+from prunella.core import disruptions, node_state, progressive, pushes
 
 NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
 
@@ -233,6 +233,7 @@ class Budget:
     disruptions_allowed: int
     current_healthy: int
     desired_healthy: int
+    expected: int = 0  # Pods that it selects.
 
 
 class JobState(enum.StrEnum):
@@ -262,14 +263,13 @@ class LiveState:
 
     workload: Workload
     pods: tuple[Pod, ...] = ()
-    pods_known: bool = True
-    """False where ``pods`` may not be all of them, as in recorded history."""
+    pods_known: bool = True  # False where these may not be all, as in recorded history.
     revisions: tuple[Revision, ...] = ()
     budgets: tuple[Budget, ...] = ()
     autoscalers: tuple[str, ...] = ()
     """HorizontalPodAutoscalers and ScaledObjects that target it, as ``Kind/name``."""
-    jobs: tuple[Job, ...] = ()
-    """The Jobs of a CronJob that are still there."""
+    jobs: tuple[Job, ...] = ()  # Those of a CronJob that are still there.
+    disrupted: disruptions.Seen | None = None  # None where nobody counts, as in history.
 
 
 class Verb(enum.StrEnum):
@@ -367,10 +367,8 @@ class Need:
     at: datetime.datetime | None = None
     change: str = ""
     """Of an object: the Change that is suspected, by name; empty: the newest one."""
-    query: str = ""
-    """Of a number: the query, not confined yet."""
-    source: str = ""
-    """Of a number: the metrics source to ask."""
+    query: str = ""  # Of a number: the query, not confined yet.
+    source: str = ""  # Of a number: the metrics source to ask.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -389,6 +387,7 @@ class PauseState:
     message: str = ""
     scopes: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
     frozen: str = ""  # Why the policy's namespace must not be changed.
+    last_seen: datetime.datetime | None = None  # When it was last seen paused, if it was.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ async def play(
     port = forward.free_port()
     url = prometheus or f"http://{forward.LOCALHOST}:{port}"
     settings = settings_module.Settings(
+        operator_namespace=story.NAMESPACE,  # What it writes down is gone with the demo.
         namespaces=(story.NAMESPACE,),
         sources={"default": settings_module.Source(url=url)},
         trust=trust_settings.AS_POLICIES_SAY,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from prunella.core import model
 from prunella.core.decisions import causes, step
 from prunella.core.signals import compiled
-from prunella.engine import deployments, living, numbers, observe, suspects
+from prunella.engine import deployments, disruptions, living, numbers, observe, suspects
 from prunella.engine import world as worlds
 
 
@@ -73,6 +73,7 @@ class CloserLook:
     ) -> step.Snapshot:
         """Look at a target closely, and at what its signals say of the pods that it has."""
         looked = await self._world.cluster.live_state(target)
+        looked = await disruptions.with_seen(self._world, looked)
         around = suspects.recent(self._world, target.namespace, now)
         snapshot = dataclasses.replace(
             snapshot,

@@ -19,9 +19,11 @@ from prunella.engine import (
     captures,
     closer_look,
     deployments,
+    disruptions,
     leaders,
     observe,
     orphans,
+    pauses,
     peers,
     report,
     suspects,
@@ -35,10 +37,8 @@ from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 Phase = reasons.Phase
-READINGS_LAST = datetime.timedelta(seconds=10)
-"""A pass that waited longer for its turn to decide reads again first."""
-MOST_QUESTIONS = 16
-"""How often one target may ask to know more; a rollback asks once for each revision."""
+READINGS_LAST = datetime.timedelta(seconds=10)  # A pass that waited longer reads again first.
+MOST_QUESTIONS = 16  # How often one target may ask; a rollback asks once for each revision.
 
 
 class Passes:
@@ -50,6 +50,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
+        self._budgeted = disruptions.Budgeted(world, self._executor, options.rules)
         self._questions = approvals.Questions(world, self._executor)
         self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options)
@@ -57,6 +58,7 @@ class Passes:
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._switches = switches.Switches(world)
+        self._pauses = pauses.Pauses(world, self._switches)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
         self._peers = peers.Peers(world, self.memories)
@@ -156,7 +158,7 @@ class Passes:
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
-            pause=await self._switches.read(policy.key),
+            pause=await self._pauses.read(policy.key),
             ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(policy.key.namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
@@ -203,7 +205,7 @@ class Passes:
         if refused is not None:
             await self._executor.close(record, Phase.NOT_SENT, refused.reason, refused.message)
             return
-        await self._executor.carry_out(record)
+        await self._budgeted.carry_out(record)
 
     async def _again(
         self,
@@ -214,8 +216,7 @@ class Passes:
         now: datetime.datetime,
     ) -> decide.Command | model.Refusal:
         """The record's plan made again on the freshest state, if it is the same."""
-        snapshot = await self._fresh(snapshot, policy)
-        return await self._replan(record, snapshot, policy, memory, now)
+        return await self._replan(record, await self._fresh(snapshot, policy), policy, memory, now)
 
     async def _replan(
         self,

@@ -42,6 +42,8 @@ class World:
     """What a restore takes back; None: nothing is known of changes."""
     topology: incident_world.Topology | None = None
     """Who calls whom, as measured; None: as the journal's objects declare it."""
+    disruptions: outside_ports.Disruptions | None = None
+    """Who counts what is being disrupted; None: nobody, and no budget holds."""
     repositories: ports.Repositories | None = None
     """Where commits are reverted; None: nowhere."""
     approvals: outside_ports.Approvals | None = None

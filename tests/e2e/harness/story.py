@@ -26,6 +26,8 @@ OWN = "/apis/prunella.dev/v1alpha1"
 STRATEGIC = "application/strategic-merge-patch+json"
 ROLLOUT_SECONDS = 60.0
 MOMENT = 6.0
+ROOM = {"max": 600, "percent": 100}
+"""Stories beside this one disrupt, too."""
 
 
 _GROUPS = {"", "apps", "argoproj.io", "autoscaling", "batch", "policy"}
@@ -117,6 +119,7 @@ class Story:
             "sources": {"default": {"url": self.lab.prometheus_url}},
             "alertmanager": {"url": self.lab.alertmanager_url},
             "limits": {"actionsPerNamespacePerHour": 60, "actionsPerClusterPerHour": 600},
+            "disruption": {"namespace": ROOM, "cluster": ROOM},
             "relistSeconds": 30,
             "trust": {"allowHighRiskLive": True},
         }

@@ -253,6 +253,7 @@ def budget(raw: Raw) -> model.Budget:
         disruptions_allowed=status.get("disruptionsAllowed", 0) if current else 0,
         current_healthy=status.get("currentHealthy", 0),
         desired_healthy=status.get("desiredHealthy", 0),
+        expected=status.get("expectedPods", 0),
     )
 
 

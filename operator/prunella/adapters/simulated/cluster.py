@@ -212,6 +212,22 @@ class SimulatedCluster(server.Server):
         make = self.cron_jobs.create_job if owned else self.jobs.create
         make(effect, mark, dry_run=dry_run)
 
+    def budgets(self, namespace: str) -> list[tuple[model.Budget, list[model.Ref]]]:
+        """The PodDisruptionBudgets of a namespace, with the workloads whose pods each selects."""
+        states = self.states(namespace)
+        return [
+            (
+                self._budget_view(budget),
+                [
+                    each.ref
+                    for each in states
+                    if state.selects(budget.selector, each.template["metadata"]["labels"])
+                ],
+            )
+            for budget in self._budgets
+            if budget.namespace == namespace
+        ]
+
     def relist(self) -> None:
         """Bring the watched view up to date; a whole watch does so by itself."""
         fresh: dict[model.Ref, model.Workload] = {}

@@ -216,7 +216,7 @@ class BudgetState:
             else expected - (self.max_unavailable or 0)
         )
         return model.Budget(
-            self.name, dict(self.selector), max(0, healthy - desired), healthy, desired
+            self.name, dict(self.selector), max(0, healthy - desired), healthy, desired, expected
         )
 
 

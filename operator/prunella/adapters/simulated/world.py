@@ -11,6 +11,7 @@ from prunella.adapters.simulated import (
     approvals,
     captures,
     cluster,
+    disruptions,
     faults,
     incidents,
     journal,
@@ -48,6 +49,8 @@ class World:
     telemetry: telemetry.RecordingTelemetry
     outward: outward.SimulatedOutward
     captures: captures.SimulatedCaptures
+    disruption_server: disruptions.DisruptionServer
+    disruptions: disruptions.SimulatedDisruptions
     incident_server: incidents.IncidentServer
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
@@ -69,6 +72,7 @@ class World:
         store = series_store.SeriesStore()
         server = ledger.LedgerServer(clock)
         incident_server = incidents.IncidentServer()
+        units = disruptions.DisruptionServer()
         world = cls(
             clock=clock,
             faults=switchboard,
@@ -83,6 +87,8 @@ class World:
             telemetry=telemetry.RecordingTelemetry(),
             outward=outward.SimulatedOutward(clock, switchboard),
             captures=captures.SimulatedCaptures(clock, simulated),
+            disruption_server=units,
+            disruptions=disruptions.SimulatedDisruptions(units, simulated, clock, switchboard),
             incident_server=incident_server,
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),

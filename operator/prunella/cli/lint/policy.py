@@ -60,6 +60,9 @@ class Policy:
         for path, signal in self.signals():
             for place, query in proofs(signal):
                 yield (*path, *place), query
+        stated = self.spec.guards.error_budget
+        if stated is not None:
+            yield ("spec", "guards", "errorBudget"), stated.asked
         for path, step in self.steps():
             for where, each in capacity.required(step.params):
                 place = (step.action, *where, "query")

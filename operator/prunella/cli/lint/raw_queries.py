@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prunella.api import capacity
+from prunella.api import capacity, error_budget
 from prunella.api import signals as signals_api
 from prunella.cli.lint import findings
 from prunella.cli.lint.findings import Note, Path
@@ -43,6 +43,13 @@ def check(content: Mapping[str, Any]) -> Iterator[Note]:
             for problem in _problems(place, query, namespace, learned=learned):
                 yield findings.error("promql", ("spec", "signals", index, *place), problem)
     yield from _required(_at(content, ("spec", "steps")), namespace)
+    stated = _at(content, ("spec", "guards", "errorBudget"))
+    for place in (("query",), ("ratio", "bad"), ("ratio", "total")):
+        query = _at(stated, place)
+        if isinstance(query, str) and query:
+            asked = query.replace(error_budget.WINDOW, ANY_WINDOW)
+            for problem in _problems(place, asked, namespace, learned=False):
+                yield findings.error("promql", ("spec", "guards", "errorBudget", *place), problem)
 
 
 def _required(steps: object, namespace: str) -> Iterator[Note]:

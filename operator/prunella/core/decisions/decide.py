@@ -24,6 +24,7 @@ from prunella.core.decisions import (
     restoring,
     sides,
 )
+from prunella.core.decisions.guards import error_budget
 from prunella.core.decisions.rules import Rules
 from prunella.core.decisions.trust import ceilings, standing
 
@@ -162,6 +163,7 @@ def plan_attempt(
     written = fields.written(params, live_state, sick.findings)
     if needs := _unseen(scene, sick, attempt, written):
         return Decision(needs=needs)
+    asked = error_budget.need(scene.spec, ref, back=_takes_back(attempt))
     same = live_state.workload.generation == sick.workload.generation
     stuck = live_state.workload.stuck or (same and sick.workload.stuck)
     workload = dataclasses.replace(live_state.workload, stuck=stuck)
@@ -175,6 +177,7 @@ def plan_attempt(
         written=written,
         also=_goes_along(scene, attempt, written),
         left={ref: scene.looked[ref] for ref in _left(attempt)},
+        error_budget=scene.numbers[asked[0]] if asked is not None else None,
     )
     answers = guards.evaluate(chain, case)
     if (refusal := guards.refusal(answers)) is not None:
@@ -214,11 +217,17 @@ def _unseen(
         wanted |= dict.fromkeys((written.ref, *written.more), "")
     elif _action(scene, attempt) == restoring.RESTORE and sick.cause_of is not None:
         wanted[sick.cause_of.suspect] = sick.cause_of.change
-    return tuple(
+    asked = error_budget.need(scene.spec, sick.workload.ref, back=_takes_back(attempt))
+    numbers = () if asked is None or asked[0] in scene.numbers else (asked[1],)
+    return numbers + tuple(
         model.Need(model.NeedKind.OBJECT, ref, change=change)
         for ref, change in wanted.items()
         if ref not in scene.looked or (change and scene.looked[ref].asked != change)
     )
+
+
+def _takes_back(attempt: episode.Next) -> bool:
+    return attempt.revert or attempt.back is not None
 
 
 def _left(attempt: episode.Next) -> tuple[model.Ref, ...]:

@@ -65,6 +65,22 @@ class WritableField:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class DisruptionBudget:
+    """How many disruptions may be at once: the smaller of a number and a share of workloads."""
+
+    max: int
+    percent: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DisruptionBudgets:
+    """One budget for each namespace, and one for the cluster."""
+
+    namespace: DisruptionBudget = DisruptionBudget(5, 50)
+    cluster: DisruptionBudget = DisruptionBudget(10, 34)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
     """Limits above single policies, and whom not to touch."""
 
@@ -78,6 +94,12 @@ class Rules:
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
+    disruptions: DisruptionBudgets = DisruptionBudgets()
+    storm_percent: int = 80
+    """So much of the actions that an hour may have are a storm, when they come within a window."""
+    storm_window_seconds: float = 600.0
+    storm_calm_seconds: float = 900.0
+    """How long nothing must have been done after a storm for it to be over."""
     high_risk_live: bool = True
     """Whether actions of risk high may be Live."""
     bad_before_demotion: int = 5

@@ -16,7 +16,7 @@ from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
 from prunella.api import windows as windows_api
-from prunella.core import model, node_state, objects
+from prunella.core import disruptions, model, node_state, objects
 from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
 
@@ -43,17 +43,22 @@ ORDER = (
     "not_owned_by_others",
     "not_masking_a_cause",
     "cooled_down",
+    "backed_off",
     "within_hourly_limits",
+    "calm_after_a_storm",
     "not_too_many_unavailable",
     "not_too_many_unhealthy",
     "not_too_many_unknown",
     "disruption_budgets_allow",
     "rollout_respects_budgets",
+    "within_disruption_budgets",
+    "within_error_budget",
     "spares_the_control_plane",
     "stays_uncordoned_by_people",
     "leaves_nodes_in_service",
     "spares_healthy_dependents",
     "unchanged_by_others",
+    "not_undone_by_others",
 )
 REFUSING = tuple(name for name in ORDER if name != guards.BUDGETS)
 """Those that can refuse: the budgets' guard only tells their numbers."""
@@ -126,6 +131,14 @@ LOOKED = restoring.Looked(
     {"metadata": {}},
     neighbours={USING: {"spec": {"template": {"spec": MOUNTS}}}},
 )
+FAILED = builders.record("f0", Phase.FAILED, key=OTHER, ago=builders.minutes(12), action="evictPod")
+A_STORM = [
+    builders.record(f"s{n}", target=CART, key=OTHER, ago=builders.minutes(90)) for n in range(4)
+]
+TAKEN_BACK = builders.record(
+    "t", ago=LONG_AGO, action="restart", effects=[builders.scale_effect(to=5)]
+)
+ERROR_BUDGET = policy_api.Guards.model_validate({"errorBudget": {"query": "a", "objective": 99}})
 NEVER = windows_api.Windows.model_validate({"deny": [{"cron": "* * * * *", "duration": "1m"}]})
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 TAKEN_OUT = builders.record("out", Phase.SUCCEEDED, action="cordon", ago=LONG_AGO)
@@ -206,9 +219,16 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         lambda case: _more(case, builders.record("c", target=CART, ago=builders.minutes(1))),
         Refused.COOLDOWN,
     ),
+    "backed_off": (lambda case: _more(case, FAILED), Refused.BACKOFF),
     "within_hourly_limits": (
         lambda case: _rules(case, actions_per_cluster_per_hour=0),
         Refused.CLUSTER_HOURLY_LIMIT,
+    ),
+    "calm_after_a_storm": (
+        lambda case: dataclasses.replace(
+            _rules(case, storm_calm_seconds=7200.0), records=(*case.records, *A_STORM)
+        ),
+        Refused.STORM,
     ),
     "not_too_many_unavailable": (
         lambda case: _spec(case, guards=NO_BUDGET),
@@ -219,12 +239,22 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         Refused.TOO_MANY_UNHEALTHY,
     ),
     "not_too_many_unknown": (
-        lambda case: _see(case, builders.verdicts(unknown=3, prefix="dark")),
+        lambda case: _see(case, builders.verdicts(unknown=4, prefix="dark")),
         Refused.TOO_MANY_UNKNOWN,
     ),
     "rollout_respects_budgets": (
         lambda case: _look(_act(case, "restart"), budgets=(model.Budget("b", {}, 0, 1, 1),)),
         Refused.DISRUPTION_BUDGET,
+    ),
+    "within_disruption_budgets": (
+        lambda case: _look(case, disrupted=disruptions.Seen(problem="nobody knows")),
+        Refused.DISRUPTIONS_UNKNOWN,
+    ),
+    "within_error_budget": (
+        lambda case: dataclasses.replace(
+            _spec(case, guards=ERROR_BUDGET), error_budget=model.Number(0.5)
+        ),
+        Refused.ERROR_BUDGET,
     ),
     "spares_the_control_plane": (
         lambda case: _act(_workload(case, labels={CONTROL_PLANE: ""}), "cordon"),
@@ -251,8 +281,17 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         lambda case: dataclasses.replace(case, follows=AGAINST_AN_OLD_ONE),
         Refused.CHANGED_BY_OTHERS,
     ),
+    "not_undone_by_others": (
+        lambda case: _more(case, TAKEN_BACK),
+        Refused.UNDONE_BY_OTHERS,
+    ),
 }
-NOT_FOR_FOLLOW_UPS = {"held_for_long_enough", "cooled_down", "named_by_an_incident"}
+NOT_FOR_FOLLOW_UPS = {
+    "named_by_an_incident",
+    "held_for_long_enough",
+    "cooled_down",
+    "backed_off",
+}
 
 
 def _broken(names: set[str]) -> guards.Case:
@@ -288,7 +327,7 @@ def test_each_guard_alone_refuses(name: str) -> None:
 def test_the_first_refusal_wins(names: set[str]) -> None:
     """Whatever is wrong together, the earliest guard of the chain answers.
 
-    A follow-up rests on a verification: it need not be held nor cooled down.
+    A follow-up rests on a verification: it need not be held, named nor cooled down.
     """
     refusal = guards.refusal(guards.evaluate(guards.GUARDS, _broken(names)))
     lifted = NOT_FOR_FOLLOW_UPS if "unchanged_by_others" in names else set()

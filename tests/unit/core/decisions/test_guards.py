@@ -112,6 +112,34 @@ TIMES: dict[str, tuple[guards.Guard, guards.Case, guards.Answer]] = {
         builders.case(held_since=builders.NOW - seconds(59)),
         model.Refusal(Refused.NOT_HELD, "Unhealthy for 59 s of 60 s"),
     ),
+    "held for long, and resumed since": (
+        timing.held_for_long_enough,
+        builders.case(of=builders.policy(annotations=builders.resumed(builders.NOW - seconds(59)))),
+        model.Refusal(
+            Refused.NOT_HELD,
+            "Unhealthy for 59 s of 60 s, counted anew since the policy was resumed",
+        ),
+    ),
+    "held for long enough since the pause": (
+        timing.held_for_long_enough,
+        builders.case(pause=model.PauseState(paused=False, last_seen=builders.NOW - seconds(60))),
+        "Unhealthy for 60 s, 60 s are needed",
+    ),
+    "held for long, and paused just now": (
+        timing.held_for_long_enough,
+        builders.case(pause=model.PauseState(paused=False, last_seen=builders.NOW - seconds(1))),
+        model.Refusal(
+            Refused.NOT_HELD,
+            "Unhealthy for 1 s of 60 s, counted anew since the operator was resumed",
+        ),
+    ),
+    "resumed by a clock that is ahead": (
+        timing.held_for_long_enough,
+        builders.case(of=builders.policy(annotations=builders.resumed(builders.NOW + seconds(59)))),
+        model.Refusal(
+            Refused.NOT_HELD, "Unhealthy for 0 s of 60 s, counted anew since the policy was resumed"
+        ),
+    ),
     "never held": (
         timing.held_for_long_enough,
         builders.case(held_since=None),

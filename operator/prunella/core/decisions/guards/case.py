@@ -54,6 +54,8 @@ class Case:
     """Objects that the followed action wrote beside the target, as they are now."""
     written: fields.Written | None = None
     """The fields of another object that the step writes; of a restore `looked` tells them."""
+    error_budget: model.Number | None = None
+    """The share of bad events, once it was asked for."""
     nodes: Mapping[model.Ref, node_state.NodeState] = dataclasses.field(default_factory=dict)
     """The nodes of the cluster, for a policy that is about nodes."""
     own_record: str = ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunella.core import model
+from prunella.core.decisions.guards.backoff import backed_off
 from prunella.core.decisions.guards.blast_radius import (
     disruption_budgets_allow,
     not_too_many_unavailable,
@@ -18,6 +19,8 @@ from prunella.core.decisions.guards.blast_radius import (
     spares_healthy_dependents,
 )
 from prunella.core.decisions.guards.case import Case, Guard
+from prunella.core.decisions.guards.disruptions import within_disruption_budgets
+from prunella.core.decisions.guards.error_budget import within_error_budget
 from prunella.core.decisions.guards.freezes import not_frozen
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
@@ -39,6 +42,7 @@ from prunella.core.decisions.guards.scope import (
     not_the_operator,
     selector_is_not_empty,
 )
+from prunella.core.decisions.guards.storms import calm_after_a_storm
 from prunella.core.decisions.guards.switches import not_latched, not_paused, not_suspended
 from prunella.core.decisions.guards.timing import (
     cooled_down,
@@ -47,6 +51,7 @@ from prunella.core.decisions.guards.timing import (
     nothing_in_flight,
     undone_not_too_often,
 )
+from prunella.core.decisions.guards.vetoes import not_undone_by_others
 from prunella.core.decisions.guards.windows import within_windows
 
 GUARDS: tuple[Guard, ...] = (
@@ -70,17 +75,22 @@ GUARDS: tuple[Guard, ...] = (
     not_owned_by_others,  # Make sure that no other controller would undo it
     not_masking_a_cause,  # Make sure that what helps again and again is not all that is done
     cooled_down,  # Make sure that the last action had time to show
+    backed_off,  # Make sure that what did not help is tried less and less often
     within_hourly_limits,  # Make sure that a loop of actions ends by itself
+    calm_after_a_storm,  # Make sure that many actions at once are followed by none
     not_too_many_unavailable,  # Make sure that only a few targets are worked on at once
     not_too_many_unhealthy,  # Make sure that it is this target and not everything
     not_too_many_unknown,  # Make sure that enough can be seen to judge
     disruption_budgets_allow,  # Make sure that the owner's budget is on the record
     rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
+    within_disruption_budgets,  # Make sure that enough is left as it is, whoever disrupts
+    within_error_budget,  # Make sure that there is room for an action that makes it worse
     spares_the_control_plane,  # Make sure that the quorum of etcd is left to people
     stays_uncordoned_by_people,  # Make sure that who uncordons a node is not fought
     leaves_nodes_in_service,  # Make sure that not one node after the other is cordoned
     spares_healthy_dependents,  # Make sure that what serves others well is not put back
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
+    not_undone_by_others,  # Make sure that what a person took back is not done again
 )
 BUDGETS = disruption_budgets_allow.__name__
 """The guard whose answer tells the numbers of the disruption budgets."""

@@ -23,11 +23,25 @@ def held_for_long_enough(case: Case) -> Answer:
     if case.follows is not None and _just_finished(case.follows, case.now):
         return f"follows {case.follows.name}, whose verification found it Unhealthy"
     needed, why = _needed(case)
-    held = (case.now - case.held_since).total_seconds() if case.held_since else 0.0
-    if case.held_since is None or held < needed:
-        message = f"Unhealthy for {held:.0f} s of {needed:.0f} s{why}"
+    since, anew = _observed_since(case)
+    held = (case.now - since).total_seconds() if since else 0.0
+    if since is None or held < needed:
+        message = f"Unhealthy for {held:.0f} s of {needed:.0f} s{anew}{why}"
         return model.Refusal(Refused.NOT_HELD, message)
     return f"Unhealthy for {held:.0f} s, {needed:.0f} s are needed{why}"
+
+
+def _observed_since(case: Case) -> tuple[datetime.datetime | None, str]:
+    """Since when it counts, and why not from its onset.
+
+    What was seen before a person resumed the policy or the operator is not acted on at once.
+    """
+    since, anew = case.held_since, ""
+    resumed = ledger.resumed_at(case.policy)
+    for at, what in ((resumed, "the policy"), (case.pause.last_seen, "the operator")):
+        if since is not None and at is not None and since < at:
+            since, anew = min(at, case.now), f", counted anew since {what} was resumed"
+    return since, anew
 
 
 def _needed(case: Case) -> tuple[float, str]:
