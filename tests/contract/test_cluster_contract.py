@@ -505,6 +505,9 @@ async def test_pause(world: World) -> None:
     running = model.PauseState(paused=False)
     assert (running, running) == (before, after)
     assert model.PauseState(paused=True, message="a release is on its way") == during
+    assert before.server_time is not None
+    assert after.server_time is not None
+    assert before.server_time <= after.server_time
 
 
 async def test_the_api_server_reads_how_long_an_effect_may_take(

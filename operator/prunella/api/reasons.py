@@ -32,6 +32,7 @@ class Refused(enum.StrEnum):
     OWNED_BY_CONTROLLER = "OwnedByController"
     SAME_REMEDY_LIMIT = "SameRemedyLimit"
     COOLDOWN = "Cooldown"
+    CLOCK_WRONG = "ClockWrong"
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
     CLUSTER_HOURLY_LIMIT = "ClusterHourlyLimit"

@@ -387,6 +387,8 @@ class PauseState:
 
     paused: bool
     message: str = ""
+    server_time: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+    """The API server's own time when it was asked, to compare the operator's clock with."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

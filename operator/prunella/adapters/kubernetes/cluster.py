@@ -19,6 +19,9 @@ from prunella.core import model, objects, pointers, progressive
 from prunella.core.decisions import started
 
 PAUSE = "prunella-pause"
+NO_DATE = (
+    "the API server's answers have no Date: nothing tells whether the operator's clock is right"
+)
 ANNOTATIONS = "/metadata/annotations"
 MARK_PATH = f"{ANNOTATIONS}/{pointers.part(objects.MARK)}"
 
@@ -78,7 +81,9 @@ class KubernetesCluster:
         except ports.ClusterError as error:
             return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
         if reply.status == 404 and _names_the_pause(reply.body):
-            return model.PauseState(paused=False)
+            if reply.date is None:
+                return model.PauseState(paused=True, message=NO_DATE)
+            return model.PauseState(paused=False, server_time=reply.date)
         if reply.ok:
             return model.PauseState(paused=True, message=_pause_reason(reply.body))
         message = f"can't read ConfigMap {PAUSE}: {reply.message}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -28,6 +29,7 @@ class SimulatedCluster(server.Server):
         self, clock: clocks.VirtualClock, switchboard: faults.Faults | None = None
     ) -> None:
         super().__init__(clock)
+        self._clock = clock
         self.faults = switchboard or faults.Faults()
         self.allowed_kinds = {
             "Certificate",
@@ -92,7 +94,7 @@ class SimulatedCluster(server.Server):
             self.faults.reach(faults.Point.PAUSED)
         except ports.ClusterError as error:
             return model.PauseState(paused=True, message=f"the pause switch is unreadable: {error}")
-        return self._pause
+        return dataclasses.replace(self._pause, server_time=self._clock.now())
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.

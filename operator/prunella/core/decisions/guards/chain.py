@@ -18,6 +18,7 @@ from prunella.core.decisions.guards.blast_radius import (
     spares_healthy_dependents,
 )
 from prunella.core.decisions.guards.case import Case, Guard
+from prunella.core.decisions.guards.clocks import clock_agrees
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
@@ -59,6 +60,7 @@ GUARDS: tuple[Guard, ...] = (
     strategy_replaces_pods,  # Make sure that a new template reaches pods at all
     rollout_is_not_held_up,  # Make sure that the rollout would not wait for a lost node
     not_owned_by_others,  # Make sure that no other controller would undo it
+    clock_agrees,  # Make sure that hours are counted by the right time
     not_masking_a_cause,  # Make sure that what helps again and again is not all that is done
     cooled_down,  # Make sure that the last action had time to show
     within_hourly_limits,  # Make sure that a loop of actions ends by itself
