@@ -299,9 +299,10 @@ def _tls(request: _Request, error: client.ApiException) -> ports.ClusterError:
 
 def _date(header: str) -> datetime.datetime | None:
     try:
-        return email.utils.parsedate_to_datetime(header)
+        found = email.utils.parsedate_to_datetime(header)
     except ValueError:
         return None
+    return found if found.tzinfo is not None else None
 
 
 def _decode(request: _Request, status: int, content: bytes) -> Reply:
