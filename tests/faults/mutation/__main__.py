@@ -84,7 +84,8 @@ def judge(found: Sequence[mutate.Mutant], tracer: trace.Tracer, jobs: int) -> di
         results: dict[str, str] = {}
         for each, verdict in zip(found, verdicts, strict=True):
             results[str(each)] = verdict
-            sys.stderr.write(f"\r{len(results)} of {len(found)}" * sys.stderr.isatty())
+            if verdict == SURVIVED and str(each) not in equivalent.REASONS:
+                _say(f"survived: {each}")
     return results
 
 
@@ -167,9 +168,6 @@ def report(found: Sequence[mutate.Mutant], results: dict[str, str], *, whole: bo
     for path, counts in table.items():
         numbers = f"{counts.total():>8} {counts[KILLED]:>8} {counts[SURVIVED]:>8}"
         _say(f"{path:<24} {numbers} {counts['equivalent']:>10} {_score(counts):>7.1f}%")
-    for name, verdict in results.items():
-        if verdict == SURVIVED and name not in equivalent.REASONS:
-            _say(f"survived: {name}")
     known = {str(each) for each in found}
     gone = set(equivalent.REASONS) - known if whole else set()
     wrong = {name for name in known & set(equivalent.REASONS) if results[name] == KILLED} | gone
@@ -186,6 +184,7 @@ def _score(counts: collections.Counter[str]) -> float:
 
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
