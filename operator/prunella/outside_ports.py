@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from prunella import ports
-from prunella.api import capture
+from prunella.api import capture, conditions
 from prunella.core import model, objects
 from prunella.core.decisions import started
 from prunella.core.outcomes import capturing
@@ -26,6 +26,22 @@ class Outward(Protocol):
         """What a call has started, by its id if that is ``known``, else by the key.
 
         None: the system knows of none. Raises ClusterError.
+        """
+
+
+class Approvals(Protocol):
+    """What people have said to the plans of records that wait for it."""
+
+    def all(self, namespace: str | None = None) -> Collection[objects.Approval]:
+        """The Approvals of a namespace, or of all; costs no request."""
+
+    async def read(self, namespace: str, name: str) -> objects.Approval | None:
+        """One as it is now; None when there is none. Raises ClusterError."""
+
+    async def answer(self, approval: objects.Approval, condition: conditions.Condition) -> None:
+        """Write what became of one, under its resourceVersion; one that is gone is no error.
+
+        Raises Conflict, ClusterError.
         """
 
 

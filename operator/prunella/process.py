@@ -34,8 +34,13 @@ async def run(
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()
 
     def on_change(kind: str, namespace: str, name: str) -> None:
-        if kind == kinds.POLICY.name:
-            key = objects.Key(namespace, name)
+        key = objects.Key(namespace, name)
+        if kind == kinds.APPROVAL.name:
+            # It bears the name of the record that waits for it.
+            record = live.stores.records.get(namespace, name)
+            if record is not None:
+                loop.call_soon_threadsafe(changed.put_nowait, record.policy)
+        elif kind == kinds.POLICY.name:
             loop.call_soon_threadsafe(changed.put_nowait, key)
 
     live = wiring.live(settings, on_change, kubeconfig, context)

@@ -23,6 +23,7 @@ from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
 from prunella.adapters.kubernetes import (
+    approvals,
     client,
     cluster,
     credentials,
@@ -307,15 +308,14 @@ def _world(
     outside: wired.Wired,
 ) -> worlds.World:
     """What the engine works in."""
-    host = socket.gethostname()
-    people = notifier.KubernetesNotifier(base.api, base.clock, host, alerts.escalate)
+    posting = (socket.gethostname(), alerts.escalate)
     return worlds.World(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
-        notifier=people,
+        notifier=notifier.KubernetesNotifier(base.api, base.clock, *posting),
         telemetry=base.telemetry,
         outward=outside.calls,
         incidents=base.incidents,
@@ -325,6 +325,7 @@ def _world(
         journal=around.journal,
         topology=around.topology.current,
         repositories=reverting.open_repositories(settings.git),
+        approvals=approvals.KubernetesApprovals(base.api, base.stores),
     )
 
 
@@ -343,9 +344,8 @@ def live(
     base = _base(settings, on_change, kubeconfig, context)
     around = _around(settings, base)
     correlating = _incidents(settings, base, around)
-    alerts = alertmanager.Alertmanager(
-        settings.alertmanager, base.clock, concurrent.futures.ThreadPoolExecutor(1, "alerts")
-    )
+    pool = concurrent.futures.ThreadPoolExecutor(1, "alerts")
+    alerts = alertmanager.Alertmanager(settings.alertmanager, base.clock, pool)
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
@@ -394,6 +394,7 @@ def simulated(
             captures=world.captures,
             journal=world.journal,
             repositories=world.repositories,
+            approvals=world.approvals,
         ),
         dataclasses.replace(options, guards=guards),
     )

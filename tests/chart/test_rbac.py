@@ -25,13 +25,13 @@ def _rights(group: str, resources: str, verbs: str) -> set[Right]:
 
 
 CORE = (
-    _rights("prunella.dev", "remediationpolicies", "get list watch")
+    _rights("prunella.dev", "remediationpolicies approvals", "get list watch")
     | _rights(
         "prunella.dev", "remediations changes incidents", "get list watch create patch delete"
     )
     | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
-    | _rights("prunella.dev", "changes/status incidents/status", "update")
+    | _rights("prunella.dev", "approvals/status changes/status incidents/status", "update")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
     | _rights("argoproj.io", "rollouts", "get list watch")
@@ -536,7 +536,7 @@ USER_ROLES = {
         "aggregate-to-view",
         _rights(
             "prunella.dev",
-            "remediationpolicies remediations captures changes incidents",
+            "remediationpolicies remediations approvals captures changes incidents",
             "get list watch",
         ),
     ),
@@ -557,6 +557,27 @@ def test_people_edit_policies_and_only_read_records(render: Render, name: str) -
     [role] = _named(render(), "ClusterRole", name)
     assert role["metadata"]["labels"][f"rbac.authorization.k8s.io/{label}"] == "true"
     assert rights == _expand(role)
+
+
+def test_approving_is_a_role_of_its_own(render: Render) -> None:
+    """Who approves is bound by hand: no built-in role gains it, and it changes nothing else."""
+    [role] = _named(render(), "ClusterRole", "prunella-approver")
+    assert [] == [label for label in role["metadata"]["labels"] if "aggregate" in label]
+    assert (
+        _rights("prunella.dev", "approvals", "get list watch create")
+        | _rights("prunella.dev", "remediationpolicies remediations", "get list watch")
+    ) == _expand(role)
+    creators = [
+        each["metadata"]["name"]
+        for each in [*_of_kind(render(), "ClusterRole"), *_of_kind(render(), "Role")]
+        if ("prunella.dev", "approvals", "create") in _expand(each)
+    ]
+    assert ["prunella-approver"] == creators
+
+
+def test_without_rbac_there_is_no_role_for_approvers(render: Render) -> None:
+    """Who writes his own roles writes this one too."""
+    assert [] == _named(render(rbac={"create": False}), "ClusterRole", "prunella-approver")
 
 
 def test_roles_can_be_left_to_others(render: Render) -> None:

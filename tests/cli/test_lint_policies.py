@@ -112,7 +112,7 @@ REFUSED = {
         swap("spec:\n", "spec:\n  mode: live\n"),
         [
             (
-                '5 error spec.mode: must be Advise, DryRun or Live, found "live"; '
+                '5 error spec.mode: must be Advise, DryRun, Approve or Live, found "live"; '
                 "did you mean Live? [schema]"
             )
         ],

@@ -181,3 +181,17 @@ async def test_a_limit_is_raised_and_put_back(world: World, where: str) -> None:
     back = restore.patching(effect.target, after, made, "undo it")
     assert ports.Outcome.EFFECTIVE is (await send(world, back)).outcome
     assert {"limits": "64Mi", "requests": "64Mi"} == memory(await shown(world, effect.target))
+
+
+@pytest.mark.parametrize("where", ["InPlace", "Template"])
+async def test_a_limit_is_not_raised_after_somebody_elses_edit(world: World, where: str) -> None:
+    """Of the pod or of its template: the version that it was planned for is tested."""
+    _, plan = await resized(world, where)
+    (effect,) = [manifests.kept(each) for each in plan.effects]
+    others = [each if each["op"] == "test" else {**each, "value": "80Mi"} for each in effect.patch]
+    first = await send(world, dataclasses.replace(effect, patch=tuple(others)))
+    assert ports.Outcome.EFFECTIVE is first.outcome
+    receipt = await send(world, effect)
+    assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
+    kept = {"limits": "80Mi", "requests": "80Mi"}
+    assert kept == memory(await shown(world, effect.target))

@@ -129,6 +129,7 @@ def labels(phase: str, **more: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("mode", "first"),
     [
+        (policy_api.Mode.APPROVE, "AwaitingApproval"),
         (policy_api.Mode.LIVE, "Pending"),
         (policy_api.Mode.ADVISE, "Advised"),
         (policy_api.Mode.DRY_RUN, "DryRun"),

@@ -145,14 +145,16 @@ async def test_a_promoted_release_becomes_the_stable_one(world: World) -> None:
     assert 4 == (await seen(world)).workload.updated
 
 
-async def test_a_newer_release_is_not_aborted(world: World) -> None:
-    """What was planned for one release is refused for the next."""
+async def test_the_controller_is_not_told_of_a_newer_release(world: World) -> None:
+    """What was planned for one release, to be given up or promoted, is refused for the next."""
     await waiting(world)
-    effect = await planned(world, {"abortRollout": {}})
+    effects = [await planned(world, {name: {}}) for name in ("abortRollout", "promote")]
     await world.set_image(web(world), "shop/app:v3")
-    receipt = await world.cluster.send(effect, "record-1", dry_run=False)
-    assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
-    assert not (await delivery(world)).aborted
+    for effect in effects:
+        receipt = await world.cluster.send(effect, "record-1", dry_run=False)
+        assert (ports.Outcome.REFUSED, 422) == (receipt.outcome, receipt.status)
+    found = await delivery(world)
+    assert (False, True) == (found.aborted, found.waiting)
 
 
 async def test_a_restart_bears_the_mark_and_begins_no_release(world: World) -> None:
@@ -162,6 +164,8 @@ async def test_a_restart_bears_the_mark_and_begins_no_release(world: World) -> N
     effect = await planned(world, {"restart": {}})
     receipt = await world.cluster.send(effect, "record-1", dry_run=False)
     assert ports.Outcome.EFFECTIVE is receipt.outcome
+    repeat = await world.cluster.send(effect, "record-2", dry_run=False)
+    assert (ports.Outcome.REFUSED, 422) == (repeat.outcome, repeat.status)
     assert receipt.workload is not None
     assert "record-1" == receipt.workload.annotations[objects.MARK]
     assert (before.workload.generation + 1, True) == (
@@ -180,6 +184,8 @@ async def test_a_rollback_writes_the_template_of_the_release_before(world: World
     effect = await planned(world, {"rollback": {"to": "Previous"}})
     receipt = await world.cluster.send(effect, "record-1", dry_run=False)
     assert ports.Outcome.EFFECTIVE is receipt.outcome
+    repeat = await world.cluster.send(effect, "record-2", dry_run=False)
+    assert (ports.Outcome.REFUSED, 422) == (repeat.outcome, repeat.status)
     await world.settle()
     found = await delivery(world)
     assert (False, False) == (found.under_way, found.waiting)

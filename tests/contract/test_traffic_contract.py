@@ -129,7 +129,7 @@ async def test_an_edit_in_between_is_a_refusal(world: World, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", WEIGHED)
 async def test_traffic_comes_back_by_parts(world: World, kind: str) -> None:
-    """The last part writes just what was there before."""
+    """Each part once; the last one writes just what was there before."""
     back = {"by": 15, "require": [{"query": "min(up)", "atLeast": 1}]}
     request, effect = await planned(world, kind, back=back)
     before = await shown(world, effect.target)
@@ -144,6 +144,8 @@ async def test_traffic_comes_back_by_parts(world: World, kind: str) -> None:
         )
         assert isinstance(part, action.Plan), part
         assert ports.Outcome.EFFECTIVE is (await send(world, part.effects[0])).outcome
+        repeat = await send(world, part.effects[0])
+        assert (ports.Outcome.REFUSED, 422) == (repeat.outcome, repeat.status)
         found.append(divided(await shown(world, effect.target)))
     assert [[15, 85], [20, 80]] == found
     assert content(before) == content(await shown(world, effect.target))

@@ -79,6 +79,9 @@ class World(Protocol):
     async def has_pod(self, name: str) -> bool:
         """Whether the API server knows a pod of this name."""
 
+    async def delete_pod(self, name: str) -> None:
+        """Let somebody delete a pod."""
+
     async def add_cron_job(self, name: str) -> None:
         """Create a CronJob that never starts a Job by itself."""
 
@@ -205,6 +208,9 @@ class SimulatedWorld:
     async def has_pod(self, name: str) -> bool:
         pods = [pod for state in self.cluster.states(self.namespace) for pod in state.pods]
         return any(pod.name == name for pod in pods)
+
+    async def delete_pod(self, name: str) -> None:
+        self.cluster.delete_pod(self.namespace, name)
 
     async def add_cron_job(self, name: str) -> None:
         self.cluster.cron_jobs.add(self.namespace, name, "shop/job:v1")
@@ -398,6 +404,9 @@ class LabWorld:
     async def has_pod(self, name: str) -> bool:
         found = await self.kubectl("get", "pods", "--output=jsonpath={.items[*].metadata.name}")
         return name in found.split()
+
+    async def delete_pod(self, name: str) -> None:
+        await self.kubectl("delete", "pod", name, "--wait=false")
 
     async def add_cron_job(self, name: str) -> None:
         containers = [{"name": "app", "image": "shop/job:v1"}]

@@ -175,7 +175,7 @@ class Story:
         world = self.world
         world.faults = world.cluster.faults = self.faults
         world.ledger.faults = world.policies.faults = world.outward.faults = self.faults
-        world.repositories.faults = self.faults
+        world.repositories.faults = world.approvals.faults = self.faults
 
     # The operator.
 
@@ -204,6 +204,7 @@ class Story:
             incidents = self.world.incidents
             journal = self.world.journal
             repositories = self.world.repositories
+            approvals: Any = self.world.approvals
 
         if self.latency is not None:
             for name in ("metrics", "cluster", "policies", "ledger"):

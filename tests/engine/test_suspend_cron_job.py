@@ -87,7 +87,8 @@ async def test_it_is_refused(story: Story, how: str) -> None:
     if how == "suspended":
         cluster.cron_jobs.suspend(NIGHTLY, suspended=True)
     elif how == "GitOps":
-        cluster.cron_jobs.suspend(NIGHTLY, suspended=False, manager="argocd-controller")
+        for value in (True, False):
+            cluster.cron_jobs.suspend(NIGHTLY, suspended=value, manager="argocd-controller")
     else:
         cluster.forbid("suspendCronJob")
     await story.run(60)

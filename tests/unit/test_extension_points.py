@@ -20,10 +20,12 @@ from prunella.cli import explain_signals, main
 from prunella.core.changes import kinds as change_kinds
 from prunella.core.decisions import guards
 from prunella.core.decisions.guards import chain
+from tests.e2e.chart import test_policies, toolbox
 
 ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "prunella"
 CHART = ROOT / "charts" / "prunella"
+REFUSALS = ROOT / "tests" / "e2e" / "chart"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 WITHOUT_A_STEP = {"returnTraffic", "revert"}
 """Actions that a policy can't name: the operator takes them back by itself."""
@@ -54,6 +56,24 @@ def test_every_action_has_its_rights_in_the_chart(action: str) -> None:
     for template in ("_rbac.tpl", "_helpers.tpl", authors):
         text = (CHART / "templates" / template).read_text()
         assert re.search(rf'(\.|"){action}\b', text), f"templates/{template} does not name {action}"
+
+
+@pytest.mark.parametrize("action", steps_api.ACTIONS)
+def test_every_actions_authors_need_its_rights(action: str) -> None:
+    """A policy with it beyond Advise is refused on a real API server, without the right."""
+    rows = [
+        toolbox.policy("shop", mode, **spec)["spec"]["steps"]
+        for _, mode, spec, refusal in test_policies.AUTHORS.values()
+        if mode == "Live" and "lets the operator" in refusal
+    ]
+    assert [steps for steps in rows if any(action in step for step in steps)]
+
+
+@pytest.mark.parametrize("action", steps_api.ACTIONS)
+def test_every_action_is_refused_while_it_is_off(action: str) -> None:
+    """By a real API server, to the operator's own token: a story says "Given ACTION off"."""
+    told = " ".join(path.read_text() for path in REFUSALS.glob("test_*.py"))
+    assert re.search(rf'"""Given (\w+ off, (or )?)*{action} off,', told)
 
 
 @pytest.mark.parametrize("action", steps_api.ACTIONS)

@@ -1,7 +1,7 @@
 {{/* Rights in a namespace that the operator works in: reading, its records, its statuses. */}}
 {{- define "prunella.rules.core" -}}
 - apiGroups: [prunella.dev]
-  resources: [remediationpolicies]
+  resources: [remediationpolicies, approvals]
   verbs: [get, list, watch]
 - apiGroups: [prunella.dev]
   resources: [remediations, changes, incidents]
@@ -10,7 +10,7 @@
   resources: [journalsnapshots]
   verbs: [list, create, patch, delete]
 - apiGroups: [prunella.dev]
-  resources: [remediationpolicies/status, remediations/status, changes/status, incidents/status]
+  resources: [remediationpolicies/status, remediations/status, approvals/status, changes/status, incidents/status]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]

@@ -7,6 +7,7 @@ default.  The models are the only source of the custom resource definition.
 from __future__ import annotations
 
 import enum
+import re
 from typing import Annotated
 
 import pydantic
@@ -19,6 +20,9 @@ from prunella.api import trigger as trigger_api
 
 _BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
 """Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
+_UP_TO_A_DAY = "^(1d|24h|([1-9]|1[0-9]|2[0-3])h([1-5]?[0-9]m)?|([1-9]|[1-9][0-9]{1,2})m)$"
+"""What an approval may take: a minute to a day."""
+NOT_UP_TO_A_DAY = "must be from 1m to 24h, such as 30m, 2h or 1h30m"
 LabelName = Annotated[str, pydantic.Field(max_length=128, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
@@ -31,7 +35,13 @@ class Mode(enum.StrEnum):
 
     ADVISE = "Advise"
     DRY_RUN = "DryRun"
+    APPROVE = "Approve"
     LIVE = "Live"
+
+    @property
+    def acts(self) -> bool:
+        """Whether a policy of this mode may change anything, by itself or once approved."""
+        return self in {Mode.APPROVE, Mode.LIVE}
 
 
 class TargetKind(enum.StrEnum):
@@ -211,8 +221,16 @@ class RemediationPolicySpec(base.ApiModel):
         Mode.ADVISE,
         description=(
             "Advise says what it would do; DryRun also asks the API server whether it could; "
-            "Live does it."
+            "Approve asks a person, and does it once that person has said yes; Live does it."
         ),
+    )
+    approval_expires_after: types.Duration = pydantic.Field(
+        types.duration("1h"),
+        description=(
+            "Approve only: how long a question waits for its answer, from 1m to 24h. What was not "
+            "approved by then is not done."
+        ),
+        json_schema_extra=base.rules((f"self.matches(r'{_UP_TO_A_DAY}')", NOT_UP_TO_A_DAY)),
     )
     suspend: bool = pydantic.Field(default=False, description="Stop new actions of this policy.")
     interval: types.Duration = pydantic.Field(
@@ -266,7 +284,7 @@ class RemediationPolicySpec(base.ApiModel):
     escalate_after: types.Duration = pydantic.Field(
         types.duration("15m"),
         description=(
-            "Live only: a person is called, once, when a target has been Unhealthy for so long "
+            "Live, Approve: a person is called, once, when a target has been Unhealthy for so long "
             "and every action was refused. Time in which a person has suspended or paused it does "
             "not count."
         ),
@@ -274,13 +292,20 @@ class RemediationPolicySpec(base.ApiModel):
     capture: capture_api.CapturePolicy | None = pydantic.Field(
         None,
         description=(
-            "Live only: what is kept before each action, for `prunella logs remediation/NAME`. "
+            "Live, Approve: what is kept before each action, for `prunella logs remediation/NAME`. "
             "Default: nothing."
         ),
     )
     verify: Verify = pydantic.Field(
         default_factory=Verify, description="How an action is proved to have helped."
     )
+
+    @pydantic.field_validator("approval_expires_after")
+    @classmethod
+    def _up_to_a_day(cls, wait: types.Duration) -> types.Duration:
+        if not re.fullmatch(_UP_TO_A_DAY, wait.text):
+            raise ValueError(f"{NOT_UP_TO_A_DAY}, found {wait}")
+        return wait
 
     @pydantic.model_validator(mode="after")
     def _steps_fit(self) -> RemediationPolicySpec:

@@ -84,6 +84,10 @@ class Refused(enum.StrEnum):
     LEDGER_UNAVAILABLE = "LedgerUnavailable"
     NO_STEP_LEFT = "NoStepLeft"
     PLAN_TOO_LARGE = "PlanTooLarge"
+    REJECTED = "Rejected"
+    NOT_APPROVED = "NotApprovedInTime"
+    OTHER_PLAN = "ApprovalOfOtherPlan"
+    APPROVAL_EXPIRED = "ApprovalExpired"
 
 
 class Doubt(enum.StrEnum):
@@ -131,12 +135,15 @@ class Doubt(enum.StrEnum):
 class Phase(enum.StrEnum):
     """Where one Remediation stands. The second group is final."""
 
+    AWAITING_APPROVAL = "AwaitingApproval"
     PENDING = "Pending"
     ACTING = "Acting"
     VERIFYING = "Verifying"
 
     ADVISED = "Advised"
     DRY_RUN = "DryRun"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
     SUCCEEDED = "Succeeded"
     UNHELPFUL = "Unhelpful"
     UNPROVEN = "Unproven"
@@ -148,7 +155,12 @@ class Phase(enum.StrEnum):
     @property
     def final(self) -> bool:
         """True when nothing more happens to the record."""
-        return self not in {Phase.PENDING, Phase.ACTING, Phase.VERIFYING}
+        return self not in {
+            Phase.AWAITING_APPROVAL,
+            Phase.PENDING,
+            Phase.ACTING,
+            Phase.VERIFYING,
+        }
 
 
 ACTED = frozenset(

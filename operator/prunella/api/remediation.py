@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from prunella.api import approval as approval_api
 from prunella.api import base, reasons, types
 from prunella.api import policy as policy_api
 
@@ -183,6 +184,9 @@ class RemediationSpec(base.ApiModel):
     before: PodsBefore | None = pydantic.Field(
         None, description="The target's pods when it was decided."
     )
+    approval_expires_at: types.LocalTime | None = pydantic.Field(
+        None, description="Of mode Approve: when it must have been approved, or is not done."
+    )
 
 
 class EffectStatus(base.ApiModel):
@@ -248,6 +252,15 @@ class RunStatus(base.ApiModel):
     )
 
 
+class Decided(base.ApiModel):
+    """What a person has said to the plan."""
+
+    by: ShortText = pydantic.Field(description="The user, as the API server has named it.")
+    at: types.LocalTime = pydantic.Field(description="When the Approval was created.")
+    verdict: approval_api.Verdict = pydantic.Field(description="Approve, or Reject.")
+    reason: LongText = pydantic.Field("", description="Why, in the person's own words.")
+
+
 class RemediationStatus(base.ApiModel):
     """What became of the attempt."""
 
@@ -267,6 +280,9 @@ class RemediationStatus(base.ApiModel):
     )
     run: RunStatus | None = pydantic.Field(
         None, description="What was started outside the target, such as a Job."
+    )
+    approval: Decided | None = pydantic.Field(
+        None, description="Of mode Approve: who has decided, and how."
     )
     finished_at: types.LocalTime | None = pydantic.Field(
         None, description="When the phase became final."

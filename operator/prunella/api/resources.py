@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydantic
 
 from prunella.api import (
+    approval,
     base,
     capture,
     change,
@@ -42,6 +43,12 @@ class _FrozenChange(change.ChangeSpec):
 
 class _FrozenCapture(capture.CaptureSpec):
     """What was there before a remediation. It can't be changed."""
+
+    model_config = _FROZEN
+
+
+class _FrozenApproval(approval.ApprovalSpec):
+    """Which plan, what is said to it, and by whom. It can't be changed."""
 
     model_config = _FROZEN
 
@@ -192,4 +199,27 @@ INCIDENT = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION, CAPTURE, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)
+APPROVAL = crdgen.CustomResource(
+    group=GROUP,
+    version=VERSION,
+    kind="Approval",
+    plural="approvals",
+    singular="approval",
+    scope="Namespaced",
+    description=(
+        "Approval is one person's word on the Remediation of the same name, which waits for it: "
+        "`prunella approve` and `prunella reject` write it. It can't be changed."
+    ),
+    spec=_FrozenApproval,
+    status=approval.ApprovalStatus,
+    categories=("prunella",),
+    columns=(
+        crdgen.PrinterColumn("Verdict", ".spec.verdict"),
+        crdgen.PrinterColumn("By", ".spec.decidedBy"),
+        crdgen.PrinterColumn("Accepted", '.status.conditions[?(@.type=="Accepted")].status'),
+        crdgen.PrinterColumn("Reason", '.status.conditions[?(@.type=="Accepted")].reason'),
+        _AGE,
+    ),
+)
+
+ALL = (REMEDIATION_POLICY, REMEDIATION, APPROVAL, CAPTURE, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)

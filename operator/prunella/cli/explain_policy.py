@@ -52,10 +52,13 @@ def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     does = {
         policy_api.Mode.ADVISE: "says what it would do",
         policy_api.Mode.DRY_RUN: "asks the API server whether it could, and changes nothing",
+        policy_api.Mode.APPROVE: "asks a person, and acts when that person says yes",
         policy_api.Mode.LIVE: "acts",
     }
     suspended = "; suspended: starts nothing" if spec.suspend else ""
     written.fact("mode", f"{spec.mode}: {does[spec.mode]}{suspended}")
+    if spec.mode is policy_api.Mode.APPROVE:
+        written.fact("asks", f"for {spec.approval_expires_after}, each step by itself")
     written.fact("targets", _target(spec.target))
     if spec.trigger is not None:
         wanted = spec.trigger.incident

@@ -22,11 +22,14 @@ MOST_LINES = 24
 """Lines of one changed value; the whole is in the JSON output."""
 
 MEANING = {
+    reasons.Phase.AWAITING_APPROVAL: "nothing was changed; it waits for a person's word",
     reasons.Phase.PENDING: "decided and recorded, not sent yet",
     reasons.Phase.ACTING: "sent; its rollout is under way",
     reasons.Phase.VERIFYING: "carried out; the signal is measured again",
     reasons.Phase.ADVISED: "advice: nothing was changed",
     reasons.Phase.DRY_RUN: "dry run: the API server was asked, nothing was changed",
+    reasons.Phase.REJECTED: "a person has said no: nothing was changed",
+    reasons.Phase.EXPIRED: "nobody has approved it in time: nothing was changed",
     reasons.Phase.SUCCEEDED: "carried out and proved by the signal",
     reasons.Phase.UNHELPFUL: "carried out, and the signal did not get better",
     reasons.Phase.UNPROVEN: "carried out, and no data could prove that it helped",
@@ -67,6 +70,12 @@ def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: conso
     written.print(out)
 
 
+def write_plan(written: page.Page, record: objects.Record) -> None:
+    """Why, the values that were seen, and the effects with what undoes them."""
+    _why(written, record.spec)
+    _effects(written, record)
+
+
 def _following(cluster: kube.Cluster, name: str) -> list[objects.Record]:
     found, _ = read.records(cluster, cluster.namespace)
     return [each for each in reversed(found) if each.spec.follows == name]
@@ -84,6 +93,7 @@ def _head(written: page.Page, record: objects.Record, now: datetime.datetime) ->
     written.fact("mode", spec.mode.value)
     ago = terminal.age(spec.decided_at, now)
     written.fact("decided", f"{terminal.moment(spec.decided_at)}, {ago} ago")
+    _approval(written, record, now)
     times = (
         ("finished", status.finished_at),
         ("healthy again", status.cleared_at),
@@ -93,6 +103,18 @@ def _head(written: page.Page, record: objects.Record, now: datetime.datetime) ->
     for label, when in times:
         if when is not None:
             written.fact(label, terminal.moment(when))
+
+
+def _approval(written: page.Page, record: objects.Record, now: datetime.datetime) -> None:
+    """Who has said what to it; until when it waits, while nobody has."""
+    said, until = record.status.approval, record.spec.approval_expires_at
+    if record.awaiting and until is not None:
+        left = terminal.age(now, until)
+        written.fact("waits until", f"{terminal.moment(until)}, {left} from now")
+    if said is not None:
+        because = f": {said.reason}" if said.reason else ""
+        words = f"{said.verdict} by {said.by}, {terminal.moment(said.at)}{because}"
+        written.fact("approval", words)
 
 
 def _told(record: objects.Record) -> str:

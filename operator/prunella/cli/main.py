@@ -21,6 +21,7 @@ import typer
 
 import prunella
 from prunella.cli import (
+    approve,
     backtest,
     changes,
     crds,
@@ -58,6 +59,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     topology.topology,
     doctor.doctor,
     changes.changes,
+    approve.approve,
+    approve.reject,
     pause.pause,
     pause.resume,
     crds.crds,

@@ -20,6 +20,7 @@ POLICY_COLUMNS = (
 """H/U/? counts targets that are Healthy, Unhealthy and Unknown; BUSY those in flight."""
 _NOTICES = (conditions.ESCALATED, conditions.CONDEMNED)
 """Conditions that a person should hear of while they are True, also of a policy that is Ready."""
+WAITING_COLUMNS = ("LEFT", "POLICY", "ACTION", "TARGET", "REMEDIATION")
 RECORD_COLUMNS = ("AGE", "POLICY", "ACTION", "MODE", "PHASE", "NAME")
 
 
@@ -41,6 +42,10 @@ def as_text(
     else:
         where = "in any namespace" if scope is None else f"in namespace {scope}; -A looks in all"
         written.say(f"No remediationpolicies.prunella.dev {where}", indent=0)
+    waiting = [record for record in found.records if record.awaiting]
+    if waiting:
+        written.section("Waiting for approval", "`prunella approve NAMESPACE/NAME`, or reject")
+        written.table(WAITING_COLUMNS, [waiting_row(each, now) for each in waiting])
     if found.records and recent:
         written.section("Recent remediations", "`prunella explain remediation/NAME -n NAMESPACE`")
         written.table(RECORD_COLUMNS, [_record_row(each, now) for each in found.records[:recent]])
@@ -129,6 +134,18 @@ def write_sick(
 
 def _joined(word: str, message: str) -> str:
     return f"{word}: {message}" if word and message else word or message
+
+
+def waiting_row(record: objects.Record, now: datetime.datetime) -> tuple[str, ...]:
+    """A question, and how long it waits yet."""
+    until = record.spec.approval_expires_at
+    return (
+        terminal.age(now, until) if until is not None else NONE,
+        str(record.policy),
+        record.spec.action,
+        str(record.target),
+        f"{record.namespace}/{record.name}",
+    )
 
 
 def _record_row(record: objects.Record, now: datetime.datetime) -> tuple[str, ...]:

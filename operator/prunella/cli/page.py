@@ -27,6 +27,7 @@ STYLES = {
     "Refused": BAD,
     "False": BAD,
     "Unknown": DOUBT,
+    "AwaitingApproval": DOUBT,
     "Pending": DOUBT,
     "Acting": DOUBT,
     "Verifying": DOUBT,

@@ -7,6 +7,7 @@ import datetime
 import json
 from collections.abc import Mapping, Sequence
 
+from prunella.api import approval as approval_api
 from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
@@ -79,8 +80,13 @@ class Record:
 
     @property
     def in_flight(self) -> bool:
-        """True while something may still happen because of this record."""
-        return not self.phase.final
+        """True while something is under way, or about to be, because of this record."""
+        return not self.phase.final and not self.awaiting
+
+    @property
+    def awaiting(self) -> bool:
+        """True while nothing happens before a person has said a word."""
+        return self.phase is reasons.Phase.AWAITING_APPROVAL
 
     @property
     def acted(self) -> bool:
@@ -116,6 +122,24 @@ class Record:
     @property
     def _sent(self) -> list[datetime.datetime]:
         return [each.sent_at for each in self.status.effects if each.sent_at is not None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Approval:
+    """An Approval as read. Its name is that of the Remediation that it is about."""
+
+    name: str
+    namespace: str
+    spec: approval_api.ApprovalSpec
+    status: approval_api.ApprovalStatus
+    uid: str
+    resource_version: str
+    created: datetime.datetime
+
+    @property
+    def answered(self) -> bool:
+        """Whether the operator has said what became of it."""
+        return any(each.type == approval_api.ACCEPTED for each in self.status.conditions)
 
 
 def effect_to_spec(effect: model.Effect) -> remediation_api.EffectSpec:

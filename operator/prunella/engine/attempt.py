@@ -17,7 +17,7 @@ from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, ledger, restoring, undoing
+from prunella.core.decisions import approvals, decide, ledger, restoring, undoing
 from prunella.core.outcomes import escalation, pacing, records, settling, syncing, verification
 from prunella.core.outcomes import runs as run_rules
 from prunella.engine import refusals, runs, sending
@@ -62,7 +62,8 @@ class Executor:
         spec = records.to_spec(command, policy, queries)
         try:
             record = await self._world.ledger.create(namespace, command.name, spec)
-            status = _first_status(command, outcomes, self._world.clock.now())
+            told = approvals.question(spec, namespace, command.name) or command.summary
+            status = _first_status(command, told, outcomes, self._world.clock.now())
             record = await self._world.ledger.update(record, status)
         except ports.Conflict as error:
             message = f"{command.name} was taken by somebody else: {error}"
@@ -71,7 +72,7 @@ class Executor:
             message = f"no record, no action: {error}"
             return model.Refusal(reasons.Refused.LEDGER_UNAVAILABLE, message)
         self._count(record, record.phase)
-        await self._tell(record, ports.Severity.NORMAL, record.phase, command.summary)
+        await self._tell(record, ports.Severity.NORMAL, record.phase, told)
         return record
 
     async def _rehearse(self, policy: objects.Key, command: decide.Command) -> model.Refusal | None:
@@ -365,10 +366,10 @@ def _fields(effect: model.Effect) -> bool:
 
 
 def _first_status(
-    command: decide.Command, outcomes: list[str], now: datetime.datetime
+    command: decide.Command, told: str, outcomes: list[str], now: datetime.datetime
 ) -> remediation.RemediationStatus:
-    phase = records.first_phase(command.mode)
-    status = records.first_status(phase, command.summary, now, len(command.effects))
+    phase = records.first_phase(command.mode, command.action)
+    status = records.first_status(phase, told, now, len(command.effects))
     if phase is not Phase.DRY_RUN:
         return status
     effects = [

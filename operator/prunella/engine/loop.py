@@ -18,7 +18,7 @@ from prunella import ports
 from prunella.core import objects
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import records as record_rules
-from prunella.engine import attempt, guard, orphans, policy_pass, waiting
+from prunella.engine import approvals, attempt, guard, orphans, policy_pass, waiting
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Engine:
         self._options = options
         self._passes = policy_pass.Passes(world, options)
         self._executor = attempt.Executor(world)
+        self._questions = approvals.Questions(world, self._executor)
         self._due: dict[objects.Key, datetime.datetime] = {}
         self._heap: list[tuple[datetime.datetime, objects.Key]] = []
         self._running: dict[objects.Key, asyncio.Task[None]] = {}
@@ -78,6 +79,7 @@ class Engine:
             self.mark_dirty(key)
         await orphans.close_orphans(self._world, self._executor, alive)
         await orphans.give_back_fields(self._world, self._executor)
+        await self._questions.answer()
         now = self._world.clock.now()
         if self._world.captures is not None:
             await self._world.captures.expire(now)

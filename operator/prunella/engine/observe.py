@@ -8,7 +8,7 @@ import datetime
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
-from prunella.core import model
+from prunella.core import model, objects
 from prunella.core.decisions import step
 from prunella.core.signals import (
     alerts,
@@ -38,6 +38,19 @@ class Scene:
     workloads: tuple[model.Ref, ...]
     """All of the namespace: the names of pods of the past tell whose they were."""
     rollouts: Mapping[model.Ref, learning.Rollout | None]
+
+
+def scene_of(
+    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
+) -> Scene:
+    """What the policy's signals are read for."""
+    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
+    return Scene(
+        namespace=policy.key.namespace,
+        targets=tuple(workload.ref for workload in chosen),
+        workloads=tuple(workload.ref for workload in workloads),
+        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
+    )
 
 
 class Observer:

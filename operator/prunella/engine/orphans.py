@@ -81,7 +81,11 @@ async def _end(
     executor: attempt.Executor, record: objects.Record, reason: str, message: str
 ) -> objects.Record:
     """End a record that is not under way: without proof if it was sent."""
-    ends = {Phase.PENDING: Phase.NOT_SENT, Phase.VERIFYING: Phase.UNPROVEN}
+    ends = {
+        Phase.AWAITING_APPROVAL: Phase.EXPIRED,
+        Phase.PENDING: Phase.NOT_SENT,
+        Phase.VERIFYING: Phase.UNPROVEN,
+    }
     if record.phase not in ends:
         return record
     return await executor.close(record, ends[record.phase], reason, message)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
 from prunella.core.recording import reading as recording
-from prunella.core.signals import compiled, detect, onsets
+from prunella.core.signals import compiled, detect
 from prunella.engine import (
+    approvals,
     attempt,
     captures,
     closer_look,
@@ -48,6 +49,7 @@ class Passes:
         self._observer = observe.Observer(world, options.detectors)
         self._closer_look = closer_look.CloserLook(world, self._observer, options.confinements)
         self._executor = attempt.Executor(world)
+        self._questions = approvals.Questions(world, self._executor)
         self._captures = captures.Captures(world)
         self._reporter = report.Reporter(world, options.rules)
         self._unattended = unattended.Watcher(world)
@@ -68,7 +70,7 @@ class Passes:
             telling.forget(self._world, policy.key)
             return None
         workloads = tuple(self._world.cluster.workloads(policy.key.namespace))
-        scene = _scene(policy, memory.memory, workloads)
+        scene = observe.scene_of(policy, memory.memory, workloads)
         readings, owners = await self._observer.read(memory.compiled, memory.learners, scene, now)
         memory.compiled = observe.with_ranges(memory.compiled, readings)
         snapshot = step.Snapshot(
@@ -197,12 +199,23 @@ class Passes:
     ) -> None:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
         record = await self._captures.before(record, policy)
-        snapshot = await self._fresh(snapshot, policy)
-        replanned = await self._replan(record, snapshot, policy, memory, now)
+        replanned = await self._again(record, snapshot, policy, memory, now)
         if isinstance(replanned, model.Refusal):
             await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
             return
         await self._executor.carry_out(record)
+
+    async def _again(
+        self,
+        record: objects.Record,
+        snapshot: step.Snapshot,
+        policy: objects.Policy,
+        memory: memories.PolicyMemory,
+        now: datetime.datetime,
+    ) -> decide.Command | model.Refusal:
+        """The record's plan made again on the freshest state, if it is the same."""
+        snapshot = await self._fresh(snapshot, policy)
+        return await self._replan(record, snapshot, policy, memory, now)
 
     async def _replan(
         self,
@@ -246,7 +259,7 @@ class Passes:
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
-                return _same(record, decision.command)
+                return decide.same(record, decision.command)
             for need in decision.needs:
                 snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
@@ -263,9 +276,13 @@ class Passes:
 
         Returns the targets for which a person is called.
         """
-        for record in tuple(self._world.ledger.records()):
+        for known in tuple(self._world.ledger.records()):
+            record = known
             if record.policy != policy.key:
                 continue
+            if outcome.command is None:
+                again = functools.partial(self._again, record, snapshot, policy, memory, now)
+                record = await self._questions.look(record, policy, outcome, again)
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
@@ -274,6 +291,7 @@ class Passes:
                 await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
                 await self._verify(record, policy, memory, snapshot.readings, outcome, now)
+        await self._questions.answer(policy.key)
         records = tuple(self._world.ledger.records())
         limit = self._options.rules.unhelpful_before_latch
         waiting = escalation.to_call(policy, records, outcome.decisions, limit)
@@ -304,8 +322,8 @@ class Passes:
         now: datetime.datetime,
     ) -> None:
         """Take up a record that was created and not sent, as after a crash."""
-        if record.spec.mode is not policy_api.Mode.LIVE:
-            phase = Phase.ADVISED if record.spec.mode is policy_api.Mode.ADVISE else Phase.DRY_RUN
+        if not record.spec.mode.acts:
+            phase = records.first_phase(record.spec.mode, record.spec.action)
             await self._executor.close(record, phase, phase.value, record.spec.reason)
             return
         async with self._deciding:
@@ -376,23 +394,3 @@ class Passes:
             memory.sampled.pop(record.name, None)
         else:
             memory.healthy[record.name] = verification.healthy_in_a_row(record, scene, healthy)
-
-
-def _scene(
-    policy: objects.Policy, memory: step.Memory, workloads: Sequence[model.Workload]
-) -> observe.Scene:
-    """What the policy's signals are read for."""
-    chosen = step.select(policy.key.namespace, step.valid_spec(policy).target, workloads)
-    return observe.Scene(
-        namespace=policy.key.namespace,
-        targets=tuple(workload.ref for workload in chosen),
-        workloads=tuple(workload.ref for workload in workloads),
-        rollouts={each.ref: onsets.rollout(memory, each) for each in chosen},
-    )
-
-
-def _same(record: objects.Record, command: decide.Command) -> decide.Command | model.Refusal:
-    if command.plan_hash == record.spec.plan_hash:
-        return command
-    message = f"planned again, the effects are others: {command.summary}"
-    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)

@@ -39,6 +39,8 @@ class World:
     """Who calls whom, as measured; None: as the journal's objects declare it."""
     repositories: ports.Repositories | None = None
     """Where commits are reverted; None: nowhere."""
+    approvals: outside_ports.Approvals | None = None
+    """What people have said to plans; None: nothing, and what waits expires."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

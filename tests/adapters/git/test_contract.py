@@ -1,4 +1,4 @@
-"""The same cases on the simulated repository and on a real Git server."""
+"""The same cases of gitRevert on the simulated repository and on a real Git server."""
 
 from __future__ import annotations
 

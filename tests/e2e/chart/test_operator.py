@@ -49,7 +49,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
     }
     about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
     parts = ("restore-1", "restore-2", "captures", "webhooks")
-    about += ("rollouts", *(f"authors-{part}" for part in parts))
+    about += ("rollouts", "approvals", *(f"authors-{part}" for part in parts))
     names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 
@@ -57,6 +57,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
 CAN = {
     "restart": ("patch", "deployments.apps", True),
     "write statuses": ("update", "remediations.prunella.dev --subresource=status", True),
+    "approve": ("create", "approvals.prunella.dev", False),
     "write records": ("create", "remediations.prunella.dev", True),
     "evict while it is off": ("create", "pods --subresource=eviction", False),
     "watch CronJobs": ("watch", "cronjobs.batch", True),
@@ -121,6 +122,42 @@ def test_operator_may_restart(operator: toolbox.Kubectl, shop: str, kind: str) -
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def without_restart(release: Lab, operator: toolbox.Kubectl, shop: str) -> Iterator[str]:
+    """The shop while scale is enabled in place of restart."""
+
+    def restarted() -> toolbox.Done:
+        return toolbox.patch(operator, "Deployment", shop, MARK, RESTART)
+
+    _switch(release, restart=False)
+    toolbox.eventually(lambda: "is not enabled" in restarted().stderr)
+    yield shop
+    _switch(release, restart=True)
+    toolbox.eventually(lambda: restarted().returncode == 0)
+
+
+def _switch(release: Lab, *, restart: bool) -> None:
+    values = f"actions.restart={json.dumps(restart)},actions.scale={json.dumps(not restart)}"
+    arguments = ("upgrade", toolbox.RELEASE, str(toolbox.CHART), "--namespace", toolbox.HOME)
+    release.helm(*arguments, "--reuse-values", "--set", values, "--wait")
+
+
+def test_operator_may_not_restart_while_it_is_off(
+    operator: toolbox.Kubectl, without_restart: str
+) -> None:
+    """Given restart off, when the operator's token restarts a workload, the server refuses."""
+    for kind, words in OFF.items():
+        done = toolbox.patch(operator, kind, without_restart, MARK, RESTART)
+        toolbox.assert_refused(done, words)
+
+
+OFF = {
+    **dict.fromkeys(
+        ("Deployment", "StatefulSet"),
+        "spec.template.metadata.annotations: action restart is not enabled for the operator",
+    ),
+    "DaemonSet": 'cannot patch resource "daemonsets"',
+}
 REFUSED: dict[str, tuple[toolbox.Document, str]] = {
     "another image": (IMAGE, "action rollback is not enabled"),
     "replicas": (SCALE, "action scale is not enabled"),

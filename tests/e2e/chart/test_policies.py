@@ -56,7 +56,12 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"steps": [{"evictPod": {}}, {"rollback": {}}]},
         "lets the operator patch deployments",
     ),
-    "scale without the right": ((), "Live", {"steps": [SCALE_STEP]}, "patch deployments"),
+    "scale without the right": (
+        (),
+        "Live",
+        {"steps": [SCALE_STEP]},
+        "lets the operator patch deployments",
+    ),
     "eviction without the right": (
         (PATCH_DEPLOYMENTS,),
         "Live",
@@ -87,6 +92,15 @@ AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
         {"target": {"kind": "Rollout", "name": "web"}},
         "lets the operator patch rollouts",
     ),
+    **{
+        f"{name} without the right": (
+            (PATCH_DEPLOYMENTS,),
+            "Live",
+            {"target": {"kind": "Rollout", "name": "web"}, "steps": [{name: {}}]},
+            "lets the operator patch rollouts/status",
+        )
+        for name in ("abortRollout", "promote")
+    },
     "revert in Git without the right": (
         (EVICT,),
         "Live",

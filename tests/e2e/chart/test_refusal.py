@@ -79,7 +79,7 @@ def before(story: Story) -> dict[str, Before]:
 def test_disabled_action_is_refused_by_the_server(
     story: Story, before: dict[str, Before], name: str
 ) -> None:
-    """Given an action that the chart has off, when its target is sick, then the server says no."""
+    """Given rollback off, scale off, or evictPod off, when its target is sick, it is refused."""
     message = story.becomes(name, "ForbiddenByServer")
 
     assert REFUSED[name][1] in message

@@ -21,7 +21,7 @@ from tests.e2e.chart import toolbox
 from tests.e2e.harness import manifests
 from tests.e2e.harness.manifests import Document
 from tests.e2e.harness.story import Story
-from tests.e2e.stories import test_rollouts
+from tests.e2e.stories import test_incidents, test_rollouts
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -238,6 +238,30 @@ def test_no_certificate_is_asked_for(story: Story) -> None:
     assert [] == story.writes("checkout")
 
 
+def test_what_an_incident_suspects_stays(story: Story) -> None:
+    """Given restore off, when an incident suspects a Service's change, then it stays as it is."""
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    service: Document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "checkout"}}
+    story.run(manifests.workload("checkout", "v1"))
+    story.apply({**service, "spec": {"selector": {"app": "checkout"}, "ports": ports}})
+    trigger = {"incident": {"causeKind": ["Networking", "Configuration"], "confidence": "Low"}}
+    step: Document = {"restore": {"kinds": ["Service"]}}
+    story.start_operator(operatorNamespace=toolbox.HOME, operatorName=toolbox.ACCOUNT)
+    story.apply(manifests.policy("checkout", step, trigger=trigger))
+    story.becomes("checkout", "Healthy")
+    path = f"/api/v1/namespaces/{story.namespace}/services/checkout"
+    wrong = {"spec": {"ports": [{**ports[0], "targetPort": 9999}]}}
+    story.patch(path, wrong)
+    story.annotate_pods("checkout", errors="0.5")
+    test_incidents.post(story, [test_incidents.alert(story, "HighErrorRate", "checkout")])
+
+    message = story.becomes("checkout", "ForbiddenByServer", timeout=150)
+
+    assert 'cannot get resource "services"' in message
+    assert [] == story.records()
+    assert 9999 == story.api.request("GET", path)["spec"]["ports"][0]["targetPort"]
+
+
 @pytest.mark.parametrize("where", ["InPlace", "Template"])
 def test_resources_stay(story: Story, where: str) -> None:
     """Given resize off, when a workload is sick, then its resources stay as they are."""
@@ -296,7 +320,7 @@ JOBS = {
 
 @pytest.mark.parametrize(("action", "words"), JOBS.items(), ids=JOBS)
 def test_a_cron_job_is_left_alone(story: Story, action: str, words: str) -> None:
-    """Given the action off, when its signal is sick, then nothing is suspended or made."""
+    """Given suspendCronJob off, or rerunJob off, when it is sick, nothing is suspended or made."""
     story.run(manifests.workload("checkout", "v1"))
     story.apply(manifests.cron_job("nightly", fails=True))
     within = ("--namespace", story.namespace)
@@ -329,7 +353,7 @@ _WAITING = {
 
 @pytest.mark.parametrize("action", ["abortRollout", "promote"])
 def test_a_rollout_is_not_told(story: Story, action: str) -> None:
-    """Given the action off, when its signal is sick, then nothing is given up or promoted."""
+    """Given abortRollout off, or promote off, when it is sick, nothing is given up or promoted."""
     argo_rollouts.install(story.lab)
     story.run(manifests.workload("checkout", "v1"))
     ref = worlds.model.Ref("Rollout", story.namespace, "web")

@@ -28,6 +28,7 @@ def test_no_file_is_left_over() -> None:
 COLUMNS = {
     "RemediationPolicy": "Mode Ready Reason Targets Unhealthy Last-Action Age",
     "Remediation": "Policy Target Action Mode Phase Reason Age",
+    "Approval": "Verdict By Accepted Reason Age",
     "Capture": "Taken Expires",
     "Change": "When Summary",
     "JournalSnapshot": "Objects Taken",
@@ -77,6 +78,7 @@ def test_spec_of_a_record_is_frozen() -> None:
         for kind, spec in specs.items()
     }
     assert "self == oldSelf" in rules["Remediation"]
+    assert "self == oldSelf" in rules["Approval"]
     assert "self == oldSelf" in rules["Change"]
     assert "self == oldSelf" in rules["Capture"]
     assert "self == oldSelf" not in rules["RemediationPolicy"]
@@ -91,6 +93,7 @@ def test_adapters_ask_for_the_same_kinds() -> None:
         for kind in (
             kinds.POLICY,
             kinds.RECORD,
+            kinds.APPROVAL,
             kinds.CAPTURE,
             kinds.CHANGE,
             kinds.JOURNAL_SNAPSHOT,

@@ -47,6 +47,7 @@ class Kind:
 PRUNELLA = "prunella.dev"
 POLICY = Kind("RemediationPolicy", "remediationpolicies", "v1alpha1", PRUNELLA)
 RECORD = Kind("Remediation", "remediations", "v1alpha1", PRUNELLA)
+APPROVAL = Kind("Approval", "approvals", "v1alpha1", PRUNELLA)
 CHANGE = Kind("Change", "changes", "v1alpha1", PRUNELLA)
 JOURNAL_SNAPSHOT = Kind("JournalSnapshot", "journalsnapshots", "v1alpha1", PRUNELLA)
 CAPTURE = Kind("Capture", "captures", "v1alpha1", PRUNELLA)
@@ -87,7 +88,7 @@ WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 BUILT_IN = {**WORKLOADS, CRON_JOB.name: CRON_JOB}
 TARGETS = {**BUILT_IN, ROLLOUT.name: ROLLOUT}
 """What a policy may act on."""
-WATCHED = (POLICY, RECORD, INCIDENT, *BUILT_IN.values())
+WATCHED = (POLICY, RECORD, APPROVAL, INCIDENT, *BUILT_IN.values())
 """What every cluster has; Rollouts are watched beside them where Argo Rollouts is."""
 RESTORED = {
     kind.name: kind

@@ -36,7 +36,7 @@ class KubernetesLedger:
 
         Raises Conflict when it is taken, OutcomeUnknown, ClusterError.
         """
-        labels = records.labels(spec, records.first_phase(spec.mode))
+        labels = records.labels(spec, records.first_phase(spec.mode, spec.action))
         written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         return self._keep(await self._objects.create(namespace, name, written, labels))
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, lazy_json, parse, parse_incident
+from prunella.adapters.kubernetes import kinds, lazy_json, parse, parse_approval, parse_incident
 from prunella.core import model, objects
 from prunella.core.incidents import values as incident_values
 
@@ -204,6 +204,13 @@ class Stores:
         self.records: Store[objects.Record] = Store(
             kinds.RECORD.name, parse.record, on_change, lambda record: record.resource_version
         )
+        self.approvals: Store[objects.Approval] = Store(
+            kinds.APPROVAL.name,
+            parse_approval.approval,
+            on_change,
+            lambda approval: approval.resource_version,
+            forgets_unreadable=True,
+        )
         self.incidents: Store[incident_values.Record] = Store(
             kinds.INCIDENT.name,
             parse_incident.incident,
@@ -227,6 +234,7 @@ class Stores:
         others: dict[str, Store[Any]] = {
             kinds.POLICY.name: self.policies,
             kinds.RECORD.name: self.records,
+            kinds.APPROVAL.name: self.approvals,
             kinds.INCIDENT.name: self.incidents,
         }
         return others.get(kind) or self.workloads[kind]

@@ -84,9 +84,9 @@ class SimulatedCluster(server.Server):
         return self.object_of(ref)
 
     async def job(self, ref: model.Ref) -> started.Run | None:
-        """A Job that was made from a template, or None when it is gone. Raises ClusterError."""
+        """A Job by name, or None when it is gone. Raises ClusterError."""
         self.faults.reach(faults.Point.LIVE_STATE)
-        return self.jobs.runs.get(ref)
+        return self.jobs.runs.get(ref) or self.cron_jobs.job(ref)
 
     async def paused(self) -> model.PauseState:
         """The pause switch; unreadable means paused."""

@@ -15,9 +15,14 @@ from prunella import ports
 from prunella.adapters.simulated import controllers as controllers_module
 from prunella.adapters.simulated import patches, state
 from prunella.core import model, objects
+from prunella.core.decisions import started
 
 SUSPEND = "spec.suspend"
-
+_RUNS: Final = {
+    model.JobState.ACTIVE: started.RunState.RUNNING,
+    model.JobState.COMPLETE: started.RunState.SUCCEEDED,
+    model.JobState.FAILED: started.RunState.FAILED,
+}
 
 RUN_SECONDS: Final = 30.0
 """How long a Job runs; one whose image's tag contains ``broken`` fails then."""
@@ -40,6 +45,12 @@ class JobRun:
         return model.Job(
             self.name, self.uid, self.created, self.state, message, dict(self.annotations)
         )
+
+    def run(self) -> started.Run:
+        """The Job as what an action has started."""
+        view = self.view()
+        mark = view.annotations.get(objects.MARK, "")
+        return started.Run(_RUNS[self.state], view.message, mark)
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -105,6 +116,14 @@ class CronJobs:
         jobs = tuple(job.view() for job in found.jobs)
         return model.LiveState(found.view(), pods_known=False, jobs=jobs)
 
+    def job(self, ref: model.Ref) -> started.Run | None:
+        """One of their Jobs by its own name, as one that nobody owns would be seen."""
+        for each in self._states.values():
+            for job in each.jobs:
+                if (each.ref.namespace, job.name) == (ref.namespace, ref.name):
+                    return job.run()
+        return None
+
     # The operator's two requests.
 
     def patched(self, effect: model.Effect, mark: str) -> state.Manifest:
@@ -156,7 +175,11 @@ class CronJobs:
         ref = model.Ref("CronJob", metadata["namespace"], metadata["name"])
         metadata["uid"] = f"uid-{state.digest(len(self._states), str(ref), length=20)}"
         metadata["resourceVersion"] = self._controllers.version()
-        stored = {"metadata": metadata, "spec": copy.deepcopy(manifest["spec"])}
+        # The API server writes this default into each of them.
+        stored = {
+            "metadata": metadata,
+            "spec": {"suspend": False, **copy.deepcopy(manifest["spec"])},
+        }
         self._states[ref] = CronJobState(ref, stored, {SUSPEND: {"kubectl-create"}})
         return ref
 

@@ -40,7 +40,7 @@ class LedgerServer:
                 uid=f"record-{version}",
                 resource_version=version,
                 created=self._clock.now().replace(microsecond=0),
-                labels=record_rules.labels(spec, record_rules.first_phase(spec.mode)),
+                labels=record_rules.labels(spec, record_rules.first_phase(spec.mode, spec.action)),
             )
         )
 

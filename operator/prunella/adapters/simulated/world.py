@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from prunella.adapters.simulated import apps as simulated_apps
 from prunella.adapters.simulated import (
+    approvals,
     captures,
     cluster,
     faults,
@@ -22,6 +22,7 @@ from prunella.adapters.simulated import (
     repositories,
     telemetry,
 )
+from prunella.adapters.simulated import apps as simulated_apps
 from prunella.adapters.simulated import clock as clocks
 from prunella.core import objects
 from prunella.promql import series_store
@@ -51,6 +52,7 @@ class World:
     incidents: incidents.SimulatedIncidents
     journal: journal.SimulatedJournal
     repositories: repositories.SimulatedRepositories
+    approvals: approvals.SimulatedApprovals
 
     @classmethod
     def create(
@@ -85,6 +87,7 @@ class World:
             incidents=incidents.SimulatedIncidents(incident_server, switchboard),
             journal=journal.SimulatedJournal(),
             repositories=repositories.SimulatedRepositories(clock, simulated, switchboard),
+            approvals=approvals.SimulatedApprovals(clock, switchboard),
         )
         for document in documents:
             world.apply(document)

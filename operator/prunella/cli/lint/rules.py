@@ -20,12 +20,12 @@ def empty_selector(policy: Policy) -> Iterator[Note]:
 
 
 def missing_unavailable(policy: Policy) -> Iterator[Note]:
-    """A live policy over several targets should say how many may be busy at once."""
+    """A policy that acts over several targets should say how many may be busy at once."""
     spec = policy.spec
-    live_on_many = spec.mode is policy_api.Mode.LIVE and spec.target.selector is not None
-    if live_on_many and not policy.has("spec", "guards", "maxUnavailable"):
+    acts_on_many = spec.mode.acts and spec.target.selector is not None
+    if acts_on_many and not policy.has("spec", "guards", "maxUnavailable"):
         message = (
-            "mode Live with a selector and no guards.maxUnavailable: "
+            f"mode {spec.mode} with a selector and no guards.maxUnavailable: "
             f"{spec.guards.max_unavailable} of the targets may be in flight at once"
         )
         yield findings.hint("live-limits", ("spec", "mode"), message)

@@ -177,6 +177,14 @@ def plan_attempt(
     return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
 
 
+def same(record: objects.Record, command: Command) -> Command | model.Refusal:
+    """A plan that was made again, if it is the one of the record."""
+    if command.plan_hash == record.spec.plan_hash:
+        return command
+    message = f"planned again, the effects are others: {command.summary}"
+    return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+
+
 def _unseen(
     scene: Scene, sick: UnhealthyTarget, attempt: episode.Next, written: fields.Written | None
 ) -> tuple[model.Need, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring, undoing
+from prunella.core.decisions import approvals, ledger, restoring, undoing
 
 Phase = reasons.Phase
 
@@ -150,6 +150,8 @@ def _ended(record: objects.Record) -> str:
 
 
 def _for_a_person(last: objects.Record, message: str) -> model.Refusal:
+    if last.phase in {Phase.REJECTED, Phase.EXPIRED}:
+        return approvals.unwanted(last)
     reason = reasons.Refused.NO_STEP_LEFT
     if last.phase is Phase.SUPERSEDED:
         reason = reasons.Refused.CHANGED_BY_OTHERS
@@ -180,7 +182,7 @@ def to_clear(
     person. None while one is unfinished: its verification is the judge of this sample.
     """
     own = [record for record in records if record.policy == policy.key and record.target == target]
-    if any(record.in_flight for record in own):
+    if any(not record.phase.final for record in own):
         return []
     own.sort(key=lambda record: (record.spec.decided_at, record.spec.attempt))
     return [record for record in own if record.status.cleared_at is None]

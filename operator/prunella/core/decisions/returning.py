@@ -56,8 +56,8 @@ def _lost(
         why = f"step {last.spec.step} of the policy no longer is the shiftTraffic that moved it"
     elif params is None or params.back is None:
         return None
-    elif spec.mode is not policy_api.Mode.LIVE:
-        why = f"mode is {spec.mode}, and only Live brings it back"
+    elif not spec.mode.acts:
+        why = f"mode is {spec.mode}, and only Live and Approve bring it back"
     elif origin is None:
         why = "the record of the shift is gone, and with it what was there before"
     else:

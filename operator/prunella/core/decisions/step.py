@@ -372,9 +372,9 @@ def _next_check(
 
 
 def _being_healed(scene: decide.Scene, ref: model.Ref) -> bool:
-    """Whether the policy's own action on a target is under way: nothing more to decide."""
+    """Whether the policy's own action on a target is under way, or waits for a person's word."""
     return any(
-        record.in_flight and record.target == ref and record.policy == scene.policy.key
+        not record.phase.final and record.target == ref and record.policy == scene.policy.key
         for record in scene.records
     )
 

@@ -85,7 +85,7 @@ def owed(
     back = record.spec.action == sides.RETURN_TRAFFIC
     harmful = back or harmed(record)
     wanted = spec.verify.otherwise is policy_api.Otherwise.REVERT or harmful
-    live = spec.mode is policy_api.Mode.LIVE and record.spec.policy.uid == policy.uid
+    live = spec.mode.acts and record.spec.policy.uid == policy.uid
     if record.spec.action == ledger.REVERT:
         return wanted and live and unfinished(record)
     return wanted and live and in_vain(record)

@@ -12,15 +12,16 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from prunella.api import policy as policy_api
 from prunella.api import policy_status, reasons
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, ledger, step
+from prunella.core.decisions import approvals, decide, episode, ledger, step
 from prunella.core.outcomes import runs, verification
 
 MOST_UNATTENDED = 20
 """Targets that are kept in a policy's status; each of them is one call at most."""
-A_PERSONS_WILL = frozenset({reasons.Refused.SUSPENDED, reasons.Refused.PAUSED})
+A_PERSONS_WILL = frozenset(
+    {reasons.Refused.SUSPENDED, reasons.Refused.PAUSED, reasons.Refused.REJECTED}
+)
 """Who has stopped it knows of it: nobody is called."""
 PASSING = frozenset(
     {
@@ -63,6 +64,7 @@ def to_call(
                 record.status.cleared_at is None
                 and (
                     record.name in given_up
+                    or record.awaiting
                     or verification.must_escalate(record, spec.verify, len(spec.steps))
                 )
             )
@@ -72,6 +74,8 @@ def to_call(
 
 def words(record: objects.Record) -> tuple[str, str]:
     """What a person is told of a record: in one line, and at length."""
+    if record.awaiting:
+        return approvals.words(record)
     ended, left = f"ended {record.phase}", "was not healed"
     if runs.waits_for_a_person(record):
         ended, left = "waits for a person", "waits for a person, asked"
@@ -111,11 +115,12 @@ def unattended(
     ``before`` are those of the pass before. Doubt ends none of them: only a target that is seen
     Healthy or scaled to 0 replicas, an action on its way, a person who stops or resumes the policy.
     """
-    if step.valid_spec(policy).mode is not policy_api.Mode.LIVE:
+    if not step.valid_spec(policy).mode.acts:
         return []
     resumed = ledger.resumed_at(policy)
     kept = {each.name: each for each in before if resumed is None or each.since > resumed}
-    busy = {r.target for r in records if r.policy == policy.key and r.in_flight and r.acted}
+    own = [record for record in records if record.policy == policy.key]
+    busy = {r.target for r in own if (r.in_flight and r.acted) or r.awaiting}
     # Who scaled it to nothing, a person or an autoscaler, has taken it in hand.
     idle = {ref for ref, workload in outcome.workloads.items() if workload.replicas == 0}
     found = []

@@ -14,7 +14,6 @@ import datetime
 import enum
 from collections.abc import Collection
 
-from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions import ledger, step
@@ -47,7 +46,7 @@ class Scene:
 def may_send(policy: objects.Policy | None, pause: model.PauseState) -> bool:
     """Whether nobody has said stop since the first effect was sent."""
     spec = policy.spec if policy is not None else None
-    live = spec is not None and spec.mode is policy_api.Mode.LIVE and not spec.suspend
+    live = spec is not None and spec.mode.acts and not spec.suspend
     return live and not pause.paused
 
 

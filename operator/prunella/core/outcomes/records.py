@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, sides
+from prunella.core.decisions import approvals, decide, sides
 
 MESSAGE = 2048
 LABELS = "prunella.dev"
@@ -22,8 +22,11 @@ _FIRST_PHASE = {
 }
 
 
-def first_phase(mode: policy_api.Mode) -> reasons.Phase:
-    """The phase that a record of a mode begins with."""
+def first_phase(mode: policy_api.Mode, action: str) -> reasons.Phase:
+    """The phase that a record of a mode begins with; what undoes is not asked for again."""
+    if mode is policy_api.Mode.APPROVE:
+        asks = approvals.asks(mode, action)
+        return reasons.Phase.AWAITING_APPROVAL if asks else reasons.Phase.PENDING
     return _FIRST_PHASE[mode]
 
 
@@ -85,6 +88,7 @@ def to_spec(
             available=command.workload.available,
             lost=command.lost,
         ),
+        approval_expires_at=approvals.expiry(command, policy),
     )
 
 

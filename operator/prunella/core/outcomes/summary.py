@@ -145,6 +145,9 @@ def _advice(ref: model.Ref, decision: decide.Decision | None, own: Sequence[obje
     busy = next((record for record in own if record.in_flight and record.target == ref), None)
     if busy is not None:
         return f"{busy.spec.action} is under way: {busy.name} is {busy.phase}"
+    asked = next((record for record in own if record.awaiting and record.target == ref), None)
+    if asked is not None:
+        return f"{asked.spec.action} {asked.status.message}"
     if decision is None:
         return ""
     if decision.command is not None:

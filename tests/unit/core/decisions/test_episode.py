@@ -46,6 +46,7 @@ def tried(name: str, phase: Phase, attempt: int = 1, **fields: Any) -> objects.R
 
 
 BY_PHASE = {
+    Phase.AWAITING_APPROVAL: "step 0",
     Phase.PENDING: "step 0",
     Phase.ACTING: "step 0",
     Phase.VERIFYING: "step 0",
@@ -53,6 +54,8 @@ BY_PHASE = {
     Phase.SUCCEEDED: "step 0",
     Phase.ADVISED: "said A",
     Phase.DRY_RUN: "said A",
+    Phase.REJECTED: "refused Rejected",
+    Phase.EXPIRED: "refused NotApprovedInTime",
     Phase.UNPROVEN: "refused NoStepLeft",
     Phase.FAILED: "refused NoStepLeft",
     Phase.UNKNOWN: "refused NoStepLeft",

@@ -119,6 +119,7 @@ def test_an_eviction_has_no_fingerprint() -> None:
 def test_only_what_may_have_been_sent_counts_for_limits(phase: Phase) -> None:
     """Advice, dry runs and what was not sent count for nothing; a doubtful outcome counts."""
     nothing_done = {Phase.PENDING, Phase.ADVISED, Phase.DRY_RUN, Phase.NOT_SENT}
+    nothing_done |= {Phase.AWAITING_APPROVAL, Phase.REJECTED, Phase.EXPIRED}
     record = builders.record(phase=phase, ago=minutes(1))
     counted = ledger.acted_since([record], NOW - minutes(2))
     assert ([] if phase in nothing_done else [record]) == counted

@@ -151,7 +151,7 @@ LOST: dict[str, tuple[tuple[objects.Record, ...], dict[str, Any], str]] = {
     "the policy only advises": (
         (shift(),),
         {"mode": policy_api.Mode.ADVISE},
-        "mode is Advise, and only Live brings it back",
+        "mode is Advise, and only Live and Approve bring it back",
     ),
     "the policy only rehearses": ((shift(),), {"mode": policy_api.Mode.DRY_RUN}, "mode is DryRun"),
     "the record of the shift is gone": (
