@@ -166,6 +166,7 @@ OF_ACTIONS: Final[Collection[Site]] = {
 }
 """What an action writes, in its own way."""
 WRITES: Final = {
+    ("approvals", "answer"),
     ("ledger", "delete"),
     ("ledger", "label"),
     ("notifier", "escalate"),

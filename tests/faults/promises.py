@@ -23,8 +23,9 @@ DOUBLE: Final = "double effects"
 ON_UNKNOWN: Final = "effects on Unknown"
 OVER_LIMIT: Final = "effects over a limit"
 UNRECORDED: Final = "effects without a record"
+UNAPPROVED: Final = "effects that nobody let go"
 UNSETTLED: Final = "records left unfinished"
-KINDS: Final = (DOUBLE, ON_UNKNOWN, OVER_LIMIT, UNRECORDED, UNSETTLED)
+KINDS: Final = (DOUBLE, ON_UNKNOWN, OVER_LIMIT, UNRECORDED, UNAPPROVED, UNSETTLED)
 HOUR: Final = datetime.timedelta(hours=1)
 NO_LIMIT: Final = {ledger.REVERT, sides.RETURN_TRAFFIC}
 """Ways back count for no limit."""
@@ -75,8 +76,8 @@ class Promises:
         if record is None or record.sent_at is None:
             self.note(UNRECORDED, f"{mark}: {record.phase if record else 'no record'}")
             return
-        if record.spec.mode != "Live":
-            self.note(UNRECORDED, f"{mark} is of mode {record.spec.mode}")
+        if not _may_act(record):
+            self.note(UNAPPROVED, f"{mark} is of mode {record.spec.mode}: {record.status.approval}")
         found = {str(each.verdict) for each in record.spec.evidence}
         way_back = record.spec.action in NO_LIMIT  # What is Healthy may be undone for the others.
         if found not in ({"Unhealthy"}, {"Healthy"} if way_back else {"Unhealthy"}):
@@ -148,3 +149,12 @@ class Promises:
         """How often each was broken."""
         found = collections.Counter(kind for kind, _ in self.broken)
         return {kind: found[kind] for kind in (*KINDS, *(found.keys() - set(KINDS)))}
+
+
+def _may_act(record: objects.Record) -> bool:
+    """Whether the policy lets it act by itself, or a person has approved it, or its way back is."""
+    if record.spec.mode != "Approve":
+        return record.spec.mode == "Live"
+    word = record.status.approval
+    approved = word is not None and word.verdict == "Approve"
+    return approved or record.spec.action in NO_LIMIT

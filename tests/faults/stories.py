@@ -20,6 +20,7 @@ from tests.engine import (
     restoring,
     rolling_out,
     test_alerts,
+    test_approvals,
     test_captures,
     test_delete_stuck_pod,
     test_escalation,
@@ -331,12 +332,46 @@ STORIES: Final[dict[str, Told]] = {
 }
 """By the action's name."""
 
+
+def approved(story: Story, **changes: Any) -> None:
+    """A bad release, under a policy that asks; somebody approves whatever it asks for."""
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    story.apply(test_approvals.approving(**changes))
+    story.world.clock.call_later(harness.QUIET, lambda: story.release(harness.BAD))
+
+    def approve() -> None:
+        for record in story.records():
+            asked = record.phase is Phase.AWAITING_APPROVAL
+            if asked and (record.namespace, record.name) not in story.world.approvals.stored:
+                test_approvals.decide(story, record)
+
+    story.world.clock.every(5.0, approve)
+
+
+def held_up(story: Story) -> None:
+    """The same while the target's owner has it rolled out anew: what is approved waits."""
+    approved(story)
+    when(
+        story,
+        lambda: bool(story.world.approvals.stored),
+        lambda: story.world.cluster.pause("a look first"),
+    )
+    story.world.clock.call_later(120, story.world.cluster.resume)
+
+
+def healed(story: Story) -> bool:
+    """What was asked for has been done, and it helped."""
+    return any(each.phase is Phase.SUCCEEDED for each in story.records())
+
+
 MORE: Final[dict[str, Told]] = {
     "alert": Told(lambda story: by_alert(story, to="Previous")),
     "alert of the past": Told(
         by_alert,
         until=lambda story: bool(story.status().unattended),
     ),
+    "approved": Told(approved, until=healed),
+    "approved, and held up": Told(held_up, until=healed),
     "capture": Told(test_captures.leaking),
     "condemned": Told(
         condemned, longest=900.0, until=lambda story: len(story.phases()) == CONDEMNED_AND_AGAIN
