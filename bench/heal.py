@@ -89,7 +89,11 @@ def main() -> None:
     limits = {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000}
     print(f"machine: {operator_process.machine()}")
     with operator_process.own_lab("bench") as lab:
-        settings = {"sources": {"default": {"url": lab.prometheus_url}}, "limits": limits}
+        settings = {
+            "sources": {"default": {"url": lab.prometheus_url}},
+            "limits": limits,
+            "trust": {"allowHighRiskLive": True},
+        }
         with operator_process.running(lab, settings):
             for run in range(runs):
                 namespace = f"heal-{run}"

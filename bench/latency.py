@@ -104,7 +104,11 @@ def main() -> None:
     limits = {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000}
     with operator_process.own_lab("bench") as lab:
         lab.kubectl("create", "namespace", NAMESPACE)
-        settings = {"sources": {"default": {"url": lab.prometheus_url}}, "limits": limits}
+        settings = {
+            "sources": {"default": {"url": lab.prometheus_url}},
+            "limits": limits,
+            "trust": {"allowHighRiskLive": True},
+        }
         lab.apply(yaml.safe_dump_all([deployment(name) for name in names]))
         lab.kubectl("-n", NAMESPACE, "wait", "deployment", "--all", "--for=condition=Available",
                     "--timeout=120s")  # fmt: skip

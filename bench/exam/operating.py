@@ -96,4 +96,5 @@ def settings(lab: Lab, port: int, token: pathlib.Path) -> dict[str, Any]:
         "diagnosis": {"stepSeconds": config.SCRAPE_SECONDS, "rateSeconds": 30},
         "journal": {"ignoredAnnotations": [*noise.IGNORED_ANNOTATIONS, CHAOS]},
         "limits": {"actionsPerClusterPerHour": 1000},
+        "trust": {"allowHighRiskLive": True},
     }

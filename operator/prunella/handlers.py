@@ -25,7 +25,9 @@ Login = Callable[[], kopf.ConnectionInfo]
 _log = logging.getLogger(__name__)
 
 
-def registry(on_event: OnEvent, login: Login) -> kopf.OperatorRegistry:
+def registry(
+    on_event: OnEvent, login: Login, watched: Iterable[kinds.Kind] = kinds.WATCHED
+) -> kopf.OperatorRegistry:
     """A registry with one handler per watched kind and our own login."""
     handlers = kopf.OperatorRegistry()
 
@@ -38,7 +40,7 @@ def registry(on_event: OnEvent, login: Login) -> kopf.OperatorRegistry:
             _log.error("Kopf can't log in: %s", error)
             return None
 
-    for kind in kinds.WATCHED:
+    for kind in watched:
         watch_kind(handlers, kind, on_event)
     return handlers
 

@@ -13,6 +13,13 @@ from prunella.core.decisions import started
 from prunella.core.outcomes import capturing
 
 
+class Namespaces(Protocol):
+    """Namespace objects, as their administrators have labelled them."""
+
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels as they are now. Raises ClusterError, also when there is no such one."""
+
+
 class Outward(Protocol):
     """Systems outside the cluster that are asked to do something."""
 

@@ -116,7 +116,7 @@ class Cluster(Protocol):
     """Workloads: the watched view, the close look, and the only way to change one."""
 
     def workloads(self, namespace: str) -> Collection[model.Workload]:
-        """The watched workloads of a namespace; costs no request."""
+        """The watched workloads of a namespace, nodes of none; costs no request."""
 
     async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
         """The workload of each named pod, None for one that belongs to no workload.
@@ -153,7 +153,7 @@ class Cluster(Protocol):
 
 
 class Policies(Protocol):
-    """RemediationPolicy objects."""
+    """RemediationPolicy and ClusterRemediationPolicy objects."""
 
     def all(self) -> Collection[objects.Policy]:
         """The watched policies; costs no request."""

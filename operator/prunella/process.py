@@ -40,7 +40,7 @@ async def run(
             record = live.stores.records.get(namespace, name)
             if record is not None:
                 loop.call_soon_threadsafe(changed.put_nowait, record.policy)
-        elif kind == kinds.POLICY.name:
+        elif kind in {kinds.POLICY.name, kinds.CLUSTER_POLICY.name}:
             loop.call_soon_threadsafe(changed.put_nowait, key)
 
     live = wiring.live(settings, on_change, kubeconfig, context)

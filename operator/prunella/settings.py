@@ -14,7 +14,7 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, incident_settings, journal_settings
+from prunella import allowed, incident_settings, journal_settings, trust_settings
 from prunella.api import offers
 from prunella.core.decisions import rules
 
@@ -314,11 +314,14 @@ class Settings(Model):
     """Name of the operator's own Deployment: it is never its own target."""
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty means all."""
+    cluster_policies: bool = False
+    """Whether ClusterRemediationPolicies are obeyed; nodes are watched for them, all of them."""
     sources: dict[str, Source] = {"default": Source()}
     alertmanager: Alertmanager = Alertmanager()
     intake: Intake = Intake()
     diagnosis: incident_settings.Diagnosis = incident_settings.Diagnosis()
     limits: Limits = Limits()
+    trust: trust_settings.Trust = trust_settings.Trust()
     offered: offers.Offers = offers.NONE
     """What policies may name: templates of Jobs, and endpoints."""
     patch_field: allowed.PatchField = allowed.PatchField()

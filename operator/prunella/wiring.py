@@ -14,7 +14,7 @@ import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from prunella import handlers, ports
+from prunella import handlers, ports, trust_settings
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
@@ -142,7 +142,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         system_namespaces=frozenset(settings.system_namespaces),
         gitops_managers=settings.gitops_managers,
         gitops_labels=settings.gitops_labels,
-        **settings.limits.model_dump(),
+        **(settings.limits.model_dump() | settings.trust.rules),
         fields=tuple(each.rule for each in settings.patch_field.fields),
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
@@ -200,7 +200,7 @@ def _base(
 ) -> _Base:
     access = credentials.Credentials(kubeconfig, context)
     api = client.KubeApi(access, settings.kubernetes_threads)
-    stores = store.Stores(on_change, settings.system_namespaces)
+    stores = store.Stores(on_change, settings.system_namespaces, nodes=settings.cluster_policies)
     clock, own_metrics = clocks.RealClock(), telemetry.PrometheusTelemetry()
     return _Base(
         access=access,
@@ -313,6 +313,7 @@ def _world(
         clock=base.clock,
         metrics=rounds.SharedRound(base.metrics, base.clock),
         cluster=base.cluster,
+        namespaces=base.cluster,
         policies=policies.KubernetesPolicies(base.api, base.stores),
         ledger=base.ledger,
         notifier=notifier.KubernetesNotifier(base.api, base.clock, *posting),
@@ -348,7 +349,7 @@ def live(
     alerts = alertmanager.Alertmanager(settings.alertmanager, base.clock, pool)
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
-    kopf_registry = handlers.registry(base.stores.apply, base.access.connection)
+    kopf_registry = handlers.registry(base.stores.apply, base.access.connection, base.stores.kinds)
     return Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=base.api,
@@ -377,13 +378,14 @@ def simulated(
     findings: ports.Findings | None = None,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
-    options = options_of(settings or settings_module.Settings())
+    options = options_of(settings or settings_module.Settings(trust=trust_settings.AS_POLICIES_SAY))
     world.cluster.allowed_kinds |= {each.kind for each in options.rules.fields}
     return loop.Engine(
         worlds.World(
             clock=world.clock,
             metrics=rounds.SharedRound(world.metrics, world.clock),
             cluster=world.cluster,
+            namespaces=world.cluster,
             policies=world.policies,
             ledger=world.ledger,
             notifier=world.notifier,

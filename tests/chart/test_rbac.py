@@ -32,6 +32,7 @@ CORE = (
     | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "approvals/status changes/status incidents/status", "update")
+    | _rights("", "namespaces", "get")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
     | _rights("argoproj.io", "rollouts", "get list watch")
@@ -93,6 +94,9 @@ ADDED = {
     "renewCertificate": _rights("cert-manager.io", "certificates", "get")
     | _rights("cert-manager.io", "certificates/status", "patch"),
     "patchField": set(),  # Its rights are those of the fields that are listed.
+    "cordon": set(),  # Its right comes with policies on nodes.
+    "drain": set(),
+    "uncordon": set(),
 }
 CLASSES = _rights("storage.k8s.io", "storageclasses", "get")
 """What `expandVolume` reads where a ClusterRole gives it."""
@@ -137,6 +141,9 @@ COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("helmRollback",),
     ("abortRollout",),
     ("promote",),
+    ("cordon",),
+    ("drain",),
+    ("uncordon",),
     ("restart", "scale"),
     ("evictPod", "scale"),
     ACTIONS,
@@ -197,6 +204,51 @@ def test_captures_bring_their_own_rights(render: Render) -> None:
         | _rights("", "events", "list")
     )
     assert (CORE | JOURNAL | AROUND | own) - NODES == _expand(role)
+
+
+OBEYED = (
+    _rights("prunella.dev", "clusterremediationpolicies", "get list watch")
+    | _rights("prunella.dev", "clusterremediationpolicies/status", "update")
+    | _rights("", "nodes", "get list watch")
+)
+PATCHED = _rights("", "nodes", "patch")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own"),
+    [
+        pytest.param((), OBEYED, id="none"),
+        pytest.param(("restart",), OBEYED | TEMPLATES, id="restart"),
+        pytest.param(("cordon",), OBEYED | PATCHED, id="cordon"),
+        pytest.param(("drain",), OBEYED | PATCHED | EVICTION, id="drain"),
+        pytest.param(("uncordon",), OBEYED | PATCHED, id="uncordon"),
+    ],
+)
+def test_policies_on_nodes_bring_their_own_rights(
+    render: Render, chosen: tuple[str, ...], own: set[Right]
+) -> None:
+    """Nodes are watched where such policies are obeyed, and patched where an action does it."""
+    documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
+    [role] = _named(documents, "ClusterRole", "prunella")
+    assert CORE | JOURNAL | AROUND | AROUND_CLUSTER | own == _expand(role)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "excepted"),
+    [
+        pytest.param((), "false", id="none"),
+        pytest.param(("cordon",), "k == 'unschedulable'", id="cordon"),
+        pytest.param(("uncordon",), "k == 'unschedulable'", id="uncordon"),
+    ],
+)
+def test_fields_of_nodes_are_those_of_the_enabled_actions(
+    render: Render, chosen: tuple[str, ...], excepted: str
+) -> None:
+    """What no enabled action writes, the API server refuses to the operator's account."""
+    documents = render(clusterPolicies={"enabled": True}, actions=_enabled(chosen))
+    [policy] = _named(documents, "ValidatingAdmissionPolicy", "prunella-nodes")
+    _, spec, *_ = (each["expression"] for each in policy["spec"]["validations"])
+    assert f"variables.is.spec.all(k, {excepted} ||" in spec
 
 
 OF_ROLLOUTS = [
@@ -536,7 +588,8 @@ USER_ROLES = {
         "aggregate-to-view",
         _rights(
             "prunella.dev",
-            "remediationpolicies remediations approvals captures changes incidents",
+            "remediationpolicies clusterremediationpolicies remediations approvals captures "
+            "changes incidents",
             "get list watch",
         ),
     ),

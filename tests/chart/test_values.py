@@ -176,6 +176,14 @@ def test_users_without_a_port_are_refused(helm: Helm) -> None:
     assert "journal.audit.enabled needs journal.enabled and intake.webhook.enabled" in done.stderr
 
 
+def test_policies_on_nodes_need_all_namespaces(helm: Helm) -> None:
+    """Helm says so before anything is installed: a Role gives no right to nodes."""
+    values = {"clusterPolicies": {"enabled": True}, "namespaces": ["shop"]}
+    done = helm("template", "prunella", values=values)
+    assert done.returncode != 0
+    assert "clusterPolicies.enabled needs all namespaces" in done.stderr
+
+
 def test_two_kinds_of_credentials_are_refused(helm: Helm) -> None:
     """Helm says which source, what was found and what is wanted, before anything is installed."""
     source = {"url": "http://p", "entra": {}, "bearerTokenFile": "/token"}

@@ -127,6 +127,21 @@ BAD: dict[str, Bad] = {
         "spec: steps[0]: abortRollout is for a target of kind Rollout, the target is a Deployment",
         "abortRollout and promote are for targets of kind Rollout",
     ),
+    "cordon": Bad(
+        {"keep": "yes"},
+        f'{_IN}.cordon.keep: must be true or false, found "yes"',
+        f"{_IN}.cordon.keep",
+    ),
+    "drain": Bad(
+        {"deadline": "soon"},
+        f"{_IN}.drain.deadline: {_DURATION}, found 'soon'",
+        f"{_IN}.drain.deadline in body should match",
+    ),
+    "uncordon": Bad(
+        {"force": True},
+        f"{_IN}.uncordon.force: unknown field force",
+        f'unknown field "{_IN}.uncordon.force"',
+    ),
     "promote": Bad(
         {"full": "yes"},
         f'{_IN}.promote.full: must be true or false, found "yes"',

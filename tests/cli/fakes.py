@@ -93,6 +93,11 @@ def policy_path(name: str, namespace: str = "shop") -> str:
     return f"{GROUP}/namespaces/{namespace}/remediationpolicies/{name}"
 
 
+def cluster_policy_path(name: str, _: str = "") -> str:
+    """Path of a policy on nodes."""
+    return f"{GROUP}/clusterremediationpolicies/{name}"
+
+
 def record_path(name: str, namespace: str = "shop") -> str:
     """Path of a remediation."""
     return f"{GROUP}/namespaces/{namespace}/remediations/{name}"
@@ -100,10 +105,16 @@ def record_path(name: str, namespace: str = "shop") -> str:
 
 def cluster(*objects: kube.Object, **options: Any) -> FakeCluster:
     """A cluster that holds these policies and records."""
-    path = {"RemediationPolicy": policy_path, "Remediation": record_path}
+    path = {
+        "RemediationPolicy": policy_path,
+        "ClusterRemediationPolicy": cluster_policy_path,
+        "Remediation": record_path,
+    }
     return FakeCluster(
         {
-            path[each["kind"]](each["metadata"]["name"], each["metadata"]["namespace"]): each
+            path[each["kind"]](
+                each["metadata"]["name"], each["metadata"].get("namespace", "")
+            ): each
             for each in objects
         },
         **options,

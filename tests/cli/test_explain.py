@@ -299,13 +299,21 @@ def test_json_of_a_policy_has_its_remediations(run: conftest.Run) -> None:
 
 
 ERRORS = {
-    "no kind": ("checkout", 2, "can't explain 'checkout': write remediation/NAME or policy/NAME"),
+    "no kind": (
+        "checkout",
+        2,
+        "can't explain 'checkout': write remediation/NAME, policy/NAME or crempol/NAME",
+    ),
     "other kind": (
         "pod/checkout",
         2,
-        "can't explain 'pod/checkout': write remediation/NAME or policy/NAME",
+        "can't explain 'pod/checkout': write remediation/NAME, policy/NAME or crempol/NAME",
     ),
-    "no name": ("rem/", 2, "can't explain 'rem/': write remediation/NAME or policy/NAME"),
+    "no name": (
+        "rem/",
+        2,
+        "can't explain 'rem/': write remediation/NAME, policy/NAME or crempol/NAME",
+    ),
     "not there": (
         "rem/nothing",
         1,

@@ -73,7 +73,7 @@ NOTED = {
         policy("alert: {name: Hot}", "threshold: {above: 1}", "for: 1m"),
         (
             "8 error spec.signals[0]: exactly one of threshold, baseline, forecast, drift, change, "
-            "burnRate, absent, alert must be given, found threshold, alert [schema]"
+            "burnRate, absent, alert, nodeCondition must be given, found threshold, alert [schema]"
         ),
     ),
     "with a presence": (

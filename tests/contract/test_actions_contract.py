@@ -37,6 +37,8 @@ from tests.unit.actions import manifests
 ROOT = pathlib.Path(__file__).parents[2]
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     "abortRollout": ("tests/contract/test_rollouts_contract.py",),
+    "cordon": ("tests/contract/test_node_contract.py",),
+    "drain": ("tests/contract/test_node_contract.py",),
     "expandVolume": ("tests/contract/test_volume_contract.py",),
     "gitRevert": (
         "tests/adapters/git/test_contract.py",
@@ -51,8 +53,10 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "renewCertificate": ("tests/contract/test_certificate_contract.py",),
     "resize": ("tests/contract/test_field_contract.py",),
     "restore": ("tests/contract/test_restore_contract.py",),
+    "returnNode": ("tests/contract/test_node_contract.py",),
     "returnTraffic": ("tests/contract/test_traffic_contract.py",),
     "shiftTraffic": ("tests/contract/test_traffic_contract.py",),
+    "uncordon": ("tests/contract/test_node_contract.py",),
     "webhook": ("tests/contract/test_outward_contract.py",),
 }
 """Actions with contract files of their own, as they need more of a world than an object."""

@@ -12,7 +12,7 @@ import datetime
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from prunella import ports, wiring
+from prunella import ports, trust_settings, wiring
 from prunella import settings as settings_module
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import faults as faults_module
@@ -164,6 +164,9 @@ class Story:
         self._share_faults()
         self.metrics = CountingMetrics(self.world.metrics, self.world.clock)
         self.settings = settings or settings_module.Settings()
+        if "trust" not in self.settings.model_fields_set:
+            trust = trust_settings.AS_POLICIES_SAY
+            self.settings = self.settings.model_copy(update={"trust": trust})
         self.latency = latency
         self.findings: ports.Findings | None = None
         """Who is told what the passes find, from the next start on."""

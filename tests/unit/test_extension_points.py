@@ -20,14 +20,14 @@ from prunella.cli import explain_signals, main
 from prunella.core.changes import kinds as change_kinds
 from prunella.core.decisions import guards
 from prunella.core.decisions.guards import chain
-from tests.e2e.chart import test_policies, toolbox
+from tests.e2e.chart import test_nodes, test_policies, toolbox
 
 ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "prunella"
 CHART = ROOT / "charts" / "prunella"
 REFUSALS = ROOT / "tests" / "e2e" / "chart"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
-WITHOUT_A_STEP = {"returnTraffic", "revert"}
+WITHOUT_A_STEP = {"returnNode", "returnTraffic", "revert"}
 """Actions that a policy can't name: the operator takes them back by itself."""
 
 
@@ -63,7 +63,10 @@ def test_every_actions_authors_need_its_rights(action: str) -> None:
     """A policy with it beyond Advise is refused on a real API server, without the right."""
     rows = [
         toolbox.policy("shop", mode, **spec)["spec"]["steps"]
-        for _, mode, spec, refusal in test_policies.AUTHORS.values()
+        for _, mode, spec, refusal in (
+            *test_policies.AUTHORS.values(),
+            *test_nodes.AUTHORS.values(),
+        )
         if mode == "Live" and "lets the operator" in refusal
     ]
     assert [steps for steps in rows if any(action in step for step in steps)]

@@ -42,7 +42,7 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
-{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" "abortRollout" "promote" -}}
+{{- range $action := list "restart" "evictPod" "scale" "rollback" "restartPods" "deleteStuckPod" "suspendCronJob" "rerunJob" "runJob" "restore" "webhook" "patchField" "scaleBounds" "raiseQuota" "resize" "shiftTraffic" "renewCertificate" "expandVolume" "gitRevert" "helmRollback" "abortRollout" "promote" "cordon" "drain" "uncordon" -}}
 {{- if index $.Values.actions $action -}}
 {{- $enabled = append $enabled $action -}}
 {{- end -}}
@@ -161,6 +161,10 @@ template:
 operatorNamespace: {{ .Release.Namespace }}
 operatorName: {{ include "prunella.fullname" . }}
 namespaces: {{ .Values.namespaces | toJson }}
+{{- if and .Values.clusterPolicies.enabled .Values.namespaces }}
+{{- fail "clusterPolicies.enabled needs all namespaces: leave namespaces empty" }}
+{{- end }}
+clusterPolicies: {{ .Values.clusterPolicies.enabled }}
 sources:
   {{- toYaml .Values.sources | nindent 2 }}
 alertmanager:
@@ -179,6 +183,8 @@ intake:
   {{- include "prunella.intake" . | nindent 2 }}
 limits:
   {{- toYaml .Values.limits | nindent 2 }}
+trust:
+  {{- toYaml .Values.trust | nindent 2 }}
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}

@@ -12,6 +12,9 @@
 - apiGroups: [prunella.dev]
   resources: [remediationpolicies/status, remediations/status, approvals/status, changes/status, incidents/status]
   verbs: [update]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [get, list, watch]
@@ -147,6 +150,36 @@ it needs none here, and admission-records.yaml keeps it to what is listed.
 {{- end }}
 {{- if .Values.actions.gitRevert }}
 {{- include "prunella.rules.git" . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Rights to obey policies on nodes, to patch nodes where `.cordon`, `.drain` or `.uncordon` is enabled, and to
+evict pods for `.drain`; nothing when they are off. What of a node may be written, admission-nodes.yaml says.
+*/}}
+{{- define "prunella.rules.nodes" -}}
+{{- if .Values.clusterPolicies.enabled }}
+- apiGroups: [prunella.dev]
+  resources: [clusterremediationpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [prunella.dev]
+  resources: [clusterremediationpolicies/status]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+{{- with .Values.actions }}
+{{- if or .cordon .drain .uncordon }}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [patch]
+{{- end }}
+{{- if .drain }}
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -8,7 +8,7 @@ Source: pkg/kubectl-argo-rollouts/cmd/abort/abort.go of argoproj/argo-rollouts.
 
 from __future__ import annotations
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model, progressive
 from prunella.core.decisions import action
 
@@ -20,6 +20,7 @@ class AbortRollout:
 
     name = "abortRollout"
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch of the status, of the very release that was judged."""

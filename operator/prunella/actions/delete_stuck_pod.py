@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime
 
 from prunella.actions import evict_pod
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action, strategies
@@ -25,6 +25,7 @@ class DeleteStuckPod:
 
     name = "deleteStuckPod"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """An eviction of each pod that blocks the rollout, or else a removal of each lost one."""

@@ -6,7 +6,7 @@ repeat from hitting the pod that came after it under the same name.
 
 from __future__ import annotations
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action, strategies
 
@@ -19,6 +19,7 @@ class EvictPod:
 
     name = "evictPod"
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One eviction of the pod that the evidence names."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunella.actions import object_fields, restore
-from prunella.api import capacity, quantities, reasons
+from prunella.api import capacity, quantities, reasons, trust
 from prunella.core import model
 from prunella.core.changes import diff, swaps
 from prunella.core.decisions import action, claims, requirements, restoring
@@ -24,6 +24,7 @@ class ExpandVolume:
 
     name = "expandVolume"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """A patch of each claim, or a refusal."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import itertools
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model, pushes
 from prunella.core.decisions import action, gitops
@@ -28,6 +28,7 @@ class GitRevert:
 
     name = gitops.GIT_REVERT
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One push, once the deployment and its commits were looked at."""

@@ -14,7 +14,7 @@ import itertools
 from typing import Any
 
 from prunella.actions import offers, run_job
-from prunella.api import offered, reasons
+from prunella.api import offered, reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action, helm, releases
@@ -30,6 +30,7 @@ class HelmRollback:
 
     name = helm.HELM_ROLLBACK
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def __init__(self, template: offered.JobTemplate | None) -> None:
         self._template = template

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from prunella.actions import object_fields
-from prunella.api import capacity, reasons
+from prunella.api import capacity, reasons, trust
 from prunella.core import model
 from prunella.core.changes import diff
 from prunella.core.decisions import action, fields, requirements
@@ -25,6 +25,7 @@ class PatchField:
 
     name = "patchField"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of the field, or a refusal."""

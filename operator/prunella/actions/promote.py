@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from prunella.actions import abort_rollout
 from prunella.api import steps as steps_api
+from prunella.api import trust
 from prunella.core import model, progressive
 from prunella.core.decisions import action
 
@@ -22,6 +23,7 @@ class Promote:
 
     name = "promote"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch of the status."""

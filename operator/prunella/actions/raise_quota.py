@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunella.actions import object_fields
-from prunella.api import capacity, quantities, reasons
+from prunella.api import capacity, quantities, reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action, fields, quotas, requirements, restoring
 from prunella.core.decisions.rules import Rules
@@ -16,6 +16,7 @@ class RaiseQuota:
 
     name = "raiseQuota"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of all limits that are short, or a refusal."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from prunella.actions import (
     abort_rollout,
+    cordon,
     delete_stuck_pod,
+    drain,
     evict_pod,
     expand_volume,
     git_revert,
@@ -28,6 +30,7 @@ from prunella.actions import (
     scale_bounds,
     shift_traffic,
     suspend_cron_job,
+    uncordon,
     webhook,
 )
 from prunella.api import offers
@@ -59,7 +62,11 @@ def all_actions(offered: offers.Offers = offers.NONE) -> Mapping[str, action.Act
         helm_rollback.HelmRollback(offered.helm_rollback),
         abort_rollout.AbortRollout(),
         promote.Promote(),
+        cordon.Cordon(),
+        drain.Drain(),
+        uncordon.Uncordon(),
         revert.Revert(),
         return_traffic.ReturnTraffic(),
+        uncordon.ReturnNode(),
     )
     return {each.name: each for each in actions}

@@ -10,7 +10,7 @@ import datetime
 
 from prunella.actions import object_fields
 from prunella.api import certificates as api
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action, certificates, fields
 
@@ -22,6 +22,7 @@ class RenewCertificate:
 
     name = certificates.RENEW_CERTIFICATE
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of the status, or a refusal."""

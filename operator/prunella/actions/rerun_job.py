@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, cast
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action
@@ -29,6 +29,7 @@ class RerunJob:
 
     name = "rerunJob"
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One Job, when the newest one has failed and none is running."""

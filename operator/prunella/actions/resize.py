@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from prunella.actions import restore
-from prunella.api import capacity, quantities, reasons
+from prunella.api import capacity, quantities, reasons, trust
 from prunella.core import model
 from prunella.core.changes import diff, swaps
 from prunella.core.decisions import action
@@ -27,6 +27,7 @@ class Resize:
 
     name = "resize"
     owned_field = "spec.template"
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """A patch of the template, or of each pod, or a refusal."""

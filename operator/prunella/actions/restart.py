@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from prunella.actions import evict_pod
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model, pointers
 from prunella.core.decisions import action, releases, strategies
 
@@ -23,6 +23,7 @@ class Restart:
 
     name = "restart"
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch of the pod template's annotations, and what must go for it to work."""

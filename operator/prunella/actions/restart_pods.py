@@ -8,7 +8,7 @@ does.  There is no inverse: pods can't be given their old memory back.
 from __future__ import annotations
 
 from prunella.actions import evict_pod
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action
@@ -19,6 +19,7 @@ class RestartPods:
 
     name = "restartPods"
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """An eviction of each sick pod, by name, so that the same pods give the same plan."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from prunella.actions import evict_pod, restart_readers, rights
 from prunella.api import change as change_api
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import restore as restore_api
 from prunella.core import model
 from prunella.core.changes import diff, swaps, undo
@@ -31,6 +31,7 @@ class Restore:
 
     name = restoring.RESTORE
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> Planned:
         """One patch, creation or deletion of the suspected object, and what must follow it."""

@@ -6,7 +6,7 @@ No step of a policy has it: it follows a shift whose step says how (``back``).
 from __future__ import annotations
 
 from prunella.actions import object_fields, restore
-from prunella.api import reasons, traffic
+from prunella.api import reasons, traffic, trust
 from prunella.core import model
 from prunella.core.decisions import action, fields, ledger, requirements, sides, weights
 
@@ -18,6 +18,7 @@ class ReturnTraffic:
 
     name = sides.RETURN_TRAFFIC
     owned_field = None
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of the route, or a refusal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunella.actions import helm_rollback, restore
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model, objects
 from prunella.core.changes import swaps
 from prunella.core.decisions import action, ledger, restoring, undoing
@@ -19,6 +19,7 @@ class Revert:
 
     name = ledger.REVERT
     owned_field = "spec.replicas"
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """The inverses of what was done of the followed record, newest first."""

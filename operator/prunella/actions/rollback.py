@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Sequence
 
 from prunella.actions import evict_pod, with_release
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model, progressive
 from prunella.core.decisions import action, releases, strategies
@@ -37,6 +37,7 @@ class Rollback:
 
     name = "rollback"
     owned_field = "spec.template"
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of the pod template, once a healthy revision is known.

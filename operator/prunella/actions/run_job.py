@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prunella.actions import offers
-from prunella.api import offered
+from prunella.api import offered, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action
@@ -27,6 +27,7 @@ class RunJob:
 
     name = "runJob"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def __init__(self, templates: Mapping[str, offered.JobTemplate]) -> None:
         self._templates = templates

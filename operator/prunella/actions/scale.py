@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action
@@ -13,6 +13,7 @@ class Scale:
 
     name = "scale"
     owned_field = "spec.replicas"
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch of the replicas, or a refusal at the bounds."""

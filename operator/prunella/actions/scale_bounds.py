@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunella.actions import object_fields
-from prunella.api import capacity, reasons
+from prunella.api import capacity, reasons, trust
 from prunella.core import model
 from prunella.core.changes import diff
 from prunella.core.decisions import action, fields, requirements, restoring
@@ -18,6 +18,7 @@ class ScaleBounds:
 
     name = "scaleBounds"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """One patch of the bound, or a refusal."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prunella.actions import object_fields, restore
-from prunella.api import reasons, traffic
+from prunella.api import reasons, traffic, trust
 from prunella.core import model, objects, pointers
 from prunella.core.changes import author, swaps
 from prunella.core.decisions import action, fields, requirements, restoring, sides, weights
@@ -43,6 +43,7 @@ class ShiftTraffic:
 
     name = sides.SHIFT_TRAFFIC
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def plan(self, request: action.Request) -> Planned:
         """One patch of the route or the Service, or a refusal."""

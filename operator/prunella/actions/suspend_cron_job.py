@@ -6,7 +6,7 @@ is for a person, who has mended what the Jobs did.
 
 from __future__ import annotations
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action
 
@@ -18,6 +18,7 @@ class SuspendCronJob:
 
     name = "suspendCronJob"
     owned_field = "spec.suspend"
+    risk = trust.Risk.LOW
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal:
         """One patch that suspends it, with the one that ends that."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prunella.actions import offers
-from prunella.api import endpoints
+from prunella.api import endpoints, trust
 from prunella.api import steps as steps_api
 from prunella.core import model
 from prunella.core.decisions import action, started
@@ -20,6 +20,7 @@ class Webhook:
 
     name = "webhook"
     owned_field = None
+    risk = trust.Risk.HIGH
 
     def __init__(self, listed: Mapping[str, endpoints.Endpoint]) -> None:
         self._listed = listed

@@ -43,9 +43,12 @@ def confinements(
 def is_own(labels: Mapping[str, str], source: settings.Source, namespace: str) -> bool:
     """Whether a series is the namespace's own: without the label it is an aggregate of own ones.
 
-    The same holds for the labels that the source's matchers choose by.
+    The same holds for the labels that the source's matchers choose by.  A policy of no namespace,
+    which is about nodes, is shown those of all.
     """
     wanted = {**source.matchers, source.namespace_label: namespace}
+    if not namespace:
+        wanted = dict(source.matchers)
     return all(labels.get(label, value) == value for label, value in wanted.items())
 
 

@@ -49,6 +49,12 @@ METRICS: Final = (
         "1 while a policy has stopped itself, else 0.",
     ),
     Metric(
+        "prunella_policy_demoted",
+        "gauge",
+        POLICY_LABELS,
+        "1 while a bad streak makes a policy act as Advise, else 0.",
+    ),
+    Metric(
         "prunella_escalations_total", "counter", POLICY_LABELS, "Times that a person was called."
     ),
     Metric(

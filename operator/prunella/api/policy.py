@@ -14,6 +14,7 @@ import pydantic
 
 from prunella.api import base, capacity, types
 from prunella.api import capture as capture_api
+from prunella.api import nodes as nodes_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.api import trigger as trigger_api
@@ -52,6 +53,12 @@ class TargetKind(enum.StrEnum):
     DAEMON_SET = "DaemonSet"
     CRON_JOB = "CronJob"
     ROLLOUT = "Rollout"
+    NODE = "Node"
+    """In a ClusterRemediationPolicy alone."""
+
+
+WORKLOAD_KINDS = tuple(kind for kind in TargetKind if kind is not TargetKind.NODE)
+"""The kinds that live in a namespace."""
 
 
 _SELECTS_SOME = "!has(self.selector) || " + " || ".join(
@@ -180,6 +187,16 @@ _RESIZES_ROLLOUTS = (
     f"!{_IS_ROLLOUT} || !self.steps.exists(s, {_IN_TEMPLATE})",
     NO_TEMPLATE_OF_ROLLOUTS,
 )
+_OF_NODES = " || ".join(f"has(s.{name})" for name in nodes_api.ACTIONS)
+NODES_NEED_CLUSTER = "targets of kind Node need a ClusterRemediationPolicy"
+_NO_NODES = (
+    (
+        "(!has(self.target.kind) || self.target.kind != 'Node') "
+        f"&& !self.steps.exists(s, {_OF_NODES}) "
+        "&& !self.signals.exists(s, has(s.nodeCondition))"
+    ),
+    f"{NODES_NEED_CLUSTER}; so do nodeCondition and {', '.join(nodes_api.ACTIONS)}",
+)
 ANYWHERE_NEEDS_RESTORE = (
     "trigger.incident.symptoms: Anywhere needs a step restore: "
     "other actions treat the suspect itself"
@@ -202,6 +219,7 @@ class RemediationPolicySpec(base.ApiModel):
             _FIT,
             _FIT_ROLLOUTS,
             _RESIZES_ROLLOUTS,
+            _NO_NODES,
             (
                 "has(self.trigger) || !self.steps.exists(s, has(s.restore))",
                 RESTORE_NEEDS_TRIGGER,
@@ -310,7 +328,11 @@ class RemediationPolicySpec(base.ApiModel):
     @pydantic.model_validator(mode="after")
     def _steps_fit(self) -> RemediationPolicySpec:
         kind = self.target.kind
+        if kind is TargetKind.NODE or any(each.node_condition for each in self.signals):
+            raise ValueError(NODES_NEED_CLUSTER)
         for number, step in enumerate(self.steps):
+            if step.action in nodes_api.ACTIONS:
+                raise ValueError(f"steps[{number}]: {step.action}: {NODES_NEED_CLUSTER}")
             own = step.action in steps_api.OF_CRON_JOBS
             if own != (kind is TargetKind.CRON_JOB):
                 fits = "a target of kind CronJob" if own else "pods that run all the time"

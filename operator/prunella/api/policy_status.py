@@ -8,6 +8,7 @@ import pydantic
 
 from prunella.api import base, types
 from prunella.api import conditions as conditions_api
+from prunella.api import trust as trust_api
 
 
 class TargetCounts(base.ApiModel):
@@ -91,6 +92,23 @@ class RemediationPolicyStatus(base.ApiModel):
         ),
     )
     latch: Latch | None = pydantic.Field(None, description="Set when the policy stopped itself.")
+    effective_mode: base.ShortText = pydantic.Field(
+        "",
+        description=(
+            "The mode that counts: the lowest of the policy's actions, after the install's limit, "
+            "the namespace's ceiling and a demotion."
+        ),
+    )
+    mode_limited_by: base.LongText = pydantic.Field(
+        "", description="Why that is not the mode of the spec; empty when it is."
+    )
+    modes: Annotated[list[trust_api.ActionMode], pydantic.Field(max_length=8)] = pydantic.Field(
+        default_factory=list,
+        description="The mode of each action, where one of them is not that of the spec.",
+    )
+    trust: trust_api.Trust | None = pydantic.Field(
+        None, description="What the policy's actions were worth so far."
+    )
     last_action: base.ShortText = pydantic.Field("", description="The newest Remediation.")
     last_action_time: types.LocalTime | None = pydantic.Field(
         None, description="When the newest Remediation was created."

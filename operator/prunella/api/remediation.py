@@ -24,16 +24,18 @@ class PolicyReference(base.ApiModel):
     """The policy that decided. No owner reference: deleting it must not delete its record."""
 
     name: ShortText = pydantic.Field(description="Name of the policy.")
-    namespace: ShortText = pydantic.Field(description="Namespace of the policy.")
+    namespace: ShortText = pydantic.Field(
+        description="Namespace of the policy; empty of a ClusterRemediationPolicy."
+    )
     uid: ShortText = pydantic.Field(description="UID of the policy.")
     generation: int = pydantic.Field(description="Generation of the policy's spec.")
 
 
 class TargetReference(base.ApiModel):
-    """The workload that was acted on."""
+    """The workload or node that was acted on."""
 
-    kind: ShortText = pydantic.Field(description="Kind of the workload.")
-    namespace: ShortText = pydantic.Field(description="Namespace of the workload.")
+    kind: ShortText = pydantic.Field(description="Kind of the workload, or Node.")
+    namespace: ShortText = pydantic.Field(description="Namespace of the workload; empty of a node.")
     name: ShortText = pydantic.Field(description="Name of the workload.")
     uid: ShortText = pydantic.Field(description="UID of the workload.")
 
@@ -164,10 +166,10 @@ class RemediationSpec(base.ApiModel):
     evidence: Annotated[list[Evidence], pydantic.Field(max_length=8)] = pydantic.Field(
         default_factory=list, description="The verdicts that led to the decision."
     )
-    guards: Annotated[list[GuardResult], pydantic.Field(max_length=32)] = pydantic.Field(
+    guards: Annotated[list[GuardResult], pydantic.Field(max_length=64)] = pydantic.Field(
         default_factory=list, description="All guards and what they compared."
     )
-    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=32)] = pydantic.Field(
+    effects: Annotated[list[EffectSpec], pydantic.Field(max_length=128)] = pydantic.Field(
         default_factory=list, description="The changes, in order."
     )
     plan_hash: ShortText = pydantic.Field(
@@ -269,7 +271,7 @@ class RemediationStatus(base.ApiModel):
     )
     reason: ShortText = pydantic.Field("", description="One word that says why.")
     message: LongText = pydantic.Field("", description="What happened, for people.")
-    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=32)] = pydantic.Field(
+    effects: Annotated[list[EffectStatus], pydantic.Field(max_length=128)] = pydantic.Field(
         default_factory=list, description="What became of each effect, in the spec's order."
     )
     verification: Verification | None = pydantic.Field(
@@ -293,6 +295,9 @@ class RemediationStatus(base.ApiModel):
             "When the target was seen Healthy again: when it is sick the next time, the first step "
             "is tried first."
         ),
+    )
+    counted_for: ShortText = pydantic.Field(
+        "", description="UID of the policy in whose scoreboard (`prunella trust`) this is counted."
     )
     escalated_at: types.LocalTime | None = pydantic.Field(
         None, description="When a person was called."

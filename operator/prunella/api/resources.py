@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pydantic
 
 from prunella.api import (
@@ -9,6 +11,7 @@ from prunella.api import (
     base,
     capture,
     change,
+    cluster_policy,
     crdgen,
     incident,
     journal_snapshot,
@@ -78,6 +81,20 @@ REMEDIATION_POLICY = crdgen.CustomResource(
         crdgen.PrinterColumn("Message", _ready("message"), priority=1),
         _AGE,
     ),
+)
+
+CLUSTER_REMEDIATION_POLICY = dataclasses.replace(
+    REMEDIATION_POLICY,
+    kind="ClusterRemediationPolicy",
+    plural="clusterremediationpolicies",
+    singular="clusterremediationpolicy",
+    scope="Cluster",
+    description=(
+        "ClusterRemediationPolicy says which nodes to watch, when they are sick, and what may be "
+        "done about it. It is for administrators: it can take nodes out of service."
+    ),
+    spec=cluster_policy.ClusterRemediationPolicySpec,
+    short_names=("crempol",),
 )
 
 REMEDIATION = crdgen.CustomResource(
@@ -222,4 +239,13 @@ APPROVAL = crdgen.CustomResource(
     ),
 )
 
-ALL = (REMEDIATION_POLICY, REMEDIATION, APPROVAL, CAPTURE, CHANGE, JOURNAL_SNAPSHOT, INCIDENT)
+ALL = (
+    REMEDIATION_POLICY,
+    CLUSTER_REMEDIATION_POLICY,
+    REMEDIATION,
+    APPROVAL,
+    CAPTURE,
+    CHANGE,
+    JOURNAL_SNAPSHOT,
+    INCIDENT,
+)

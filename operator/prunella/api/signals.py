@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, detectors, types
+from prunella.api import base, detectors, nodes, types
 
 Query = detectors.Query
 SignalName = Annotated[str, pydantic.Field(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$")]
@@ -139,8 +139,21 @@ class OnEmpty(enum.StrEnum):
 PodsRule = Annotated[str, pydantic.Field(max_length=4, pattern=r"^(Any|All|([1-9][0-9]?|100)%)$")]
 
 
-DETECTORS = ("threshold", "baseline", "forecast", "drift", "change", "burnRate", "absent", "alert")
+DETECTORS = (
+    "threshold",
+    "baseline",
+    "forecast",
+    "drift",
+    "change",
+    "burnRate",
+    "absent",
+    "alert",
+    "nodeCondition",
+)
 """The fields of a signal of which exactly one says how it is judged."""
+MEASUREMENTS = ("prometheus", "ratio", "alert", "nodeCondition")
+"""The fields of a signal of which exactly one says what is measured."""
+NODE_RULE = "a nodeCondition takes no presence, no mapping and no pods but Any"
 ALERT_RULE = "an alert takes no presence, no mapping single and no pods but Any"
 WINDOW = "$window"
 """Stands in the ranges of a burn rate's queries for each of its windows."""
@@ -151,7 +164,7 @@ class Signal(base.ApiModel):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=base.rules(
-            base.exactly_one("prometheus", "ratio", "alert"),
+            base.exactly_one(*MEASUREMENTS),
             base.exactly_one(*DETECTORS),
             (
                 (
@@ -160,6 +173,13 @@ class Signal(base.ApiModel):
                     "|| !self.mapping.single))"
                 ),
                 ALERT_RULE,
+            ),
+            (
+                (
+                    "!has(self.nodeCondition) || (!has(self.presence) && !has(self.mapping) "
+                    "&& (!has(self.pods) || self.pods == 'Any'))"
+                ),
+                NODE_RULE,
             ),
             ("!has(self.burnRate) || has(self.ratio)", "burnRate needs a ratio"),
             ("!has(self.absent) || has(self.prometheus)", "absent needs a prometheus query"),
@@ -219,6 +239,13 @@ class Signal(base.ApiModel):
             "while its rule is evaluated and does not. Needs no other detector."
         ),
     )
+    node_condition: nodes.NodeCondition | None = pydantic.Field(
+        None,
+        description=(
+            "A condition of the node itself, as the API server shows it. Needs no other detector. "
+            "For targets of kind Node."
+        ),
+    )
     for_: types.Duration = pydantic.Field(
         types.duration("1m"),
         alias="for",
@@ -246,11 +273,14 @@ class Signal(base.ApiModel):
 
     @pydantic.model_validator(mode="after")
     def _one_measurement(self) -> Signal:
-        base.check_exactly_one(self, "prometheus", "ratio", "alert")
+        base.check_exactly_one(self, *MEASUREMENTS)
         base.check_exactly_one(self, *DETECTORS)
         single = self.mapping is not None and self.mapping.single
         if self.alert is not None and (self.presence or single or self.pods != "Any"):
             raise ValueError(ALERT_RULE)
+        beside = self.presence or self.mapping or self.pods != "Any"
+        if self.node_condition is not None and beside:
+            raise ValueError(NODE_RULE)
         if self.burn_rate is not None and self.ratio is None:
             raise ValueError("burnRate needs a ratio")
         if self.absent is not None and self.prometheus is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pydantic
 
-from prunella.api import base, capacity, certificates, offered, traffic, types
+from prunella.api import base, capacity, certificates, nodes, offered, traffic, types
 from prunella.api import capture as capture_api
 from prunella.api import restore as restore_api
 
@@ -252,6 +252,7 @@ ACTIONS: tuple[str, ...] = (
     "helmRollback",
     "abortRollout",
     "promote",
+    *nodes.ACTIONS,
 )
 """Names of all actions, as written in a policy's steps: one field of `Step` each."""
 OF_CRON_JOBS: tuple[str, ...] = ("rerunJob", "suspendCronJob")
@@ -346,6 +347,18 @@ class Step(base.ApiModel):
 
     promote: Promote | None = pydantic.Field(
         None, description="Let a Rollout that waits at a step go on."
+    )
+
+    cordon: nodes.Cordon | None = pydantic.Field(
+        None, description="Let no new pods be placed on the node."
+    )
+
+    drain: nodes.Drain | None = pydantic.Field(
+        None, description="Cordon the node, and evict its pods as their budgets allow it."
+    )
+
+    uncordon: nodes.Uncordon | None = pydantic.Field(
+        None, description="Let pods be placed again on a node that the operator has cordoned."
     )
 
     capture: capture_api.CapturePolicy | None = pydantic.Field(

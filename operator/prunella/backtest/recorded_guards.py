@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from prunella.api import reasons
+from prunella.api import reasons, trust
 from prunella.core import model
 from prunella.core.decisions import action, fields, guards, ledger
 from prunella.core.decisions.guards import (
@@ -141,6 +141,11 @@ class Supposed:
     def owned_field(self) -> str | None:
         """As the action says."""
         return self.real.owned_field
+
+    @property
+    def risk(self) -> trust.Risk:
+        """As the action says."""
+        return self.real.risk
 
     def plan(self, request: action.Request) -> action.Plan | model.Refusal | tuple[model.Need, ...]:
         """The action's own plan, or a mention of what it would have done."""

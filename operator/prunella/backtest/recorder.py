@@ -8,7 +8,6 @@ import datetime
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import step
-from prunella.core.decisions.rules import Rules
 from prunella.engine import memory as memories
 from prunella.engine import policy_pass, report
 from prunella.engine import world as worlds
@@ -33,8 +32,8 @@ class Refused:
 class Recorder(report.Reporter):
     """Keeps what each pass found and decided, in place of writing it to a policy's status."""
 
-    def __init__(self, world: worlds.World, rules: Rules) -> None:
-        super().__init__(world, rules)
+    def __init__(self, world: worlds.World, options: worlds.Options) -> None:
+        super().__init__(world, options)
         self.outcome: step.Outcome | None = None
         """Of the newest pass."""
         self.refusals: list[Refused] = []
@@ -74,5 +73,5 @@ class Passes(policy_pass.Passes):
 
     def __init__(self, world: worlds.World, options: worlds.Options) -> None:
         super().__init__(world, options)
-        self.recorder = Recorder(world, options.rules)
+        self.recorder = Recorder(world, options)
         self._reporter = self.recorder

@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from prunella import ports, wiring
+from prunella import ports, trust_settings, wiring
 from prunella.adapters.recorded import cluster
 from prunella.adapters.recorded import ledger as recorded_ledger
 from prunella.adapters.recorded import metrics as recorded
@@ -83,7 +83,8 @@ class Runner:
         self.request = request
         spec = request.spec
         self._facts = recorded_guards.Facts()
-        options = wiring.options_of(request.settings)
+        settings = request.settings.model_copy(update={"trust": trust_settings.AS_POLICIES_SAY})
+        options = wiring.options_of(settings)
         policy = recording.compile_policy(request.key, spec, options.confinements)
         self._compiled = spacings.fitted(policy, request.spacings)
         questions = {signal.name: recorded.questions(signal) for signal in self._compiled.signals}

@@ -120,6 +120,8 @@ def _named(path: pathlib.Path, document: documents.Document, namespace: str | No
         first = next((document.place(each) for each in notes), None)
         where = f"{path}:{first.line}: {first.path}: " if first is not None else f"{path}: "
         raise errors.CliError(f"{where}{first.message if first is not None else 'not a policy'}")
+    if spec.target.kind is policy_api.TargetKind.NODE:
+        raise errors.CliError(f"{path}: history tells nothing of nodes: it can't be played")
     metadata = _metadata(document)
     place = namespace or metadata.get("namespace") or DEFAULT_NAMESPACE
     return Named(path, objects.Key(str(place), str(metadata.get("name", "policy"))), spec)

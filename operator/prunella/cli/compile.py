@@ -119,6 +119,8 @@ def _policies(file: str, namespace: str | None) -> _Policies:
         content: Any = document.content
         spec, notes = schema.check_spec(document)
         problems = [*broken, *map(document.place, [*schema.check_identity(content), *notes])]
+        if content.get("kind") == schema.CLUSTER_KIND:
+            raise errors.CliError(f"{name}: policies on nodes are not compiled to rules")
         if spec is None or problems:
             message = "; ".join(f"line {each.line}: {each.message}" for each in problems)
             raise errors.CliError(f"{name}: {message} (see `prunella lint`)")

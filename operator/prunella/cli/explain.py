@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,10 +28,22 @@ POLICY = frozenset(
     }
 )
 
+CLUSTER_POLICY = frozenset(
+    {
+        "crempol",
+        "clusterremediationpolicy",
+        "clusterremediationpolicies",
+        "clusterremediationpolicies.prunella.dev",
+    }
+)
+
 
 def explain(
     what: Annotated[
-        str, typer.Argument(metavar="KIND/NAME", help="remediation/NAME, rem/NAME or policy/NAME.")
+        str,
+        typer.Argument(
+            metavar="KIND/NAME", help="remediation/NAME, rem/NAME, policy/NAME or crempol/NAME."
+        ),
     ],
     namespace: NamespaceOption = None,
     output: OutputOption = Output.TEXT,
@@ -40,13 +52,17 @@ def explain(
 ) -> None:
     """Tell why a remediation or policy did what it did."""
     kind, slash, name = what.partition("/")
-    if not (slash and name) or kind.lower() not in RECORD | POLICY:
-        raise CliError(f"can't explain {what!r}: write remediation/NAME or policy/NAME")
-    from prunella.cli import explain_policy, explain_record, terminal  # noqa: PLC0415 - see main
+    if not (slash and name) or kind.lower() not in RECORD | POLICY | CLUSTER_POLICY:
+        raise CliError(
+            f"can't explain {what!r}: write remediation/NAME, policy/NAME or crempol/NAME"
+        )
+    from prunella.adapters.kubernetes import kinds  # noqa: PLC0415 - see main
+    from prunella.cli import explain_policy, explain_record, terminal  # noqa: PLC0415
 
     cluster = options.connect(kubeconfig, context, namespace)
-    about = explain_record if kind.lower() in RECORD else explain_policy
+    about: Any = explain_record if kind.lower() in RECORD else explain_policy
+    which = {"kind": kinds.CLUSTER_POLICY} if kind.lower() in CLUSTER_POLICY else {}
     if output is Output.JSON:
-        about.as_json(cluster, name, terminal.out())
+        about.as_json(cluster, name, terminal.out(), **which)
     else:
-        about.as_text(cluster, name, terminal.now(), terminal.out())
+        about.as_text(cluster, name, terminal.now(), terminal.out(), **which)

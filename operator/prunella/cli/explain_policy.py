@@ -9,6 +9,7 @@ from rich import console
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
+from prunella.api import policy_status
 from prunella.cli import explain_signals, kube, overview, page, read, terminal
 from prunella.core import objects
 from prunella.core.decisions import shares
@@ -16,36 +17,46 @@ from prunella.core.decisions import shares
 MOST_RECORDS = 5
 
 
-def as_json(cluster: kube.Cluster, name: str, out: console.Console) -> None:
+def as_json(
+    cluster: kube.Cluster, name: str, out: console.Console, kind: kinds.Kind = kinds.POLICY
+) -> None:
     """The object as it is, and the names of its records, newest first."""
-    raw = read.named(cluster, kinds.POLICY, name)
-    records = [each.name for each in _records(cluster, name)]
+    raw = read.named(cluster, kind, name)
+    records = [each.name for each in _records(cluster, parse.policy(raw).key)]
     out.file.write(json.dumps({"policy": raw, "remediations": records}, indent=2) + "\n")
 
 
-def as_text(cluster: kube.Cluster, name: str, now: datetime.datetime, out: console.Console) -> None:
+def as_text(
+    cluster: kube.Cluster,
+    name: str,
+    now: datetime.datetime,
+    out: console.Console,
+    kind: kinds.Kind = kinds.POLICY,
+) -> None:
     """A page about one policy."""
-    policy = parse.policy(read.named(cluster, kinds.POLICY, name))
+    policy = parse.policy(read.named(cluster, kind, name))
     ready = overview.ready_condition(policy)
     written = page.Page(out.width)
-    written.title(f"RemediationPolicy {policy.key}", ready.reason if ready else "NotSeenYet")
+    written.title(f"{kind.name} {policy.key}", ready.reason if ready else "NotSeenYet")
     if policy.spec is None:
         written.section("Invalid", "the operator does nothing until this is mended")
         written.say(policy.problem)
     else:
         _head(written, policy.spec)
+        _trust(written, policy.status)
     _state(written, policy, now)
     if policy.spec is not None:
         explain_signals.write(written, policy.spec)
         _steps(written, policy.spec)
         _limits(written, policy.spec, policy.status.targets.selected)
-    _remediations(written, _records(cluster, name), now)
+    _remediations(written, _records(cluster, policy.key), now)
     written.print(out)
 
 
-def _records(cluster: kube.Cluster, name: str) -> list[objects.Record]:
-    found, _ = read.records(cluster, cluster.namespace)
-    return [each for each in found if each.policy == objects.Key(cluster.namespace, name)]
+def _records(cluster: kube.Cluster, key: objects.Key) -> list[objects.Record]:
+    """Those of a policy on nodes are in the operator's namespace, whichever that is."""
+    found, _ = read.records(cluster, key.namespace or None)
+    return [each for each in found if each.policy == key]
 
 
 def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
@@ -71,6 +82,16 @@ def _head(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
     by_rules = spec.evaluation is policy_api.Evaluation.RULES
     how = "; baselines and burn rates by recording rules" if by_rules else ""
     written.fact("evaluated", f"every {spec.interval}{how}")
+
+
+def _trust(written: page.Page, status: policy_status.RemediationPolicyStatus) -> None:
+    """The mode that counts where it is not the spec's, and what the record supports."""
+    for each in status.modes:
+        if each.limited_by:
+            written.fact(f"{each.action} acts as", f"{each.mode}: {each.limited_by}")
+    if status.trust is not None and status.trust.recommended:
+        told = status.trust
+        written.fact("trust", f"{told.recommended}: {told.recommendation}")
 
 
 def _target(target: policy_api.Target) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from prunella.api import detectors as detectors_api
+from prunella.api import nodes as nodes_api
 from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.cli import page
-from prunella.core.signals import compiled
+from prunella.core.signals import compiled, node_conditions
 
 
 def write(written: page.Page, spec: policy_api.RemediationPolicySpec) -> None:
@@ -92,6 +93,10 @@ def _alert(params: signals_api.Alert) -> str:
     return f"while alert {params.name} fires{f' with {labels}' if labels else ''},"
 
 
+def _node_condition(params: nodes_api.NodeCondition) -> str:
+    return f"while condition {params.type} is {params.status}"
+
+
 _TELL: Mapping[str, Callable[..., str]] = {
     "threshold": _threshold,
     "baseline": _baseline,
@@ -101,6 +106,7 @@ _TELL: Mapping[str, Callable[..., str]] = {
     "burn_rate": _burn_rate,
     "absent": _absent,
     "alert": _alert,
+    "node_condition": _node_condition,
 }
 
 
@@ -125,6 +131,10 @@ def _facts(
         yield "presence", signal.presence
     if signal.baseline is not None:
         yield "except", ", ".join(map(_days, signal.baseline.exceptions))
+    if signal.node_condition is not None:
+        limit = signal.stale_after or _length(node_conditions.STALE_SECONDS)
+        yield "stale", f"after {limit}"
+        return
     yield "source", signal.source
     yield "mapped by", _mapping(spec, signal)
     stale, counted = signal.stale_after, "scrapes" if signal.alert is None else "evaluations"
@@ -155,5 +165,7 @@ def _mapping(spec: policy_api.RemediationPolicySpec, signal: signals_api.Signal)
     if signal.mapping is not None:
         return f"{signal.mapping.name}, in {signal.mapping.namespace or 'namespace'}"
     pods = "all of its" if signal.pods == "All" else f"{signal.pods.lower()} of its"
-    own = compiled.WORKLOAD_LABELS[spec.target.kind]
+    own = compiled.TARGET_LABELS[spec.target.kind]
+    if spec.target.kind is policy_api.TargetKind.NODE:
+        return own
     return f"{own}, or {' or '.join(compiled.POD_LABELS)} (sick when {pods} pods are)"

@@ -22,6 +22,7 @@ import typer
 import prunella
 from prunella.cli import (
     approve,
+    audit,
     backtest,
     changes,
     crds,
@@ -34,6 +35,7 @@ from prunella.cli import (
     run,
     status,
     test,
+    trust,
 )
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
@@ -61,6 +63,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     changes.changes,
     approve.approve,
     approve.reject,
+    trust.trust,
+    audit.audit,
     pause.pause,
     pause.resume,
     crds.crds,

@@ -60,7 +60,7 @@ def _policy_row(policy: objects.Policy, found: Overview, now: datetime.datetime)
     return (
         policy.key.namespace,
         policy.key.name,
-        mode(policy),
+        _acting(policy),
         ready.status if ready else NONE,
         ready.reason if ready else NONE,
         f"{counts.healthy}/{counts.unhealthy}/{counts.unknown}",
@@ -75,6 +75,14 @@ def mode(policy: objects.Policy) -> str:
     if policy.spec is None:
         return "(invalid)"
     return f"{policy.spec.mode}{' (suspended)' if policy.spec.suspend else ''}"
+
+
+def _acting(policy: objects.Policy) -> str:
+    """The mode, and the lowest that counts for an action where that is another."""
+    lowered = policy.status.effective_mode if policy.status.mode_limited_by else ""
+    some = any(not each.limited_by for each in policy.status.modes)
+    word = "in part as" if some else "acts as"
+    return f"{mode(policy)}, {word} {lowered}" if lowered else mode(policy)
 
 
 def ready_condition(policy: objects.Policy) -> conditions.Condition | None:

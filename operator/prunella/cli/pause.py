@@ -33,14 +33,17 @@ def pause(
 def resume(
     policy: Annotated[
         str | None,
-        typer.Argument(metavar="[POLICY]", help="A policy that latched; none: end the pause."),
+        typer.Argument(
+            metavar="[POLICY]",
+            help="A policy that stopped itself, or crempol/NAME; none: end the pause.",
+        ),
     ] = None,
     namespace: NamespaceOption = None,
     operator_namespace: OperatorNamespaceOption = options.OPERATOR_NAMESPACE,
     context: ContextOption = None,
     kubeconfig: KubeconfigOption = None,
 ) -> None:
-    """End the pause of all policies, or the latch of one."""
+    """End the pause of all policies, or the latch or demotion of one."""
     from prunella.cli import switches, terminal  # noqa: PLC0415 - see main
 
     cluster = options.connect(kubeconfig, context, namespace)

@@ -71,6 +71,8 @@ def pause(cluster: kube.Cluster, operator_namespace: str) -> Pause:
 def overview(cluster: kube.Cluster, namespace: str | None, operator_namespace: str) -> Overview:
     """All policies and records of a namespace, or of all (None). Raises KubeError."""
     policies = [parse.policy(each) for each in cluster.items(kinds.POLICY.path(namespace))]
+    if namespace is None:
+        policies += _of_cluster(cluster)
     found, unreadable = records(cluster, namespace)
     return Overview(
         pause(cluster, operator_namespace),
@@ -78,6 +80,17 @@ def overview(cluster: kube.Cluster, namespace: str | None, operator_namespace: s
         tuple(found),
         unreadable,
     )
+
+
+def _of_cluster(cluster: kube.Cluster) -> list[objects.Policy]:
+    """The policies of no namespace; none where their definition is missing, or to who may not."""
+    try:
+        raws = cluster.items(kinds.CLUSTER_POLICY.path(None))
+        return [parse.policy(each) for each in raws]
+    except kube.KubeError as error:
+        if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}:
+            return []
+        raise
 
 
 def records(cluster: kube.Cluster, namespace: str | None) -> tuple[list[objects.Record], int]:
@@ -97,13 +110,14 @@ def newest_first(records: Collection[objects.Record]) -> list[objects.Record]:
 
 
 def named(cluster: kube.Cluster, kind: kinds.Kind, name: str) -> kube.Object:
-    """One object of the chosen namespace. Raises CliError saying how to find its like."""
+    """One object of the chosen namespace, or of none. Raises CliError saying where its like is."""
+    place = None if kind is kinds.CLUSTER_POLICY else cluster.namespace
     try:
-        return cluster.request("GET", kind.path(cluster.namespace, name))
+        return cluster.request("GET", kind.path(place, name))
     except kube.KubeError as error:
         if error.status == HTTPStatus.NOT_FOUND and str(error) != kube.CRDS_MISSING:
             raise CliError(
-                f"no {kind.name} {name} in namespace {cluster.namespace}; "
+                f"no {kind.name} {name}{f' in namespace {place}' if place else ''}; "
                 "`prunella status -A` shows what there is",
                 code=1,
             ) from error

@@ -68,14 +68,19 @@ def resume_all(cluster: kube.Cluster, namespace: str) -> str:
 
 
 def resume_policy(cluster: kube.Cluster, name: str, now: datetime.datetime) -> str:
-    """Clear what has stopped a policy, by an annotation that keeps the time and the author."""
-    policy = parse.policy(read.named(cluster, kinds.POLICY, name))
+    """Clear what has stopped a policy, by an annotation that keeps the time and the author.
+
+    ``name`` is that of a policy of the chosen namespace, or ``crempol/NAME``.
+    """
+    _, of_cluster, plain = name.rpartition("crempol/")
+    kind = kinds.CLUSTER_POLICY if of_cluster else kinds.POLICY
+    policy = parse.policy(read.named(cluster, kind, plain))
     stopped = _stopped(policy)
     if stopped is None:
         return f"{policy.key} is not latched; nothing was changed."
     who = author(cluster)
     annotation = {objects.RESUMED: f"{_written(now)} by {who}"}
-    path = kinds.POLICY.path(cluster.namespace, name)
+    path = kind.path(policy.key.namespace or None, plain)
     cluster.request("PATCH", path, {"metadata": {"annotations": annotation}}, kube.MERGE_PATCH)
     word, since, message = stopped
     return (
@@ -90,6 +95,9 @@ def _stopped(policy: objects.Policy) -> tuple[str, datetime.datetime, str] | Non
     latch = policy.status.latch
     if latch is not None:
         return "latched", latch.since, latch.message
+    demoted = policy.status.trust.demoted if policy.status.trust is not None else None
+    if demoted is not None:
+        return "demoted", demoted.since, demoted.message
     limit = reasons.Refused.SAME_REMEDY_LIMIT
     for each in policy.status.unattended:
         if each.refused == limit:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from prunella.api import reasons
-from prunella.core import progressive, pushes
+from prunella.core import node_state, progressive, pushes
 
 NO_LABELS: Mapping[str, str] = types.MappingProxyType({})
 
@@ -157,6 +157,8 @@ class Workload:
     """It starts no more Jobs (``spec.suspend``); CronJobs only."""
     delivery: progressive.Delivery | None = None
     """How far its release is; Rollouts of Argo Rollouts only."""
+    node: node_state.NodeState | None = None
+    """Nodes only: such a "workload" is as one replica that is always there."""
 
     @property
     def rolling(self) -> bool:

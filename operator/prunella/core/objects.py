@@ -26,15 +26,21 @@ class Key:
     """Namespace and name of a policy: what limits and latches are counted by."""
 
     namespace: str
+    """Empty of a ClusterRemediationPolicy."""
     name: str
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def argument(self) -> str:
+        """How commands are told which policy is meant."""
+        return f"{self.name} -n {self.namespace}" if self.namespace else f"crempol/{self.name}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
-    """A RemediationPolicy as read. ``problem`` says why a spec can't be used, if it can't."""
+    """A policy of either kind as read. ``problem`` says why a spec can't be used, if it can't."""
 
     key: Key
     uid: str

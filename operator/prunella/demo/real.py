@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from prunella import settings as settings_module
-from prunella import wiring
+from prunella import trust_settings, wiring
 from prunella.adapters.kubernetes import kinds
 from prunella.core import model, objects
 from prunella.demo import forward, ground, pods, story
@@ -89,7 +89,9 @@ async def play(
     port = forward.free_port()
     url = prometheus or f"http://{forward.LOCALHOST}:{port}"
     settings = settings_module.Settings(
-        namespaces=(story.NAMESPACE,), sources={"default": settings_module.Source(url=url)}
+        namespaces=(story.NAMESPACE,),
+        sources={"default": settings_module.Source(url=url)},
+        trust=trust_settings.AS_POLICIES_SAY,
     )
     loop = asyncio.get_running_loop()
     changed: asyncio.Queue[objects.Key] = asyncio.Queue()

@@ -63,7 +63,7 @@ class Questions:
         port = self.world.approvals
         if port is None:
             return
-        namespace = policy.namespace if policy is not None else None
+        namespace = policy.namespace or self.world.home if policy is not None else None
         waiting = [each for each in port.all(namespace) if not each.answered]
         known = {(r.namespace, r.name): r for r in self.world.ledger.records()} if waiting else {}
         for each in waiting:

@@ -20,7 +20,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import approvals, decide, ledger, restoring, undoing
 from prunella.core.outcomes import escalation, pacing, records, settling, syncing, verification
 from prunella.core.outcomes import runs as run_rules
-from prunella.engine import refusals, runs, sending
+from prunella.engine import draining, refusals, runs, sending
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Executor:
             if refusal is not None:
                 return refusal
             outcomes = [ports.Outcome.WOULD_SUCCEED.value] * len(command.effects)
-        namespace = command.workload.ref.namespace
+        namespace = command.workload.ref.namespace or self._world.home
         spec = records.to_spec(command, policy, queries)
         try:
             record = await self._world.ledger.create(namespace, command.name, spec)
@@ -85,8 +85,8 @@ class Executor:
         if standing is not None:
             return standing
         refusal = None
-        for effect in command.effects:
-            place = (command.workload.ref.namespace, command.name)
+        for effect in draining.rehearsed(command):
+            place = (command.workload.ref.namespace or self._world.home, command.name)
             receipt = await sending.send(self._world, effect, *place, dry_run=True)
             if receipt.outcome is not ports.Outcome.WOULD_SUCCEED:
                 refusal = refusals.in_rehearsal(command, effect, receipt)
@@ -208,6 +208,9 @@ class Executor:
 
         It is tried first, so that what a disruption budget refuses for now stays unsent.
         """
+        if draining.is_drain(record):
+            record, ended = await draining.go_on(self._world, record, scene)
+            return record if ended is None else await self._settled(record, ended)
         live_state = await self._world.cluster.live_state(record.target)
         turn, why = pacing.turn(record, scene, live_state)
         if turn is pacing.Turn.SEND and pacing.passed_over(record, scene):

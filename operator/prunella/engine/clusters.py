@@ -14,7 +14,7 @@ import datetime
 from prunella import ports
 from prunella.api import reasons
 from prunella.core import model
-from prunella.core.signals import compiled, series_filter
+from prunella.core.signals import compiled, query_analysis, series_filter
 
 ASK_EVERY = datetime.timedelta(minutes=10)
 BEFORE_ACTING = datetime.timedelta(seconds=15)
@@ -64,7 +64,10 @@ class Clusters:
 
     async def _ask(self, signal: compiled.Signal, namespace: str, now: datetime.datetime) -> _Seen:
         labels = ", ".join(compiled.CLUSTER_LABELS)
-        query = signal.confinement.apply(f"group by ({labels}) (up)", namespace)
+        asked = f"group by ({labels}) (up)"
+        query = query_analysis.matched(asked, signal.confinement.matchers)
+        if namespace:
+            query = signal.confinement.apply(asked, namespace)
         answer = await self._metrics.query(signal.spec.source, namespace, query)
         if isinstance(answer, model.Failure):
             before = self._seen[signal.spec.source, namespace]

@@ -7,6 +7,7 @@ are asked once; namespaces are spread over the interval.  Watch events only brin
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import heapq
 import itertools
@@ -36,6 +37,7 @@ class Engine:
     """Runs passes over all policies until it is stopped."""
 
     def __init__(self, world: worlds.World, options: worlds.Options) -> None:
+        world = dataclasses.replace(world, home=options.rules.operator_namespace)
         self.world = self._world = world
         self._options = options
         self._passes = policy_pass.Passes(world, options)

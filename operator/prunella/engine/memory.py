@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from prunella.api import policy_status
 from prunella.core import model, objects
 from prunella.core.decisions import step
+from prunella.core.decisions.trust import ceilings
 from prunella.core.signals import compiled, learning
 
 Version = tuple[str, int]
@@ -37,6 +38,8 @@ class PolicyMemory:
     """Healthy samples in a row, by record in Verifying."""
     sampled: dict[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     """When the last of these samples was taken."""
+    ceilings: ceilings.Ceilings = ceilings.NO_CEILINGS
+    """What the namespace allowed at the last pass."""
     unattended: list[policy_status.Unattended] | None = None
     """Targets that are sick while nothing is done; None until the status was read for them."""
     told: dict[model.Ref, str] = dataclasses.field(default_factory=dict)

@@ -20,6 +20,7 @@ from prunella.core.signals import (
     learning,
     lineage,
     mapping,
+    node_conditions,
     onsets,
 )
 from prunella.engine import clusters, spacings
@@ -79,7 +80,9 @@ class Observer:
         pods: set[str] = set()
         for signal, reading in zip(policy.signals, readings, strict=True):
             pods |= mapping.pod_names(reading.samples(), signal.confinement.pod_labels)
-        known = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        # In no namespace there are no pods: what a series about a node says of one is its source's.
+        asked = pods if scene.namespace else ()
+        known = await self._world.cluster.owners(scene.namespace, asked) if asked else {}
         owners = {pod: owner for pod, owner in known.items() if owner is not None}
         names = [signal.name for signal in policy.signals]
         return dict(zip(names, readings, strict=True)), owners
@@ -113,6 +116,8 @@ class Observer:
         now: datetime.datetime,
         at: datetime.datetime | None,
     ) -> detect.Reading:
+        if signal.spec.node_condition is not None:
+            return self._nodes(now)
         if signal.spec.alert is not None:
             return await self._alerts(scene.namespace, signal, at)
         mixed = None
@@ -141,6 +146,13 @@ class Observer:
             ages = replies[len(instant) :]
         spacing = self._spacing([signal])
         return detect.Reading(answers, _merge(ages), spacing.seconds, judged, slower=spacing.slower)
+
+    def _nodes(self, now: datetime.datetime) -> detect.Reading:
+        """What the API server shows of the nodes; costs no request."""
+        seen = self._world.cluster.workloads("")
+        states = {each.ref: each.node for each in seen if each.node is not None}
+        nodes = node_conditions.Nodes(states, now)
+        return detect.Reading({}, model.Vector(()), None, nodes=nodes)
 
     async def _alerts(
         self, namespace: str, signal: compiled.Signal, at: datetime.datetime | None
@@ -204,7 +216,8 @@ class Observer:
                 return reply
             answers[role] = reply
         pods = joined.pod_names(list(answers.values()), signal.confinement.pod_labels)
-        known = await self._world.cluster.owners(scene.namespace, pods) if pods else {}
+        asked = pods if scene.namespace else ()
+        known = await self._world.cluster.owners(scene.namespace, asked) if asked else {}
         owners = lineage.owners(pods, scene.workloads, known)
         return joined.lesson(signal, answers, scene.targets, owners, bad)
 

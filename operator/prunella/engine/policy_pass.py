@@ -27,6 +27,7 @@ from prunella.engine import (
     report,
     suspects,
     telling,
+    trusting,
     unattended,
     volumes,
 )
@@ -51,7 +52,8 @@ class Passes:
         self._executor = attempt.Executor(world)
         self._questions = approvals.Questions(world, self._executor)
         self._captures = captures.Captures(world)
-        self._reporter = report.Reporter(world, options.rules)
+        self._reporter = report.Reporter(world, options)
+        self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._deciding = asyncio.Lock()
@@ -81,7 +83,9 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
+            ceilings=await self._trusting.told(policy, memory.verdicts),
         )
+        memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
@@ -94,6 +98,7 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
+        await self._trusting.mark(policy)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
 
@@ -156,11 +161,12 @@ class Passes:
 
     async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
         namespace = policy.key.namespace
-        await self._world.ledger.refresh(namespace)
+        await self._world.ledger.refresh(namespace or self._world.home)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._world.cluster.paused(),
+            ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},

@@ -12,8 +12,7 @@ from prunella import ports
 from prunella.api import conditions, policy_status
 from prunella.core import model, objects
 from prunella.core.decisions import decide, step
-from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import summary
+from prunella.core.outcomes import standing, summary
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -23,9 +22,10 @@ LOG = logging.getLogger(__name__)
 class Reporter:
     """Writes what changed, where people look."""
 
-    def __init__(self, world: worlds.World, rules: Rules) -> None:
+    def __init__(self, world: worlds.World, options: worlds.Options) -> None:
         self._world = world
-        self._rules = rules
+        self._rules = options.rules
+        self._actions = options.actions
 
     async def report(
         self,
@@ -37,10 +37,14 @@ class Reporter:
         """Status, refusals and gauges after one pass."""
         seen = self._with_last_written(policy, memory)
         records = tuple(self._world.ledger.records())
+        stands = standing.stand(
+            seen, outcome, records, self._rules, self._actions, memory.ceilings, now
+        )
         status = summary.summarize(
-            seen, outcome, records, self._rules, now, memory.unattended or []
+            seen, outcome, records, self._rules, now, memory.unattended or [], stands
         )
         await self._tell_condemned(seen, status)
+        await self._tell_demoted(seen, status)
         await self._write(seen, memory, status)
         await self._tell_refusals(policy, memory, outcome)
         self._gauges(policy, outcome, status)
@@ -120,6 +124,18 @@ class Reporter:
                 notice = ports.Notice(policy, ports.Severity.WARNING, each.type, each.message)
                 await self._world.notifier.event(notice)
 
+    async def _tell_demoted(
+        self, policy: objects.Policy, status: policy_status.RemediationPolicyStatus
+    ) -> None:
+        """An Event, when a bad streak makes a policy act as Advise."""
+        before = policy.status.trust.demoted if policy.status.trust is not None else None
+        after = status.trust.demoted if status.trust is not None else None
+        if after is None or after == before:
+            return
+        LOG.warning("%s: %s", policy.key, after.message, extra={"policy": str(policy.key)})
+        notice = ports.Notice(policy, ports.Severity.WARNING, summary.DEMOTED, after.message)
+        await self._world.notifier.event(notice)
+
     async def _tell_refusal(
         self, policy: objects.Policy, ref: model.Ref, refusal: model.Refusal
     ) -> None:
@@ -148,3 +164,5 @@ class Reporter:
             )
         latched = 0.0 if status.latch is None else 1.0
         self._world.telemetry.gauge("prunella_policy_latched", labels, latched)
+        demoted = status.trust is not None and status.trust.demoted is not None
+        self._world.telemetry.gauge("prunella_policy_demoted", labels, float(demoted))

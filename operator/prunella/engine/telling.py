@@ -20,7 +20,7 @@ def tell(
     """Tell of one pass. What has held is a symptom that an incident may be made of.
 
     Not so the signals of a policy with a trigger: they prove what it does, and may show what
-    others suffer.
+    others suffer.  Nor those of nodes: incidents are told of their conditions already.
     """
     if world.verdicts is not None and policy.spec is not None:
         interval = datetime.timedelta(seconds=policy.spec.interval.total_seconds())
@@ -28,7 +28,7 @@ def tell(
     told = world.findings
     if told is None:
         return
-    if policy.spec is not None and policy.spec.trigger is not None:
+    if policy.spec is not None and (policy.spec.trigger is not None or not policy.key.namespace):
         told.forget(policy.key)
     else:
         told.found(policy.key, outcome.findings, step.held(signals, outcome, now))

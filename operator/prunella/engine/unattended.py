@@ -57,11 +57,12 @@ class Watcher:
         """Post the alert; False when it did not arrive, so that the next pass tries again."""
         key, kind = policy.key, step.valid_spec(policy).target.kind
         target = model.Ref(kind.value, key.namespace, entry.name)
+        named = f"policy/{key.argument}" if key.namespace else key.argument
         minutes = (now - entry.since).total_seconds() / 60
         description = (
             f"{target} is Unhealthy and nothing has been done about it for {minutes:.0f} min: "
             f"{entry.refused}: {entry.refusal}. "
-            f"See: prunella explain policy/{key.name} -n {key.namespace}"
+            f"See: prunella explain {named}"
         )
         arrived = await self.world.notifier.escalate(
             ports.Escalation(

@@ -25,12 +25,16 @@ class World:
     notifier: ports.Notifier
     telemetry: ports.Telemetry
     outward: outside_ports.Outward
+    home: str = ""
+    """The operator's own namespace: records about nodes are kept there."""
     incidents: ports.Incidents | None = None
     """What policies with a trigger act on; None: there are no incidents."""
     findings: ports.Findings | None = None
     """Who is told what the passes find; None: nobody."""
     verdicts: outside_ports.Verdicts | None = None
     """Who may be asked what the last passes found; None: nobody."""
+    namespaces: outside_ports.Namespaces | None = None
+    """What administrators have labelled; None: there are no administrators, as in a recording."""
     captures: outside_ports.Captures | None = None
     """What keeps what was there before an action; None: nothing is kept."""
     journal: ports.Journal | None = None

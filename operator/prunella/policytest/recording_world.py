@@ -12,7 +12,6 @@ from prunella.adapters.simulated import cluster, faults, outward, repositories
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import model, objects, pushes
 from prunella.core.decisions import step
-from prunella.core.decisions.rules import Rules
 from prunella.engine import loop, policy_pass, report
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -98,8 +97,10 @@ def _as_manifest(workload: model.Workload) -> dict[str, Any]:
 class _Reporter(report.Reporter):
     """Notes what each pass found, beside what it reports."""
 
-    def __init__(self, world: worlds.World, rules: Rules, told: timeline.Timeline) -> None:
-        super().__init__(world, rules)
+    def __init__(
+        self, world: worlds.World, options: worlds.Options, told: timeline.Timeline
+    ) -> None:
+        super().__init__(world, options)
         self._told = told
 
     async def report(
@@ -119,7 +120,7 @@ class _Passes(policy_pass.Passes):
         self, world: worlds.World, options: worlds.Options, told: timeline.Timeline
     ) -> None:
         super().__init__(world, options)
-        self._reporter = _Reporter(world, options.rules, told)
+        self._reporter = _Reporter(world, options, told)
 
 
 class _Engine(loop.Engine):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from prunella import allowed, ports
+from prunella import allowed, ports, trust_settings
 from prunella import settings as settings_module
 from prunella.adapters.simulated import captures, helm, ledger, metrics
 from prunella.adapters.simulated import clock as clocks
@@ -272,7 +272,12 @@ def _settings(
     helm_steps = [step for policy in policies for step in policy.spec.steps if step.helm_rollback]
     if helm_steps and offered.helm_rollback is None:
         offered = offered.model_copy(update={"helm_rollback": _HELM})
-    return settings_module.Settings(sources=sources, patch_field=fields_, offered=offered)
+    return settings_module.Settings(
+        sources=sources,
+        patch_field=fields_,
+        offered=offered,
+        trust=trust_settings.AS_POLICIES_SAY,
+    )
 
 
 def _allowed(

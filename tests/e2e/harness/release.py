@@ -64,6 +64,7 @@ def install(lab: Lab) -> None:
         *("--set-json", f"patchField.fields={json.dumps([POOL_SIZE])}"),
         *("--set-json", 'raiseQuota.ceilings={"pods": 100}'),
         *("--set", "shiftTraffic.kinds.HTTPRoute=true"),
+        *("--set", "clusterPolicies.enabled=true"),
     )
     wait_until(lambda: USERNAME in forge(lab).stderr, 60, "the API server guards the records")
 

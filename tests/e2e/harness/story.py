@@ -118,6 +118,7 @@ class Story:
             "alertmanager": {"url": self.lab.alertmanager_url},
             "limits": {"actionsPerNamespacePerHour": 60, "actionsPerClusterPerHour": 600},
             "relistSeconds": 30,
+            "trust": {"allowHighRiskLive": True},
         }
         folder = self.folder / f"operator-{len(self.operators)}"
         made = Operator(folder, self.account, {**own, **settings})

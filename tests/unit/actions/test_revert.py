@@ -61,7 +61,7 @@ def test_needs_the_record_that_it_undoes() -> None:
 def test_every_action_of_the_api_is_registered_and_only_those_and_revert() -> None:
     """A policy's step always finds its action."""
     actions = registry.all_actions()
-    assert {*steps_api.ACTIONS, "returnTraffic", "revert"} == set(actions)
+    assert {*steps_api.ACTIONS, "returnNode", "returnTraffic", "revert"} == set(actions)
     assert all(name == action.name for name, action in actions.items())
 
 

@@ -92,6 +92,7 @@ def test_adapters_ask_for_the_same_kinds() -> None:
         (kind.name, kind.plural, kind.api_version)
         for kind in (
             kinds.POLICY,
+            kinds.CLUSTER_POLICY,
             kinds.RECORD,
             kinds.APPROVAL,
             kinds.CAPTURE,

@@ -12,7 +12,15 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import admission, client, job_runs, kinds, live_read, parse
+from prunella.adapters.kubernetes import (
+    admission,
+    client,
+    job_runs,
+    kinds,
+    live_read,
+    parse,
+    parse_node,
+)
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import model, objects, pointers, progressive
@@ -44,7 +52,9 @@ class KubernetesCluster:
         self._owners = owners_module.Owners(api)
 
     def workloads(self, namespace: str) -> Collection[model.Workload]:
-        """The watched workloads of a namespace; costs no request."""
+        """The watched workloads of a namespace, nodes of none; costs no request."""
+        if not namespace:
+            return self._stores.nodes.all()
         return [found for store in self._stores.workloads.values() for found in store.of(namespace)]
 
     async def owners(self, namespace: str, pods: Collection[str]) -> Mapping[str, model.Ref | None]:
@@ -116,13 +126,22 @@ class KubernetesCluster:
                 ports.Outcome.REFUSED, text, status=error.status, refused_by=refuser
             )
 
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a Namespace, as they are now. Raises ClusterError, also when it is gone."""
+        path = kinds.NAMESPACE.path(None, namespace)
+        _, raw = await self._api.request("GET", path, mutating=False)
+        meta = raw.get("metadata") if isinstance(raw, dict) else None
+        if not isinstance(meta, dict) or meta.get("name") != namespace:
+            raise ports.ClusterError(f"{path}: the answer is not Namespace {namespace}")
+        return dict(meta.get("labels") or {})
+
     async def give_back(self, target: model.Ref, uid: str) -> None:
         """Take the operator's entries out of managedFields. Raises ClusterError.
 
         Entries are found by their place, and the patch tests that they are still there: another
         writer in between is a refusal, and the next sweep tries again.
         """
-        path = self._kind(target).path(target.namespace, target.name)
+        path = self._kind(target).path(target.namespace or None, target.name)
         reply = await self._api.exchange("GET", path, mutating=False)
         if reply.status == 404:
             return
@@ -140,7 +159,7 @@ class KubernetesCluster:
     async def _patch(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         target = effect.target
         subresource = _subresource(effect)
-        path = self._kind(target).path(target.namespace, target.name, subresource)
+        path = self._kind(target).path(target.namespace or None, target.name, subresource)
         annotated = effect.tested or await self._has_annotations(target, path)
         status, raw = await self._api.effect(
             "PATCH",
@@ -152,8 +171,7 @@ class KubernetesCluster:
         if not dry_run:
             self._note(target, raw)
         try:
-            known = target.kind in kinds.TARGETS
-            workload = parse.workload(target.kind, raw) if known else None
+            workload = _shown(target.kind, raw)
         except parse.Unreadable as error:
             message = f"{target} can't be read: {error}"
             if dry_run:
@@ -171,7 +189,7 @@ class KubernetesCluster:
 
     def _note(self, target: model.Ref, raw: Any) -> None:
         """What is watched is seen at once, as the answer shows it."""
-        if target.kind in kinds.TARGETS:
+        if target.kind in {*kinds.TARGETS, kinds.NODE.name}:
             self._stores.apply(target.kind, {"type": "MODIFIED", "object": raw})
 
     async def _create(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
@@ -217,6 +235,13 @@ class KubernetesCluster:
         path = kinds.POD.path(target.namespace, target.name, "eviction")
         status, _ = await self._api.effect("POST", path, _query(dry_run=dry_run), body)
         return ports.Receipt(_success(dry_run=dry_run), f"{target} evicted", status=status)
+
+
+def _shown(kind: str, raw: Any) -> model.Workload | None:
+    """The target as the API server has answered; None of other objects. Raises Unreadable."""
+    if kind == kinds.NODE.name:
+        return parse_node.node(raw)
+    return parse.workload(kind, raw) if kind in kinds.TARGETS else None
 
 
 def _subresource(effect: model.Effect) -> str:

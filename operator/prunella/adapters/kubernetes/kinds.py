@@ -46,6 +46,9 @@ class Kind:
 
 PRUNELLA = "prunella.dev"
 POLICY = Kind("RemediationPolicy", "remediationpolicies", "v1alpha1", PRUNELLA)
+CLUSTER_POLICY = Kind(
+    "ClusterRemediationPolicy", "clusterremediationpolicies", "v1alpha1", PRUNELLA
+)
 RECORD = Kind("Remediation", "remediations", "v1alpha1", PRUNELLA)
 APPROVAL = Kind("Approval", "approvals", "v1alpha1", PRUNELLA)
 CHANGE = Kind("Change", "changes", "v1alpha1", PRUNELLA)
@@ -90,6 +93,8 @@ TARGETS = {**BUILT_IN, ROLLOUT.name: ROLLOUT}
 """What a policy may act on."""
 WATCHED = (POLICY, RECORD, APPROVAL, INCIDENT, *BUILT_IN.values())
 """What every cluster has; Rollouts are watched beside them where Argo Rollouts is."""
+WATCHED_OF_CLUSTER = (CLUSTER_POLICY, NODE)
+"""What is in no namespace, where administrators have enabled policies about it."""
 RESTORED = {
     kind.name: kind
     for kind in (
@@ -113,7 +118,7 @@ DEPLOYERS = {kind.name: kind for kind in (KUSTOMIZATION, GIT_REPOSITORY, APPLICA
 READ = {**DEPLOYERS, STORAGE_CLASS.name: STORAGE_CLASS}
 """What is looked at and never written."""
 CERTIFICATE = Kind("Certificate", "certificates", group="cert-manager.io")
-_BESIDE = (CERTIFICATE, CLAIM, JOB, SCALED_OBJECT, POD, HTTP_ROUTE, VIRTUAL_SERVICE)
+_BESIDE = (CERTIFICATE, CLAIM, JOB, SCALED_OBJECT, POD, HTTP_ROUTE, VIRTUAL_SERVICE, NODE)
 WRITTEN = {**RESTORED, **TARGETS, **{kind.name: kind for kind in _BESIDE}}
 """The kinds of objects that the operator may write. Of Jobs it makes new ones only."""
 SUBRESOURCES = {POD.name: "resize", CERTIFICATE.name: "status"}

@@ -6,7 +6,15 @@ import asyncio
 from typing import Any
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, kinds, parse, parse_job, parse_revisions, selectors
+from prunella.adapters.kubernetes import (
+    client,
+    kinds,
+    parse,
+    parse_job,
+    parse_node,
+    parse_revisions,
+    selectors,
+)
 from prunella.core import model, progressive
 
 
@@ -15,6 +23,8 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
 
     The workload is read first and its pods by the selector that it has now; the rest at once.
     """
+    if target.kind == kinds.NODE.name:
+        return await _node(api, target)
     kind = kinds.TARGETS[target.kind]
     reply = await api.exchange("GET", kind.path(target.namespace, target.name), mutating=False)
     if reply.status == 404:
@@ -49,6 +59,21 @@ async def live_state(api: client.KubeApi, target: model.Ref) -> model.LiveState 
         budgets=tuple(parse.budget(raw) for raw in budgets if _concerns(raw, workload, own)),
         autoscalers=autoscalers,
     )
+
+
+async def _node(api: client.KubeApi, target: model.Ref) -> model.LiveState | None:
+    """A node as it is now, with the pods on it. Raises ClusterError."""
+    reply = await api.exchange("GET", kinds.NODE.path(None, target.name), mutating=False)
+    if reply.status == 404:
+        return None
+    if not reply.ok:
+        raise client.refusal(reply, mutating=False)
+    found = {"fieldSelector": f"spec.nodeName={target.name}"}
+    pods = await api.items(kinds.POD.path(None), found)
+    try:
+        return model.LiveState(parse_node.looked_at(reply.body, pods), pods_known=False)
+    except parse.Unreadable as error:
+        raise ports.ClusterError(f"{target} can't be read: {error}") from error
 
 
 def _selector(spec: dict[str, Any]) -> str:

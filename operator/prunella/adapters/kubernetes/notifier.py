@@ -73,7 +73,11 @@ def event_body(notice: ports.Notice, now: datetime.datetime, instance: str) -> d
     return {
         "apiVersion": kinds.EVENT.api_version,
         "kind": kinds.EVENT.name,
-        "metadata": {"namespace": about["namespace"], "generateName": f"{about['name'][:200]}-"},
+        # The API server takes Events about what is in no namespace in this one.
+        "metadata": {
+            "namespace": about.get("namespace", "default"),
+            "generateName": f"{about['name'][:200]}-",
+        },
         "eventTime": now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": CONTROLLER,
         "reportingInstance": instance,
@@ -87,13 +91,14 @@ def event_body(notice: ports.Notice, now: datetime.datetime, instance: str) -> d
 
 def _reference(thing: objects.Policy | objects.Record) -> dict[str, str]:
     if isinstance(thing, objects.Policy):
-        kind, namespace, name = kinds.POLICY, thing.key.namespace, thing.key.name
+        namespace, name = thing.key.namespace, thing.key.name
+        kind = kinds.POLICY if namespace else kinds.CLUSTER_POLICY
     else:
         kind, namespace, name = kinds.RECORD, thing.namespace, thing.name
     return {
         "apiVersion": kind.api_version,
         "kind": kind.name,
-        "namespace": namespace,
+        **({"namespace": namespace} if namespace else {}),
         "name": name,
         "uid": thing.uid,
         "resourceVersion": thing.resource_version,

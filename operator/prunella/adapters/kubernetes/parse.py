@@ -9,8 +9,8 @@ from typing import Any
 
 import pydantic
 
+from prunella.api import cluster_policy, policy_status, reasons
 from prunella.api import policy as policy_api
-from prunella.api import policy_status, reasons
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects, progressive
 from prunella.core.decisions import claims, strategies
@@ -263,15 +263,18 @@ def scale_target(raw: Raw) -> tuple[str, str]:
 
 
 def policy(raw: Raw) -> objects.Policy:
-    """A RemediationPolicy; an invalid spec is kept as the problem that it is."""
+    """A policy of either kind; an invalid spec is kept as the problem that it is."""
     meta = raw["metadata"]
+    namespaced = "namespace" in meta
+    kind = policy_api.RemediationPolicySpec
+    kind = kind if namespaced else cluster_policy.ClusterRemediationPolicySpec
     spec, problem = None, ""
     try:
-        spec = policy_api.RemediationPolicySpec.model_validate(raw.get("spec"))
+        spec = kind.model_validate(raw.get("spec"))
     except pydantic.ValidationError as error:
         problem = explain(error)
     return objects.Policy(
-        key=objects.Key(meta["namespace"], meta["name"]),
+        key=objects.Key(meta.get("namespace", ""), meta["name"]),
         uid=meta["uid"],
         generation=meta.get("generation", 0),
         spec=spec,

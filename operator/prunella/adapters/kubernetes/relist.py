@@ -25,8 +25,9 @@ async def relist(
 
     ``namespaces`` are those to list; empty means the whole cluster, in one list.
     """
-    for kind in kinds.WATCHED:
-        for namespace in namespaces or (None,):
+    for kind in stores.kinds:
+        of_cluster = kind in kinds.WATCHED_OF_CLUSTER
+        for namespace in (None,) if of_cluster else namespaces or (None,):
             await relist_kind(api, stores, kind, namespace)
     await relist_if_there(api, stores, kinds.ROLLOUT, namespaces)
 
@@ -91,7 +92,7 @@ async def _once(
     async for page in api.pages(kind.path(namespace)):
         version = version or page["metadata"]["resourceVersion"]
         for raw in page["items"]:
-            place = raw["metadata"]["namespace"]
+            place = store_module.place_of(raw)
             if stores.keeps(kind.name, place):
                 store.put(raw)
                 seen.add((place, raw["metadata"]["name"]))

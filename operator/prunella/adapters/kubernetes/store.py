@@ -16,7 +16,14 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from prunella.adapters.kubernetes import kinds, lazy_json, parse, parse_approval, parse_incident
+from prunella.adapters.kubernetes import (
+    kinds,
+    lazy_json,
+    parse,
+    parse_approval,
+    parse_incident,
+    parse_node,
+)
 from prunella.core import model, objects
 from prunella.core.incidents import values as incident_values
 
@@ -40,6 +47,12 @@ def _version(raw: Raw) -> int:
     """A resourceVersion as the number that it is in every cluster that keeps its state in etcd."""
     text = raw["metadata"].get("resourceVersion", "")
     return int(text) if text.isdecimal() else 0
+
+
+def place_of(raw: Raw) -> str:
+    """The namespace of an object; empty of what is in none."""
+    found: str = raw["metadata"].get("namespace", "")
+    return found
 
 
 class Store(Generic[T]):
@@ -89,7 +102,7 @@ class Store(Generic[T]):
     def put(self, raw: Raw) -> None:
         """Take in an object, unless something newer is known about it."""
         meta = raw["metadata"]
-        namespace, name, uid = meta["namespace"], meta["name"], meta["uid"]
+        namespace, name, uid = place_of(raw), meta["name"], meta["uid"]
         version = _version(raw)
         if not self._wanted(namespace, name, uid, version):
             return
@@ -145,7 +158,7 @@ class Store(Generic[T]):
         raw = event["object"]
         if event["type"] == "DELETED":
             meta = raw["metadata"]
-            self.remove(meta["namespace"], meta["name"], meta["uid"])
+            self.remove(place_of(raw), meta["name"], meta["uid"])
         else:
             self.put(raw)
 
@@ -158,7 +171,7 @@ class Store(Generic[T]):
         seen: set[Name] = set()
         for raw in items:
             self.put(raw)
-            seen.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+            seen.add((place_of(raw), raw["metadata"]["name"]))
         self.retain(seen, version, namespace)
 
     def retain(self, seen: Collection[Name], version: str, namespace: str | None = None) -> None:
@@ -192,14 +205,35 @@ class Store(Generic[T]):
 class Stores:
     """The stores of all watched kinds."""
 
-    def __init__(self, on_change: OnChange, closed_namespaces: Collection[str] = ()) -> None:
-        """Workloads of ``closed_namespaces`` are not kept."""
+    def __init__(
+        self,
+        on_change: OnChange,
+        closed_namespaces: Collection[str] = (),
+        *,
+        nodes: bool = False,
+    ) -> None:
+        """Workloads of ``closed_namespaces`` are not kept; ``nodes``: they are, with policies."""
+        self.kinds = (*kinds.WATCHED, *(kinds.WATCHED_OF_CLUSTER if nodes else ()))
+        """The kinds to watch, in the order in which they are listed."""
         self._closed = frozenset(closed_namespaces)
         self.policies: Store[objects.Policy] = Store(
             kinds.POLICY.name,
             parse.policy,
             on_change,
             lambda policy: (policy.uid, policy.generation, policy.annotations, policy.deleting),
+        )
+        self.cluster_policies: Store[objects.Policy] = Store(
+            kinds.CLUSTER_POLICY.name,
+            parse.policy,
+            on_change,
+            lambda policy: (policy.uid, policy.generation, policy.annotations, policy.deleting),
+        )
+        self.nodes: Store[model.Workload] = Store(
+            kinds.NODE.name,
+            parse_node.node,
+            on_change,
+            lambda node: node.resource_version,
+            forgets_unreadable=True,
         )
         self.records: Store[objects.Record] = Store(
             kinds.RECORD.name, parse.record, on_change, lambda record: record.resource_version
@@ -233,6 +267,8 @@ class Stores:
         """The store of a watched kind."""
         others: dict[str, Store[Any]] = {
             kinds.POLICY.name: self.policies,
+            kinds.CLUSTER_POLICY.name: self.cluster_policies,
+            kinds.NODE.name: self.nodes,
             kinds.RECORD.name: self.records,
             kinds.APPROVAL.name: self.approvals,
             kinds.INCIDENT.name: self.incidents,
@@ -245,7 +281,7 @@ class Stores:
 
     def apply(self, kind: str, event: Mapping[str, Any]) -> None:
         """Take in a watch event."""
-        if self.keeps(kind, event["object"]["metadata"]["namespace"]):
+        if self.keeps(kind, place_of(event["object"])):
             self.of_kind(kind).apply(event)
 
 

@@ -7,7 +7,15 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from prunella import ports
-from prunella.adapters.simulated import cert_manager, faults, helm, rollouts, server, state
+from prunella.adapters.simulated import (
+    cert_manager,
+    faults,
+    helm,
+    nodes,
+    rollouts,
+    server,
+    state,
+)
 from prunella.adapters.simulated import clock as clocks
 from prunella.api import restore as restore_api
 from prunella.core import model, progressive
@@ -34,6 +42,7 @@ class SimulatedCluster(server.Server):
         self.allowed_kinds = {
             "Certificate",
             "HTTPRoute",
+            "Node",
             "PersistentVolumeClaim",
             "Pod",
             "ScaledObject",
@@ -44,6 +53,7 @@ class SimulatedCluster(server.Server):
         self.sent: list[tuple[model.Effect, str]] = []
         """Effects that were carried out, with their marks: what an audit log would show."""
         self.cert_manager = cert_manager.CertManager(clock, self.edit_object)
+        self.labels_of_namespaces: dict[str, dict[str, str]] = {}
         self._views: dict[model.Ref, model.Workload] = {}
         self._pod_owners: dict[tuple[str, str], model.Ref | None] = {}
         self.deployers: dict[model.Ref, Callable[[], Mapping[str, object]]] = {}
@@ -52,7 +62,9 @@ class SimulatedCluster(server.Server):
         self._pause = model.PauseState(paused=False)
 
     def workloads(self, namespace: str) -> Collection[model.Workload]:
-        """The watched workloads of a namespace; costs no request."""
+        """The watched workloads of a namespace, nodes of none; costs no request."""
+        if not namespace:
+            return self.nodes.views()
         if self._watching:
             self.relist()
         return [view for ref, view in self._views.items() if ref.namespace == namespace]
@@ -71,6 +83,8 @@ class SimulatedCluster(server.Server):
     async def live_state(self, target: model.Ref) -> model.LiveState | None:
         """A live look at one target, or None when it is gone. Raises ClusterError."""
         self.faults.reach(faults.Point.LIVE_STATE)
+        if target.kind == nodes.KIND:
+            return self.nodes.look(target.name)
         return self.read(target)
 
     async def read_object(self, ref: model.Ref) -> Mapping[str, object] | None:
@@ -95,6 +109,11 @@ class SimulatedCluster(server.Server):
         except ports.ClusterError as error:
             return model.PauseState(paused=True, message=f"the pause switch is unreadable: {error}")
         return dataclasses.replace(self._pause, server_time=self._clock.now())
+
+    async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a Namespace; one that was never labelled has none. Raises ClusterError."""
+        self.faults.reach(faults.Point.NAMESPACE)
+        return self.labels_of_namespaces.get(namespace, {})
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.
@@ -134,6 +153,8 @@ class SimulatedCluster(server.Server):
             self.create_job(effect, mark, dry_run=dry_run)
         elif effect.target.kind == "Pod":
             self.resize(effect, dry_run=dry_run)
+        elif effect.target.kind == nodes.KIND:
+            workload = self.patch_node(effect, dry_run=dry_run)
         elif effect.target.kind not in TARGETS:
             self.restore(effect, dry_run=dry_run)
             if effect.target.kind == certificates.CERTIFICATE and not dry_run:
@@ -145,6 +166,12 @@ class SimulatedCluster(server.Server):
         if not dry_run:
             self.sent.append((effect, mark))
         return workload
+
+    def patch_node(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
+        """Patch a node. Raises ClusterError."""
+        self._authorize("cordon", effect.target)
+        self._admit(dry_run=dry_run)
+        return self.nodes.patch(effect, dry_run=dry_run)
 
     def tell_rollout(self, effect: model.Effect, *, dry_run: bool) -> model.Workload:
         """Patch the subresource ``status`` of a Rollout. Raises ClusterError."""

@@ -34,6 +34,8 @@ class Controllers:
         self._serial = itertools.count(1)
         self._versions = itertools.count(1)
         self._lost: set[str] = set()
+        self.cordoned: set[str] = set()
+        """Nodes on which no pods are placed."""
         self._rollouts = rollouts.Rollouts(
             self.now, self.later, self._start_any, self._terminate, self.reconcile
         )
@@ -243,7 +245,7 @@ class Controllers:
 
     def _node(self, serial: int) -> str:
         """A node that answers."""
-        alive = [node for node in state.NODES if node not in self._lost]
+        alive = [each for each in state.NODES if each not in self._lost | self.cordoned]
         return alive[serial % len(alive)]
 
     def _become_ready(self, workload: state.WorkloadState, pod: state.PodState) -> None:

@@ -23,6 +23,7 @@ class Point(enum.StrEnum):
     LIVE_STATE = "look"
     OWNERS = "owners"
     PAUSED = "paused"
+    NAMESPACE = "namespace"
     BEFORE_SEND = "before send"
     AFTER_SEND = "after send"
     GIVE_BACK = "give back"

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 import pydantic
 
 from prunella.adapters.simulated import faults
+from prunella.api import cluster_policy, policy_status
 from prunella.api import policy as policy_api
-from prunella.api import policy_status
 from prunella.core import objects
 
 
@@ -53,9 +53,12 @@ class SimulatedPolicies:
         name: str,
         spec: policy_api.RemediationPolicySpec | Mapping[str, object],
     ) -> objects.Policy:
-        """Create or change a policy; a spec that is not valid is kept with its problem."""
+        """Create or change a policy, of the cluster without a namespace.
+
+        A spec that is not valid is kept with its problem.
+        """
         key = objects.Key(namespace, name)
-        parsed, problem = _parse(spec)
+        parsed, problem = _parse(namespace, spec)
         old = self._stored.get(key)
         if old is None:
             uid = f"policy-{next(self._versions)}"
@@ -95,12 +98,15 @@ class SimulatedPolicies:
 
 
 def _parse(
+    namespace: str,
     spec: policy_api.RemediationPolicySpec | Mapping[str, object],
 ) -> tuple[policy_api.RemediationPolicySpec | None, str]:
     if isinstance(spec, policy_api.RemediationPolicySpec):
         return spec, ""
     try:
-        return policy_api.RemediationPolicySpec.model_validate(spec), ""
+        kind = policy_api.RemediationPolicySpec
+        kind = kind if namespace else cluster_policy.ClusterRemediationPolicySpec
+        return kind.model_validate(spec), ""
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         return None, f"spec.{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -14,6 +14,7 @@ from prunella.adapters.simulated import (
     cron_jobs,
     helm,
     jobs,
+    nodes,
     others,
     patches,
     resizing,
@@ -65,6 +66,7 @@ class Server:
         self._denials: dict[tuple[str, bool], str] = {}
         self._others = others.Others()
         self.volumes = volumes.Volumes(self._others, self._controllers)
+        self.nodes = nodes.Nodes(self._others, self._controllers, self.states)
         self.asked = 0
         """Changes that the operator has asked for, dry runs and refused ones too."""
         self._created = 0

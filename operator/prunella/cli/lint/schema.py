@@ -18,12 +18,18 @@ import pydantic
 from pydantic_core import ErrorDetails
 
 from prunella import settings
+from prunella.api import cluster_policy
 from prunella.api import policy as policy_api
 from prunella.cli.lint import findings
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Note, Path
 
 GROUP, VERSION, KIND = "prunella.dev", "v1alpha1", "RemediationPolicy"
+CLUSTER_KIND = "ClusterRemediationPolicy"
+KINDS = {
+    KIND: policy_api.RemediationPolicySpec,
+    CLUSTER_KIND: cluster_policy.ClusterRemediationPolicySpec,
+}
 API_VERSION = f"{GROUP}/{VERSION}"
 WRITTEN_BY_OPERATOR = frozenset({"Remediation"})
 TOP_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -47,7 +53,7 @@ def is_ours(document: Document) -> bool:
     if group == GROUP:
         return True
     meant = bool(difflib.get_close_matches(group, [GROUP], cutoff=0.75))
-    return content.get("kind") == KIND and (meant or not group)
+    return content.get("kind") in KINDS and (meant or not group)
 
 
 def check_identity(content: Mapping[str, Any]) -> list[Note]:
@@ -60,8 +66,8 @@ def check_identity(content: Mapping[str, Any]) -> list[Note]:
     if kind in WRITTEN_BY_OPERATOR:
         message = f"a {kind} is written by the operator alone, never by hand"
         return [findings.error("kind", ("kind",), message)]
-    if kind != KIND:
-        near = suggestion(str(kind), [KIND])
+    if kind not in KINDS:
+        near = suggestion(str(kind), [*KINDS])
         return [findings.error("kind", ("kind",), f"no kind {kind} in {API_VERSION}{near}")]
     return []
 
@@ -82,7 +88,15 @@ def check_metadata(content: Mapping[str, Any]) -> Iterator[Note]:
     elif not (isinstance(name, str) and NAME.fullmatch(name) and len(name) <= 253):
         message = f"{name!r} is no name: small letters, digits, '-' and '.', at most 253"
         yield findings.error("metadata", ("metadata", "name"), message)
-    if namespace is None:
+    yield from _check_namespace(str(content.get("kind")), namespace)
+
+
+def _check_namespace(kind: str, namespace: object) -> Iterator[Note]:
+    if kind == CLUSTER_KIND:
+        if namespace is not None:
+            message = f"a {CLUSTER_KIND} is in no namespace"
+            yield findings.error("metadata", ("metadata", "namespace"), message)
+    elif namespace is None:
         message = "no namespace is written: kubectl would use the one of its current context"
         yield findings.warning("metadata", ("metadata",), message)
     elif namespace in settings.SYSTEM_NAMESPACES:
@@ -103,8 +117,9 @@ def check_spec(
         found = "is missing" if spec is None else f"must be a map, found {_show(spec)}"
         return None, [findings.error("schema", ("spec",), f"spec {found}")]
     text = json.dumps(_as_sent(spec), default=str)
+    kind = str(content.get("kind")) if isinstance(content, dict) else ""
     try:
-        model = policy_api.RemediationPolicySpec.model_validate_json(
+        model = KINDS.get(kind, policy_api.RemediationPolicySpec).model_validate_json(
             text, strict=True, by_alias=True, by_name=False
         )
     except pydantic.ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import promql_parser
 
+from prunella.api import policy as policy_api
 from prunella.api import signals as signals_api
 from prunella.cli.lint import findings, queries
 from prunella.cli.lint import policy as policies
@@ -82,8 +83,9 @@ def _named(
     policy: Policy, signal: signals_api.Signal, path: Path, labels: queries.Labels
 ) -> Iterator[Note]:
     kind = policy.spec.target.kind
-    own = compiled.WORKLOAD_LABELS[kind]
-    wanted: tuple[str, ...] = (own, *compiled.POD_LABELS)
+    own = compiled.TARGET_LABELS[kind]
+    pods = () if kind is policy_api.TargetKind.NODE else compiled.POD_LABELS
+    wanted: tuple[str, ...] = (own, *pods)
     if signal.mapping is not None and signal.mapping.name is not None:
         wanted = (signal.mapping.name,)
     if any(label in labels for label in wanted):
@@ -165,7 +167,12 @@ def own_namespace(policy: Policy) -> Iterator[Note]:
 
 
 def verify_outlasts_range(policy: Policy) -> Iterator[Note]:
-    """A window that slides out slowly should not make a recovery late."""
+    """A window that slides out slowly should not make a recovery late.
+
+    What is done to nodes is proved by what they show of it.
+    """
+    if policy.spec.target.kind is policy_api.TargetKind.NODE:
+        return
     within = policy.spec.verify.within.total_seconds()
     ranges = (query_analysis.longest_range(query) for _, query in policy.queries())
     longest = max(ranges, default=0.0)

@@ -23,7 +23,7 @@ SHORT = {
     "cronjobs": "CronJob",
     "ro": "Rollout",
     "rollouts": "Rollout",
-    **{kind.value.lower(): kind.value for kind in policy_api.TargetKind},
+    **{kind.value.lower(): kind.value for kind in policy_api.WORKLOAD_KINDS},
 }
 """Kinds of workloads as kubectl takes them."""
 MOST_CHARACTERS = 63
@@ -39,7 +39,7 @@ def target(text: str, namespace: str) -> model.Ref:
     kind, slash, name = text.partition("/")
     known = SHORT.get(kind.lower())
     if not slash or known is None:
-        kinds = ", ".join(kind.value for kind in policy_api.TargetKind)
+        kinds = ", ".join(kind.value for kind in policy_api.WORKLOAD_KINDS)
         raise errors.CliError(
             f"--target {text}: write KIND/NAME, such as Deployment/checkout; kinds are {kinds}"
         )
@@ -81,7 +81,7 @@ def fill(playbook: shelf.Playbook, ref: model.Ref, name: str) -> str:
 
 def _of_others(text: str, kind: str) -> Iterator[str]:
     """Signals whose series are led by a label that is about workloads of another kind."""
-    others = [each.value.lower() for each in policy_api.TargetKind if each.value != kind]
+    others = [each.value.lower() for each in policy_api.WORKLOAD_KINDS if each.value != kind]
     for signal in parsed(text)[1].signals:
         label = signal.mapping.name or "" if signal.mapping is not None else ""
         if any(each in label for each in others):

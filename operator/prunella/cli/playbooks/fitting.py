@@ -189,4 +189,4 @@ def _unmapped(signal: compiled.Signal, series: Sequence[Mapping[str, str]]) -> s
 
 def kinds() -> tuple[str, ...]:
     """The kinds of workloads."""
-    return tuple(kind.value for kind in policy_api.TargetKind)
+    return tuple(kind.value for kind in policy_api.WORKLOAD_KINDS)

@@ -147,6 +147,9 @@ def _policies(path: pathlib.Path) -> tuple[list[timeline.Policy], list[Problem]]
         if not (schema.is_ours(document) and isinstance(content, dict)):
             continue
         spec, _ = schema.check_spec(document)
+        if content.get("kind") == schema.CLUSTER_KIND:
+            message = "policies on nodes can't be played: a test has no nodes"
+            return [], [Problem(str(path), document.line(()), message)]
         if spec is not None:
             metadata = content["metadata"]
             namespace = str(metadata.get("namespace") or _DEFAULT_NAMESPACE)

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from prunella.api import base
+from prunella.api import base, trust
 from prunella.core import model, objects
 from prunella.core.decisions import gitops, restoring
 from prunella.core.decisions.rules import Rules
@@ -72,6 +72,10 @@ class Action(Protocol):
     @property
     def owned_field(self) -> str | None:
         """The field that somebody else may own: ``spec.replicas``, ``spec.template`` or none."""
+
+    @property
+    def risk(self) -> trust.Risk:
+        """How much it can do wrong: what administrators limit modes by."""
 
     def plan(self, request: Request) -> Plan | model.Refusal | tuple[model.Need, ...]:
         """Plan the effects, refuse, or say what must be known first."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Phase = reasons.Phase
 Refused = reasons.Refused
-_UNASKED: Final = frozenset({ledger.REVERT, ledger.RETURN_TRAFFIC})
+_UNASKED: Final = frozenset({ledger.REVERT, ledger.RETURN_NODE, ledger.RETURN_TRAFFIC})
 """What undoes an action was shown with the question of that action, and is part of the answer."""
 PASSING: Final = frozenset(
     {
@@ -149,7 +149,7 @@ def unwanted(last: objects.Record) -> model.Refusal:
     """Why a target is not asked about again after a question that led to nothing."""
     goes_on = (
         f"it is asked again when {last.target} was Healthy once, or after "
-        f"`prunella resume {last.policy.name} -n {last.policy.namespace}`"
+        f"`prunella resume {last.policy.argument}`"
     )
     reason = Refused.REJECTED if last.phase is Phase.REJECTED else Refused.NOT_APPROVED
     return model.Refusal(reason, f"{last.name}: {last.status.message}; {goes_on}")

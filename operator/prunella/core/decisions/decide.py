@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.api import steps as steps_api
-from prunella.core import model, objects
+from prunella.core import model, node_state, objects
 from prunella.core.decisions import (
     action,
     causes,
@@ -19,11 +19,13 @@ from prunella.core.decisions import (
     guards,
     ledger,
     moves,
+    nodes,
     releases,
     restoring,
     sides,
 )
 from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import ceilings, standing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,8 +52,10 @@ class Scene:
     """What the policy's signals alone say."""
     numbers: Mapping[tuple[str, str], model.Number] = dataclasses.field(default_factory=dict)
     deployed: Mapping[model.Ref, gitops.Looked] = dataclasses.field(default_factory=dict)
+    ceilings: ceilings.Ceilings = ceilings.NO_CEILINGS
     doubted: frozenset[model.Ref] = frozenset()
     """Peers whose verdict is an old one: that they are Healthy is not known any more."""
+    nodes: Mapping[model.Ref, node_state.NodeState] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ class Decision:
 
 def decide(scene: Scene, sick: UnhealthyTarget) -> Decision:
     """Decide about one sick target; the first step that applies is the one."""
-    following = episode.next_attempt(scene.policy, scene.spec, sick.workload.uid, scene.records)
+    known = (scene.policy, scene.spec, sick.workload.uid, scene.records)
+    following = episode.next_attempt(*known, _modes(scene))
     if isinstance(following, model.Refusal):
         standing = [guard for guard in scene.guards if guard in guards.STANDING_GUARDS]
         stopped = guards.evaluate(standing, _case(scene, sick, episode.Next(0)))
@@ -179,10 +184,22 @@ def plan_attempt(
 
 def same(record: objects.Record, command: Command) -> Command | model.Refusal:
     """A plan that was made again, if it is the one of the record."""
+    if command.mode is not record.spec.mode:
+        message = f"decided in mode {record.spec.mode}, and {command.mode} is the most there is now"
+        return model.Refusal(reasons.Refused.MODE_LOWERED, message)
     if command.plan_hash == record.spec.plan_hash:
         return command
     message = f"planned again, the effects are others: {command.summary}"
     return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+
+
+def _modes(scene: Scene) -> dict[str, policy_api.Mode]:
+    """The mode of each action, after the limits of administrators and a demotion."""
+    policy, spec, rules = scene.policy, scene.spec, scene.rules
+    told = standing.counted(policy, spec, scene.records, rules, scene.now)
+    demotion = told.demoted if told is not None else None
+    found = standing.modes_of(spec, rules, scene.actions, scene.ceilings, demotion)
+    return {name: each.mode for name, each in found.items()}
 
 
 def _unseen(
@@ -230,7 +247,8 @@ def _goes_along(
 
 def _action(scene: Scene, attempt: episode.Next) -> str:
     if attempt.back is not None:
-        return sides.RETURN_TRAFFIC
+        out = attempt.back.spec.action in nodes.TAKING_OUT
+        return nodes.RETURN_NODE if out else sides.RETURN_TRAFFIC
     return ledger.REVERT if attempt.revert else scene.spec.steps[attempt.step].action
 
 
@@ -257,6 +275,7 @@ def _case(
         suspect=sick.cause_of.suspect if sick.cause_of is not None else None,
         own_record=own_record,
         measured=scene.measured,
+        nodes=scene.nodes,
     )
 
 
@@ -281,12 +300,13 @@ def _plan(
         return Decision(refusal=too_large)
     workload, name = live_state.workload, case.action.name
     number = ledger.next_attempt(scene.records, workload.uid)
+    undoes = attempt.revert or attempt.back is not None
     return Decision(
         command=Command(
             name=ledger.record_name(ref, workload.uid, number),
             attempt=number,
             workload=workload,
-            mode=scene.spec.mode,
+            mode=scene.spec.mode if undoes else _modes(scene).get(name, scene.spec.mode),
             step=attempt.step,
             action=name,
             effects=planned.effects,

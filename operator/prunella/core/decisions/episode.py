@@ -9,7 +9,9 @@ tells where it stands, so a restart of the operator changes nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons
@@ -17,6 +19,7 @@ from prunella.core import model, objects
 from prunella.core.decisions import approvals, ledger, restoring, undoing
 
 Phase = reasons.Phase
+NO_MODES: Final[Mapping[str, policy_api.Mode]] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,8 +45,12 @@ def next_attempt(
     spec: policy_api.RemediationPolicySpec,
     target_uid: str,
     records: Iterable[objects.Record],
+    modes: Mapping[str, policy_api.Mode] = NO_MODES,
 ) -> Next | AlreadyAdvised | model.Refusal:
-    """What comes next for one target; a refusal when only a person can go on."""
+    """What comes next for one target; a refusal when only a person can go on.
+
+    ``modes`` tells the mode of each action; the policy's own, where it does not.
+    """
     own = [
         record
         for record in records
@@ -59,7 +66,8 @@ def next_attempt(
     if last is None or is_over(last, policy):
         return Next(0)
     if last.phase in {Phase.ADVISED, Phase.DRY_RUN}:
-        return AlreadyAdvised(last) if last.spec.mode is spec.mode else Next(0)
+        mode = modes.get(last.spec.action, spec.mode)
+        return AlreadyAdvised(last) if last.spec.mode is mode else Next(0)
     if last.spec.action == ledger.REVERT:
         return _after_revert(last, spec, own)
     if last.phase is Phase.SUCCEEDED:

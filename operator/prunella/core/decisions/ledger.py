@@ -27,6 +27,8 @@ REVERT: Final = "revert"
 SHIFT_TRAFFIC: Final = "shiftTraffic"
 RETURN_TRAFFIC: Final = "returnTraffic"
 """The action that takes a part of a shift back; no step of a policy has it."""
+RETURN_NODE: Final = "returnNode"
+"""The action that gives a node back that is Healthy again; no step of a policy has it."""
 MOVES: Final = frozenset({SHIFT_TRAFFIC, RETURN_TRAFFIC})
 ABORT_PATH: Final = f"{progressive.STATUS}{progressive.ABORT}"
 LONGEST_WINDOW = DAY
@@ -84,6 +86,8 @@ def fingerprint(effect: model.Effect, workload: model.Workload) -> str:
         return _digest(["replicas", workload.replicas])
     if "/spec/suspend" in paths:
         return _digest(["suspended", workload.suspended])
+    if "/spec/unschedulable" in paths and workload.node is not None:
+        return _digest(["unschedulable", workload.node.unschedulable])
     if ABORT_PATH in paths and workload.delivery is not None:
         return _digest(["aborted", workload.delivery.aborted])
     return ""

@@ -7,12 +7,12 @@ has written in between, and each part is proved before the next.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import policy as policy_api
 from prunella.api import reasons, traffic
 from prunella.core import model, objects
-from prunella.core.decisions import decide, episode, ledger, moves, sides, undoing
+from prunella.core.decisions import decide, episode, ledger, moves, nodes, sides, undoing
 
 
 def due(
@@ -132,16 +132,22 @@ def healthy(
 
 
 def decide_all(
-    scene: decide.Scene, workloads: Sequence[model.Workload], findings: Sequence[model.Finding]
+    scene: decide.Scene,
+    workloads: Sequence[model.Workload],
+    findings: Sequence[model.Finding],
+    well_since: Mapping[model.Ref, datetime.datetime],
 ) -> tuple[dict[model.Ref, decide.Decision], decide.Command | None]:
-    """What is due of the way back, of all targets that are Healthy; one command in a pass."""
+    """What is due of the way back, of all targets that are Healthy; one command in a pass.
+
+    ``well_since`` tells of nodes since when they have been so.
+    """
     moved = {r.spec.target.uid for r in scene.records if r.spec.action in sides.MOVES}
     decisions: dict[model.Ref, decide.Decision] = {}
     for each in workloads:
-        if each.uid not in moved:
+        if each.uid not in moved and each.node is None:
             continue
         well = healthy(each, findings, scene.verdicts.get(each.ref))
-        attempt = due(scene.policy, scene.spec, each.uid, scene.records, scene.now)
+        attempt = _due(scene, each, well_since.get(each.ref))
         if well is None or attempt is None:
             continue
         if isinstance(attempt, model.Refusal):
@@ -154,11 +160,22 @@ def decide_all(
     return decisions, None
 
 
+def _due(
+    scene: decide.Scene, target: model.Workload, well_since: datetime.datetime | None
+) -> episode.Next | model.Refusal | None:
+    about = (scene.policy, scene.spec)
+    if target.node is not None:
+        return nodes.due(*about, target, scene.records, well_since, scene.now)
+    return due(*about, target.uid, scene.records, scene.now)
+
+
 def again(record: objects.Record, records: Sequence[objects.Record]) -> episode.Next:
     """Which attempt a record is, so that it is planned again as what it was."""
     follows = next((each for each in records if each.name == record.spec.follows), None)
     back = None
     if record.spec.action == sides.RETURN_TRAFFIC and follows is not None:
         back = moves.moved_by(follows, records)
+    if record.spec.action == nodes.RETURN_NODE:
+        back = follows
     revert = record.spec.action == ledger.REVERT
     return episode.Next(record.spec.step, follows, revert=revert, back=back)

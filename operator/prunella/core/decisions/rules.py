@@ -76,6 +76,11 @@ class Rules:
     actions_per_namespace_per_hour: int = 5
     actions_per_cluster_per_hour: int = 10
     unhelpful_before_latch: int = 3
+    high_risk_live: bool = True
+    """Whether actions of risk high may be Live."""
+    bad_before_demotion: int = 5
+    demotion_window: int = 10
+    rejections_before_demotion: int = 3
     rollout_seconds: float = 600.0
     """How long a rollout may make no progress before it counts as stuck, and how long a
     verification waits for one to be complete; Kubernetes's own default."""

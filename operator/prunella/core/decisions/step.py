@@ -27,6 +27,7 @@ from prunella.core.decisions import (
     sickness,
 )
 from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import ceilings
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
 
 NOT_PAUSED = model.PauseState(paused=False)
@@ -64,6 +65,7 @@ class Snapshot:
     doubted: frozenset[model.Ref] = frozenset()
     """Peers whose verdict is an old one."""
     pause: model.PauseState = NOT_PAUSED
+    ceilings: ceilings.Ceilings = ceilings.NO_CEILINGS
     live_states: Mapping[model.Ref, model.LiveState | None] = dataclasses.field(
         default_factory=dict
     )
@@ -133,7 +135,7 @@ def step(
     sick.sort(key=lambda each: turn(each, now))
     decisions, command = _decide_all(scene, sick)
     if command is None and not any(decision.needs for decision in decisions.values()):
-        back, command = returning.decide_all(scene, workloads, findings)
+        back, command = returning.decide_all(scene, workloads, findings, remembered.well)
         decisions |= back
     return Outcome(
         memory=remembered,
@@ -318,10 +320,7 @@ def make_scene(
     now: datetime.datetime,
     measured: Mapping[model.Ref, model.Verdict] = causes.NOTHING_MEASURED,
 ) -> decide.Scene:
-    """What all decisions of this pass share.
-
-    Targets of which no replica is wanted are neither sick nor a reason to doubt the others.
-    """
+    """What all decisions share; targets of which no replica is wanted are no reason to doubt."""
     idle = {workload.ref for workload in snapshot.workloads if workload.replicas == 0}
     verdicts = {ref: verdict for ref, verdict in verdicts.items() if ref not in idle}
     return decide.Scene(
@@ -335,6 +334,7 @@ def make_scene(
         doubted=snapshot.doubted,
         records=snapshot.records,
         pause=snapshot.pause,
+        ceilings=snapshot.ceilings,
         live_states=snapshot.live_states,
         verdicts_at=snapshot.verdicts_at,
         guards=config.guards,
@@ -344,6 +344,7 @@ def make_scene(
         recent=snapshot.recent,
         numbers=snapshot.numbers,
         deployed=snapshot.deployed,
+        nodes={each.ref: each.node for each in snapshot.workloads if each.node is not None},
     )
 
 

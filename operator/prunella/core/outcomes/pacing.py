@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, step
+from prunella.core.decisions import ledger, nodes, step
 from prunella.core.decisions.rules import Rules
 
 
@@ -70,7 +70,12 @@ def scene(
 
 
 def is_paced(record: objects.Record) -> bool:
-    """Whether the effects before the next one are all settled, and that one is to wait for them."""
+    """Whether the effects before the next one are all settled, and that one is to wait for them.
+
+    A drain always is: it tells by itself what it waits for.
+    """
+    if record.spec.action == nodes.DRAIN:
+        return bool(record.status.effects) and record.status.effects[0].outcome == "Effective"
     effects = list(zip(record.spec.effects, record.status.effects, strict=False))
     unsent = [effect for effect, status in effects if status.sent_at is None]
     doubt = any(status.sent_at is not None and status.outcome == "" for _, status in effects)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import approvals, decide, sides
+from prunella.core.decisions import approvals, decide, nodes, sides
 
 MESSAGE = 2048
 LABELS = "prunella.dev"
@@ -95,7 +95,8 @@ def to_spec(
 def why(command: decide.Command) -> str:
     """The reason for a command in one sentence."""
     seen = "; ".join(f"{finding.signal}: {finding.message}" for finding in command.findings)
-    if command.action == sides.RETURN_TRAFFIC and command.follows is not None:
+    way_back = command.action in {sides.RETURN_TRAFFIC, nodes.RETURN_NODE}
+    if way_back and command.follows is not None:
         return f"{seen}, some time after {command.follows.name}"
     return f"{seen}{_after(command.follows)}"
 

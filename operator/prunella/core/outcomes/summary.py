@@ -14,9 +14,13 @@ from prunella.api import conditions, policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import decide, episode, ledger, releases, step
 from prunella.core.decisions.rules import Rules
-from prunella.core.outcomes import escalation, verification
+from prunella.core.outcomes import escalation, standing, verification
 
 MOST_SICK_SHOWN = 20
+DEMOTED = "Demoted"
+NOT_JUDGED_YET = standing.Standing()
+Halt = tuple[str, str]
+"""Why a policy does not do what its spec says until a person resumes it: one word, the numbers."""
 _WORST_FIRST = {model.Verdict.UNHEALTHY: 0, model.Verdict.UNKNOWN: 1}
 
 
@@ -27,14 +31,15 @@ def summarize(
     rules: Rules,
     now: datetime.datetime,
     unattended: Sequence[policy_status.Unattended] = (),
+    stands: standing.Standing = NOT_JUDGED_YET,
 ) -> policy_status.RemediationPolicyStatus:
     """The status after one pass, keeping times of what has not changed."""
     own = sorted((r for r in records if r.policy == policy.key), key=lambda record: record.name)
     latch = _latch(policy, own, rules, now)
     newest = ledger.newest(own)
     late = escalation.overdue_or_called(policy, unattended, now)
-    fresh = _conditions(policy, outcome, own, latch, late, now)
-    return policy_status.RemediationPolicyStatus(
+    fresh = _conditions(policy, outcome, own, _halt(latch, stands), late, now)
+    status = policy_status.RemediationPolicyStatus(
         observed_generation=policy.generation,
         conditions=conditions.merge(policy.status.conditions, fresh),
         targets=_counts(outcome, own),
@@ -44,6 +49,13 @@ def summarize(
         last_action=newest.name if newest is not None else "",
         last_action_time=newest.spec.decided_at if newest is not None else None,
     )
+    return standing.into(status, stands)
+
+
+def _halt(latch: policy_status.Latch | None, stands: standing.Standing) -> Halt | None:
+    if latch is not None:
+        return "Latched", latch.message
+    return (DEMOTED, stands.demoted.message) if stands.demoted is not None else None
 
 
 def invalid(
@@ -172,7 +184,7 @@ def _latch(
     names = ", ".join(record.name for record in streak[-3:])
     message = (
         f"{len(streak)} actions did not help or can't be settled ({names}); after a look, "
-        f"`prunella resume {policy.key.name} -n {policy.key.namespace}` goes on"
+        f"`prunella resume {policy.key.argument}` goes on"
     )
     since = policy.status.latch.since if policy.status.latch is not None else now
     return policy_status.Latch(since=since, message=message)
@@ -182,12 +194,12 @@ def _conditions(
     policy: objects.Policy,
     outcome: step.Outcome,
     own: Sequence[objects.Record],
-    latch: policy_status.Latch | None,
+    halted: Halt | None,
     late: Sequence[policy_status.Unattended],
     now: datetime.datetime,
 ) -> list[conditions.Condition]:
     busy = [record for record in own if record.in_flight]
-    ready = _ready(policy, outcome, latch, late)
+    ready = _ready(policy, outcome, halted, late)
     acting = f"{busy[0].name} is {busy[0].phase}" if busy else ""
     escalated = _escalated(policy, own, late)
     rows: tuple[tuple[str, bool, str, str], ...] = (
@@ -195,9 +207,8 @@ def _conditions(
         (conditions.RECONCILING, bool(busy), "Acting" if busy else "Idle", acting),
         (
             conditions.STALLED,
-            latch is not None,
-            "Latched" if latch is not None else "NotLatched",
-            latch.message if latch is not None else "",
+            halted is not None,
+            *(halted or ("NotLatched", "")),
         ),
         (conditions.ESCALATED, *escalated),
     )
@@ -274,12 +285,12 @@ def _unattended(late: Sequence[policy_status.Unattended]) -> str:
 
 def _stopped(
     policy: objects.Policy,
-    latch: policy_status.Latch | None,
+    halted: Halt | None,
     late: Sequence[policy_status.Unattended],
 ) -> tuple[bool, str, str] | None:
     """What Ready says of a policy that waits for a person."""
-    if latch is not None:
-        return False, "Latched", latch.message
+    if halted is not None:
+        return False, *halted
     if step.valid_spec(policy).suspend:
         return True, "Suspended", "spec.suspend is true"
     if late:
@@ -290,11 +301,11 @@ def _stopped(
 def _ready(
     policy: objects.Policy,
     outcome: step.Outcome,
-    latch: policy_status.Latch | None,
+    halted: Halt | None,
     late: Sequence[policy_status.Unattended],
 ) -> tuple[bool, str, str]:
     """Whether the policy can do its work, and the one word that matters most now."""
-    stopped = _stopped(policy, latch, late)
+    stopped = _stopped(policy, halted, late)
     if stopped is not None:
         return stopped
     verdicts = list(outcome.verdicts.values())

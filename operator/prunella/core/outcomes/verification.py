@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import gitops, ledger, restoring, sides
+from prunella.core.decisions import gitops, ledger, nodes, restoring, sides
 from prunella.core.decisions.rules import Rules
 from prunella.core.outcomes import expanding, runs, syncing
 from prunella.core.signals import compiled
@@ -86,8 +86,9 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
     stopped = _stopped_by_others(record, workload)
     if stopped is not None:
         return _finish(status, scene, Phase.SUPERSEDED, *stopped)
-    if record.spec.action == ledger.REVERT:
-        return _finish(status, scene, Phase.SUCCEEDED, "Reverted", "undone, as it was before")
+    done = _done_at_once(record, workload)
+    if done is not None:
+        return _finish(status, scene, Phase.SUCCEEDED, *done)
     verification = status.verification or remediation.Verification()
     if verification.counts_from is None:
         return _await_rollout(record, scene, workload)
@@ -95,6 +96,18 @@ def progress(record: objects.Record, scene: Scene, healthy: int) -> remediation.
         return status
     at_once = record.spec.action == sides.RETURN_TRAFFIC
     return _count(status, verification, scene, healthy, at_once=at_once)
+
+
+def _done_at_once(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:
+    """Reason and message of what is done once it is seen on the target; None: it is to be proved.
+
+    To take a node out of service protects others from it, and need not make it Healthy.
+    """
+    if record.spec.action == ledger.REVERT:
+        return "Reverted", "undone, as it was before"
+    if record.spec.action in nodes.ALL:
+        return "NodeShowsIt", f"{nodes.shown(workload)}; whether it is Healthy, its signals tell"
+    return None
 
 
 def _stopped_by_others(record: objects.Record, workload: model.Workload) -> tuple[str, str] | None:

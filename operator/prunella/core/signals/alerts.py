@@ -76,7 +76,12 @@ def looks_back(expression: str, keep_firing_for: float, interval: float) -> floa
 def own_alerts(
     found: Iterable[Mapping[str, str]], label: str, namespace: str
 ) -> tuple[Mapping[str, str], ...]:
-    """The alerts that say that they are of the namespace; one that names none is not its own."""
+    """The alerts that say that they are of the namespace; one that names none is not its own.
+
+    All of them for a policy of no namespace, which is about nodes.
+    """
+    if not namespace:
+        return tuple(found)
     return tuple(labels for labels in found if labels.get(label) == namespace)
 
 

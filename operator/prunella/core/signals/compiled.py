@@ -27,9 +27,12 @@ WORKLOAD_LABELS = {
     policy_api.TargetKind.ROLLOUT: "rollout",
 }
 """The label that holds a workload's name, as kube-state-metrics writes it."""
+NODE_LABEL = "node"
+TARGET_LABELS = {**WORKLOAD_LABELS, policy_api.TargetKind.NODE: NODE_LABEL}
+"""The same of all targets: a pod's series may bear its node, too, and is not about that."""
 POD_LABELS = ("pod", "exported_pod")
 NAMESPACE_LABELS = ("namespace", "exported_namespace")
-STANDARD_NAMES = frozenset({*WORKLOAD_LABELS.values(), *POD_LABELS})
+STANDARD_NAMES = frozenset({*TARGET_LABELS.values(), *POD_LABELS})
 
 EXPORTED_NAMESPACE = "exported_namespace"
 CLUSTER_LABELS = ("cluster", "k8s_cluster_name")
@@ -230,7 +233,11 @@ def _compile_signal(
             raise query_analysis.PromqlError(
                 "@ start() and @ end() have no meaning in a history", query
             )
-        queries[role] = confinement.apply(query, namespace)
+        # What is about nodes is about no namespace: only administrators write such policies.
+        whole = kind is policy_api.TargetKind.NODE
+        matchers = confinement.matchers
+        confined = query_analysis.matched(query, matchers) if whole else None
+        queries[role] = confined or confinement.apply(query, namespace)
     return Signal(
         spec=signal,
         queries=queries,
@@ -250,7 +257,8 @@ def _longest_range(signal: signals_api.Signal, written: Mapping[str, str]) -> fl
     """
     if signal.burn_rate is not None:
         return max(rule.short.total_seconds() for rule in signal.burn_rate.rules)
-    longest = max(query_analysis.longest_range(query) for query in written.values())
+    ranges = (query_analysis.longest_range(query) for query in written.values())
+    longest = max(ranges, default=0.0)  # The condition of a node is asked of nobody.
     if signal.alert is not None:
         return ALERT_RANGE
     if signal.change is not None:
@@ -326,6 +334,11 @@ def _mapping_labels(
     if signal.mapping is not None and signal.mapping.single:
         return ()
     if signal.mapping is not None:
-        return (signal.mapping.namespace or namespace_label, signal.mapping.name or "")
+        name = signal.mapping.name or ""
+        if kind is policy_api.TargetKind.NODE:
+            return (name,)
+        return (signal.mapping.namespace or namespace_label, name)
+    if kind is policy_api.TargetKind.NODE:
+        return (NODE_LABEL,)
     labels = (namespace_label, *NAMESPACE_LABELS, WORKLOAD_LABELS[kind], *POD_LABELS)
     return tuple(dict.fromkeys(labels))

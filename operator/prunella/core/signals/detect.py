@@ -22,6 +22,7 @@ from prunella.core.signals import (
     gone_pods,
     learning,
     mapping,
+    node_conditions,
     pods,
     ranges,
     recorded,
@@ -56,6 +57,8 @@ class Reading:
     """Of a signal that looks back: what its memory says of each target."""
     alerts: alerts.Answer | None = None
     """Of a signal that is an alert: what its rules say."""
+    nodes: node_conditions.Nodes | None = None
+    """Of a signal that is a condition of nodes: the nodes."""
     slower: tuple[model.Sample, ...] = ()
     """Series that are sampled much less often, by their mapping labels: the value is seconds."""
 
@@ -92,8 +95,22 @@ def detect(
     ``living`` names the pods of the targets that were looked at closely: there, series of pods
     that are gone are no evidence.
     """
+    if reading.nodes is not None:
+        return node_conditions.detect(signal, reading.nodes, targets)
     if reading.alerts is not None:
         return alerts.detect(signal, reading.alerts, targets, owners, living)
+    return _detect(signal, reading, targets, owners, detectors, living)
+
+
+def _detect(
+    signal: compiled.Signal,
+    reading: Reading,
+    targets: Sequence[model.Ref],
+    owners: Mapping[str, model.Ref],
+    detectors: Detectors,
+    living: Mapping[model.Ref, Collection[str]],
+) -> list[model.Finding]:
+    """The findings of what is asked by queries."""
     failure = _first_failure(reading)
     mapped: dict[str, mapping.Mapped] = {}
     for role, answer in reading.answers.items():

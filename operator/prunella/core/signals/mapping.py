@@ -134,6 +134,8 @@ def _place(
         return _single(labels, by_name)
     if mapping is not None and mapping.name is not None:
         return _by_label(signal, mapping.name, labels, by_name)
+    if signal.labels == (compiled.NODE_LABEL,):
+        return _by_label(signal, compiled.NODE_LABEL, labels, by_name)
     pod_label = _first(signal.confinement.pod_labels, labels)
     if _first(_WORKLOAD_LABELS, labels) is not None:
         usable = (each for each in _WORKLOAD_LABELS if each in signal.labels)

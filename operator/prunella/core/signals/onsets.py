@@ -51,13 +51,15 @@ class Memory:
     releases: Mapping[model.Ref, Release] = dataclasses.field(default_factory=dict)
     tainted: frozenset[SignalOf] = frozenset()
     """Signals that were Unhealthy before the rollout that is under way."""
+    well: Mapping[model.Ref, datetime.datetime] = dataclasses.field(default_factory=dict)
+    """Since when all signals of a node have been Healthy, as far as this process has seen."""
 
 
 def remember(
     before: Memory,
     signals: compiled.Policy,
     workloads: Sequence[model.Workload],
-    findings: Iterable[model.Finding],
+    findings: Sequence[model.Finding],
     scrape_seconds: Mapping[str, float | None],
     now: datetime.datetime,
     rollout_seconds: float = ROLLOUT_SECONDS,
@@ -83,7 +85,19 @@ def remember(
             if over is None:
                 tainted.add(key)
         onsets[key] = onset
-    return Memory(onsets, releases, frozenset(tainted))
+    return Memory(onsets, releases, frozenset(tainted), _well(before, workloads, findings, now))
+
+
+def _well(
+    before: Memory,
+    workloads: Iterable[model.Workload],
+    findings: Iterable[model.Finding],
+    now: datetime.datetime,
+) -> dict[model.Ref, datetime.datetime]:
+    """The nodes of which every signal is Healthy now; doubt begins the time anew."""
+    nodes = {each.ref for each in workloads if each.node is not None}
+    bad = {f.target for f in findings if f.verdict is not model.Verdict.HEALTHY}
+    return {ref: before.well.get(ref, now) for ref in nodes - bad}
 
 
 def _wait(signal: compiled.Signal, scrape_seconds: float | None) -> datetime.timedelta:

@@ -15,7 +15,7 @@ from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
-from prunella.core import model, objects
+from prunella.core import model, node_state, objects
 from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
 
@@ -47,6 +47,9 @@ ORDER = (
     "not_too_many_unknown",
     "disruption_budgets_allow",
     "rollout_respects_budgets",
+    "spares_the_control_plane",
+    "stays_uncordoned_by_people",
+    "leaves_nodes_in_service",
     "spares_healthy_dependents",
     "unchanged_by_others",
 )
@@ -120,6 +123,8 @@ LOOKED = restoring.Looked(
     {"metadata": {}},
     neighbours={USING: {"spec": {"template": {"spec": MOUNTS}}}},
 )
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+TAKEN_OUT = builders.record("out", Phase.SUCCEEDED, action="cordon", ago=LONG_AGO)
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
@@ -215,6 +220,21 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "rollout_respects_budgets": (
         lambda case: _look(_act(case, "restart"), budgets=(model.Budget("b", {}, 0, 1, 1),)),
         Refused.DISRUPTION_BUDGET,
+    ),
+    "spares_the_control_plane": (
+        lambda case: _act(_workload(case, labels={CONTROL_PLANE: ""}), "cordon"),
+        Refused.CONTROL_PLANE,
+    ),
+    "stays_uncordoned_by_people": (
+        lambda case: _act(_more(_workload(case, node=node_state.NodeState()), TAKEN_OUT), "cordon"),
+        Refused.CHANGED_BY_OTHERS,
+    ),
+    "leaves_nodes_in_service": (
+        lambda case: dataclasses.replace(
+            _act(_see(case, {USING: model.Verdict.HEALTHY}), "cordon"),
+            nodes={USING: node_state.NodeState(unschedulable=True)},
+        ),
+        Refused.MAX_UNAVAILABLE,
     ),
     "spares_healthy_dependents": (
         lambda case: dataclasses.replace(

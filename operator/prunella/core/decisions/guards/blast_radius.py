@@ -27,7 +27,8 @@ def not_too_many_unhealthy(case: Case) -> Answer:
     """When much is sick at once, the cause is elsewhere, or the measurement is wrong."""
     own = len(case.verdicts) >= shares.SMALLEST_SET
     targets = case.verdicts.keys() if own else case.verdicts.keys() | case.peers.keys()
-    where = "of this policy" if own else f"of namespace {case.target.namespace}"
+    place = f"namespace {case.target.namespace}" if case.target.namespace else "all such policies"
+    where = "of this policy" if own else f"of {place}"
     limit, size = case.spec.guards.stop_when_unhealthy, len(targets)
     if size < shares.SMALLEST_SET:
         least = shares.SMALLEST_SET

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from prunella.api import base, reasons
 from prunella.api import policy as policy_api
 from prunella.api import restore as restore_api
-from prunella.core import model, objects
+from prunella.core import model, node_state, objects
 from prunella.core.decisions import action, causes, fields, restoring
 from prunella.core.decisions.rules import Rules
 
@@ -54,6 +54,8 @@ class Case:
     """Objects that the followed action wrote beside the target, as they are now."""
     written: fields.Written | None = None
     """The fields of another object that the step writes; of a restore `looked` tells them."""
+    nodes: Mapping[model.Ref, node_state.NodeState] = dataclasses.field(default_factory=dict)
+    """The nodes of the cluster, for a policy that is about nodes."""
     own_record: str = ""
     """Name of the record that this case is about to carry out, which is in flight itself."""
 

@@ -21,6 +21,11 @@ from prunella.core.decisions.guards.case import Case, Guard
 from prunella.core.decisions.guards.clocks import clock_agrees
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
+from prunella.core.decisions.guards.nodes import (
+    leaves_nodes_in_service,
+    spares_the_control_plane,
+    stays_uncordoned_by_people,
+)
 from prunella.core.decisions.guards.ownership import not_owned_by_others, unchanged_by_others
 from prunella.core.decisions.guards.rollouts import (
     rollout_is_not_held_up,
@@ -69,6 +74,9 @@ GUARDS: tuple[Guard, ...] = (
     not_too_many_unknown,  # Make sure that enough can be seen to judge
     disruption_budgets_allow,  # Make sure that the owner's budget is on the record
     rollout_respects_budgets,  # Make sure that it allows what the rollout takes down
+    spares_the_control_plane,  # Make sure that the quorum of etcd is left to people
+    stays_uncordoned_by_people,  # Make sure that who uncordons a node is not fought
+    leaves_nodes_in_service,  # Make sure that not one node after the other is cordoned
     spares_healthy_dependents,  # Make sure that what serves others well is not put back
     unchanged_by_others,  # Make sure that a person's fix is not overtaken by the next step
 )

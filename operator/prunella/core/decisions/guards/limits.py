@@ -27,7 +27,7 @@ def within_hourly_limits(case: Case) -> Answer:
             Refused.NAMESPACE_HOURLY_LIMIT,
             sum(r.target.namespace == namespace for r in last_hour),
             case.rules.actions_per_namespace_per_hour,
-            f"in namespace {namespace}",
+            f"in namespace {namespace}" if namespace else "to nodes",
         ),
         (
             Refused.CLUSTER_HOURLY_LIMIT,
@@ -57,7 +57,7 @@ def not_masking_a_cause(case: Case) -> Answer:
     done = ledger.same_remedy(case.others, policy, case.target, action, day)
     numbers = f"{action} was done {len(done)} times to {case.target} in 24 h, the limit is {limit}"
     if len(done) >= limit:
-        resume = f"`prunella resume {policy.key.name} -n {policy.key.namespace}` clears this"
+        resume = f"`prunella resume {policy.key.argument}` clears this"
         return model.Refusal(Refused.SAME_REMEDY_LIMIT, f"{numbers}: it masks a cause; {resume}")
     return numbers
 

@@ -20,6 +20,8 @@ def not_in_system_namespace(case: Case) -> Answer:
         return model.Refusal(
             Refused.SYSTEM_NAMESPACE, f"{case.target.namespace} is a system namespace"
         )
+    if not case.target.namespace:
+        return f"{case.target} is in no namespace"
     return f"{case.target.namespace} is not a system namespace"
 
 

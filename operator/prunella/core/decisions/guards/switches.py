@@ -27,7 +27,7 @@ def not_latched(case: Case) -> Answer:
     limit = case.rules.unhelpful_before_latch
     streak = ledger.unhelpful_streak(case.others, case.policy.key, ledger.resumed_at(case.policy))
     unknown = [r.name for r in streak if r.phase is reasons.Phase.UNKNOWN]
-    resume = f"`prunella resume {case.policy.key.name} -n {case.policy.key.namespace}` clears this"
+    resume = f"`prunella resume {case.policy.key.argument}` clears this"
     if unknown:
         message = f"nobody knows whether {unknown[-1]} was carried out; {resume}"
         return model.Refusal(Refused.LATCHED, message)

@@ -1,0 +1,141 @@
+"""Nodes: who has cordoned one, the patches that do and undo it, and when it is given back.
+
+Who has cordoned a node is written on the node itself, in an annotation with the name of the
+Remediation.  What bears none, or where pods may be placed again, is somebody else's: it is never
+uncordoned, and never fought.  As kured keeps what was unschedulable before; draino cordoned nodes
+again that people had uncordoned (planetlabs/draino, issue 50).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Final
+
+from prunella.api import nodes as nodes_api
+from prunella.api import policy as policy_api
+from prunella.api import reasons
+from prunella.core import model, objects, pointers
+from prunella.core.decisions import episode, ledger
+
+CORDONED_BY: Final = "prunella.dev/cordoned-by"
+"""Annotation on a node: the Remediation that has cordoned it."""
+CORDON: Final = "cordon"
+DRAIN: Final = "drain"
+UNCORDON: Final = "uncordon"
+RETURN_NODE: Final = ledger.RETURN_NODE
+TAKING_OUT: Final = frozenset({CORDON, DRAIN})
+"""The actions that take a node out of service."""
+ALL: Final = frozenset({*nodes_api.ACTIONS, RETURN_NODE})
+UNSCHEDULABLE: Final = "/spec/unschedulable"
+_STANDS: Final = frozenset({reasons.Phase.SUCCEEDED, reasons.Phase.UNHELPFUL, reasons.Phase.FAILED})
+"""Phases in which a node stays cordoned until it is given back."""
+_ANNOTATIONS: Final = "/metadata/annotations"
+_OWNER: Final = f"{_ANNOTATIONS}/{pointers.part(CORDONED_BY)}"
+
+
+def owner(node: model.Workload) -> str:
+    """The Remediation that has cordoned a node; empty when it is not cordoned, or by others."""
+    cordoned = node.node is not None and node.node.unschedulable
+    return node.annotations.get(CORDONED_BY, "") if cordoned else ""
+
+
+def shown(node: model.Workload) -> str:
+    """What the node shows of itself, for the record."""
+    by = owner(node)
+    return f"{node.ref} is cordoned by {by}" if by else f"pods may be placed on {node.ref}"
+
+
+def cordoning(node: model.Workload, record: str) -> model.Effect:
+    """The patch that cordons a node and notes who did it, for one where pods may be placed."""
+    was = node.annotations.get(CORDONED_BY)
+    noted: list[dict[str, object]] = [_test(_OWNER, was)]
+    if not node.annotations:
+        noted = [_test(_ANNOTATIONS, None), {"op": "add", "path": _ANNOTATIONS, "value": {}}]
+    return model.Effect(
+        verb=model.Verb.PATCH,
+        target=node.ref,
+        uid=node.uid,
+        patch=(
+            _test(UNSCHEDULABLE, None),
+            *noted,
+            {"op": "add", "path": UNSCHEDULABLE, "value": True},
+            {"op": "add", "path": _OWNER, "value": record},
+        ),
+        inverse=_back(record),
+        summary=f"cordon {node.ref}",
+    )
+
+
+def taking_over(node: model.Workload, record: str) -> model.Effect:
+    """The patch by which a further record answers for the operator's own cordon."""
+    return model.Effect(
+        verb=model.Verb.PATCH,
+        target=node.ref,
+        uid=node.uid,
+        patch=(
+            _test(UNSCHEDULABLE, value=True),
+            _test(_OWNER, owner(node)),
+            {"op": "replace", "path": _OWNER, "value": record},
+        ),
+        inverse=_back(record),
+        summary=f"keep {node.ref} cordoned",
+    )
+
+
+def uncordoning(node: model.Workload, by: str) -> model.Effect:
+    """The patch that uncordons a node if it is still ``by`` that Remediation."""
+    return model.Effect(
+        verb=model.Verb.PATCH,
+        target=node.ref,
+        uid=node.uid,
+        patch=_back(by),
+        summary=f"uncordon {node.ref}, which {by} has cordoned",
+    )
+
+
+def _back(record: str) -> tuple[model.PatchOperation, ...]:
+    return (
+        _test(UNSCHEDULABLE, value=True),
+        _test(_OWNER, record),
+        {"op": "remove", "path": UNSCHEDULABLE},
+        {"op": "remove", "path": _OWNER},
+    )
+
+
+def _test(path: str, value: object) -> dict[str, object]:
+    """A test for null passes only where nothing is."""
+    return {"op": "test", "path": path, "value": value}
+
+
+def taken_out(target_uid: str, records: Iterable[objects.Record]) -> objects.Record | None:
+    """The record that has taken a node out of service, if nothing came after it."""
+    own = [r for r in records if r.spec.target.uid == target_uid and (r.acted or r.in_flight)]
+    last = max(own, key=lambda record: record.spec.attempt, default=None)
+    return last if last is not None and last.spec.action in TAKING_OUT else None
+
+
+def due(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    node: model.Workload,
+    records: Iterable[objects.Record],
+    well_since: datetime.datetime | None,
+    now: datetime.datetime,
+) -> episode.Next | None:
+    """The uncordoning of a node that has been Healthy for long enough since ``well_since``.
+
+    None while it is not, where the policy leaves it to a person, and where somebody else has
+    cordoned or uncordoned it.
+    """
+    last = taken_out(node.uid, records)
+    if last is None or last.policy != policy.key or last.phase not in _STANDS:
+        return None
+    params = spec.steps[last.spec.step].params if last.spec.step < len(spec.steps) else None
+    if not isinstance(params, nodes_api.Cordon) or params.keep or owner(node) != last.name:
+        return None
+    if not spec.mode.acts or well_since is None:
+        return None
+    if now - well_since < datetime.timedelta(seconds=params.uncordon_after.total_seconds()):
+        return None
+    return episode.Next(last.spec.step, last, back=last)

@@ -1,0 +1,69 @@
+"""Where a policy stands: the mode of each of its actions, and whether it is demoted."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+
+from prunella.api import policy as policy_api
+from prunella.api import trust
+from prunella.core import objects
+from prunella.core.decisions import action, ledger
+from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import board, ceilings, modes, streaks
+
+
+def limits(rules: Rules) -> streaks.Limits:
+    """When a streak is bad."""
+    return streaks.Limits(
+        bad=rules.bad_before_demotion,
+        of=rules.demotion_window,
+        rejections=rules.rejections_before_demotion,
+    )
+
+
+def counted(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    records: Sequence[objects.Record],
+    rules: Rules,
+    now: datetime.datetime,
+) -> trust.Trust | None:
+    """The scoreboard with what has ended since it was written, as far as it was sent."""
+    return board.fold(
+        board.Facts(
+            policy=policy,
+            own=[record for record in records if record.policy == policy.key],
+            verdicts={},
+            workloads={},
+            within=spec.verify.within,
+            actions=[step.action for step in spec.steps],
+            now=now,
+            resumed=ledger.resumed_at(policy),
+            limits=limits(rules),
+        )
+    )
+
+
+def modes_of(
+    spec: policy_api.RemediationPolicySpec,
+    rules: Rules,
+    actions: Mapping[str, action.Action],
+    allowed: ceilings.Ceilings,
+    demotion: trust.Demotion | None,
+) -> dict[str, modes.Effective]:
+    """The mode of each action of the policy's steps.
+
+    What undoes an action is not limited: that was decided together with it.
+    """
+    return {
+        name: modes.effective(
+            spec.mode,
+            actions[name].risk,
+            allowed,
+            high_risk_live=rules.high_risk_live,
+            demoted=demotion.message if demotion is not None else "",
+        )
+        for name in dict.fromkeys(step.action for step in spec.steps)
+        if name in actions
+    }

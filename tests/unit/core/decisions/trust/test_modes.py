@@ -1,0 +1,107 @@
+"""The mode that counts for an action: the strictest of what is asked for and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from prunella.actions import registry
+from prunella.api import policy as policy_api
+from prunella.api import trust
+from prunella.core.decisions.trust import ceilings, modes
+
+LIVE, ADVISE, DRY_RUN = policy_api.Mode.LIVE, policy_api.Mode.ADVISE, policy_api.Mode.DRY_RUN
+HIGH, LOW = trust.Risk.HIGH, trust.Risk.LOW
+BETWEEN = next((mode for mode in policy_api.Mode if mode.value == "Approve"), DRY_RUN)
+"""What a Live policy is under a ceiling of Approve."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What counts beside the mode that is asked for."""
+
+    ceiling: str = ""
+    high_risk_live: bool = True
+    demoted: str = ""
+
+
+CASES = {
+    "nothing is in the way": (LIVE, HIGH, Told(), LIVE, ""),
+    "the install's limit": (LIVE, HIGH, Told(high_risk_live=False), BETWEEN, "allowHighRiskLive"),
+    "that is not about low": (LIVE, LOW, Told(high_risk_live=False), LIVE, ""),
+    "that is not about advice": (ADVISE, HIGH, Told(high_risk_live=False), ADVISE, ""),
+    "a ceiling": (LIVE, LOW, Told("DryRun"), DRY_RUN, "ceiling"),
+    "a ceiling above": (DRY_RUN, LOW, Told("Approve"), DRY_RUN, ""),
+    "a ceiling lower than the install's": (
+        LIVE,
+        HIGH,
+        Told("Advise", high_risk_live=False),
+        ADVISE,
+        "ceiling",
+    ),
+    "an install's limit lower than a ceiling": (
+        LIVE,
+        HIGH,
+        Told("Live", high_risk_live=False),
+        BETWEEN,
+        "allowHighRiskLive",
+    ),
+    "a demotion": (LIVE, LOW, Told(demoted="a bad streak"), ADVISE, "a bad streak"),
+    "a demotion beside a ceiling": (
+        LIVE,
+        LOW,
+        Told("Advise", demoted="a bad streak"),
+        ADVISE,
+        "a bad streak",
+    ),
+}
+
+
+@pytest.mark.parametrize(("wanted", "risk", "told", "mode", "why"), CASES.values(), ids=CASES)
+def test_the_strictest_counts(
+    wanted: policy_api.Mode, risk: trust.Risk, told: Told, mode: policy_api.Mode, why: str
+) -> None:
+    """A mode is only ever lowered, and the reason is that of the limit that counts."""
+    by_risk = {risk: ceilings.Ceiling(told.ceiling, "ceiling")} if told.ceiling else {}
+    found = modes.effective(
+        wanted,
+        risk,
+        ceilings.Ceilings(by_risk),
+        high_risk_live=told.high_risk_live,
+        demoted=told.demoted,
+    )
+
+    assert mode is found.mode
+    assert why in found.because
+    assert bool(why) == bool(found.because)
+
+
+def test_every_mode_has_a_rank() -> None:
+    """A mode that is added must say how far it goes."""
+    assert {mode.value for mode in policy_api.Mode} <= set(ceilings.RANKS)
+
+
+RISKS = {
+    "low": {
+        "abortRollout",
+        "evictPod",
+        "renewCertificate",
+        "rerunJob",
+        "restart",
+        "restartPods",
+        "returnTraffic",
+        "revert",
+        "scale",
+        "suspendCronJob",
+    },
+}
+
+
+def test_the_risk_of_each_action_is_chosen() -> None:
+    """What is not on the list of low risk is of high risk."""
+    actions = registry.all_actions()
+    low = {name for name, each in actions.items() if each.risk is LOW}
+
+    assert RISKS["low"] == low
+    assert {HIGH} == {each.risk for name, each in actions.items() if name not in low}
