@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prunella.adapters.simulated import metrics as metrics_module
 from prunella.core import objects
-from prunella.core.decisions import ledger, sides
+from prunella.core.decisions import ledger, nodes, sides
 from tests.faults import wires
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ UNAPPROVED: Final = "effects that nobody let go"
 UNSETTLED: Final = "records left unfinished"
 KINDS: Final = (DOUBLE, ON_UNKNOWN, OVER_LIMIT, UNRECORDED, UNAPPROVED, UNSETTLED)
 HOUR: Final = datetime.timedelta(hours=1)
-NO_LIMIT: Final = {ledger.REVERT, sides.RETURN_TRAFFIC}
+NO_LIMIT: Final = {ledger.REVERT, nodes.RETURN_NODE, sides.RETURN_TRAFFIC}
 """Ways back count for no limit."""
 
 

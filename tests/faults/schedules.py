@@ -122,7 +122,10 @@ class Trouble:
 
     def relapse(self) -> None:
         """A workload falls ill again, or recovers by itself."""
-        sick = self.chance.choice(self.story.world.cluster.states(harness.NAMESPACE)).ref
+        states = self.story.world.cluster.states(harness.NAMESPACE)
+        if not states:
+            return
+        sick = self.chance.choice(states).ref
         load, errors = self.chance.choice([(0.5, None), (50.0, 0.5), (50.0, 0.5)])
         self.story.world.apps.surge(sick, load=load, errors=errors)
 
@@ -149,7 +152,10 @@ class Trouble:
     def edit(self) -> None:
         """A person changes a workload."""
         cluster = self.story.world.cluster
-        ref = self.chance.choice(cluster.states(harness.NAMESPACE)).ref
+        states = cluster.states(harness.NAMESPACE)
+        if not states:
+            return
+        ref = self.chance.choice(states).ref
         if ref.kind != "DaemonSet" and self.chance.random() < 0.5:
             cluster.scale(ref, self.chance.randint(1, 6))
         else:

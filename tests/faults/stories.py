@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from prunella import settings as settings_module
+from prunella.adapters.simulated import nodes as simulated_nodes
 from prunella.api import remediation as remediation_api
 from prunella.core import model
-from prunella.core.decisions import started
+from prunella.core.decisions import nodes, started
 from tests.engine import (
     harness,
     restoring,
@@ -23,11 +24,13 @@ from tests.engine import (
     test_approvals,
     test_captures,
     test_delete_stuck_pod,
+    test_drain,
     test_escalation,
     test_expand_volume,
     test_git_revert,
     test_helm_rollback,
     test_learned,
+    test_nodes,
     test_patch_field,
     test_promote,
     test_raise_quota,
@@ -40,6 +43,7 @@ from tests.engine import (
     test_scale_bounds,
     test_shift_traffic,
     test_suspend_cron_job,
+    test_trust,
     test_webhook,
 )
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
@@ -301,6 +305,36 @@ def _old_spec(story: Story, attempt: int) -> remediation_api.RemediationSpec:
     )
 
 
+def cordon(story: Story) -> None:
+    """A node hangs."""
+    test_nodes.pool(story)
+    test_nodes.sicken(story)
+
+
+def return_node(story: Story) -> None:
+    """A node that was cordoned is Healthy again."""
+    cordon(story)
+    when(story, lambda: bool(test_nodes.cordoned(story)), lambda: test_nodes.heal(story))
+
+
+def uncordon(story: Story) -> None:
+    """A node that the operator has cordoned before hangs, and is to take pods all the same."""
+    test_nodes.pool(story, {"uncordon": {}})
+
+    def change(manifest: Any) -> None:
+        manifest["metadata"]["annotations"][nodes.CORDONED_BY] = "node-worker-0-before"
+
+    story.world.cluster.edit_object(simulated_nodes.ref("worker-0"), change)
+    story.world.cluster.nodes.cordon("worker-0")
+    test_nodes.sicken(story)
+
+
+def drain(story: Story) -> None:
+    """A node hangs, and pods are on it."""
+    test_drain.serving(story)
+    test_drain.sicken(story)
+
+
 STORIES: Final[dict[str, Told]] = {
     "restart": Told(restart),
     "evictPod": Told(evict),
@@ -327,6 +361,10 @@ STORIES: Final[dict[str, Told]] = {
     "helmRollback": Told(test_helm_rollback.released, test_helm_rollback.SETTINGS),
     "abortRollout": Told(lambda story: rolling_out.given(story, {"abortRollout": {}})),
     "promote": Told(lambda story: test_promote.fix(story, {"promote": {"full": True}})),
+    "cordon": Told(cordon),
+    "uncordon": Told(uncordon),
+    "drain": Told(drain),
+    "returnNode": Told(return_node),
     "revert": Told(unhelpful_scale),
     "returnTraffic": Told(return_traffic, longest=900.0),
 }
@@ -364,6 +402,11 @@ def healed(story: Story) -> bool:
     return any(each.phase is Phase.SUCCEEDED for each in story.records())
 
 
+def demoted(story: Story) -> bool:
+    """A policy whose actions were in vain only advises."""
+    return any(each.phase is Phase.ADVISED for each in story.records())
+
+
 MORE: Final[dict[str, Told]] = {
     "alert": Told(lambda story: by_alert(story, to="Previous")),
     "alert of the past": Told(
@@ -376,6 +419,7 @@ MORE: Final[dict[str, Told]] = {
     "condemned": Told(
         condemned, longest=900.0, until=lambda story: len(story.phases()) == CONDEMNED_AND_AGAIN
     ),
+    "demoted": Told(test_trust.overloaded, test_trust.streaky(), until=demoted),
     "forecast": Told(forecast, longest=1800.0),
     "gone pods": Told(gone_pods),
     "old records": Told(old_records, until=lambda story: len(story.records()) == 1),
