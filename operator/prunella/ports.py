@@ -18,7 +18,7 @@ from prunella.api import policy_status
 from prunella.api import remediation as remediation_api
 from prunella.core import model, objects, pushes
 from prunella.core.changes import values as change_values
-from prunella.core.decisions import gitops, started
+from prunella.core.decisions import gitops, halts, started
 from prunella.core.incidents import trace
 from prunella.core.incidents import values as incident_values
 from prunella.core.incidents.diagnosis import values as diagnosis
@@ -46,12 +46,9 @@ class Outcome(enum.StrEnum):
     """What became of one effect."""
 
     EFFECTIVE = "Effective"
-    WOULD_SUCCEED = "WouldSucceed"
-    """Dry run only: the API server would have carried it out."""
-    REFUSED = "Refused"
-    """The API server answered that it did nothing."""
-    UNKNOWN = "Unknown"
-    """No answer came: it may have been carried out."""
+    WOULD_SUCCEED = "WouldSucceed"  # Dry run only: the API server would have carried it out.
+    REFUSED = "Refused"  # The API server answered that it did nothing.
+    UNKNOWN = "Unknown"  # No answer came: it may have been carried out.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,7 +135,10 @@ class Cluster(Protocol):
         """A Job that was made from a template; None: not there. Raises ClusterError."""
 
     async def paused(self) -> model.PauseState:
-        """Whether the operator as a whole may act; unreadable means paused."""
+        """What is paused, everything or scopes; unreadable means everything."""
+
+    async def freeze(self, namespace: str) -> halts.Freeze:
+        """What a namespace says of being frozen; never raises."""
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises."""

@@ -10,7 +10,10 @@ import asyncio
 import logging
 import pathlib
 import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from prunella import live as lives
 from prunella import ports, wiring
 from prunella import settings as settings_module
 from prunella.adapters import health as health_module
@@ -20,6 +23,8 @@ from prunella.core import objects
 
 LOG = logging.getLogger(__name__)
 FIRST_LIST_RETRY_SECONDS = 5.0
+HAND_OVER_SECONDS = 1.0
+"""Time for passes to end where another replica goes on with them; sends are waited for."""
 STOP_SECONDS = 20.0
 """Time for passes under way to end; below the pod's termination grace period of 30 s."""
 
@@ -44,7 +49,7 @@ async def run(
             loop.call_soon_threadsafe(changed.put_nowait, key)
 
     live = wiring.live(settings, on_change, kubeconfig, context)
-    health = health_module.Health(settings.relist_seconds)
+    health = health_module.Health(settings.relist_seconds, warming=live.warming)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
@@ -59,16 +64,11 @@ async def run(
         beating.cancel()
         await server.cleanup()
         await live.intake.stop()
-        live.metrics.close()
-        live.alerts.close()
-        live.outside.close()
-        live.api.close()
-        if live.surroundings is not None:
-            live.surroundings.close()
+        live.close()
 
 
 async def _operate(
-    live: wiring.Live,
+    live: lives.Live,
     health: health_module.Health,
     changed: asyncio.Queue[objects.Key],
     stopping: asyncio.Event,
@@ -86,38 +86,65 @@ async def _operate(
     LOG.info("watching %s", ", ".join(live.namespaces) or "all namespaces")
     engine = asyncio.create_task(live.engine.run(relist, relist_seconds))
     waking = asyncio.create_task(live.wake(changed))
-    telling = asyncio.create_task(live.intake.run())
-    correlating = asyncio.create_task(live.correlate())
+    electing = asyncio.create_task(live.elect())
+    taking_over = asyncio.create_task(live.take_over())
+    telling = asyncio.create_task(live.when_leading(live.intake.run))
+    correlating = asyncio.create_task(live.when_leading(live.correlate))
     journalling = asyncio.create_task(live.keep_journal())
     settling = asyncio.create_task(heap.keep_settled())
     watching = asyncio.create_task(live.watch.wait())
     asked = asyncio.create_task(stopping.wait())
-    lives = {engine, watching, telling, journalling, correlating, asked}
-    await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
+    needed = {engine, electing, taking_over, watching, telling, journalling, correlating, asked}
+    await asyncio.wait(needed, return_when=asyncio.FIRST_COMPLETED)
     code = 0 if asked.done() else 1
-    if journalling.done() and code:
-        LOG.error("the journal has ended with an error", exc_info=journalling.exception())
-    if watching.done() and code:
-        LOG.error("the watch has ended: %s", watching.exception() or "without an error")
-    for name, chore in (("the intake", telling), ("the loop of incidents", correlating)):
-        if chore.done() and code:
-            LOG.error("%s has ended", name, exc_info=chore.exception())
-    LOG.info("stopping: no new action is begun")
-    live.engine.stop()
-    live.watch.stop()
-    _, late = await asyncio.wait({engine}, timeout=STOP_SECONDS)
+    if code:
+        _say_what_ended(
+            {
+                "the journal": journalling,
+                "the watch": watching,
+                "the intake": telling,
+                "the loop of incidents": correlating,
+                "the election": electing,
+            }
+        )
     chores = (waking, telling, correlating, journalling, settling, watching, asked)
-    for task in (*late, *chores):
-        task.cancel()
-    await live.end_journal()
-    results = await asyncio.gather(engine, *chores, return_exceptions=True)
-    if isinstance(results[0], Exception):
-        LOG.error("the engine ended with an error", exc_info=results[0])
+    error = await _stop(live, engine, chores, (electing, taking_over))
+    if error is not None:
+        LOG.error("the engine ended with an error", exc_info=error)
         return 1
     return code
 
 
-async def _until_answered(read: wiring.Relist, stopping: asyncio.Event) -> bool:
+def _say_what_ended(parts: Mapping[str, asyncio.Task[None]]) -> None:
+    for name, part in parts.items():
+        if part.done():
+            LOG.error("%s has ended", name, exc_info=part.exception())
+
+
+async def _stop(
+    live: lives.Live,
+    engine: asyncio.Task[None],
+    chores: Sequence[asyncio.Task[Any]],
+    electing: Sequence[asyncio.Task[None]],
+) -> Exception | None:
+    """End all, and leave the Lease to another replica; returns what the engine died of."""
+    LOG.info("stopping: no new action is begun")
+    live.engine.stop()
+    live.watch.stop()
+    limit = STOP_SECONDS if live.election is None else HAND_OVER_SECONDS
+    _, late = await asyncio.wait({engine}, timeout=limit)
+    for task in chores:
+        task.cancel()
+    await live.end_journal()
+    await live.hand_over()
+    # Not before: what is late may wait for an answer, which giving the Lease back waits for, too.
+    for task in (*late, *electing):
+        task.cancel()
+    results = await asyncio.gather(engine, *chores, *electing, return_exceptions=True)
+    return results[0] if isinstance(results[0], Exception) else None
+
+
+async def _until_answered(read: lives.Chore, stopping: asyncio.Event) -> bool:
     """List until it works once; False when the process was asked to stop meanwhile."""
     while not stopping.is_set():
         try:

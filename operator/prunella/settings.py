@@ -14,9 +14,17 @@ import pydantic
 import yaml
 from pydantic import alias_generators
 
-from prunella import allowed, incident_settings, journal_settings, trust_settings
+from prunella import (
+    allowed,
+    election_settings,
+    incident_settings,
+    journal_settings,
+    trust_settings,
+)
 from prunella.api import offers
+from prunella.api import windows as windows_api
 from prunella.core.decisions import rules
+from prunella.core.decisions import windows as windows_rules
 
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 
@@ -331,6 +339,9 @@ class Settings(Model):
     tracing: Tracing = Tracing()
     git: Git = Git()
     journal: journal_settings.Journal = journal_settings.Journal()
+    windows: windows_api.Windows = windows_api.NONE
+    """When actions of all policies may begin."""
+    leader_election: election_settings.LeaderElection = election_settings.LeaderElection()
     gitops_managers: tuple[str, ...] = rules.GITOPS_MANAGERS
     """Field managers of tools that deploy; ``*`` stands for any characters."""
     gitops_labels: tuple[str, ...] = rules.GITOPS_LABELS
@@ -354,6 +365,14 @@ class Settings(Model):
             needs = "journal.enabled and intake.webhook.enabled"
             raise ValueError(f"journal.audit.enabled needs {needs}: it is posted to that port")
         return self
+
+    @pydantic.field_validator("windows")
+    @classmethod
+    def _windows_can_be_read(cls, windows: windows_api.Windows) -> windows_api.Windows:
+        """Make sure that a slip in a window is seen at the start: it would stop all policies."""
+        for name, index, problem in windows_rules.problems(windows):
+            raise ValueError(f"{name}[{index}]: {problem}")
+        return windows
 
 
 def load(path: pathlib.Path) -> Settings:

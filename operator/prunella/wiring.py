@@ -5,20 +5,21 @@ Both return the same `Engine`; nothing else knows which one it is in.
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import dataclasses
 import datetime
 import functools
 import pathlib
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
-from prunella import handlers, ports, trust_settings
+from prunella import electing, handlers, ports, trust_settings
+from prunella import leadership as leaderships
+from prunella import live as lives
 from prunella import settings as settings_module
 from prunella.actions import registry
 from prunella.adapters import clock as clocks
-from prunella.adapters import diagnosing, heap, reverting, sources, telemetry, tracing
+from prunella.adapters import diagnosing, reverting, sources, telemetry, tracing
 from prunella.adapters import topology as topologies
 from prunella.adapters.intake import objects as scenes
 from prunella.adapters.intake import wired as intakes
@@ -28,11 +29,9 @@ from prunella.adapters.kubernetes import (
     cluster,
     credentials,
     incidents,
-    kinds,
     ledger,
     notifier,
     policies,
-    relist,
     store,
     watch,
 )
@@ -43,93 +42,15 @@ from prunella.adapters.outward import wired
 from prunella.adapters.prometheus import alertmanager, metrics
 from prunella.adapters.prometheus import query_cache as rounds
 from prunella.adapters.simulated import world as simulated_world
-from prunella.core import objects
 from prunella.core.decisions import guards as guards_module
 from prunella.core.decisions import rules
 from prunella.core.incidents import limits
 from prunella.core.incidents.diagnosis import diagnose
 from prunella.core.signals import detect
 from prunella.detectors import absent, burn_rate, learning, threshold
-from prunella.engine import incident_traces, incident_world, loop
+from prunella.engine import epochs, incident_traces, incident_world, loop
 from prunella.engine import incidents as incident_loop
 from prunella.engine import world as worlds
-
-Relist = Callable[[], Awaitable[None]]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Live:
-    """An engine on a real cluster, with what must be started and stopped around it."""
-
-    engine: loop.Engine
-    api: client.KubeApi
-    watch: watch.Watch
-    stores: store.Stores
-    metrics: metrics.PrometheusMetrics
-    alerts: alertmanager.Alertmanager
-    outside: wired.Wired
-    telemetry: telemetry.PrometheusTelemetry
-    namespaces: tuple[str, ...]
-    home: str
-    intake: intakes.Wired
-    topology: topologies.SharedTopology
-    incidents: incident_loop.Incidents | None
-    surroundings: surroundings_module.LiveSurroundings | None
-    registry: handlers.Registry
-    journal: recorder.Recorder | None
-    traces: incident_traces.IncidentTraces | None
-
-    async def correlate(self) -> None:
-        """Run the loop of incidents until cancelled; without one, wait."""
-        if self.incidents is None:
-            await asyncio.Event().wait()
-            return
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.incidents.run())
-            if self.traces is not None:
-                group.create_task(self.traces.run())
-            if self._home_is_unwatched:
-                # People may have said a word on the incidents there.
-                group.create_task(
-                    relist.keep_listing(self.api, self.stores, kinds.INCIDENT, self.home)
-                )
-
-    @property
-    def _home_is_unwatched(self) -> bool:
-        """Whether incidents of several namespaces are kept where nothing is watched."""
-        return bool(self.namespaces) and self.home not in self.namespaces
-
-    async def relist(self) -> None:
-        """List everything anew. Raises ClusterError."""
-        await relist.relist(self.api, self.stores, self.namespaces)
-        if self.incidents is not None and self._home_is_unwatched:
-            await relist.relist_kind(self.api, self.stores, kinds.INCIDENT, self.home)
-        await heap.give_back()
-
-    async def begin(self) -> None:
-        """Read the journal; have its kinds and Rollouts watched if there. Raises ClusterError."""
-        if await relist.relist_if_there(self.api, self.stores, kinds.ROLLOUT, self.namespaces):
-            handlers.watch_kind(self.registry, kinds.ROLLOUT, self.stores.apply)
-        if self.journal is not None:
-            handlers.watch_changes(self.registry, await self.journal.begin(), self.journal.apply)
-            await heap.give_back()
-
-    async def keep_journal(self) -> None:
-        """Write the journal, until cancelled."""
-        if self.journal is not None:
-            await self.journal.run()
-        await asyncio.Event().wait()
-
-    async def end_journal(self) -> None:
-        """Write what still waits; what can't be written now is found at the next start."""
-        if self.journal is not None:
-            await self.journal.end()
-
-    async def wake(self, changed: asyncio.Queue[objects.Key]) -> None:
-        """Hand changes of policies from the watch's thread to the engine, until cancelled."""
-        while True:
-            self.engine.mark_dirty(await changed.get())
-
 
 DETECTORS = detect.Detectors(threshold.judge, burn_rate.detect, absent.detect, learning.learner)
 
@@ -147,6 +68,7 @@ def rules_of(settings: settings_module.Settings) -> rules.Rules:
         scale_most=settings.scale_bounds.max,
         quota_ceilings=settings.raise_quota.ceilings,
         argocd_namespace=settings.git.argocd_namespace,
+        windows=settings.windows,
     )
 
 
@@ -188,8 +110,14 @@ class _Base:
     telemetry: telemetry.PrometheusTelemetry
     metrics: metrics.PrometheusMetrics
     cluster: cluster.KubernetesCluster
-    ledger: ledger.KubernetesLedger
+    ledger: ports.Ledger
     incidents: incidents.KubernetesIncidents
+    elected: electing.Elected | None
+
+    @property
+    def leadership(self) -> leaderships.Leadership:
+        """Whether this replica decides and writes."""
+        return self.elected.election if self.elected is not None else leaderships.ALONE
 
 
 def _base(
@@ -199,9 +127,15 @@ def _base(
     context: str | None,
 ) -> _Base:
     access = credentials.Credentials(kubeconfig, context)
-    api = client.KubeApi(access, settings.kubernetes_threads)
     stores = store.Stores(on_change, settings.system_namespaces, nodes=settings.cluster_policies)
     clock, own_metrics = clocks.RealClock(), telemetry.PrometheusTelemetry()
+    place = (settings.operator_namespace, settings.operator_name)
+    told = settings.leader_election
+    elected = electing.wire(told, access, place, stores, clock, own_metrics)
+    leadership = elected.election if elected is not None else leaderships.ALONE
+    replica = elected.identity if elected is not None else ""
+    threads = settings.kubernetes_threads
+    api = client.KubeApi(access, threads, leadership=leadership, replica=replica)
     return _Base(
         access=access,
         api=api,
@@ -214,8 +148,9 @@ def _base(
         cluster=cluster.KubernetesCluster(
             api, stores, settings.operator_namespace, settings.patch_field.fields
         ),
-        ledger=ledger.KubernetesLedger(api, stores),
+        ledger=epochs.of(ledger.KubernetesLedger(api, stores), leadership),
         incidents=incidents.KubernetesIncidents(api, stores),
+        elected=elected,
     )
 
 
@@ -232,7 +167,7 @@ class _Around:
 
 def _around(settings: settings_module.Settings, base: _Base) -> _Around:
     chosen = journal_wiring.options_of(settings)
-    recording = recorder.Recorder(base.api, base.clock, base.telemetry, chosen)
+    recording = recorder.Recorder(base.api, base.clock, base.telemetry, chosen, base.leadership)
     journal = recording.journal if settings.journal.enabled else None
     listed = scenes.ListedScene(base.api, base.cluster)
     scene: scenes.Scene = listed
@@ -255,6 +190,7 @@ def _around(settings: settings_module.Settings, base: _Base) -> _Around:
             scene,
             journal,
             recording.told,
+            base.leadership,
         ),
         topology=topology,
         surroundings=diagnosing.wire(
@@ -326,6 +262,7 @@ def _world(
         journal=around.journal,
         topology=around.topology.current,
         repositories=reverting.open_repositories(settings.git),
+        leadership=base.leadership,
         approvals=approvals.KubernetesApprovals(base.api, base.stores),
     )
 
@@ -336,7 +273,7 @@ def live(
     kubeconfig: pathlib.Path | None = None,
     context: str | None = None,
     guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
-) -> Live:
+) -> lives.Live:
     """An engine on a real cluster; nothing is started yet.
 
     Raises ClusterError without access, SettingsError without an extra that the settings want.
@@ -350,7 +287,7 @@ def live(
     outside = wired.wire(settings, base.api)
     world = _world(settings, base, around, alerts, outside)
     kopf_registry = handlers.registry(base.stores.apply, base.access.connection, base.stores.kinds)
-    return Live(
+    return lives.Live(
         engine=loop.Engine(world, dataclasses.replace(options_of(settings), guards=guards)),
         api=base.api,
         watch=watch.Watch(kopf_registry, handlers.settings(), settings.namespaces),
@@ -368,6 +305,7 @@ def live(
         surroundings=around.surroundings,
         registry=kopf_registry,
         journal=around.recording if settings.journal.enabled else None,
+        elected=base.elected,
     )
 
 
@@ -376,6 +314,7 @@ def simulated(
     settings: settings_module.Settings | None = None,
     guards: Sequence[guards_module.Guard] = guards_module.GUARDS,
     findings: ports.Findings | None = None,
+    leadership: leaderships.Leadership = leaderships.ALONE,
 ) -> loop.Engine:
     """The same engine on a simulated world; a story may be told about missing ``guards``."""
     options = options_of(settings or settings_module.Settings(trust=trust_settings.AS_POLICIES_SAY))
@@ -387,7 +326,7 @@ def simulated(
             cluster=world.cluster,
             namespaces=world.cluster,
             policies=world.policies,
-            ledger=world.ledger,
+            ledger=epochs.of(world.ledger, leadership),
             notifier=world.notifier,
             telemetry=world.telemetry,
             outward=world.outward,
@@ -396,6 +335,7 @@ def simulated(
             captures=world.captures,
             journal=world.journal,
             repositories=world.repositories,
+            leadership=leadership,
             approvals=world.approvals,
         ),
         dataclasses.replace(options, guards=guards),

@@ -15,6 +15,7 @@ PROGRAMS = [
     "canary_warmup",
     "claims",
     "events",
+    "failover",
     "forecast",
     "generalise",
     "heal",

@@ -39,6 +39,41 @@ def test_there_is_never_a_second_operator(render: Render) -> None:
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
+def test_more_replicas_are_replaced_one_by_one_and_spread(render: Render) -> None:
+    """A new pod is ready before an old one goes, and a node or zone is not all of them."""
+    deployment = _only(render(replicas=3), "Deployment")["spec"]
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert (deployment["replicas"], deployment["strategy"]) == (
+        3,
+        {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+    )
+    assert [each["topologyKey"] for each in spread] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "elects"),
+    [
+        pytest.param({}, False, id="one replica: as it was"),
+        pytest.param({"leaderElection": {"enabled": True}}, True, id="one that elects itself"),
+        pytest.param({"replicas": 2}, True, id="two can't do without"),
+    ],
+)
+def test_a_lease_is_there_where_a_leader_is_elected(
+    render: Render, values: Document, elects: bool
+) -> None:
+    """It comes without a spec, which the replicas write; the pod's name is their identity."""
+    documents = render(**values)
+    leases = [each for each in documents if each["kind"] == "Lease"]
+    names = [each["name"] for each in _container(documents).get("env", [])]
+    assert [("spec" in each, each["metadata"]["name"]) for each in leases] == (
+        [(False, "prunella")] if elects else []
+    )
+    assert names == (["PRUNELLA_IDENTITY"] if elects else [])
+
+
 def test_pod_is_restricted(render: Render) -> None:
     """The pod has nothing that the restricted Pod Security Standard forbids, and less."""
     pod, container = _pod(render()), _container(render())

@@ -32,13 +32,13 @@ CORE = (
     | _rights("prunella.dev", "journalsnapshots", "list create patch delete")
     | _rights("prunella.dev", "remediationpolicies/status remediations/status", "update")
     | _rights("prunella.dev", "approvals/status changes/status incidents/status", "update")
-    | _rights("", "namespaces", "get")
     | _rights("apps", "deployments statefulsets daemonsets", "get list watch")
     | _rights("batch", "cronjobs", "get list watch")
     | _rights("argoproj.io", "rollouts", "get list watch")
     | _rights("batch", "jobs", "list")
     | _rights("apps", "replicasets controllerrevisions", "get list")
     | _rights("", "pods", "get list")
+    | _rights("", "namespaces", "get")
     | _rights("policy", "poddisruptionbudgets", "get list")
     | _rights("autoscaling", "horizontalpodautoscalers", "get list")
     | _rights("keda.sh", "scaledobjects", "get list")
@@ -573,6 +573,22 @@ def test_only_the_pause_switch_is_read_of_all_config_maps(render: Render) -> Non
         if "configmaps" in rule["resources"]
     ]
     assert found == [("prunella-system", ["prunella-pause"], ["get"])]
+
+
+def test_electing_brings_rights_to_one_lease(render: Render) -> None:
+    """Its own Lease is read and written; one that was deleted may be created again."""
+    [role] = _named(render(replicas=2), "Role", "prunella-election")
+    assert role["metadata"]["namespace"] == "prunella-system"
+    assert role["rules"] == [
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": ["prunella"],
+            "verbs": ["get", "patch"],
+        },
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    ]
+    assert _named(render(), "Role", "prunella-election") == []
 
 
 def test_every_binding_is_to_the_operators_account(render: Render) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from prunella import allowed, incident_settings, journal_settings, settings
 from prunella.api import endpoints
+from prunella.api import windows as windows_api
 
 Document = dict[str, Any]
 Render = Callable[..., list[Document]]
@@ -135,6 +136,10 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         "unhelpfulBeforeLatch": 1,
         "rolloutSeconds": 1200,
     }
+    windows = {
+        "allow": [{"cron": "0 22 * * *", "duration": "8h", "timeZone": "Europe/Berlin"}],
+        "deny": [{"cron": "0 0 24 12 *", "duration": "3d"}],
+    }
     operator = {
         "gitopsManagers": ["argocd-controller"],
         "gitopsLabels": ["shop.example/owner=robot"],
@@ -161,6 +166,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
         journal=journal,
         tracing=tracing,
         limits=limits,
+        windows=windows,
         patchField=patch_field,
         operator=operator,
         fullnameOverride="healer",
@@ -176,6 +182,7 @@ def test_every_setting_reaches_the_operator(render: Render, tmp_path: pathlib.Pa
             "journal": journal,
             "tracing": tracing,
             "limits": limits,
+            "windows": windows,
             "patchField": patch_field,
             **operator,
         }
@@ -211,6 +218,7 @@ MODELS: dict[str, tuple[Document, type[pydantic.BaseModel]]] = {
         SCHEMA["definitions"]["endpoint"]["properties"]["sigV4"],
         endpoints.SigV4,
     ),
+    "window": (SCHEMA["definitions"]["window"], windows_api.Window),
     "entra": (SCHEMA["definitions"]["source"]["properties"]["entra"], settings.Entra),
     "google": (SCHEMA["definitions"]["source"]["properties"]["google"], settings.Google),
     "alertmanager": (SCHEMA["properties"]["alertmanager"], settings.Alertmanager),

@@ -23,7 +23,7 @@ FIELDS = {
 }
 
 BAD: dict[str, tuple[Document, str, str]] = {
-    "unknown top level": ({"replicas": 2}, "", "'replicas' not allowed"),
+    "unknown top level": ({"replica": 2}, "", "'replica' not allowed"),
     "unknown action": ({"actions": {"reboot": True}}, "/actions", "'reboot' not allowed"),
     "action as text": ({"actions": {"restart": "yes"}}, "/actions/restart", "want boolean"),
     "namespace in capitals": ({"namespaces": ["Shop", "Shop"]}, "/namespaces/0", "pattern"),

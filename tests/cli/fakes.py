@@ -66,6 +66,9 @@ class FakeCluster:
             raise kube.KubeError("not found", 404)
         if method == "DELETE":
             return self.objects.pop(path)
+        if method == "PUT":
+            assert body is not None
+            self.objects[path] = body
         if method == "PATCH":
             assert body is not None
             assert content_type == kube.MERGE_PATCH

@@ -27,6 +27,25 @@ def scaled() -> dict[str, object]:
     return fakes.record_spec(action="scale", effects=[effect])
 
 
+def test_windows_are_told_with_the_next_opening(run: conftest.Run) -> None:
+    """In UTC as everywhere, and by the clock of the place where people wait for it."""
+    night = {"cron": "0 22 * * *", "duration": "8h", "timeZone": "Europe/Berlin"}
+    friday = {"cron": "0 0 * * FRI", "duration": "1d"}
+    spec = {**fakes.spec(), "windows": {"allow": [night], "deny": [friday]}}
+    cluster = fakes.cluster({**fakes.policy(), "spec": spec})
+
+    result = run("explain", "policy/checkout", cluster=cluster)
+
+    lines = [line.strip() for line in result.out.splitlines()]
+    begin = next(n for n, line in enumerate(lines) if line.startswith("begins"))
+    assert [
+        "begins            only in 0 22 * * * for 8h, Europe/Berlin",
+        "not in 0 0 * * FRI for 1d, UTC",
+        "now outside spec.windows.allow; opens 2026-03-01T21:00:00Z (Sun 22:00 in",
+        "Europe/Berlin)",
+    ] == lines[begin : begin + 4]
+
+
 def shop() -> fakes.FakeCluster:
     """One record of each kind of story."""
     failed = {

@@ -10,6 +10,7 @@ from prunella import ports
 from prunella.actions import rerun_job, run_job
 from prunella.api import steps
 from prunella.core import model, objects
+from prunella.core.decisions import halts
 from tests.contract.worlds import LabWorld, World
 from tests.unit.api import test_offered
 
@@ -508,6 +509,18 @@ async def test_pause(world: World) -> None:
     assert before.server_time is not None
     assert after.server_time is not None
     assert before.server_time <= after.server_time
+
+
+async def test_a_namespace_is_frozen_by_its_annotation(world: World) -> None:
+    """The mark is seen at once, and its absence too."""
+    before = await world.cluster.freeze(world.namespace)
+    await world.set_frozen("true")
+    during = await world.cluster.freeze(world.namespace)
+    await world.set_frozen(None)
+    after = await world.cluster.freeze(world.namespace)
+
+    frozen = halts.Freeze(annotation="true")
+    assert (halts.NOT_FROZEN, frozen, halts.NOT_FROZEN) == (before, during, after)
 
 
 async def test_the_api_server_reads_how_long_an_effect_may_take(

@@ -19,7 +19,7 @@ import yaml
 from lab import argo_rollouts
 from lab.cluster import Lab
 from prunella import ports
-from prunella.adapters.kubernetes import client, credentials, relist, store
+from prunella.adapters.kubernetes import client, credentials, relist, store, switches
 from prunella.adapters.kubernetes import cluster as kubernetes_cluster
 from prunella.adapters.kubernetes import incidents as kubernetes_incidents
 from prunella.adapters.kubernetes import ledger as kubernetes_ledger
@@ -31,7 +31,7 @@ from prunella.adapters.simulated import journal as simulated_journal
 from prunella.adapters.simulated import ledger as simulated_ledger
 from prunella.core import model
 from prunella.core.changes import swaps
-from prunella.core.decisions import started
+from prunella.core.decisions import halts, started
 
 Manifest = dict[str, Any]
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -111,6 +111,9 @@ class World(Protocol):
 
     async def edit_object(self, ref: model.Ref, *patch: Manifest) -> None:
         """Let somebody patch such an object, by a JSON patch."""
+
+    async def set_frozen(self, value: str | None) -> None:
+        """Annotate the namespace as frozen, or (None) take that away."""
 
     async def set_paused(self, *, reason: str | None) -> None:
         """Pause the operator with a reason, or (None) end the pause."""
@@ -264,6 +267,9 @@ class SimulatedWorld:
             self.cluster.edit(ref, change)
         else:
             self.cluster.edit_object(ref, change)
+
+    async def set_frozen(self, value: str | None) -> None:
+        self.cluster.freezes[self.namespace] = halts.Freeze(annotation=value)
 
     async def set_paused(self, *, reason: str | None) -> None:
         if reason is None:
@@ -476,8 +482,12 @@ class LabWorld:
         name = f"{ref.kind.lower()}/{ref.name}"
         await self.kubectl("patch", name, "--type=json", f"--patch={json.dumps(patch)}")
 
+    async def set_frozen(self, value: str | None) -> None:
+        change = f"{halts.FREEZE}-" if value is None else f"{halts.FREEZE}={value}"
+        await self.kubectl("annotate", "namespace", self.namespace, change)
+
     async def set_paused(self, *, reason: str | None) -> None:
-        name = kubernetes_cluster.PAUSE
+        name = switches.PAUSE
         if reason is None:
             await self.kubectl("delete", "configmap", name)
         else:

@@ -11,6 +11,7 @@ import pytest
 from prunella.adapters.simulated import faults as faults_module
 from prunella.api import reasons
 from prunella.core import model, objects
+from prunella.core.decisions import halts
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 
@@ -94,13 +95,15 @@ async def test_a_budget_that_never_has_room_ends_it(story: Story) -> None:
     assert 1 == len(evicted(story))
 
 
-@pytest.mark.parametrize("how", ["pause", "suspend"])
+@pytest.mark.parametrize("how", ["pause", "suspend", "freeze"])
 async def test_a_person_stops_it_between_two_pods(story: Story, how: str) -> None:
     """Given a pause or a suspended policy after the first, then no other pod is evicted."""
     sick = leaking(story)
     await story.until(lambda: len(evicted(story)) == 1)
     if how == "pause":
         story.world.cluster.pause("a look first")
+    elif how == "freeze":
+        story.world.cluster.freezes[NAMESPACE] = halts.Freeze(label="true")
     else:
         story.apply(harness.spec({"restartPods": {}}, signals=[BY_POD], suspend=True))
     await story.run(STARTUP + 60)

@@ -20,6 +20,7 @@ ROWS: Final = (
     "actions with a crash schedule",
     "places in the code that send a request",
     "of these crashed at",
+    "of these only passing on",
     "deaths, before or after a request",
     "seeded schedules",
     "operators that died in them",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 import yaml
 
-from prunella import settings, wiring
+from prunella import electing, election_settings, settings, wiring
 from prunella.adapters.kubernetes.journal import wired
 from prunella.core.changes import external, kinds
 
@@ -266,3 +267,75 @@ def test_the_journal_is_told_what_was_set(tmp_path: pathlib.Path) -> None:
         "flags", external.Format.CLOUD_EVENTS, namespaces=("shop",)
     ) == loaded.journal.mapped("flags")
     assert loaded.journal.mapped("other") is None
+
+
+WINDOWS: dict[str, tuple[dict[str, object], str]] = {
+    "no such zone": (
+        {"deny": [{"cron": "0 8 * * *", "duration": "10h", "timeZone": "Europe/Berln"}]},
+        "windows: Value error, deny[0]: no data of time zone Europe/Berln",
+    ),
+    "no such hour": (
+        {"allow": [{"cron": "0 25 * * *", "duration": "10h"}]},
+        "windows: Value error, allow[0]: cron '0 25 * * *': '25' is no hour",
+    ),
+    "no time at all": (
+        {"allow": [{"cron": "0 2 * * *", "duration": "0m"}]},
+        "windows.allow.0.duration: Value error, must be days, hours and minutes, at least 1m",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), WINDOWS.values(), ids=WINDOWS)
+def test_a_window_that_can_not_be_meant_is_refused(
+    tmp_path: pathlib.Path, given: dict[str, object], words: str
+) -> None:
+    """A slip would stop all policies: it is seen when the operator starts."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"windows": given}))
+    with pytest.raises(settings.SettingsError, match=re.escape(words)):
+        settings.load(path)
+
+
+def test_windows_of_the_operator_are_told_to_the_guards(tmp_path: pathlib.Path) -> None:
+    """What the chart writes is what decisions are made by."""
+    path = tmp_path / "settings.yaml"
+    path.write_text("windows: {deny: [{cron: 0 8 * * 1-5, duration: 10h}]}")
+    loaded = settings.load(path)
+    assert "0 8 * * 1-5 for 10h, UTC" == str(wiring.rules_of(loaded).windows.deny[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param({"renewDeadlineSeconds": 9.5}, "1 s at least must be between", id="no margin"),
+        pytest.param({"leaseDurationSeconds": 9.5}, "a Lease has whole ones", id="half a second"),
+        pytest.param(
+            {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 2, "retrySeconds": 1},
+            "the least is 5",
+            id="too short",
+        ),
+        pytest.param({"retrySeconds": 4}, "two tries at least", id="one try"),
+    ],
+)
+def test_times_of_an_election_that_would_not_hold_are_refused(
+    tmp_path: pathlib.Path, given: dict[str, object], words: str
+) -> None:
+    """A leader falls silent before another may begin, and a lost renewal is no lost Lease."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"leaderElection": {"enabled": True, **given}}))
+    with pytest.raises(settings.SettingsError, match=words):
+        settings.load(path)
+
+
+def test_a_process_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given by the settings or the pod; else made up, and never the same twice."""
+    monkeypatch.delenv(electing.IDENTITY, raising=False)
+    unnamed = election_settings.LeaderElection()
+    made_up = {electing.identity(unnamed) for _ in range(2)}
+    monkeypatch.setenv(electing.IDENTITY, "prunella-5c9-x7k")
+    named = election_settings.LeaderElection(identity="replica-1")
+    assert len(made_up) == 2
+    assert [electing.identity(each) for each in (unnamed, named)] == [
+        "prunella-5c9-x7k",
+        "replica-1",
+    ]

@@ -39,6 +39,25 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "prunella.fullname" . 
 {{- end -}}
 {{- end }}
 
+{{/* Whether replicas elect a leader. */}}
+{{- define "prunella.elects" -}}
+{{- or .Values.leaderElection.enabled (gt (int .Values.replicas) 1) -}}
+{{- end }}
+
+{{/*
+Refuse more replicas beside one that runs without an election: it would go on as if it were alone. What
+runs is known only where Helm can ask the cluster.
+*/}}
+{{- define "prunella.checkReplicas" -}}
+{{- $running := lookup "v1" "ConfigMap" .Release.Namespace (include "prunella.fullname" .) -}}
+{{- if and $running (gt (int .Values.replicas) 1) -}}
+{{- $settings := fromYaml (dig "data" "settings.yaml" "" $running) -}}
+{{- if not (dig "leaderElection" "enabled" false $settings) -}}
+{{- fail (printf "replicas is %d, and the one that runs elects no leader: first upgrade with leaderElection.enabled=true and one replica" (int .Values.replicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Names of the enabled actions, as a YAML list. */}}
 {{- define "prunella.enabledActions" -}}
 {{- $enabled := list -}}
@@ -158,6 +177,7 @@ template:
 {{/* The operator's settings file. Empty strings are left out: they mean "none". */}}
 {{- define "prunella.settings" -}}
 {{- include "prunella.checkSources" . -}}
+{{- include "prunella.checkReplicas" . -}}
 operatorNamespace: {{ .Release.Namespace }}
 operatorName: {{ include "prunella.fullname" . }}
 namespaces: {{ .Values.namespaces | toJson }}
@@ -185,6 +205,8 @@ limits:
   {{- toYaml .Values.limits | nindent 2 }}
 trust:
   {{- toYaml .Values.trust | nindent 2 }}
+windows:
+  {{- toYaml .Values.windows | nindent 2 }}
 offered:
   captures: {{ .Values.offered.captures }}
   jobTemplates: {{ toJson .Values.offered.jobTemplates }}
@@ -202,6 +224,8 @@ incidents:
   {{- toYaml .Values.incidents | nindent 2 }}
 journal:
   {{- include "prunella.journal" . | nindent 2 }}
+leaderElection:
+  {{- toYaml (set (deepCopy .Values.leaderElection) "enabled" (eq (include "prunella.elects" .) "true")) | nindent 2 }}
 diagnosis:
   {{- toYaml .Values.diagnosis | nindent 2 }}
 git:

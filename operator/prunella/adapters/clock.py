@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 
 
 class RealClock:
@@ -16,3 +17,9 @@ class RealClock:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+def monotonic() -> float:
+    """Seconds of a clock that nobody sets, and that goes on while the machine is suspended."""
+    boot = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(boot)

@@ -29,6 +29,9 @@ class Health:
     heartbeat: float = 0.0
     listed: float | None = None
     worst_lag: float = 0.0
+    warming: Callable[[], str | None] = lambda: None
+    """What a replica has still to do before it could lead at once; None when nothing."""
+    _warm: bool = False
 
     def alive(self) -> str | None:
         """None when alive, otherwise what is wrong."""
@@ -45,6 +48,9 @@ class Health:
         limit = RELISTS_BEFORE_UNREADY * self.relist_seconds
         if age > limit:
             return f"the last complete list is {age:.0f} s old, the limit is {limit:.0f} s"
+        if not self._warm and (missing := self.warming()) is not None:
+            return missing
+        self._warm = True
         return self.alive()
 
     async def beat(self) -> None:

@@ -88,6 +88,22 @@ METRICS: Final = (
         ("outcome",),
         "Changes seen: Written, Late (found by a list), Known (written before), Refused.",
     ),
+    Metric("prunella_leader", "gauge", (), "1 while this replica leads and may write, else 0."),
+    Metric(
+        "prunella_leader_epoch",
+        "gauge",
+        (),
+        "Number of this replica's leadership; 0 before it leads.",
+    ),
+    Metric(
+        "prunella_leader_transitions_total", "counter", (), "Times that this replica was elected."
+    ),
+    Metric(
+        "prunella_leader_evaluated_seconds",
+        "histogram",
+        (),
+        "Time from the election of this replica until it had evaluated all policies.",
+    ),
     Metric("prunella_journal_objects", "gauge", (), "Objects whose changes are journalled."),
     Metric("prunella_journal_waiting", "gauge", (), "Changes that are not written yet."),
     Metric(

@@ -11,6 +11,8 @@ import pydantic
 from prunella.api import base, types
 
 READY, RECONCILING, STALLED, ESCALATED = "Ready", "Reconciling", "Stalled", "Escalated"
+PAUSED = "Paused"
+"""There only while the policy may begin no action, or not on all of its targets."""
 CONDEMNED = "CondemnedRelease"
 """There only while a target runs a release that was proved bad before."""
 

@@ -18,6 +18,7 @@ from prunella.api import nodes as nodes_api
 from prunella.api import signals as signals_api
 from prunella.api import steps as steps_api
 from prunella.api import trigger as trigger_api
+from prunella.api import windows as windows_api
 
 _BELOW_5S = "^(0+w)?(0+d)?(0+h)?(0+m)?(0*[0-4]s)?$"
 """Durations that are too short for an interval; CEL's own knows neither days nor weeks."""
@@ -298,6 +299,10 @@ class RemediationPolicySpec(base.ApiModel):
     )
     guards: Guards = pydantic.Field(
         default_factory=Guards, description="Limits of the policy. All are on by default."
+    )
+    windows: windows_api.Windows = pydantic.Field(
+        default_factory=windows_api.Windows,
+        description="When actions may begin. Default: at any time.",
     )
     escalate_after: types.Duration = pydantic.Field(
         types.duration("15m"),

@@ -70,7 +70,8 @@ class RemediationPolicyStatus(base.ApiModel):
             default_factory=list,
             description=(
                 "Ready, Reconciling and Stalled, as Flux writes them; Escalated while a person is "
-                "wanted; CondemnedRelease while a target runs a release that was proved bad."
+                "wanted; CondemnedRelease while a target runs a release that was proved bad; "
+                "Paused while people or windows let the policy begin no action."
             ),
             json_schema_extra={
                 "x-kubernetes-list-type": "map",

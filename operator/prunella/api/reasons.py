@@ -14,6 +14,8 @@ class Refused(enum.StrEnum):
 
     SUSPENDED = "Suspended"
     PAUSED = "Paused"
+    FROZEN = "Frozen"
+    WINDOW_CLOSED = "WindowClosed"
     EMPTY_SELECTOR = "EmptySelector"
     SYSTEM_NAMESPACE = "SystemNamespace"
     OWN_WORKLOAD = "OwnWorkload"

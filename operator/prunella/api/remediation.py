@@ -189,6 +189,14 @@ class RemediationSpec(base.ApiModel):
     approval_expires_at: types.LocalTime | None = pydantic.Field(
         None, description="Of mode Approve: when it must have been approved, or is not done."
     )
+    epoch: int | None = pydantic.Field(
+        None,
+        ge=1,
+        description=(
+            "Number of the leadership under which it was decided: how often the operator's Lease "
+            "had been taken. None where replicas elect no leader."
+        ),
+    )
 
 
 class EffectStatus(base.ApiModel):
@@ -301,4 +309,9 @@ class RemediationStatus(base.ApiModel):
     )
     escalated_at: types.LocalTime | None = pydantic.Field(
         None, description="When a person was called."
+    )
+    epoch: int | None = pydantic.Field(
+        None,
+        ge=1,
+        description="Number of the leadership that wrote last: one before it writes no more.",
     )

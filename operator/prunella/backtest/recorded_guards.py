@@ -15,6 +15,7 @@ from prunella.core import model
 from prunella.core.decisions import action, fields, guards, ledger
 from prunella.core.decisions.guards import (
     blast_radius,
+    freezes,
     ownership,
     rollouts,
     switches,
@@ -40,6 +41,10 @@ _Doubt = Callable[[guards.Case, Facts], str | None]
 
 def _pause(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001 - as every doubt
     return "history does not tell when the operator was paused"
+
+
+def _freeze(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
+    return "history does not tell what was frozen"
 
 
 def _rollout(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
@@ -86,6 +91,7 @@ def _edits(case: guards.Case, facts: Facts) -> str | None:  # noqa: ARG001
 
 DOUBTS: Final[Mapping[guards.Guard, _Doubt]] = {
     switches.not_paused: _pause,
+    freezes.not_frozen: _freeze,
     rollouts.wants_pods: _replicas,
     rollouts.rollout_not_paused: _strategy,
     timing.no_rollout_in_progress: _rollout,
@@ -97,7 +103,9 @@ DOUBTS: Final[Mapping[guards.Guard, _Doubt]] = {
     ownership.unchanged_by_others: _edits,
 }
 """Guards that rest on objects."""
-REVERTS_NOT_JUDGED: Final = frozenset({"not_paused", "not_owned_by_others", "unchanged_by_others"})
+REVERTS_NOT_JUDGED: Final = frozenset(
+    {"not_paused", "not_frozen", "not_owned_by_others", "unchanged_by_others"}
+)
 """Guards of a revert that rest on objects: its chain is fixed."""
 
 

@@ -10,7 +10,7 @@ from rich import console
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import policy as policy_api
 from prunella.api import policy_status
-from prunella.cli import explain_signals, kube, overview, page, read, terminal
+from prunella.cli import explain_signals, explain_windows, kube, overview, page, read, terminal
 from prunella.core import objects
 from prunella.core.decisions import shares
 
@@ -43,6 +43,7 @@ def as_text(
         written.say(policy.problem)
     else:
         _head(written, policy.spec)
+        explain_windows.write(written, policy.spec.windows, now)
         _trust(written, policy.status)
     _state(written, policy, now)
     if policy.spec is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from rich import console
 
 from prunella.api import conditions, policy_status
-from prunella.cli import page, terminal
+from prunella.cli import page, read, terminal
 from prunella.cli.read import Overview
 from prunella.core import objects
 
@@ -33,8 +33,9 @@ def as_text(
 ) -> None:
     """The pause, a table of policies, what is not healthy and why, recent remediations."""
     written = page.Page(out.width)
-    if found.pause.paused is not False:
-        written.say(str(found.pause), indent=0, style="bold yellow")
+    for line in found.pause.told().splitlines():
+        written.say(line, indent=0, style="bold yellow")
+    if found.pause.told():
         written.say("")
     if found.policies:
         written.table(POLICY_COLUMNS, [_policy_row(each, found, now) for each in found.policies])
@@ -171,7 +172,12 @@ def as_json(found: Overview, recent: int, out: console.Console) -> None:
     """One object: pause, policies, remediations; fields are named as in the custom resources."""
     document = {
         "paused": found.pause.paused,
-        "pause": {"reason": found.pause.reason, "by": found.pause.by, "at": found.pause.at},
+        "pause": {
+            "reason": found.pause.reason,
+            "by": found.pause.by,
+            "at": found.pause.at,
+            "scopes": {read.in_words(key): why for key, why in found.pause.scopes.items()},
+        },
         "policies": [_policy_json(policy) for policy in found.policies],
         "remediations": [_record_json(record) for record in found.records[:recent]],
     }

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 
-from prunella.adapters.kubernetes import kinds, parse
+from prunella.adapters.kubernetes import kinds, parse, switches
 from prunella.cli import kube, terminal
 from prunella.cli.errors import CliError
-from prunella.core import objects
+from prunella.core import model, objects
+from prunella.core.decisions import halts
 
-PAUSE = "prunella-pause"
+PAUSE = switches.PAUSE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pause:
-    """The ConfigMap whose presence pauses the operator, or that it can't be read."""
+    """The ConfigMap that pauses the operator or scopes of it, or that it can't be read."""
 
     paused: bool | None
     reason: str = ""
     by: str = ""
     at: str = ""
+    scopes: Mapping[str, str] = dataclasses.field(default_factory=lambda: model.NO_LABELS)
+    """What is paused beside it, in words: why, by key of the ConfigMap."""
+
+    def told(self) -> str:
+        """All that is paused, a line for each; empty when nothing is."""
+        whole = [] if self.paused is False else [str(self)]
+        return "\n".join(
+            [
+                *whole,
+                *(f"Paused {in_words(key)}: {why}" for key, why in sorted(self.scopes.items())),
+            ]
+        )
 
     def __str__(self) -> str:
         if self.paused is None:
@@ -47,6 +60,12 @@ class Overview:
     """Records of another version."""
 
 
+def in_words(scope: str) -> str:
+    """The scope that a key of the ConfigMap names: ``namespace shop``, ``policy shop/checkout``."""
+    kind, _, rest = scope.partition(".")
+    return f"{kind} {rest.replace('.', '/', 1)}"
+
+
 def pause_path(namespace: str, name: str = PAUSE) -> str:
     """Path of the ConfigMap that pauses the operator."""
     return kinds.CONFIG_MAP.path(namespace, name)
@@ -63,8 +82,13 @@ def pause(cluster: kube.Cluster, operator_namespace: str) -> Pause:
             return Pause(paused=None, reason=f"you may not read ConfigMap {PAUSE}")
         raise
     data = found.get("data") or {}
+    known = halts.read_pause(data, PAUSE)
     return Pause(
-        paused=True, reason=data.get("reason", ""), by=data.get("by", ""), at=data.get("at", "")
+        paused=known.paused,
+        reason=data.get("reason", ""),
+        by=data.get("by", ""),
+        at=data.get("at", ""),
+        scopes=known.scopes,
     )
 
 

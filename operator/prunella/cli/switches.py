@@ -1,4 +1,4 @@
-"""What a person may switch: the pause of everything, and the latch of one policy.
+"""What a person may switch: pauses of everything or of a scope, and the latch of one policy.
 
 Each function changes one object and returns what to tell the user about it.
 """
@@ -6,13 +6,14 @@ Each function changes one object and returns what to tell the user about it.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from http import HTTPStatus
 
 from prunella.adapters.kubernetes import kinds, parse
 from prunella.api import reasons
-from prunella.cli import kube, read, terminal
-from prunella.cli.errors import CliError
+from prunella.cli import kube, pausing, read, terminal
 from prunella.core import objects
+from prunella.core.decisions import halts
 
 REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
@@ -29,58 +30,40 @@ def author(cluster: kube.Cluster) -> str:
     return str(answer["status"]["userInfo"]["username"])
 
 
-def pause(cluster: kube.Cluster, namespace: str, reason: str, now: datetime.datetime) -> str:
-    """Create the ConfigMap that pauses. A pause that is there stays as it is."""
-    who = author(cluster)
-    body = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": read.PAUSE, "namespace": namespace},
-        "data": {"reason": reason or "no reason given", "by": who, "at": _written(now)},
-    }
-    try:
-        cluster.request("POST", kinds.CONFIG_MAP.path(namespace), body)
-    except kube.KubeError as error:
-        if error.status == HTTPStatus.CONFLICT:
-            return f"Nothing was changed. {read.pause(cluster, namespace)}"
-        if error.status == HTTPStatus.NOT_FOUND:
-            raise CliError(
-                f"there is no namespace {namespace}: give --operator-namespace, "
-                "or set PRUNELLA_NAMESPACE"
-            ) from error
-        raise
-    return (
-        f"Paused by {who}: {body['data']['reason']}\n"  # type: ignore[index]
-        "No policy starts an action until `prunella resume`; "
-        "actions on their way are still verified."
-    )
+def pause(cluster: kube.Cluster, home: str, scope: str, reason: str, now: datetime.datetime) -> str:
+    """Pause everything, or a scope; ``home`` is the operator's namespace."""
+    return pausing.pause(cluster, home, scope, reason, author(cluster), now)
 
 
-def resume_all(cluster: kube.Cluster, namespace: str) -> str:
-    """Delete the ConfigMap that pauses."""
-    try:
-        cluster.request("DELETE", read.pause_path(namespace))
-    except kube.KubeError as error:
-        if error.status == HTTPStatus.NOT_FOUND:
-            return f"Not paused: there is no ConfigMap {read.PAUSE} in namespace {namespace}."
-        raise
-    return "Resumed: policies act again at their next evaluation."
-
-
-def resume_policy(cluster: kube.Cluster, name: str, now: datetime.datetime) -> str:
-    """Clear what has stopped a policy, by an annotation that keeps the time and the author.
+def resume_whatever_stops(
+    cluster: kube.Cluster, home: str, name: str, now: datetime.datetime
+) -> Iterator[str]:
+    """End the pause of one policy, if it has one of its own, and what it has stopped itself by.
 
     ``name`` is that of a policy of the chosen namespace, or ``crempol/NAME``.
     """
     _, of_cluster, plain = name.rpartition("crempol/")
+    scope = "" if of_cluster else halts.scope(cluster.namespace, plain)
+    # Who may not read the pause is told of the latch all the same: it needs no such right.
+    paused = bool(scope) and scope in read.pause(cluster, home).scopes
+    if paused:
+        yield pausing.resume(cluster, home, scope)
     kind = kinds.CLUSTER_POLICY if of_cluster else kinds.POLICY
     policy = parse.policy(read.named(cluster, kind, plain))
+    if not paused or _stopped(policy) is not None:
+        yield resume_policy(cluster, kind, policy, now)
+
+
+def resume_policy(
+    cluster: kube.Cluster, kind: kinds.Kind, policy: objects.Policy, now: datetime.datetime
+) -> str:
+    """Clear what has stopped a policy, by an annotation that keeps the time and the author."""
     stopped = _stopped(policy)
     if stopped is None:
         return f"{policy.key} is not latched; nothing was changed."
     who = author(cluster)
-    annotation = {objects.RESUMED: f"{_written(now)} by {who}"}
-    path = kind.path(policy.key.namespace or None, plain)
+    annotation = {objects.RESUMED: f"{pausing.written(now)} by {who}"}
+    path = kind.path(policy.key.namespace or None, policy.key.name)
     cluster.request("PATCH", path, {"metadata": {"annotations": annotation}}, kube.MERGE_PATCH)
     word, since, message = stopped
     return (
@@ -103,8 +86,3 @@ def _stopped(policy: objects.Policy) -> tuple[str, datetime.datetime, str] | Non
         if each.refused == limit:
             return f"stopped for {each.name}", each.since, each.refusal
     return None
-
-
-def _written(now: datetime.datetime) -> str:
-    """RFC 3339 in UTC, with fractions: a record may have finished earlier in this second."""
-    return now.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")

@@ -153,8 +153,7 @@ class Workload:
     """A person has paused the rollout (``spec.paused``); Deployments only."""
     failure: str = ""
     """Why pods can't be made (``ReplicaFailure``), in the API server's words; Deployments only."""
-    suspended: bool = False
-    """It starts no more Jobs (``spec.suspend``); CronJobs only."""
+    suspended: bool = False  # It starts no more Jobs (``spec.suspend``); CronJobs only.
     delivery: progressive.Delivery | None = None
     """How far its release is; Rollouts of Argo Rollouts only."""
     node: node_state.NodeState | None = None
@@ -307,8 +306,7 @@ class Effect:
     inverse: tuple[PatchOperation, ...] = ()
     paced: bool = False
     """An eviction that waits until the pods evicted before it were replaced and are ready."""
-    forced: bool = False
-    """An eviction without grace: the API server forgets the pod and asks no kubelet."""
+    forced: bool = False  # Without grace: the API server forgets the pod and asks no kubelet.
     resource_version: str = ""
     """Of kinds without a generation: the version that it was planned for."""
     git: pushes.GitChange | None = None
@@ -385,10 +383,12 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PauseState:
-    """Whether the operator as a whole may act. Unreadable means paused."""
+    """Whether the operator, or it for one policy, may act. Unreadable means paused."""
 
     paused: bool
     message: str = ""
+    scopes: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
+    frozen: str = ""  # Why the policy's namespace must not be changed.
     server_time: datetime.datetime | None = dataclasses.field(default=None, compare=False)
     """The API server's own time when it was asked, to compare the operator's clock with."""
 

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from prunella import live as lives
 from prunella import settings as settings_module
 from prunella import trust_settings, wiring
 from prunella.adapters.kubernetes import kinds
@@ -24,7 +25,7 @@ class RealStage:
 
     title = "the real engine on a real API server and Prometheus"
 
-    def __init__(self, live: wiring.Live) -> None:
+    def __init__(self, live: lives.Live) -> None:
         self._live = live
 
     @property
@@ -120,7 +121,7 @@ async def play(
 
 
 @contextlib.asynccontextmanager
-async def _running(live: wiring.Live, changed: asyncio.Queue[objects.Key]) -> AsyncIterator[None]:
+async def _running(live: lives.Live, changed: asyncio.Queue[objects.Key]) -> AsyncIterator[None]:
     """The engine and its watch, beside the story."""
     await live.relist()
     live.watch.start()

@@ -20,6 +20,7 @@ from prunella.core import objects
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import records as record_rules
 from prunella.engine import approvals, attempt, guard, orphans, policy_pass, waiting
+from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -55,10 +56,20 @@ class Engine:
         self._schedule(key, self._world.clock.now())
         self._woken.set()
 
-    async def run(self, relist: Callable[[], Awaitable[None]], relist_seconds: float) -> None:
-        """Run until `stop`; then wait for the passes under way to end."""
+    def lead(self) -> None:
+        """Look at all policies at once: from now on this replica decides."""
         for policy in self._world.policies.all():
             self.mark_dirty(policy.key)
+
+    def unjudged(self, since: datetime.datetime | None = None) -> int:
+        """How many policies were not evaluated since then (None: ever), by this replica."""
+        known = [each for each in self._world.policies.all() if not each.deleting]
+        found = self._passes.memories
+        return sum(not memories.judged(found.get(each.key), each, since) for each in known)
+
+    async def run(self, relist: Callable[[], Awaitable[None]], relist_seconds: float) -> None:
+        """Run until `stop`; then wait for the passes under way to end."""
+        self.lead()
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(self._repeat(relist_seconds, relist)),
@@ -79,6 +90,8 @@ class Engine:
         alive = {policy.key for policy in self._world.policies.all()}
         for key in alive - self._due.keys():
             self.mark_dirty(key)
+        if self._world.follows:
+            return
         await orphans.close_orphans(self._world, self._executor, alive)
         await orphans.give_back_fields(self._world, self._executor)
         await self._questions.answer()

@@ -12,7 +12,6 @@ from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import causes, decide, episode, returning, sickness, step, undoing
 from prunella.core.outcomes import escalation, pacing, records, runs, verification
-from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled, detect
 from prunella.engine import (
     approvals,
@@ -26,6 +25,7 @@ from prunella.engine import (
     peers,
     report,
     suspects,
+    switches,
     telling,
     trusting,
     unattended,
@@ -56,6 +56,7 @@ class Passes:
         self._trusting = trusting.Trusting(world)
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
+        self._switches = switches.Switches(world)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
         self._peers = peers.Peers(world, self.memories)
@@ -63,9 +64,11 @@ class Passes:
     async def run(self, policy: objects.Policy, now: datetime.datetime) -> datetime.datetime | None:
         """One pass; returns when the policy wants to be looked at again, at the latest."""
         memory = self.memories.setdefault(policy.key, memories.PolicyMemory())
-        self._compile(policy, memory)
+        memories.begin_anew(memory, policy, self._options.confinements)
         if memory.compiled is None:
             memory.verdicts = {}
+            if self._world.follows:
+                return None
             rules, problem = self._options.rules, memory.problem
             await orphans.close_unjudged(self._world, self._executor, policy, problem, rules)
             await self._reporter.invalid(policy, memory, memory.problem, now)
@@ -91,6 +94,9 @@ class Passes:
         # Remembered before anything can fail: an onset that was interrupted must not live on.
         memory.memory, memory.verdicts = outcome.memory, outcome.verdicts
         memory.judged_at = now
+        if self._world.follows:
+            telling.tell(self._world, policy, memory.compiled, outcome, now)
+            return outcome.next_check
         if outcome.needs:
             outcome = await self._decide(snapshot, policy, memory, outcome, now)
         telling.tell(self._world, policy, memory.compiled, outcome, now)
@@ -98,6 +104,7 @@ class Passes:
         await self._unattended.look(policy, memory, outcome, called, now)
         for record in outcome.to_clear:
             await self._executor.clear(record)
+        memory.pause = await self._switches.lately(policy.key)
         await self._trusting.mark(policy)
         await self._reporter.report(policy, memory, outcome, now)
         return outcome.next_check
@@ -107,20 +114,6 @@ class Passes:
         self.memories.pop(key, None)
         self._world.telemetry.forget(key)
         telling.forget(self._world, key)
-
-    def _compile(self, policy: objects.Policy, memory: memories.PolicyMemory) -> None:
-        if memory.version == memories.version(policy):
-            return
-        fresh = memories.PolicyMemory(version=memories.version(policy), problem=policy.problem)
-        if policy.spec is not None:
-            try:
-                fresh.compiled = recording.compile_policy(
-                    policy.key, policy.spec, self._options.confinements
-                )
-            except compiled.PolicyError as error:
-                fresh.problem = str(error)
-        for field in dataclasses.fields(memories.PolicyMemory):
-            setattr(memory, field.name, getattr(fresh, field.name))
 
     def _config(self, signals: compiled.Policy) -> step.Config:
         told = self._options
@@ -165,7 +158,7 @@ class Passes:
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
-            pause=await self._world.cluster.paused(),
+            pause=await self._switches.read(policy.key),
             ceilings=await self._trusting.ceilings(policy),
             workloads=tuple(self._world.cluster.workloads(namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
@@ -206,8 +199,11 @@ class Passes:
         """Plan a Pending record again on the freshest state; go on only with an equal plan."""
         record = await self._captures.before(record, policy)
         replanned = await self._again(record, snapshot, policy, memory, now)
-        if isinstance(replanned, model.Refusal):
-            await self._executor.close(record, Phase.NOT_SENT, replanned.reason, replanned.message)
+        # Planning may have taken seconds: what is stopped meanwhile is not sent.
+        stopped = await self._switches.refusal(policy.key)
+        refused = replanned if isinstance(replanned, model.Refusal) else stopped
+        if refused is not None:
+            await self._executor.close(record, Phase.NOT_SENT, refused.reason, refused.message)
             return
         await self._executor.carry_out(record)
 
@@ -311,7 +307,8 @@ class Passes:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
             current = await self._world.policies.read(policy.key)
-            may_send = pacing.may_send(current, await self._world.cluster.paused())
+            halted = await self._switches.read(policy.key, outcome.workloads.get(record.target))
+            may_send = pacing.may_send(current, halted)
             if pacing.is_paced(record):
                 now, rules = self._world.clock.now(), self._options.rules
                 scene = pacing.scene(record, outcome, rules, now, may_send=may_send)

@@ -12,7 +12,7 @@ from prunella import ports
 from prunella.api import conditions, policy_status
 from prunella.core import model, objects
 from prunella.core.decisions import decide, step
-from prunella.core.outcomes import standing, summary
+from prunella.core.outcomes import halted, standing, summary
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
@@ -43,6 +43,7 @@ class Reporter:
         status = summary.summarize(
             seen, outcome, records, self._rules, now, memory.unattended or [], stands
         )
+        status = halted.told(seen, status, outcome, self._rules, memory.pause, now)
         await self._tell_condemned(seen, status)
         await self._tell_demoted(seen, status)
         await self._write(seen, memory, status)

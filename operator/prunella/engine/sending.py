@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunella import ports
+from prunella import leadership, ports
 from prunella.core import model, objects
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import records
@@ -13,6 +13,16 @@ async def send(
     world: worlds.World, effect: model.Effect, namespace: str, name: str, *, dry_run: bool
 ) -> ports.Receipt:
     """Carry out one effect for the Remediation of that name, at most once. Never raises."""
+    try:
+        with world.leadership.sending():
+            return await _send(world, effect, namespace, name, dry_run=dry_run)
+    except leadership.NotLeading as error:
+        return ports.Receipt(ports.Outcome.REFUSED, str(error))
+
+
+async def _send(
+    world: worlds.World, effect: model.Effect, namespace: str, name: str, *, dry_run: bool
+) -> ports.Receipt:
     if effect.verb is model.Verb.CALL:
         return await world.outward.call(effect, name, dry_run=dry_run)
     if effect.git is None:

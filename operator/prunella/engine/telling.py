@@ -26,7 +26,7 @@ def tell(
         interval = datetime.timedelta(seconds=policy.spec.interval.total_seconds())
         world.verdicts.judged(policy.key, outcome.measured, outcome.findings, interval)
     told = world.findings
-    if told is None:
+    if told is None or world.follows:
         return
     if policy.spec is not None and (policy.spec.trigger is not None or not policy.key.namespace):
         told.forget(policy.key)

@@ -40,12 +40,13 @@ class Trusting:
     ) -> ceilings.Ceilings:
         """What a policy's namespace allows; a policy that only advises asks for nothing.
 
-        Labels that can't be read allow nothing but advice.
+        Labels that can't be read allow nothing but advice. Policies of the cluster have no
+        namespace: administrators write them.
         """
-        asks = policy.spec is not None and policy.spec.mode is not policy_api.Mode.ADVISE
-        if self._world.namespaces is None or not asks:
-            return ceilings.NO_CEILINGS
         namespace, now = policy.key.namespace, self._world.clock.now()
+        asks = policy.spec is not None and policy.spec.mode is not policy_api.Mode.ADVISE
+        if self._world.namespaces is None or not asks or not namespace:
+            return ceilings.NO_CEILINGS
         known = self._known.get(namespace)
         if known is not None and now - known[0] < oldest:
             return known[1]

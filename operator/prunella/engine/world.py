@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 
+from prunella import leadership as leaderships
 from prunella import outside_ports, ports
 from prunella.core.decisions import action, guards
 from prunella.core.decisions.rules import Rules
@@ -45,6 +46,13 @@ class World:
     """Where commits are reverted; None: nowhere."""
     approvals: outside_ports.Approvals | None = None
     """What people have said to plans; None: nothing, and what waits expires."""
+    leadership: leaderships.Leadership = leaderships.ALONE
+    """Whether this replica decides and writes; the others only evaluate."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it may not decide or write now."""
+        return bool(self.leadership.refusal())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from prunella import leadership as leaderships
 from prunella import settings
 from prunella.adapters.intake import server
 from prunella.adapters.simulated import clock as clocks
@@ -53,7 +54,9 @@ def pki(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @contextlib.asynccontextmanager
-async def listening(pki: pathlib.Path) -> AsyncIterator[server.Server]:
+async def listening(
+    pki: pathlib.Path, leadership: leaderships.Leadership = leaderships.ALONE
+) -> AsyncIterator[server.Server]:
     """A server that lets only clients of the first authority in."""
 
     async def hello(_: web.Request) -> web.Response:
@@ -72,7 +75,8 @@ async def listening(pki: pathlib.Path) -> AsyncIterator[server.Server]:
         }
     )
     clock = clocks.VirtualClock(bodies.START)
-    made = server.Server(wanted, {"/hello": hello}, clock, telemetry.RecordingTelemetry())
+    counted = telemetry.RecordingTelemetry()
+    made = server.Server(wanted, {"/hello": hello}, clock, counted, leadership=leadership)
     await made.start()
     try:
         yield made
@@ -136,3 +140,16 @@ async def test_a_certificate_that_is_missing_at_start_is_told(pki: pathlib.Path)
     with pytest.raises(OSError, match="No such file"):
         async with listening(pki):
             pass
+
+
+class Following(leaderships.Alone):
+    """Another replica leads."""
+
+    leading = False
+
+
+async def test_a_follower_sends_who_tells_to_another_replica(pki: pathlib.Path) -> None:
+    """It takes nothing in that it would not act on; who tells tries again."""
+    async with listening(pki, Following()) as made:
+        answer = await say_hello(made.port, pki, "client")
+    assert answer == '{"error":"this replica follows: another one leads"}'

@@ -11,6 +11,7 @@ import pytest
 from prunella import ports
 from prunella.adapters.kubernetes import client, cluster, store
 from prunella.core import model, objects
+from prunella.core.decisions import halts
 from prunella.engine import attempt
 from tests.adapters.kubernetes import builders, fake_server
 from tests.adapters.kubernetes.fake_server import Answer, FakeServer
@@ -279,6 +280,51 @@ async def test_pause(server: FakeServer, api: client.KubeApi, case: str) -> None
     assert message in found.message
     told = None if paused else datetime.datetime(2026, 1, 5, 9, tzinfo=datetime.UTC)
     assert told == found.server_time
+
+
+async def test_only_scopes_pause_only_scopes(server: FakeServer, api: client.KubeApi) -> None:
+    """With nothing but keys of scopes the operator as a whole is not paused."""
+    port, _ = make(api)
+    server.rules[f"GET {PAUSE_PATH}"] = Answer(200, {"data": {"namespace.shop": "sale"}})
+
+    assert model.PauseState(False, "", {"namespace.shop": "sale"}) == await port.paused()
+
+
+FREEZES: dict[str, tuple[Answer, halts.Freeze]] = {
+    "not frozen": (Answer(200, {"metadata": {"name": "shop"}}), halts.NOT_FROZEN),
+    "by a label": (
+        Answer(200, {"metadata": {"labels": {halts.FREEZE: "true"}}}),
+        halts.Freeze(label="true"),
+    ),
+    "by an annotation": (
+        Answer(200, {"metadata": {"annotations": {halts.FREEZE: "soon"}}}),
+        halts.Freeze(annotation="soon"),
+    ),
+    "gone": (Answer(404, builders.refused(404, "no such")), halts.Freeze(problem="no such")),
+    "forbidden": (Answer(403, builders.refused(403, "m")), halts.Freeze(problem="m")),
+    "not an object": (Answer(200, [1]), halts.Freeze(problem="HTTP status 200")),
+}
+
+
+@pytest.mark.parametrize(("answer", "expected"), FREEZES.values(), ids=FREEZES)
+async def test_what_a_namespace_says_of_being_frozen(
+    server: FakeServer, api: client.KubeApi, answer: Answer, expected: halts.Freeze
+) -> None:
+    """Label and annotation are read; what can't be read is a problem, never a pass."""
+    port, _ = make(api)
+    server.rules["GET /api/v1/namespaces/shop"] = answer
+
+    assert expected == await port.freeze("shop")
+
+
+async def test_a_namespace_behind_a_broken_line_is_a_problem(
+    server: FakeServer, api: client.KubeApi
+) -> None:
+    """No answer is no permission."""
+    port, _ = make(api)
+    server.rules["GET /api/v1/namespaces/shop"] = Answer(fault="close")
+
+    assert (await port.freeze("shop")).problem
 
 
 def lists(server: FakeServer, **items: list[builders.Raw]) -> None:

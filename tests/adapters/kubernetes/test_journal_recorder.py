@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from prunella import leadership as leaderships
 from prunella import ports
 from prunella.adapters import telemetry
 from prunella.adapters.kubernetes import client
@@ -225,3 +226,34 @@ async def test_retention_deletes_under_the_uid(
     assert {"preconditions": {"uid": "u"}} == request.body
     assert 1 == len(since(found))
     assert old.uid == "u"
+
+
+class Following(leaderships.Alone):
+    """Follows, until it is told to lead."""
+
+    leading = False
+
+
+async def test_a_follower_keeps_what_the_leader_may_not_have_written(
+    server_rules: fake_server.FakeServer, api: client.KubeApi
+) -> None:
+    """It writes nothing; after two minutes the leader has, and at its turn it writes the rest."""
+    told, clock = Following(), clocks.VirtualClock(objects.NOW)
+    options = recorder.Options(kinds=(CONFIG, ROUTE))
+    found = recorder.Recorder(api, clock, telemetry.PrometheusTelemetry(), options, told)
+    await found.begin()
+    changed(found, "red", 11)
+    await clock.advance(100)
+    changed(found, "green", 12)
+    await found.follow()
+    assert found._sights.waiting == 2
+    await clock.advance(30)
+    await found.follow()
+    await found.end()
+    assert (found._sights.waiting, server_rules.count("POST")) == (1, 0)
+
+    told.leading = True
+    await found.follow()
+    await found.lead()
+    await found.write()
+    assert since(found) == ["ConfigMap flags: data.colour red -> green"]

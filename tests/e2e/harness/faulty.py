@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 from prunella import handlers, logs, ports, process, wiring
+from prunella import live as lives
 from prunella import settings as settings_module
 from prunella.adapters.kubernetes import kinds
 from prunella.api import remediation
@@ -98,10 +99,10 @@ FAULTS: dict[str, Callable[[worlds.World], worlds.World]] = {
 }
 
 
-def _faulty_live(fault: str) -> Callable[..., wiring.Live]:
+def _faulty_live(fault: str) -> Callable[..., lives.Live]:
     real = wiring.live
 
-    def live(settings: settings_module.Settings, *args: Any, **named: Any) -> wiring.Live:
+    def live(settings: settings_module.Settings, *args: Any, **named: Any) -> lives.Live:
         built = real(settings, *args, **named)
         world = FAULTS[fault](built.engine.world)
         return dataclasses.replace(built, engine=loop.Engine(world, wiring.options_of(settings)))

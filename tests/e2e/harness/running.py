@@ -72,6 +72,16 @@ class Operator:
         wait_until(lambda: not self.running, timeout, "the operator has ended by itself")
         return self._code()
 
+    def use(self, kubeconfig: pathlib.Path) -> None:
+        """Reach the API server by another way, from the next start on."""
+        self._kubeconfig = kubeconfig
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        if self._process is None:
+            raise RuntimeError("the operator was not started")
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL, as the kernel would when memory runs out."""
         if self._process is not None and self.running:

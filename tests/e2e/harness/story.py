@@ -233,6 +233,15 @@ class Story:
             and not _gives_back(event)
         ]
 
+    def written(self) -> list[Document]:
+        """All that operators wrote in the namespace, refused or not (audit log)."""
+        return [
+            event
+            for event in self._audit()
+            if event["user"]["username"] == self.username
+            and event["verb"] not in {"get", "list", "watch"}
+        ]
+
     def value(self, promql: str, at: float | None = None) -> float | None:
         """The value of a query with one series, asked by the story itself."""
         found = self.lab.query(promql, at)

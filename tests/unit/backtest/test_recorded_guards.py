@@ -44,11 +44,11 @@ CASES = {
     "a restart, nothing known": (
         "restart",
         NOTHING,
-        {"not_paused", "no_rollout_in_progress", "wants_pods", *STRATEGIES},
+        {"not_paused", "not_frozen", "no_rollout_in_progress", "wants_pods", *STRATEGIES},
     ),
-    "a restart, workloads known": ("restart", ALL, {"not_paused", *STRATEGIES}),
-    "a scaling": ("scale", ALL, {"not_paused", "not_owned_by_others"}),
-    "an eviction": ("evictPod", ALL, {"not_paused", "disruption_budgets_allow"}),
+    "a restart, workloads known": ("restart", ALL, {"not_paused", "not_frozen", *STRATEGIES}),
+    "a scaling": ("scale", ALL, {"not_paused", "not_frozen", "not_owned_by_others"}),
+    "an eviction": ("evictPod", ALL, {"not_paused", "not_frozen", "disruption_budgets_allow"}),
 }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from prunella import leadership as leaderships
 from prunella import ports, settings
 from prunella.adapters.intake import access, webhook
 
@@ -33,11 +34,13 @@ class Server:
         clock: ports.Clock,
         telemetry: ports.Telemetry,
         reads: Mapping[str, Handler] | None = None,
+        leadership: leaderships.Leadership = leaderships.ALONE,
     ) -> None:
         """``routes``: the handler of POST for each path, which may have a ``{variable}``.
 
-        ``reads``: those of GET.
+        ``reads``: those of GET, which any replica answers.
         """
+        self._leadership = leadership
         self._settings = wanted
         self._clock = clock
         self._telemetry = telemetry
@@ -107,7 +110,14 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer what no route takes in the same form as all else."""
+        """Answer what no route takes in the same form as all else, and what the leader takes."""
+        if request.method == "POST" and not self._leadership.leading:
+            # Who tells tries again, by a new connection: the Service then chooses another replica.
+            told = "this replica follows: another one leads"
+            answer = webhook.Answer(http.HTTPStatus.SERVICE_UNAVAILABLE, "following", told)
+            response = webhook.respond(answer, "other", self._telemetry)
+            response.force_close()
+            return response
         try:
             return await handler(request)
         except web.HTTPException as error:

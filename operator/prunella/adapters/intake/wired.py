@@ -7,6 +7,7 @@ import concurrent.futures
 import dataclasses
 import logging
 
+from prunella import leadership as leaderships
 from prunella import ports, settings
 from prunella.adapters.intake import (
     alertmanager_poll,
@@ -77,6 +78,7 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
     scene: objects.Scene,
     journal: ports.Journal | None = None,
     users_told: audit_webhook.Told | None = None,
+    leadership: leaderships.Leadership = leaderships.ALONE,
 ) -> Wired:
     """All that the settings name; nothing is started yet.
 
@@ -106,7 +108,8 @@ def wire(  # noqa: PLR0913, PLR0917 - the ports that it stands on
             routes[audit_webhook.PATH] = auditing.handle
         answering = analysis_of(wanted, clock, telemetry)
         reads = {analysis.PATH: answering.handle} if answering is not None else {}
-        listening = server.Server(wanted.intake.webhook, routes, clock, telemetry, reads)
+        chosen = wanted.intake.webhook
+        listening = server.Server(chosen, routes, clock, telemetry, reads, leadership)
     owners = attribution.Attribution(scene, cluster, clock)
     source = intake.Intake(tellers, owners, telemetry, ignore=wanted.intake.ignore)
     return Wired(source, found, executor, asking, listening, answering)

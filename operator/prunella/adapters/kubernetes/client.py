@@ -13,6 +13,8 @@ import concurrent.futures
 import dataclasses
 import datetime
 import email.utils
+import math
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -22,6 +24,7 @@ import urllib3
 from kubernetes import client, config
 
 import prunella
+from prunella import leadership as leaderships
 from prunella import ports
 from prunella.adapters.kubernetes import credentials as credentials_module
 
@@ -31,6 +34,9 @@ DEADLINE = 30.0
 """Seconds for a request in all, its wait for a free thread included."""
 PROMPT_SECONDS = 2.0
 """Seconds that an effect may wait for a free thread."""
+UNHEARD_MS = 3_000
+"""Milliseconds without an acknowledgement after which a connection is given up: what was sent into
+a network that is cut off must not arrive when that is mended (TCP_USER_TIMEOUT, RFC 5482)."""
 PAGE = 500
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -78,6 +84,13 @@ class _Request:
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
+    def over_within(self, seconds: float, most: float) -> _Request:
+        """The same, to be given up by the API server after so many seconds."""
+        if math.isinf(seconds):
+            return self
+        bounded = {**self.query, "timeout": f"{min(seconds, most):.1f}s"}
+        return dataclasses.replace(self, query=bounded)
+
 
 class KubeApi:
     """Requests to one API server. Safe to use from one event loop."""
@@ -89,16 +102,22 @@ class KubeApi:
         *,
         timeout: tuple[float, float] = TIMEOUT,
         deadline: float = DEADLINE,
+        leadership: leaderships.Leadership = leaderships.ALONE,
+        replica: str = "",
     ) -> None:
+        """``replica`` is told in the user agent, so that an audit log shows who wrote."""
         credentials.load()
         configuration = credentials.configuration
         configuration.retries = False
         configuration.connection_pool_maxsize = threads
+        configuration.socket_options = _socket_options()
         self._credentials = credentials
         self._client = client.ApiClient(configuration)
-        self._client.user_agent = f"prunella/{prunella.__version__}"
+        told = f" ({replica})" if replica else ""
+        self._client.user_agent = f"prunella/{prunella.__version__}{told}"
         self._timeout = timeout
         self._deadline = deadline
+        self._leadership = leadership
         self._threads = concurrent.futures.ThreadPoolExecutor(threads, "kube-api")
 
     def close(self) -> None:
@@ -209,7 +228,12 @@ class KubeApi:
     def _send(self, request: _Request) -> Reply:
         if request.start_by is not None and time.monotonic() > request.start_by:
             raise ports.ClusterError(f"{request}: no free thread for {PROMPT_SECONDS:g} s")
-        reply = self._once_or_twice(request)
+        if request.mutating:
+            # Here, and not where it was asked for: it may have waited for this thread.
+            with self._leadership.sending() as seconds:
+                reply = self._once_or_twice(request.over_within(seconds, self._timeout[1]))
+        else:
+            reply = self._once_or_twice(request)
         if reply.status == 401:
             self._credentials.load()
         return reply
@@ -276,6 +300,14 @@ def refusal(reply: Reply, *, mutating: bool) -> ports.ClusterError:
     if mutating and reply.status >= 500:
         return ports.OutcomeUnknown(reply.message, status=reply.status)
     return ports.ClusterError(reply.message, status=reply.status)
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """Those of urllib3, and the end of waiting for an acknowledgement where the system has it."""
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    if (unheard := getattr(socket, "TCP_USER_TIMEOUT", None)) is not None:
+        options.append((socket.IPPROTO_TCP, unheard, UNHEARD_MS))
+    return options
 
 
 def _look_at(future: asyncio.Future[Reply]) -> None:

@@ -20,16 +20,13 @@ from prunella.adapters.kubernetes import (
     live_read,
     parse,
     parse_node,
+    switches,
 )
 from prunella.adapters.kubernetes import owners as owners_module
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import model, objects, pointers, progressive
-from prunella.core.decisions import started
+from prunella.core.decisions import halts, started
 
-PAUSE = "prunella-pause"
-NO_DATE = (
-    "the API server's answers have no Date: nothing tells whether the operator's clock is right"
-)
 ANNOTATIONS = "/metadata/annotations"
 MARK_PATH = f"{ANNOTATIONS}/{pointers.part(objects.MARK)}"
 
@@ -84,20 +81,12 @@ class KubernetesCluster:
         return await job_runs.look(self._api, ref)
 
     async def paused(self) -> model.PauseState:
-        """Whether the pause ConfigMap is there; only its clear absence means not paused."""
-        path = kinds.CONFIG_MAP.path(self._operator_namespace, PAUSE)
-        try:
-            reply = await self._api.exchange("GET", path, mutating=False)
-        except ports.ClusterError as error:
-            return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
-        if reply.status == 404 and _names_the_pause(reply.body):
-            if reply.date is None:
-                return model.PauseState(paused=True, message=NO_DATE)
-            return model.PauseState(paused=False, server_time=reply.date)
-        if reply.ok:
-            return model.PauseState(paused=True, message=_pause_reason(reply.body))
-        message = f"can't read ConfigMap {PAUSE}: {reply.message}"
-        return model.PauseState(paused=True, message=message)
+        """What the ConfigMap pauses; only its clear absence means nothing."""
+        return await switches.paused(self._api, self._operator_namespace)
+
+    async def freeze(self, namespace: str) -> halts.Freeze:
+        """What a namespace says of being frozen; unreadable is told as such."""
+        return await switches.freeze(self._api, namespace)
 
     async def send(self, effect: model.Effect, mark: str, *, dry_run: bool) -> ports.Receipt:
         """Carry out one effect at most once, leaving ``mark`` on the object. Never raises.
@@ -318,15 +307,3 @@ def _refusal_text(error: ports.ClusterError) -> str:
     if error.status == 422:
         return f"changed since it was planned, or not valid: {error}"
     return str(error)
-
-
-def _names_the_pause(status: Any) -> bool:
-    """Whether a 404 is about the ConfigMap, not from something on the way to the API server."""
-    details = status.get("details") if isinstance(status, dict) else None
-    return isinstance(details, dict) and details.get("name") == PAUSE
-
-
-def _pause_reason(raw: Any) -> str:
-    data = raw.get("data") if isinstance(raw, dict) else None
-    reason = data.get("reason") if isinstance(data, dict) else None
-    return str(reason or f"ConfigMap {PAUSE} gives no reason")

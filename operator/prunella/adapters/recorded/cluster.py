@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from prunella import ports
 from prunella.adapters.recorded import workloads as past
 from prunella.core import model
-from prunella.core.decisions import started
+from prunella.core.decisions import halts, started
 from prunella.core.signals import lineage
 
 
@@ -86,6 +86,10 @@ class RecordedCluster:
     async def paused(self) -> model.PauseState:
         """Not paused: whether it was, history does not tell."""
         return model.PauseState(paused=False)
+
+    async def freeze(self, namespace: str) -> halts.Freeze:  # noqa: ARG002 - as the port has it
+        """Not frozen: whether it was, history does not tell."""
+        return halts.NOT_FROZEN
 
     async def give_back(self, target: model.Ref, uid: str) -> None:
         """Nobody owns fields in history."""

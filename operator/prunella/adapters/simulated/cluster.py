@@ -19,7 +19,7 @@ from prunella.adapters.simulated import (
 from prunella.adapters.simulated import clock as clocks
 from prunella.api import restore as restore_api
 from prunella.core import model, progressive
-from prunella.core.decisions import certificates, gitops, started
+from prunella.core.decisions import certificates, gitops, halts, started
 
 TARGETS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"})
 _DONE: Final = {
@@ -60,6 +60,8 @@ class SimulatedCluster(server.Server):
         """What deploys workloads from Git, as it is now."""
         self._watching = True
         self._pause = model.PauseState(paused=False)
+        self.freezes: dict[str, halts.Freeze] = {}
+        """What namespaces say of being frozen."""
 
     def workloads(self, namespace: str) -> Collection[model.Workload]:
         """The watched workloads of a namespace, nodes of none; costs no request."""
@@ -109,6 +111,14 @@ class SimulatedCluster(server.Server):
         except ports.ClusterError as error:
             return model.PauseState(paused=True, message=f"the pause switch is unreadable: {error}")
         return dataclasses.replace(self._pause, server_time=self._clock.now())
+
+    async def freeze(self, namespace: str) -> halts.Freeze:
+        """What a namespace says; unreadable means frozen."""
+        try:
+            self.faults.reach(faults.Point.FREEZE)
+        except ports.ClusterError as error:
+            return halts.Freeze(problem=str(error))
+        return self.freezes.get(namespace, halts.NOT_FROZEN)
 
     async def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """The labels of a Namespace; one that was never labelled has none. Raises ClusterError."""
@@ -224,9 +234,13 @@ class SimulatedCluster(server.Server):
         """Let the watched view follow again."""
         self._watching = True
 
-    def pause(self, message: str) -> None:
-        """Pause the operator."""
-        self._pause = model.PauseState(paused=True, message=message)
+    def pause(self, message: str, scope: str = "") -> None:
+        """Pause the operator, or a scope of it (`halts.scope`)."""
+        if scope:
+            scopes = {**self._pause.scopes, scope: message}
+            self._pause = dataclasses.replace(self._pause, scopes=scopes)
+        else:
+            self._pause = model.PauseState(paused=True, message=message)
 
     def resume(self) -> None:
         """End the pause."""

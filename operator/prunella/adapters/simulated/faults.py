@@ -23,6 +23,7 @@ class Point(enum.StrEnum):
     LIVE_STATE = "look"
     OWNERS = "owners"
     PAUSED = "paused"
+    FREEZE = "freeze"
     NAMESPACE = "namespace"
     BEFORE_SEND = "before send"
     AFTER_SEND = "after send"

@@ -17,6 +17,7 @@ from prunella.cli.lint import (
     signal_rules,
     trigger_rules,
     when_rules,
+    window_rules,
 )
 from prunella.cli.lint.documents import Document
 from prunella.cli.lint.findings import Finding, Note, Severity
@@ -89,7 +90,8 @@ def _check_document(document: Document, scrape_seconds: float, data: Data | None
     of_queries = (
         () if unparsed else (*signal_rules.RULES, *detector_rules.RULES, *alert_rules.RULES)
     )
-    for rule in (*rules.RULES, *when_rules.RULES, *trigger_rules.RULES, *of_queries):
+    of_policies = (*rules.RULES, *when_rules.RULES, *trigger_rules.RULES, *window_rules.RULES)
+    for rule in (*of_policies, *of_queries):
         yield from rule(policy)
     if data is not None and not unparsed:
         from prunella.cli.lint import data_rules  # noqa: PLC0415 - it loads the backtest

@@ -39,6 +39,7 @@ PASSING: Final = frozenset(
         Refused.MAX_UNAVAILABLE,
         Refused.ROLLOUT_IN_PROGRESS,
         Refused.DISRUPTION_BUDGET,
+        Refused.WINDOW_CLOSED,
     }
 )
 """Refusals that end by themselves: what was approved waits for that until it expires."""

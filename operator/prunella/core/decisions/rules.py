@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
+from prunella.api import windows as windows_api
+
 GITOPS_MANAGERS: Final = (
     "argocd-controller",
     "argocd-application-controller",
@@ -88,5 +90,7 @@ class Rules:
     """What `patchField` may write."""
     scale_most: int | None = None
     """The highest bound of an autoscaler that administrators state; None: they state none."""
+    windows: windows_api.Windows = windows_api.NONE
+    """When actions may begin, whatever policies say."""
     quota_ceilings: Mapping[str, int | str] | None = None
     """The highest limits of a quota that they state, by resource; None: they state none."""

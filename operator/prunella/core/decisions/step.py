@@ -26,6 +26,7 @@ from prunella.core.decisions import (
     returning,
     sickness,
 )
+from prunella.core.decisions.next_check import next_check
 from prunella.core.decisions.rules import Rules
 from prunella.core.decisions.trust import ceilings
 from prunella.core.signals import compiled, detect, gone_pods, onsets, when
@@ -145,7 +146,7 @@ def step(
         needs=tuple(need for decision in decisions.values() for need in decision.needs),
         command=command,
         to_clear=_to_clear(policy, verdicts, snapshot.records),
-        next_check=_next_check(config.compiled, remembered, now + spec.interval, now),
+        next_check=next_check(config.compiled, remembered, spec, config.rules, now),
         workloads={workload.ref: workload for workload in workloads},
         measured=measured,
     )
@@ -358,18 +359,6 @@ def held(
         for (signal, target), since in outcome.memory.onsets.items()
         if outcome.verdicts.get(target) is model.Verdict.UNHEALTHY and since + holds[signal] <= now
     }
-
-
-def _next_check(
-    signals: compiled.Policy,
-    memory: Memory,
-    regular: datetime.datetime,
-    now: datetime.datetime,
-) -> datetime.datetime:
-    """The next regular time, or the moment at which a signal will have held long enough."""
-    holds = {signal.name: signal.spec.for_ for signal in signals.signals}
-    ripe = (since + holds[signal] for (signal, _), since in memory.onsets.items())
-    return min([regular, *(moment for moment in ripe if moment > now)])
 
 
 def _being_healed(scene: decide.Scene, ref: model.Ref) -> bool:

@@ -2,7 +2,7 @@
 
     refused, Unhealthy --> unattended (since) --escalateAfter--> a person is called, once
          ^                     |                                        |
-         +-- suspend, pause ---+------------ Healthy, resumed ----------+
+         +-- stopped by people +------------ Healthy, resumed ----------+
 
 The entries are kept in the policy's status, so that a restart calls nobody twice.
 """
@@ -20,7 +20,12 @@ from prunella.core.outcomes import runs, verification
 MOST_UNATTENDED = 20
 """Targets that are kept in a policy's status; each of them is one call at most."""
 A_PERSONS_WILL = frozenset(
-    {reasons.Refused.SUSPENDED, reasons.Refused.PAUSED, reasons.Refused.REJECTED}
+    {
+        reasons.Refused.SUSPENDED,
+        reasons.Refused.PAUSED,
+        reasons.Refused.FROZEN,
+        reasons.Refused.REJECTED,
+    }
 )
 """Who has stopped it knows of it: nobody is called."""
 PASSING = frozenset(

@@ -35,7 +35,7 @@ class Scene:
     now: datetime.datetime
     rules: Rules
     may_send: bool
-    """False when somebody has paused the operator, or suspended or edited the policy."""
+    """False when somebody has paused or frozen it, or suspended or edited the policy."""
     verdict: model.Verdict
     sick: Collection[str]
     """The pods that the signals name now; empty when they name none."""
@@ -47,7 +47,7 @@ def may_send(policy: objects.Policy | None, pause: model.PauseState) -> bool:
     """Whether nobody has said stop since the first effect was sent."""
     spec = policy.spec if policy is not None else None
     live = spec is not None and spec.mode.acts and not spec.suspend
-    return live and not pause.paused
+    return live and not pause.paused and not pause.frozen
 
 
 def scene(

@@ -15,6 +15,7 @@ from prunella.api import reasons
 from prunella.api import restore as restore_api
 from prunella.api import trigger as trigger_api
 from prunella.api import types as api_types
+from prunella.api import windows as windows_api
 from prunella.core import model, node_state, objects
 from prunella.core.decisions import guards, restoring
 from tests.unit.core import builders
@@ -24,6 +25,8 @@ Break = Callable[[guards.Case], guards.Case]
 ORDER = (
     "not_suspended",
     "not_paused",
+    "not_frozen",
+    "within_windows",
     "selector_is_not_empty",
     "not_in_system_namespace",
     "not_the_operator",
@@ -58,6 +61,7 @@ REFUSING = tuple(name for name in ORDER if name != guards.BUDGETS)
 REVERT_ORDER = (
     "not_suspended",
     "not_paused",
+    "not_frozen",
     "nothing_in_flight",
     "undone_not_too_often",
     "not_owned_by_others",
@@ -72,7 +76,7 @@ def _names(chain: tuple[guards.Guard, ...]) -> tuple[str, ...]:
 def test_the_order_of_the_guards() -> None:
     """Switches come before facts about the target, and those before limits and budgets."""
     assert _names(guards.GUARDS) == ORDER
-    assert ORDER[:6] == _names(guards.STANDING_GUARDS)
+    assert ORDER[:8] == _names(guards.STANDING_GUARDS)
     assert _names(guards.REVERT_GUARDS) == REVERT_ORDER
 
 
@@ -123,6 +127,7 @@ LOOKED = restoring.Looked(
     {"metadata": {}},
     neighbours={USING: {"spec": {"template": {"spec": MOUNTS}}}},
 )
+NEVER = windows_api.Windows.model_validate({"deny": [{"cron": "* * * * *", "duration": "1m"}]})
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 TAKEN_OUT = builders.record("out", Phase.SUCCEEDED, action="cordon", ago=LONG_AGO)
 NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
@@ -130,9 +135,16 @@ NO_BUDGET = policy_api.Guards.model_validate({"maxUnavailable": 0})
 BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "not_suspended": (lambda case: _spec(case, suspend=True), Refused.SUSPENDED),
     "not_paused": (
-        lambda case: dataclasses.replace(case, pause=model.PauseState(paused=True)),
+        lambda case: dataclasses.replace(case, pause=dataclasses.replace(case.pause, paused=True)),
         Refused.PAUSED,
     ),
+    "not_frozen": (
+        lambda case: dataclasses.replace(
+            case, pause=dataclasses.replace(case.pause, frozen="namespace shop is frozen")
+        ),
+        Refused.FROZEN,
+    ),
+    "within_windows": (lambda case: _spec(case, windows=NEVER), Refused.WINDOW_CLOSED),
     "selector_is_not_empty": (lambda case: _spec(case, target=NO_LABELS), Refused.EMPTY_SELECTOR),
     "not_in_system_namespace": (
         lambda case: _rules(case, system_namespaces=frozenset({"shop"})),
@@ -214,7 +226,7 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         Refused.TOO_MANY_UNHEALTHY,
     ),
     "not_too_many_unknown": (
-        lambda case: _see(case, builders.verdicts(unknown=2, prefix="dark")),
+        lambda case: _see(case, builders.verdicts(unknown=3, prefix="dark")),
         Refused.TOO_MANY_UNKNOWN,
     ),
     "rollout_respects_budgets": (
@@ -247,7 +259,7 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
         Refused.CHANGED_BY_OTHERS,
     ),
 }
-NOT_FOR_FOLLOW_UPS = {"held_for_long_enough", "cooled_down"}
+NOT_FOR_FOLLOW_UPS = {"held_for_long_enough", "cooled_down", "named_by_an_incident"}
 
 
 def _broken(names: set[str]) -> guards.Case:
@@ -317,7 +329,13 @@ def test_without_a_look_the_target_s_surroundings_are_not_judged_yet() -> None:
         assert guards.refusal(guards.evaluate(guards.GUARDS, case)) is not None
 
 
-STOPPED_REVERTS = ("not_suspended", "not_paused", "nothing_in_flight", "not_owned_by_others")
+STOPPED_REVERTS = (
+    "not_suspended",
+    "not_paused",
+    "not_frozen",
+    "nothing_in_flight",
+    "not_owned_by_others",
+)
 
 
 @pytest.mark.parametrize("name", REFUSING)

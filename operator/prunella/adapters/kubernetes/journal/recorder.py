@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from prunella import leadership as leaderships
 from prunella import ports
 from prunella.adapters.kubernetes import client, relist
 from prunella.adapters.kubernetes import kinds as paths
@@ -23,6 +24,8 @@ KEEP_SECONDS: Final = 10.0
 SWEEP_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 5.0
 END_SECONDS: Final = 4.0
+FOLLOWED: Final = datetime.timedelta(minutes=2)
+"""A follower keeps Changes for so long, should the leader die before it has written them."""
 PAGE: Final = 100
 """Objects of a list at a time: their raw JSON is what takes memory."""
 _AT_ONCE: Final = 4
@@ -50,12 +53,18 @@ class Recorder:
     """Watches, writes and repairs the journal. ``journal`` is what others read."""
 
     def __init__(
-        self, kube: client.KubeApi, clock: ports.Clock, telemetry: ports.Telemetry, options: Options
+        self,
+        kube: client.KubeApi,
+        clock: ports.Clock,
+        telemetry: ports.Telemetry,
+        options: Options,
+        leadership: leaderships.Leadership = leaderships.ALONE,
     ) -> None:
         self._api = kube
         self._clock = clock
         self._telemetry = telemetry
         self._options = options
+        self._leadership = leadership
         self.journal = changes.KubernetesJournal(kube, self._manifests)
         self._sights = sights.Sights(
             options.journalling,
@@ -102,20 +111,38 @@ class Recorder:
     async def run(self) -> None:
         """Write, keep, sweep and list anew, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._every(TICK_SECONDS, self.write))
-            group.create_task(self._every(TICK_SECONDS, self.name_users))
-            group.create_task(self._every(KEEP_SECONDS, self.keep))
-            group.create_task(self._every(SWEEP_SECONDS, self.sweep))
+            group.create_task(self._every(TICK_SECONDS, self._leading(self.write)))
+            group.create_task(self._every(TICK_SECONDS, self._leading(self.name_users)))
+            group.create_task(self._every(KEEP_SECONDS, self._leading(self.keep)))
+            group.create_task(self._every(KEEP_SECONDS, self.follow))
+            group.create_task(self._every(SWEEP_SECONDS, self._leading(self.sweep)))
             group.create_task(self._every(self._options.relist_seconds, self.relist))
 
     async def end(self) -> None:
         """Write and keep what waits; never raises, for the next start finds what is left."""
+        if not self._leadership.leading:
+            return
         try:
             async with asyncio.timeout(END_SECONDS):
                 await self.write()
                 await self.keep()
         except (ports.ClusterError, TimeoutError) as error:
             _log.info("the journal is caught up with at the next start: %s", error)
+
+    async def lead(self) -> None:
+        """Read what the leader before has written; what it has not is written by `run`.
+
+        Raises ClusterError.
+        """
+        home, namespaces = self._options.journalling.home, self._options.namespaces
+        await self.journal.load((*namespaces, home) if namespaces else ())
+
+    async def follow(self) -> None:
+        """Drop Changes that the leader has written long since: it sees the same ones."""
+        if self._leadership.leading:
+            return
+        since = self._clock.now() - FOLLOWED
+        self._sights.drop(lambda change: change.at < since)
 
     async def name_users(self) -> None:
         """Write the users that were told after their Changes. Raises ClusterError."""
@@ -214,6 +241,16 @@ class Recorder:
         now = self._clock.now()
         for each in retention.expired(self.journal.kept(), now, self._options.retention):
             await self.journal.delete(each)
+
+    def _leading(self, chore: Any) -> Any:
+        """A chore that is left to the leader."""
+
+        @functools.wraps(chore)
+        async def led() -> None:
+            if self._leadership.leading:
+                await chore()
+
+        return led
 
     async def _every(self, seconds: float, chore: Any) -> None:
         while True:

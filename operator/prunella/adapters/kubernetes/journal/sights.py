@@ -207,6 +207,16 @@ class Sights:
         with self._lock:
             return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
+    def drop(self, over: Callable[[Change], bool]) -> None:
+        """Forget Changes that wait, and that somebody else has written."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, collections.deque()
+            for each in waiting:
+                if over(each.change):
+                    self._written(each.shard)
+                else:
+                    self._waiting.append(each)
+
     def again(self, waiting: Sequence[Waiting]) -> None:
         """Put Changes that could not be written back to the front."""
         with self._lock:
@@ -215,9 +225,12 @@ class Sights:
     def done(self, waiting: Waiting) -> None:
         """A Change is in the journal, or can never be."""
         with self._lock:
-            self._unwritten[waiting.shard] -= 1
-            if not self._unwritten[waiting.shard]:
-                del self._unwritten[waiting.shard]
+            self._written(waiting.shard)
+
+    def _written(self, shard: Shard) -> None:
+        self._unwritten[shard] -= 1
+        if not self._unwritten[shard]:
+            del self._unwritten[shard]
 
     def to_keep(self) -> dict[Shard, list[entry.Sight]]:
         """The shards that have changed, all of whose Changes are written."""

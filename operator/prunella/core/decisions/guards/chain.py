@@ -19,6 +19,7 @@ from prunella.core.decisions.guards.blast_radius import (
 )
 from prunella.core.decisions.guards.case import Case, Guard
 from prunella.core.decisions.guards.clocks import clock_agrees
+from prunella.core.decisions.guards.freezes import not_frozen
 from prunella.core.decisions.guards.incidents import named_by_an_incident, waits_for_the_cause
 from prunella.core.decisions.guards.limits import not_masking_a_cause, within_hourly_limits
 from prunella.core.decisions.guards.nodes import (
@@ -47,10 +48,13 @@ from prunella.core.decisions.guards.timing import (
     nothing_in_flight,
     undone_not_too_often,
 )
+from prunella.core.decisions.guards.windows import within_windows
 
 GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
-    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_paused,  # Make sure that nobody has stopped the operator here
+    not_frozen,  # Make sure that what people have frozen is left alone
+    within_windows,  # Make sure that it begins only when it may
     selector_is_not_empty,  # Make sure that an empty set is not read as everything
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_the_operator,  # Make sure that the operator does not act on itself
@@ -82,11 +86,12 @@ GUARDS: tuple[Guard, ...] = (
 )
 BUDGETS = disruption_budgets_allow.__name__
 """The guard whose answer tells the numbers of the disruption budgets."""
-STANDING_GUARDS = GUARDS[:6]
+STANDING_GUARDS = GUARDS[:8]
 """The guards about the policy as a whole: their answer is told before any other."""
 REVERT_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
-    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_paused,  # Make sure that nobody has stopped the operator here
+    not_frozen,  # Make sure that what people have frozen is left alone
     nothing_in_flight,  # Make sure that nobody is already at work on the target
     undone_not_too_often,  # Make sure that what can't be sent is not tried in each pass
     not_owned_by_others,  # Make sure that no other controller would undo it
@@ -95,7 +100,9 @@ REVERT_GUARDS: tuple[Guard, ...] = (
 
 RETURN_GUARDS: tuple[Guard, ...] = (
     not_suspended,  # Make sure that the policy's owner has not stopped it
-    not_paused,  # Make sure that nobody has stopped the whole operator
+    not_paused,  # Make sure that nobody has stopped the operator here
+    not_frozen,  # Make sure that what people have frozen is left alone
+    within_windows,  # Make sure that it begins only when it may
     not_in_system_namespace,  # Make sure that the control plane is left alone
     not_latched,  # Make sure that what did not help three times is not tried again
     nothing_in_flight,  # Make sure that nobody is already at work on the target

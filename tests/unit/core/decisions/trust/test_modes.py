@@ -85,15 +85,18 @@ def test_every_mode_has_a_rank() -> None:
 RISKS = {
     "low": {
         "abortRollout",
+        "cordon",
         "evictPod",
         "renewCertificate",
         "rerunJob",
         "restart",
         "restartPods",
+        "returnNode",
         "returnTraffic",
         "revert",
         "scale",
         "suspendCronJob",
+        "uncordon",
     },
 }
 

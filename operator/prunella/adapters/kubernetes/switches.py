@@ -1,0 +1,56 @@
+"""The switches that people have in a cluster: the ConfigMap that pauses, and frozen namespaces."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from prunella import ports
+from prunella.adapters.kubernetes import client, kinds
+from prunella.core import model
+from prunella.core.decisions import halts
+
+PAUSE: Final = "prunella-pause"
+"""The ConfigMap in the operator's namespace."""
+NO_DATE = (
+    "the API server's answers have no Date: nothing tells whether the operator's clock is right"
+)
+
+
+async def paused(api: client.KubeApi, operator_namespace: str) -> model.PauseState:
+    """What the ConfigMap pauses; only its clear absence means nothing."""
+    path = kinds.CONFIG_MAP.path(operator_namespace, PAUSE)
+    try:
+        reply = await api.exchange("GET", path, mutating=False)
+    except ports.ClusterError as error:
+        return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
+    if reply.status == 404 and _names_the_pause(reply.body):
+        if reply.date is None:
+            return model.PauseState(paused=True, message=NO_DATE)
+        return model.PauseState(paused=False, server_time=reply.date)
+    if not reply.ok:
+        message = f"can't read ConfigMap {PAUSE}: {reply.message}"
+        return model.PauseState(paused=True, message=message)
+    data = reply.body.get("data") if isinstance(reply.body, dict) else None
+    found = halts.read_pause(data if isinstance(data, dict) else {}, PAUSE)
+    if not found.paused and reply.date is None:
+        return model.PauseState(paused=True, message=NO_DATE)
+    return dataclasses.replace(found, server_time=reply.date)
+
+
+async def freeze(api: client.KubeApi, namespace: str) -> halts.Freeze:
+    """What a namespace says of being frozen; what can't be read is a problem."""
+    path = f"/api/v1/{kinds.NAMESPACE.plural}/{namespace}"
+    try:
+        reply = await api.exchange("GET", path, mutating=False)
+    except ports.ClusterError as error:
+        return halts.Freeze(problem=str(error))
+    if not reply.ok or not isinstance(reply.body, dict):
+        return halts.Freeze(problem=reply.message or f"status {reply.status} and no object")
+    return halts.freeze_of_manifest(reply.body)
+
+
+def _names_the_pause(status: Any) -> bool:
+    """Whether a 404 is about the ConfigMap, not from something on the way to the API server."""
+    details = status.get("details") if isinstance(status, dict) else None
+    return isinstance(details, dict) and details.get("name") == PAUSE
