@@ -8,6 +8,7 @@ import pytest
 
 from prunella.api.reasons import Refused
 from prunella.core import model
+from prunella.core.decisions import halts
 from prunella.core.decisions.guards import clocks
 from tests.unit.core import builders
 from tests.unit.core.builders import NOW
@@ -32,3 +33,10 @@ def test_a_wrong_clock_counts_wrong_hours(ahead: float | None, told: str, refuse
     answer = clocks.clock_agrees(builders.case(now=NOW, pause=pause))
     expected = told if ahead is None else f"the operator's clock is {told}"
     assert (model.Refusal(Refused.CLOCK_WRONG, expected) if refused else expected) == answer
+
+
+def test_the_api_servers_time_is_kept_for_each_policy() -> None:
+    """What is not paused is judged by the clock, whatever else is."""
+    told = model.PauseState(paused=False, scopes={"namespace.blog": "x"}, server_time=NOW)
+    seen = halts.for_policy(told, builders.policy().key, halts.NOT_FROZEN, NOW)
+    assert (False, NOW) == (seen.paused, seen.server_time)
