@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 LAB ?= default
 # Stories at the same time: they mostly wait.
 STORIES ?= 8
+# Fault schedules at the same time: they compute.
+FAULT_WORKERS ?= auto
 KIND_NAME ?= prunella
 KIND_KUBECONFIG := $(CURDIR)/.lab/kind.kubeconfig
 # The first python that is new enough; PYTHON=/path/to/python chooses another.
@@ -101,6 +103,18 @@ e2e: dev lab-tools ## Run the end-to-end tests on the lab
 test-flux: dev lab-tools ## Run the stories of reverts in Git with Flux's own controllers (Go 1.26)
 	@$(BIN)/python -m lab build --flux
 	PRUNELLA_LAB=flux PRUNELLA_FLUX=controllers $(BIN)/pytest -q -n 4 tests/e2e/stories/test_git_revert.py
+.PHONY: faults-short
+faults-short: dev ## Run the fault suite's choice of crash points and schedules (part of test)
+	$(BIN)/pytest -q -n 2 tests/faults
+.PHONY: faults
+faults: dev ## Run every crash point and 20,000 seeded schedules; prints a table
+	PRUNELLA_FAULTS=20000 $(BIN)/pytest -q -n $(FAULT_WORKERS) --timeout 3600 tests/faults
+.PHONY: faults-long
+faults-long: dev ## Run every crash point and 100,000 seeded schedules; prints a table
+	PRUNELLA_FAULTS=100000 $(BIN)/pytest -q -n $(FAULT_WORKERS) --timeout 3600 tests/faults
+.PHONY: mutants
+mutants: dev ## Put faults into the guards and the decision, and see that tests notice
+	@$(BIN)/python -m tests.faults.mutation
 .PHONY: lint
 lint: dev ## Check style, format and imports
 	$(BIN)/ruff check .
@@ -191,7 +205,7 @@ demo-kind: kind-up
 .PHONY: test-lab test-kind test-current
 test-lab: lab-tools
 	@$(BIN)/python -m lab build
-	$(BIN)/pytest -q -n 2 tests/unit tests/cli tests/engine tests/adapters tests/chart tests/lab tests/bench tests/playbooks
+	$(BIN)/pytest -q -n 2 tests/unit tests/cli tests/engine tests/faults tests/adapters tests/chart tests/lab tests/bench tests/playbooks
 	$(BIN)/pytest -q tests/contract
 	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.

@@ -388,6 +388,9 @@ class PauseState:
     scopes: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
     frozen: str = ""  # Why the policy's namespace must not be changed.
     last_seen: datetime.datetime | None = None  # When it was last seen paused, if it was.
+    server_time: datetime.datetime | None = dataclasses.field(
+        default=None, compare=False
+    )  # Its own
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
