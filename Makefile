@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 LAB ?= default
 # Stories at the same time: they mostly wait.
 STORIES ?= 8
+# Fault schedules at the same time: they compute.
+FAULT_WORKERS ?= auto
 KIND_NAME ?= prunella
 KIND_KUBECONFIG := $(CURDIR)/.lab/kind.kubeconfig
 # The first python that is new enough; PYTHON=/path/to/python chooses another.
@@ -64,6 +66,13 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.txt
 	@touch $@
 
+# Apart from the rest: what looks at the locks is not held to their versions.
+$(VENV)/audit/.done: requirements-audit.txt | $(VENV)/bin/pip
+	@echo "installing what looks at the locks into $(VENV)/audit ..."
+	@"$(PYTHON)" -m venv --clear $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-audit.txt
+	@touch $@
+
 .PHONY: lock
 lock: ## Resolve the dependencies anew and write the locks, with hashes
 	@$(call need,uv,uv (https://docs.astral.sh/uv))
@@ -77,6 +86,8 @@ lock: ## Resolve the dependencies anew and write the locks, with hashes
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --group build --group dev --group bench --all-extras -c requirements-dev.txt pyproject.toml \
 	  -o requirements-bench.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --group pyproject.toml:audit -o requirements-audit.txt
 
 ##@ Check
 .PHONY: unit
@@ -92,6 +103,18 @@ e2e: dev lab-tools ## Run the end-to-end tests on the lab
 test-flux: dev lab-tools ## Run the stories of reverts in Git with Flux's own controllers (Go 1.26)
 	@$(BIN)/python -m lab build --flux
 	PRUNELLA_LAB=flux PRUNELLA_FLUX=controllers $(BIN)/pytest -q -n 4 tests/e2e/stories/test_git_revert.py
+.PHONY: faults-short
+faults-short: dev ## Run the fault suite's choice of crash points and schedules (part of test)
+	$(BIN)/pytest -q -n 2 tests/faults
+.PHONY: faults
+faults: dev ## Run every crash point and 20,000 seeded schedules; prints a table
+	PRUNELLA_FAULTS=20000 $(BIN)/pytest -q -n $(FAULT_WORKERS) --timeout 3600 tests/faults
+.PHONY: faults-long
+faults-long: dev ## Run every crash point and 100,000 seeded schedules; prints a table
+	PRUNELLA_FAULTS=100000 $(BIN)/pytest -q -n $(FAULT_WORKERS) --timeout 3600 tests/faults
+.PHONY: mutants
+mutants: dev ## Put faults into the guards and the decision, and see that tests notice
+	@$(BIN)/python -m tests.faults.mutation
 .PHONY: lint
 lint: dev ## Check style, format and imports
 	$(BIN)/ruff check .
@@ -113,6 +136,15 @@ verify: generate ## Fail when what is generated differs from what is committed
 	git diff --exit-code -- crds charts
 	@test -z "$$(git ls-files --others --exclude-standard -- crds charts/prunella/crds)" \
 	  || { echo "generated files are not committed: see git status crds charts" >&2; exit 1; }
+.PHONY: audit
+audit: $(VENV)/audit/.done ## Ask whether what the locks name has known weaknesses (asks pypi.org)
+	@for lock in requirements*.txt; do \
+	  echo "$$lock"; $(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r "$$lock"; done
+.PHONY: sbom
+sbom: $(VENV)/audit/.done ## Write the image's Python packages, with their hashes, to dist/sbom.cdx.json (CycloneDX)
+	@mkdir -p dist
+	@$(VENV)/audit/bin/cyclonedx-py requirements requirements-cloud.txt --pyproject pyproject.toml \
+	  --output-reproducible --validate -o dist/sbom.cdx.json
 .PHONY: picture
 picture: venv ## Draw the README's picture from a run of the demo
 	$(BIN)/python -m prunella.demo.picture docs/demo.svg
@@ -173,7 +205,7 @@ demo-kind: kind-up
 .PHONY: test-lab test-kind test-current
 test-lab: lab-tools
 	@$(BIN)/python -m lab build
-	$(BIN)/pytest -q -n 2 tests/unit tests/cli tests/engine tests/adapters tests/chart tests/lab tests/bench tests/playbooks
+	$(BIN)/pytest -q -n 2 tests/unit tests/cli tests/engine tests/faults tests/adapters tests/chart tests/lab tests/bench tests/playbooks
 	$(BIN)/pytest -q tests/contract
 	$(BIN)/pytest -q -n $(STORIES) tests/e2e
 # Elsewhere than on the lab: what needs no cluster, and the demo with real pods.

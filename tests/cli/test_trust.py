@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli import conftest, fakes
+from tests.cli import conftest, fakes, test_cluster_policies
 
 INSTALL = "trust.allowHighRiskLive is false: Approve is the most for risk high"
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -131,3 +131,16 @@ def test_status_and_explain_tell_the_mode_that_counts(run: conftest.Run) -> None
     told = run("explain", "policy/checkout", cluster=shop()).out
     assert "rollback acts as  Approve: trust.allowHighRiskLive is false" in told
     assert "trust             Live: rollback: approved 26 of 27" in told
+
+
+def test_policies_of_the_cluster_are_told(run: conftest.Run) -> None:
+    """By crempol/NAME, and in the table of all namespaces."""
+    cluster = fakes.cluster(test_cluster_policies.nodes(**demoted()), fakes.policy())
+    one, everything = (
+        run("trust", "crempol/nodes", cluster=cluster),
+        run("trust", "-A", cluster=cluster),
+    )
+
+    assert "Trust in ClusterRemediationPolicy nodes" in one.out
+    assert ["cordon", "rollback"] == [a for a in ("cordon", "rollback") if a in everything.out]
+    assert "nodes" not in run("trust", cluster=cluster).out

@@ -506,6 +506,9 @@ async def test_pause(world: World) -> None:
     running = model.PauseState(paused=False)
     assert (running, running) == (before, after)
     assert model.PauseState(paused=True, message="a release is on its way") == during
+    assert before.server_time is not None
+    assert after.server_time is not None
+    assert before.server_time <= after.server_time
 
 
 async def test_a_namespace_is_frozen_by_its_annotation(world: World) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from prunella import ports
+from prunella.adapters.simulated import faults
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import nodes
@@ -185,6 +187,15 @@ async def test_short_of_live_nothing_is_changed(story: Story, mode: str, phase: 
     sicken(story)
     await story.run(120)
     assert ([("cordon", phase)], []) == (story.phases(), cordoned(story))
+
+
+async def test_no_namespace_limits_it(story: Story) -> None:
+    """Given labels of Namespaces that can't be read, what is in none goes on."""
+    unreadable = ports.ClusterError("forbidden", status=403)
+    story.faults.always(faults.Point.NAMESPACE, unreadable)
+    pool(story)
+    sicken(story)
+    await story.until(lambda: story.phases() == [CORDONED])
 
 
 async def test_a_condition_that_nobody_reports_is_doubt(story: Story) -> None:

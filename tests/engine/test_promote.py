@@ -60,6 +60,7 @@ async def test_a_lost_answer_is_settled_by_looking(story: Story) -> None:
     await story.until(lambda: len(story.sent()) == 1)
     await story.run(120)
     assert ({FIX: 5}, 1) == (rolling_out.images(story), len(story.sent()))
+    assert [("promote", Phase.SUCCEEDED)] == story.phases()
 
 
 @pytest.mark.parametrize("how", ["paused by a person", "aborted", "not waiting", "no right"])

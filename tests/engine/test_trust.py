@@ -10,7 +10,7 @@ from prunella import ports, trust_settings
 from prunella import settings as settings_module
 from prunella.adapters.simulated import faults as faults_module
 from prunella.api import reasons, trust
-from tests.engine import harness
+from tests.engine import harness, test_approvals, test_nodes
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 
 Crash, Point = faults_module.Crash, faults_module.Point
@@ -322,3 +322,72 @@ async def test_a_demoted_policy_still_undoes_what_it_has_done() -> None:
 
         assert ("True", "Demoted") == story.condition("Stalled")
         assert {"not_better": 1, "reverted": 1} == counts(story, "scale")
+
+
+async def test_a_live_policy_asks_under_a_ceiling_of_approve(story: Story) -> None:
+    """Given max-mode Approve, then a Live policy's plan is asked for, done and counted as such."""
+    story.world.cluster.labels_of_namespaces[NAMESPACE] = {f"{LABEL}.high": "Approve"}
+    await harness.bad_release(story)
+    await story.until(lambda: story.phases() == test_approvals.ASKED)
+    assert [] == story.sent()
+    test_approvals.decide(story, story.records()[0])
+    await story.until(lambda: story.phases() == test_approvals.DONE)
+    await story.run(60)
+
+    assert "Approve" == story.status().effective_mode
+    assert {"approved": 1, "effective": 1} == counts(story)
+
+
+async def test_what_was_approved_is_done_when_the_ceiling_is_gone_meanwhile(story: Story) -> None:
+    """Given a question, when more is allowed before the answer, then the answer still counts."""
+    story.world.cluster.labels_of_namespaces[NAMESPACE] = {LABEL: "Approve"}
+    await harness.bad_release(story)
+    await story.until(lambda: story.phases() == test_approvals.ASKED)
+    del story.world.cluster.labels_of_namespaces[NAMESPACE]
+    test_approvals.decide(story, story.records()[0])
+
+    await story.until(lambda: story.phases() == test_approvals.DONE)
+    assert 1 == len(story.sent())
+
+
+async def test_what_was_approved_is_not_done_when_the_ceiling_falls_meanwhile(
+    story: Story,
+) -> None:
+    """Given a question, when only advice is allowed before the answer, then nothing is sent."""
+    await harness.bad_release(story, test_approvals.approving())
+    await story.until(lambda: story.phases() == test_approvals.ASKED)
+    story.world.cluster.labels_of_namespaces[NAMESPACE] = {LABEL: "Advise"}
+    test_approvals.decide(story, story.records()[0])
+    await story.run(120)
+
+    assert [] == story.sent()
+    assert story.phases()[0][1].final
+
+
+async def test_rejections_in_a_row_demote(story: Story) -> None:
+    """Given three faults and a no to each proposal, then a fourth is advised and not asked."""
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    story.apply(test_approvals.approving({"restart": {}}))
+    await story.run(harness.QUIET)
+    for number in range(4):
+        story.world.apps.surge(CHECKOUT, errors=0.3)
+        await story.until(lambda want=number + 1: len(story.phases()) == want)
+        last = story.records()[-1]
+        if last.phase is Phase.AWAITING_APPROVAL:
+            test_approvals.decide(story, last, test_approvals.REJECT)
+        story.world.apps.surge(CHECKOUT, errors=0.0)
+        await story.run(120)
+
+    asked = [("restart", Phase.REJECTED)] * 3
+    assert [*asked, ("restart", Phase.ADVISED)] == story.phases()
+    assert ("True", "Demoted") == story.condition("Stalled")
+    assert 3 == counts(story, "restart")["rejected"]
+
+
+async def test_a_policy_on_nodes_has_no_ceiling_of_a_namespace(story: Story) -> None:
+    """Given no readable Namespace, then administrators' policies on nodes act all the same."""
+    story.faults.always(Point.NAMESPACE, ports.ClusterError("forbidden", status=403))
+    test_nodes.pool(story)
+    test_nodes.sicken(story)
+
+    await story.until(lambda: story.phases() == [test_nodes.CORDONED])

@@ -35,6 +35,7 @@ class Refused(enum.StrEnum):
     SAME_REMEDY_LIMIT = "SameRemedyLimit"
     COOLDOWN = "Cooldown"
     BACKOFF = "Backoff"
+    CLOCK_WRONG = "ClockWrong"
     POLICY_HOURLY_LIMIT = "PolicyHourlyLimit"
     NAMESPACE_HOURLY_LIMIT = "NamespaceHourlyLimit"
     CLUSTER_HOURLY_LIMIT = "ClusterHourlyLimit"

@@ -97,8 +97,12 @@ def _page(
 
 
 def _json(document: Any) -> bytes:
-    """JSON that can stand in a script: no text in it can end the script."""
-    return json.dumps(document, separators=(",", ":")).replace("</", "<\\/").encode()
+    """JSON that can stand in a script: no text in it can end the script, or keep it from ending.
+
+    After ``<!--<script`` a page's parser takes the next ``</script>`` for text
+    (https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements).
+    """
+    return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c").encode()
 
 
 def _span(found: summary.Summary) -> str:

@@ -36,6 +36,7 @@ from prunella.cli import (
     status,
     test,
     trust,
+    visible,
 )
 from prunella.cli import compile as compiling
 from prunella.cli.doctor import command as doctor
@@ -129,5 +130,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"error: {visible.visible(message)}\n")
     sys.exit(code)

@@ -96,7 +96,7 @@ def overview(cluster: kube.Cluster, namespace: str | None, operator_namespace: s
     """All policies and records of a namespace, or of all (None). Raises KubeError."""
     policies = [parse.policy(each) for each in cluster.items(kinds.POLICY.path(namespace))]
     if namespace is None:
-        policies += _of_cluster(cluster)
+        policies += of_cluster(cluster)
     found, unreadable = records(cluster, namespace)
     return Overview(
         pause(cluster, operator_namespace),
@@ -106,7 +106,7 @@ def overview(cluster: kube.Cluster, namespace: str | None, operator_namespace: s
     )
 
 
-def _of_cluster(cluster: kube.Cluster) -> list[objects.Policy]:
+def of_cluster(cluster: kube.Cluster) -> list[objects.Policy]:
     """The policies of no namespace; none where their definition is missing, or to who may not."""
     try:
         raws = cluster.items(kinds.CLUSTER_POLICY.path(None))

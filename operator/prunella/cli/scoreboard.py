@@ -36,8 +36,13 @@ NONE = "-"
 def read(cluster: kube.Cluster, scope: str | None, name: str | None) -> list[objects.Policy]:
     """One policy, or those of a namespace, or (None) of all. Raises CliError, KubeError."""
     if name is not None:
-        return [parse.policy(reading.named(cluster, kinds.POLICY, name))]
+        kind, _, bare = name.rpartition("/")
+        of_cluster = kind == "crempol"
+        raw = reading.named(cluster, kinds.CLUSTER_POLICY if of_cluster else kinds.POLICY, bare)
+        return [parse.policy(raw)]
     found = [parse.policy(each) for each in cluster.items(kinds.POLICY.path(scope))]
+    if scope is None:
+        found += reading.of_cluster(cluster)
     return sorted(found, key=lambda policy: policy.key)
 
 
@@ -102,7 +107,8 @@ def as_page(policy: objects.Policy, now: datetime.datetime, out: console.Console
     """One policy: how far it may go and why, the counts, the recommendation, the newest."""
     board, status = _board(policy), policy.status
     written = page.Page(out.width)
-    written.title(f"Trust in RemediationPolicy {policy.key}", board.recommended)
+    kind = kinds.POLICY if policy.key.namespace else kinds.CLUSTER_POLICY
+    written.title(f"Trust in {kind.name} {policy.key}", board.recommended)
     written.fact("mode", overview.mode(policy))
     for each in status.modes:
         if each.limited_by:

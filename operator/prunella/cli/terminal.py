@@ -6,11 +6,24 @@ import datetime
 import os
 import sys
 import time
+from collections.abc import Iterable
 
-from rich import console
+from rich import console, segment
+
+from prunella.cli import visible
 
 WIDTH_OF_PIPES = 160
 """Columns when nobody is looking: tables are kept whole for grep and files."""
+
+
+class _Console(console.Console):
+    """Shows what others wrote as it is, and obeys nothing in it; colours are added after."""
+
+    def render(
+        self, renderable: console.RenderableType, options: console.ConsoleOptions | None = None
+    ) -> Iterable[segment.Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control else each._replace(text=visible.visible(each.text))
 
 
 def out() -> console.Console:
@@ -26,7 +39,7 @@ def err() -> console.Console:
 def _console(*, stderr: bool) -> console.Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OF_PIPES
-    return console.Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    return _Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
 def now() -> datetime.datetime:

@@ -381,13 +381,14 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PauseState:
-    """Whether the operator, or it for one policy, may act. Unreadable means paused."""
+    """Whether the operator may act (unreadable: no), and the API server's own time."""
 
     paused: bool
     message: str = ""
     scopes: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
     frozen: str = ""  # Why the policy's namespace must not be changed.
     last_seen: datetime.datetime | None = None  # When it was last seen paused, if it was.
+    server_time: datetime.datetime | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -88,9 +88,8 @@ class Passes:
             peers=self._peers.verdicts(policy.key, workloads),
             doubted=self._peers.doubted(policy.key, now),
             incidents=await self._leaders.incidents(policy, now),
-            ceilings=await self._trusting.told(policy, memory.verdicts),
+            ceilings=await self._trusting.told(policy, memory),
         )
-        memory.ceilings = snapshot.ceilings
         config = self._config(memory.compiled)
         outcome = step.step(snapshot, memory.memory, policy, config, now)
         # Remembered before anything can fail: an onset that was interrupted must not live on.
@@ -155,14 +154,13 @@ class Passes:
             return outcome
 
     async def _fresh(self, snapshot: step.Snapshot, policy: objects.Policy) -> step.Snapshot:
-        namespace = policy.key.namespace
-        await self._world.ledger.refresh(namespace or self._world.home)
+        await self._world.ledger.refresh(policy.key.namespace or self._world.home)
         return dataclasses.replace(
             snapshot,
             records=tuple(self._world.ledger.records()),
             pause=await self._pauses.read(policy.key),
             ceilings=await self._trusting.ceilings(policy),
-            workloads=tuple(self._world.cluster.workloads(namespace)),
+            workloads=tuple(self._world.cluster.workloads(policy.key.namespace)),
             incidents=await self._leaders.incidents(policy, self._world.clock.now()),
             live_states={},
             living_only={},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Mapping
 
 from prunella import ports
 from prunella.api import policy as policy_api
 from prunella.core import model, objects
 from prunella.core.decisions.trust import board, ceilings
+from prunella.engine import memory as memories
 from prunella.engine import world as worlds
 
 LOG = logging.getLogger(__name__)
@@ -29,11 +29,12 @@ class Trusting:
         self._known: dict[str, tuple[datetime.datetime, ceilings.Ceilings]] = {}
 
     async def told(
-        self, policy: objects.Policy, verdicts: Mapping[model.Ref, model.Verdict]
+        self, policy: objects.Policy, memory: memories.PolicyMemory
     ) -> ceilings.Ceilings:
-        """What a pass begins with; ``verdicts`` are those of the last one."""
-        sick = model.Verdict.UNHEALTHY in verdicts.values()
-        return await self.ceilings(policy, SICK_LAST if sick else HEALTHY_LAST)
+        """What a pass begins with, kept for its report."""
+        sick = model.Verdict.UNHEALTHY in memory.verdicts.values()
+        memory.ceilings = await self.ceilings(policy, SICK_LAST if sick else HEALTHY_LAST)
+        return memory.ceilings
 
     async def ceilings(
         self, policy: objects.Policy, oldest: datetime.timedelta = FRESH

@@ -33,6 +33,8 @@ class Answer:
     status: int = 200
     body: Any = None
     fault: str = ""
+    date: str = "Mon, 05 Jan 2026 09:00:00 GMT"
+    """The header of that name; empty: there is none."""
 
     @property
     def content(self) -> bytes:
@@ -91,10 +93,11 @@ async def _read(reader: asyncio.StreamReader) -> Request:
 
 
 def _head(answer: Answer) -> bytes:
+    date = f"Date: {answer.date}\r\n" if answer.date else ""
     length = len(answer.content) + (answer.fault == "truncate") * 10
     return (
         f"HTTP/1.1 {answer.status} X\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {length}\r\n\r\n"
+        f"Content-Length: {length}\r\n{date}\r\n"
     ).encode()
 
 

@@ -121,6 +121,13 @@ async def test_a_dump_without_end_is_left(
 
 LOCAL = ("127.0.0.1", "169.254.169.254", "::", "224.0.0.1", "::1", "fe80::1")
 LOCAL += ("::ffff:169.254.169.254", "fd00:ec2::254", "168.63.129.16", "not-an-address")
+LOCAL += (
+    "64:ff9b::169.254.169.254",
+    "2002:a9fe:a9fe::1",
+    "::ffff:127.0.0.1",
+    "2852039166",
+    "0xa9fea9fe",
+)
 
 
 @pytest.mark.parametrize("address", LOCAL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
@@ -249,6 +250,16 @@ SWITCHES: dict[str, tuple[Answer, bool, str]] = {
     "there, without a reason": (Answer(200, {"data": None}), True, "gives no reason"),
     "there, malformed": (Answer(200, [1]), True, "gives no reason"),
     "absent": (Answer(404, builders.refused(404, "m", "prunella-pause")), False, ""),
+    "absent, by a server that tells no time": (
+        Answer(404, builders.refused(404, "m", "prunella-pause"), date=""),
+        True,
+        "no Date",
+    ),
+    "absent, by a server whose time is unreadable": (
+        Answer(404, builders.refused(404, "m", "prunella-pause"), date="yesterday"),
+        True,
+        "no Date",
+    ),
     "a 404 from elsewhere": (Answer(404, b"nginx"), True, "can't read"),
     "forbidden": (Answer(403, builders.refused(403, "m")), True, "can't read"),
     "server error": (Answer(500, b""), True, "can't read"),
@@ -267,6 +278,8 @@ async def test_pause(server: FakeServer, api: client.KubeApi, case: str) -> None
 
     assert paused is found.paused
     assert message in found.message
+    told = datetime.datetime(2026, 1, 5, 9, tzinfo=datetime.UTC)
+    assert paused or told == found.server_time
 
 
 async def test_only_scopes_pause_only_scopes(server: FakeServer, api: client.KubeApi) -> None:

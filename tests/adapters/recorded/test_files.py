@@ -199,6 +199,7 @@ BAD = {
     "no time": ("load.csv", "value,deployment\n1,cart\n", "no column is the time"),
     "a text as value": ("load.csv", "time,value\n1700000000,much\n", "load.csv:2: could not"),
     "a text as time": ("load.csv", "time,value\nsoon,1\n", "load.csv:2: 'soon' is no time"),
+    "a time without end": ("x.om", "load 1 1e400\n", "x.om:1: inf seconds after 1970 is no time"),
     "no timestamp": ("x.om", "load 1\n", "x.om:1: the sample has no timestamp"),
     "no sample": ("x.om", "load\n", "x.om:1: not a sample"),
     "bad labels": ("x.om", "load{a=b} 1 1700000000\n", "x.om:1: labels must be written"),

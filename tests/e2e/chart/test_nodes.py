@@ -124,7 +124,7 @@ CORDON = (
 
 def test_nodes_are_not_touched_while_it_is_off(operator: toolbox.Kubectl, node: str) -> None:
     """Given cordon off, or drain off, or uncordon off, the operator's token patches no node."""
-    toolbox.assert_refused(patch(operator, node, *CORDON), 'cannot patch resource "nodes"')
+    toolbox.assert_refused(patch(operator, node, *CORDON), 'cannot get resource "nodes"')
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ BY_SELECTOR = {"selector": {"matchLabels": {"app": "web"}}}
 AUTHORS: dict[str, tuple[tuple[str, ...], str, toolbox.Document, str]] = {
     "advise needs no right": ((), "Advise", {}, ""),
     "live without the right": ((), "Live", {}, "lets the operator patch deployments"),
+    "approve without the right": ((), "Approve", {}, "lets the operator patch deployments"),
     "dry-run without the right": ((), "DryRun", {}, "lets the operator patch deployments"),
     "live by selector without the right": (
         (),
@@ -459,7 +460,7 @@ BAD: dict[str, tuple[toolbox.Document, str]] = {
         {"target": {"name": "web", **BY_SELECTOR}},
         "spec.target: ",
     ),
-    "unknown mode": ({"mode": "Approve"}, "spec.mode: "),
+    "unknown mode": ({"mode": "Sometimes"}, "spec.mode: "),
     "negative hold": (
         {"signals": [{"name": "e", "threshold": {"above": 1}, "for": "-1m"}]},
         "spec.signals[0].for: ",

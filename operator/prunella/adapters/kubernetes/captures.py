@@ -26,7 +26,10 @@ _CONTINUED = bytes(range(0x80, 0xC0))
 """What no character of UTF-8 begins with."""
 _CLOUDS = frozenset({"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "168.63.129.16"})
 """Where AWS, Google and Azure answer their machines, other than at link-local addresses."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""IPv6 addresses that a gateway leads to the IPv4 address of their last four bytes (RFC 6052)."""
 Parts = list[capturing.Part]
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class KubernetesCaptures:
@@ -198,9 +201,18 @@ def _local(address: str) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return True
-    found = getattr(found, "ipv4_mapped", None) or found
+    found = _meant(found)
     own = found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified
     return own or str(found) in _CLOUDS
+
+
+def _meant(found: _Address) -> _Address:
+    """The IPv4 address within an IPv6 one: mapped, or behind a gateway (RFC 3056, RFC 6052)."""
+    if found.version == 4:
+        return found
+    if found in _NAT64:
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour or found
 
 
 async def _add(found: Parts, name: str, reading: Any) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import dataclasses
+import datetime
+import email.utils
 import math
 import socket
 import time
@@ -51,6 +53,8 @@ class Reply:
 
     status: int
     body: Any
+    date: datetime.datetime | None = None
+    """The server's time (RFC 9110, section 6.6.1); None where it is not readable."""
 
     @property
     def ok(self) -> bool:
@@ -268,7 +272,8 @@ class KubeApi:
             raise
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _lost(request, str(error)) from error
-        return _decode(request, answer.status, content)
+        reply = _decode(request, answer.status, content)
+        return dataclasses.replace(reply, date=_date(answer.headers.get("Date", "")))
 
     def _prepare(self, request: _Request) -> tuple[Any, ...]:
         """The official client's form of a request, with the token of this moment."""
@@ -322,6 +327,14 @@ def _tls(request: _Request, error: client.ApiException) -> ports.ClusterError:
     if "CERTIFICATE_VERIFY_FAILED" in str(error.reason):
         return ports.ClusterError(f"{request}: the server's certificate is not trusted")
     return _lost(request, str(error.reason))
+
+
+def _date(header: str) -> datetime.datetime | None:
+    try:
+        found = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _decode(request: _Request, status: int, content: bytes) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Final
 
 from prunella import ports
@@ -11,6 +12,9 @@ from prunella.core.decisions import halts
 
 PAUSE: Final = "prunella-pause"
 """The ConfigMap in the operator's namespace."""
+NO_DATE = (
+    "the API server's answers have no Date: nothing tells whether the operator's clock is right"
+)
 
 
 async def paused(api: client.KubeApi, operator_namespace: str) -> model.PauseState:
@@ -21,12 +25,17 @@ async def paused(api: client.KubeApi, operator_namespace: str) -> model.PauseSta
     except ports.ClusterError as error:
         return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
     if reply.status == 404 and _names_the_pause(reply.body):
-        return model.PauseState(paused=False)
+        if reply.date is None:
+            return model.PauseState(paused=True, message=NO_DATE)
+        return model.PauseState(paused=False, server_time=reply.date)
     if not reply.ok:
         message = f"can't read ConfigMap {PAUSE}: {reply.message}"
         return model.PauseState(paused=True, message=message)
     data = reply.body.get("data") if isinstance(reply.body, dict) else None
-    return halts.read_pause(data if isinstance(data, dict) else {}, PAUSE)
+    found = halts.read_pause(data if isinstance(data, dict) else {}, PAUSE)
+    if not found.paused and reply.date is None:
+        return model.PauseState(paused=True, message=NO_DATE)
+    return dataclasses.replace(found, server_time=reply.date)
 
 
 async def freeze(api: client.KubeApi, namespace: str) -> halts.Freeze:

@@ -51,10 +51,14 @@ class Column:
     wanted: bool = True
 
     def add(self, seconds: float, value: float) -> None:
-        """Take one sample in."""
-        if self.wanted:
+        """Take one sample in. Raises ValueError for what is no time."""
+        if not self.wanted:
+            return
+        try:
             self.times.append(round(seconds * 1000))
-            self.values.append(value)
+        except (OverflowError, ValueError) as error:
+            raise ValueError(f"{seconds:g} seconds after 1970 is no time of a sample") from error
+        self.values.append(value)
 
 
 class Samples:

@@ -37,6 +37,7 @@ class SimulatedCluster(server.Server):
         self, clock: clocks.VirtualClock, switchboard: faults.Faults | None = None
     ) -> None:
         super().__init__(clock)
+        self._clock = clock
         self.faults = switchboard or faults.Faults()
         self.allowed_kinds = {
             "Certificate",
@@ -109,7 +110,7 @@ class SimulatedCluster(server.Server):
             self.faults.reach(faults.Point.PAUSED)
         except ports.ClusterError as error:
             return model.PauseState(paused=True, message=f"the pause switch is unreadable: {error}")
-        return self._pause
+        return dataclasses.replace(self._pause, server_time=self._clock.now())
 
     async def freeze(self, namespace: str) -> halts.Freeze:
         """What a namespace says; unreadable means frozen."""

@@ -187,7 +187,7 @@ def plan_attempt(
 
 def same(record: objects.Record, command: Command) -> Command | model.Refusal:
     """A plan that was made again, if it is the one of the record."""
-    if command.mode is not record.spec.mode:
+    if ceilings.RANKS[command.mode] < ceilings.RANKS[record.spec.mode]:
         message = f"decided in mode {record.spec.mode}, and {command.mode} is the most there is now"
         return model.Refusal(reasons.Refused.MODE_LOWERED, message)
     if command.plan_hash == record.spec.plan_hash:

@@ -135,6 +135,7 @@ def _settle_effect(
         return "NotSent"
     if effect.tested:
         found = restoring.as_written(effect, seen.get(effect.target))
+        found = True if found is False and _taken_up(effect, live_state) else found
         return {True: "Effective", False: "NotSent", None: "Unknown"}[found]
     if live_state is None:
         return "Unknown"
@@ -151,6 +152,16 @@ def _settle_effect(
     if workload.annotations.get(objects.MARK) == record.name:
         return "Effective"
     return "NotSent" if workload.generation == effect.generation else "Unknown"
+
+
+def _taken_up(effect: model.Effect, live_state: model.LiveState | None) -> bool:
+    """Whether a controller has obeyed a switch of a Rollout that it turns off again by itself.
+
+    Told to go to the end, it takes that word out of the status when the release is the stable one.
+    """
+    told = any(each["path"] == f"{progressive.STATUS}{progressive.FULL}" for each in effect.patch)
+    delivery = live_state.workload.delivery if live_state is not None else None
+    return told and delivery is not None and not delivery.under_way
 
 
 def _settle_job(record: objects.Record, effect: model.Effect, live_state: model.LiveState) -> str:

@@ -41,6 +41,7 @@ ORDER = (
     "strategy_replaces_pods",
     "rollout_is_not_held_up",
     "not_owned_by_others",
+    "clock_agrees",
     "not_masking_a_cause",
     "cooled_down",
     "backed_off",
@@ -208,6 +209,12 @@ BREAKS: dict[str, tuple[Break, reasons.Refused]] = {
     "not_owned_by_others": (
         lambda case: _look(_act(case, "scale"), autoscalers=("HorizontalPodAutoscaler/a",)),
         Refused.OWNED_BY_AUTOSCALER,
+    ),
+    "clock_agrees": (
+        lambda case: dataclasses.replace(
+            case, pause=dataclasses.replace(case.pause, server_time=case.now - LONG_AGO)
+        ),
+        Refused.CLOCK_WRONG,
     ),
     "not_masking_a_cause": (
         lambda case: dataclasses.replace(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prunella.api import reasons, remediation
-from prunella.core import model, objects
+from prunella.core import model, objects, progressive
 from prunella.core.decisions import ledger
 from prunella.core.outcomes import settling
 from tests.unit.core import builders
@@ -271,3 +271,40 @@ def test_an_outcome_that_is_known_is_not_written_anew() -> None:
     seen = live_state(BROKEN, **MINE, template={"spec": {"image": "theirs"}})
     settled = settling.settle(acting(ROLLBACK, EVICT, statuses=[noted, UNSENT]), seen, NOW)
     assert noted == settled.effects[0]
+
+
+ROLLOUT = builders.ref("web", kind="Rollout")
+TO_THE_END = model.Effect(
+    model.Verb.PATCH,
+    ROLLOUT,
+    BEFORE.uid,
+    "promote web to the end",
+    generation=4,
+    patch=(
+        {"op": "test", "path": "/status/currentPodHash", "value": "new"},
+        {"op": "test", "path": "/status/promoteFull", "value": None},
+        {"op": "add", "path": "/status/promoteFull", "value": True},
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param({"promoteFull": True, "stableRS": "old"}, "Effective", id="the word is there"),
+        pytest.param({"stableRS": "new"}, "Effective", id="the controller has obeyed it"),
+        pytest.param({"stableRS": "old"}, "NotSent", id="it still waits"),
+        pytest.param(
+            {"stableRS": "new", "currentPodHash": "newer"}, "Unknown", id="another release since"
+        ),
+    ],
+)
+def test_a_word_that_a_controller_takes_away_once_it_has_obeyed_was_sent(
+    status: dict[str, Any], expected: str
+) -> None:
+    """What was promoted to the end says so no more when it is there."""
+    shown = {"metadata": {"uid": BEFORE.uid}, "status": {"currentPodHash": "new", **status}}
+    delivery = progressive.of({}, shown["status"])
+    seen = {ROLLOUT: shown}
+    settled = settling.settle(acting(TO_THE_END), live_state(delivery=delivery), NOW, seen)
+    assert [expected] == [each.outcome for each in settled.effects]

@@ -19,6 +19,7 @@ from prunella.core.decisions.guards.blast_radius import (
     spares_healthy_dependents,
 )
 from prunella.core.decisions.guards.case import Case, Guard
+from prunella.core.decisions.guards.clocks import clock_agrees
 from prunella.core.decisions.guards.disruptions import within_disruption_budgets
 from prunella.core.decisions.guards.error_budget import within_error_budget
 from prunella.core.decisions.guards.freezes import not_frozen
@@ -73,6 +74,7 @@ GUARDS: tuple[Guard, ...] = (
     strategy_replaces_pods,  # Make sure that a new template reaches pods at all
     rollout_is_not_held_up,  # Make sure that the rollout would not wait for a lost node
     not_owned_by_others,  # Make sure that no other controller would undo it
+    clock_agrees,  # Make sure that hours are counted by the right time
     not_masking_a_cause,  # Make sure that what helps again and again is not all that is done
     cooled_down,  # Make sure that the last action had time to show
     backed_off,  # Make sure that what did not help is tried less and less often

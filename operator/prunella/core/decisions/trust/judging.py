@@ -8,9 +8,10 @@ import enum
 from collections.abc import Mapping
 from typing import Final
 
+from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, sides
+from prunella.core.decisions import ledger
 
 Phase = reasons.Phase
 
@@ -55,9 +56,12 @@ class Around:
     now: datetime.datetime
 
 
+RECOVERED: Final = "RecoveredByItself"
+"""Reason of a proposal whose target was Healthy before anybody decided (`approvals`)."""
 _ADVISED: Final = frozenset({Phase.ADVISED, Phase.DRY_RUN})
-_REJECTED, _EXPIRED, _APPROVE = "Rejected", "Expired", "Approve"
-_SENT: Final[Mapping[str, tuple[Outcome, ...]]] = {
+_WAYS_BACK: Final = frozenset({ledger.RETURN_NODE, ledger.RETURN_TRAFFIC})
+"""Nobody is asked about them, and they are no remedy."""
+_SENT: Final[Mapping[Phase, tuple[Outcome, ...]]] = {
     Phase.SUCCEEDED: (Outcome.EFFECTIVE,),
     Phase.UNHELPFUL: (Outcome.NOT_BETTER,),
     Phase.UNPROVEN: (Outcome.NOT_BETTER,),
@@ -74,11 +78,11 @@ def judge(record: objects.Record, around: Around) -> Counted | None:
         return None
     if record.spec.action == ledger.REVERT:
         return _undone(record, around)
-    phase = record.phase.value
+    phase = record.phase
     found: tuple[Outcome, ...] | None
     if phase in _ADVISED:
         found = _advised(record, around)
-    elif phase in {_REJECTED, _EXPIRED}:
+    elif phase in {Phase.REJECTED, Phase.EXPIRED}:
         found = _not_approved(record, around)
     else:
         found = _sent(record)
@@ -117,18 +121,21 @@ def _changed(record: objects.Record, workload: model.Workload | None) -> bool:
 
 
 def _not_approved(record: objects.Record, around: Around) -> tuple[Outcome, ...]:
-    if record.phase.value == _REJECTED:
+    """A no, a silence, or a target that has recovered while people were asked."""
+    if record.phase is Phase.REJECTED:
         return (Outcome.REJECTED,)
-    cleared = record.status.cleared_at
-    recovered = cleared is not None and cleared <= record.spec.decided_at + around.within
-    by_itself = "recovered" in f"{record.status.reason} {record.status.message}".lower()
-    return (Outcome.NEEDLESS,) if recovered or by_itself else (Outcome.EXPIRED,)
+    if record.status.reason == reasons.Refused.NOT_APPROVED:
+        return (Outcome.EXPIRED,)
+    if record.status.reason != RECOVERED or _changed(record, around.workload):
+        return ()
+    in_time = record.finished_or_decided_at <= record.spec.decided_at + around.within
+    return (Outcome.NEEDLESS,) if in_time else (Outcome.NEEDED,)
 
 
 def _sent(record: objects.Record) -> tuple[Outcome, ...]:
-    approved = (Outcome.APPROVED,) if record.spec.mode.value == _APPROVE else ()
-    to_people = record.status.reason == ledger.REQUESTED
-    part_of_a_way_back = record.spec.action == sides.RETURN_TRAFFIC
-    if to_people or part_of_a_way_back:
+    if record.spec.action in _WAYS_BACK:
+        return ()
+    approved = (Outcome.APPROVED,) if record.spec.mode is policy_api.Mode.APPROVE else ()
+    if record.status.reason == ledger.REQUESTED:
         return approved
     return (*approved, *_SENT.get(record.phase, ()))

@@ -65,7 +65,7 @@ def demotion(
     why = _rejected(since, limits) or _bad(since, limits)
     if not why:
         return None
-    resume = f"prunella resume {policy.name} -n {policy.namespace}"
+    resume = f"prunella resume {policy.argument}"
     return trust.Demotion(since=now, message=f"{why}: it acts as Advise until `{resume}`")
 
 

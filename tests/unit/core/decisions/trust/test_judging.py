@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import types
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import approvals, ledger
 from prunella.core.decisions.trust import judging
 from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes, record
@@ -87,42 +87,47 @@ def test_dry_runs_count_as_advice() -> None:
     assert ["needed"] == words(judging.judge(told, AROUND))
 
 
-def waiting(phase: str, mode: str = "Approve", **status: Any) -> objects.Record:
-    """A record of mode Approve, by the words that such records have."""
-    whole = record(ago=minutes(10), **status)
-    told = types.SimpleNamespace(value=phase, final=True)
-    at = types.SimpleNamespace(**{name: getattr(whole.status, name) for name in ("cleared_at",)})
-    at.reason, at.message = whole.status.reason, whole.status.message
-    spec = types.SimpleNamespace(
-        action="restart",
-        mode=types.SimpleNamespace(value=mode),
-        decided_at=whole.spec.decided_at,
-    )
-    return cast(objects.Record, types.SimpleNamespace(phase=told, status=at, spec=spec))
+def waiting(phase: Phase, **status: Any) -> objects.Record:
+    """An ended record of mode Approve, decided 10 minutes ago."""
+    return record(phase=phase, mode=policy_api.Mode.APPROVE, ago=minutes(10), **status)
 
 
+def recovered(ended: float) -> objects.Record:
+    """A proposal that ended so many minutes ago, since its target was Healthy."""
+    return waiting(Phase.EXPIRED, reason=approvals.RECOVERED, finished_ago=minutes(ended))
+
+
+SILENCE = reasons.Refused.NOT_APPROVED
 PEOPLE = {
-    "rejected": (waiting("Rejected"), ["rejected"]),
-    "nobody answered": (waiting("Expired"), ["expired"]),
-    "recovered in time": (waiting("Expired", cleared_at=NOW - minutes(7)), ["needless"]),
-    "recovered too late": (waiting("Expired", cleared_at=NOW - minutes(1)), ["expired"]),
-    "recovered, it says": (waiting("Expired", message="recovered by itself"), ["needless"]),
+    "rejected": (waiting(Phase.REJECTED), AROUND, ["rejected"]),
+    "nobody answered": (waiting(Phase.EXPIRED, reason=SILENCE), AROUND, ["expired"]),
+    "recovered in time": (recovered(5), AROUND, ["needless"]),
+    "recovered too late": (recovered(4), AROUND, ["needed"]),
+    "changed meanwhile": (recovered(5), dataclasses.replace(AROUND, workload=EDITED), []),
+    "the policy was edited": (waiting(Phase.EXPIRED, reason="PolicyChanged"), AROUND, []),
 }
 
 
-@pytest.mark.parametrize(("told", "expected"), PEOPLE.values(), ids=PEOPLE)
-def test_what_people_said_is_counted(told: objects.Record, expected: list[str]) -> None:
+@pytest.mark.parametrize(("told", "around", "expected"), PEOPLE.values(), ids=PEOPLE)
+def test_what_people_said_is_counted(
+    told: objects.Record, around: judging.Around, expected: list[str]
+) -> None:
     """A rejection is not a silence, and what went by itself is neither."""
-    assert expected == words(judging.judge(told, AROUND))
+    assert approvals.RECOVERED == judging.RECOVERED
+    assert expected == words(judging.judge(told, around))
 
 
 def test_what_was_approved_counts_as_such_and_by_its_end() -> None:
     """Only what was approved is sent in mode Approve; it may help or not."""
-    whole = record(phase=Phase.UNHELPFUL)
-    spec = whole.spec.model_copy(update={"mode": types.SimpleNamespace(value="Approve")})
-    told = dataclasses.replace(whole, spec=spec)
+    told = record(phase=Phase.UNHELPFUL, mode=policy_api.Mode.APPROVE)
 
     assert ["approved", "not_better"] == words(judging.judge(told, AROUND))
+
+
+@pytest.mark.parametrize("action", [ledger.RETURN_NODE, ledger.RETURN_TRAFFIC])
+def test_a_way_back_is_no_remedy(action: str) -> None:
+    """Nobody was asked about it, and nothing is said by it."""
+    assert [] == words(judging.judge(record(action=action), AROUND))
 
 
 def test_a_revert_speaks_of_what_it_has_undone() -> None:
