@@ -86,12 +86,18 @@ class Promises:
         self._limits(record)
 
     def _limits(self, record: objects.Record) -> None:
-        """What was sent in the last hour, by the true time."""
+        """What was sent in the last hour, by the true time; what was not carried out is no action.
+
+        That a record denies only what was not carried out is another promise.
+        """
         since = self._story.world.clock.now() - HOUR
+        denied = {(r.namespace, r.name) for r in self._story.records() if r.phase == "NotSent"}
         recent = {
             (each.record.namespace, each.record.name): each.record
             for each in self.sent
-            if each.at > since and each.record.spec.action not in NO_LIMIT
+            if each.at > since
+            and each.record.spec.action not in NO_LIMIT
+            and (each.record.namespace, each.record.name) not in denied
         }
         limits, policy = self._story.settings.limits, self._story.policy_of(record)
         counted = [
@@ -110,8 +116,9 @@ class Promises:
                 self.note(OVER_LIMIT, f"{count} actions of {limit} in an hour of the {of}")
 
     def _one_at_a_time(self) -> None:
-        records = self._story.records()
-        busy = collections.Counter(r.target for r in records if r.in_flight)
+        """Of two that were let go at the same moment the second sees the first before it acts."""
+        acting = [r for r in self._story.records() if r.in_flight and r.sent_at is not None]
+        busy = collections.Counter(record.target for record in acting)
         if any(count > 1 for count in busy.values()):
             self.note(DOUBLE, f"two at work on one target: {busy}")
 
@@ -120,7 +127,10 @@ class Promises:
         doubt = self._story.world.metrics.faults
         if doubt.fault in {None, metrics_module.Fault.FROZEN} or doubt.since is None:
             return
-        decided = request.args[2].decided_at - operator.clock.wrong_by
+        spec = request.args[2]
+        if not any(each.query for each in spec.evidence):
+            return  # It rests on what the API server says, as of a node's conditions.
+        decided = spec.decided_at - operator.clock.wrong_by
         if doubt.since <= decided:
             self.note(ON_UNKNOWN, f"decided at {decided} while Prometheus was {doubt.fault}")
 
