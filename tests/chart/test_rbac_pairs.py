@@ -96,7 +96,7 @@ def _allowed(on: Row) -> set[Right]:
         (on["journal"], rights.JOURNAL),
         (around, rights.AROUND),
         (around, rights.AROUND_CLUSTER),
-        (True, rights.LISTED_NODES),
+        (True, rights.LISTED_NODES | rights.LEASES),
         (on["captures"], events | _right("", "pods/log", "get")),
         (on["captures"], _right("prunella.dev", "captures", "list create delete")),
         (on["argoRollouts"] and templates, _right("argoproj.io", "rollouts", "patch")),
@@ -127,14 +127,15 @@ def _allowed(on: Row) -> set[Right]:
     return found - OF_CLUSTER if on["namespaces"] else found
 
 
-OF_CLUSTER = rights.NODES | rights.AROUND_CLUSTER | rights.CLASSES
+OF_CLUSTER = rights.NODES | rights.AROUND_CLUSTER | rights.CLASSES | rights.LEASES
 """What a Role can't give: with a list of namespaces it is missing."""
 BESIDE: dict[str, set[Right]] = {
     "prunella-home": _right("prunella.dev", "changes", "get list create delete")
     | _right("prunella.dev", "incidents", "list create delete")
     | _right("prunella.dev", "changes/status incidents/status", "update")
     | _right("prunella.dev", "journalsnapshots", "list create patch delete"),
-    "prunella-pause": _right("", "configmaps", "get"),
+    "prunella-pause": _right("", "configmaps", "get")
+    | _right("coordination.k8s.io", "leases", "get patch"),
     "prunella-election": _right("coordination.k8s.io", "leases", "get patch create"),
     "prunella-leases": _right("coordination.k8s.io", "leases", "list"),
 }
