@@ -181,12 +181,23 @@ class Chaos:
                 self.story.start()
         self.calm()
         await self.story.run(60)
-        for _ in range(CALM_SECONDS // 20):
-            if not any(record.in_flight for record in self.story.records()):
-                break
-            await self.story.run(20)
-        await self.story.run(20)
+        await self.settle_down()
         self.check()
+
+    async def settle_down(self) -> None:
+        """Wait until nothing is in flight and no record was made or ended for 20 s.
+
+        A sick target may be acted on again at any moment of the calm: what was just begun is
+        given its time.  A record that is stuck is still in flight after ``CALM_SECONDS``.
+        """
+        before: list[tuple[str, Phase]] = []
+        for _ in range(CALM_SECONDS // 20):
+            records = self.story.records()
+            phases = [(record.name, record.phase) for record in records]
+            if phases == before and not any(record.in_flight for record in records):
+                return
+            before = phases
+            await self.story.run(20)
 
     def calm(self) -> None:
         """Everything works again."""
