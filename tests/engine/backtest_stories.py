@@ -217,3 +217,60 @@ STORIES: dict[str, Make] = {
     "baseline": _baseline,
     "baseline of pods": _baseline_of_pods,
 }
+
+
+def _guarded(**changes: Any) -> policy_api.RemediationPolicySpec:
+    """A policy on a signal that is soon held, with guards that seldom refuse."""
+    guards = {"cooldown": "1m", "maxPerHour": 10, "stopWhenUnhealthy": "100%"}
+    verify = {"within": "1m", "samples": 1, "otherwise": "Escalate"}
+    whole = {"guards": guards, "verify": verify, "steps": [{"restart": {}}], **changes}
+    return recorded.spec(recorded.threshold() | {"for": "20s"}, **whole)
+
+
+def _waves(story: Story) -> None:
+    for name in NAMES:
+        story.wave("app_load", 0.4, 1.7, deployment=name)
+
+
+def _back_off(story: Story) -> policy_api.RemediationPolicySpec:
+    """What did not help is needed again before its cooldown has grown over."""
+    shift = story.random.uniform(0, 2)
+    story.spans("app_load", [(1, 6), (8, 40 + shift), (45 + shift, 70)], deployment="cart")
+    return _guarded(guards={"cooldown": "430s", "maxPerHour": 10, "stopWhenUnhealthy": "100%"})
+
+
+def _storm(story: Story) -> policy_api.RemediationPolicySpec:
+    """One after the other is healed soon, and the last falls ill when it was too many."""
+    shift = story.random.uniform(0, 1)
+    for number, name in enumerate(NAMES):
+        begin = 2 + shift + 2 * number
+        end = begin + 1.25 if name != NAMES[-1] else 60
+        story.spans("app_load", [(begin, end)], deployment=name)
+    return _guarded(verify={"within": "5m", "samples": 1, "otherwise": "Escalate"})
+
+
+def _error_budget(story: Story) -> policy_api.RemediationPolicySpec:
+    _waves(story)
+    return _guarded(
+        guards={
+            "cooldown": "1m",
+            "stopWhenUnhealthy": "100%",
+            "errorBudget": {"query": "app_bad", "objective": 99.9},
+        }
+    )
+
+
+def _windows(story: Story) -> policy_api.RemediationPolicySpec:
+    _waves(story)
+    allow = [{"cron": "*/20 * * * *", "duration": "7m"}]
+    deny = [{"cron": "42 * * * *", "duration": "3m"}]
+    return _guarded(windows={"allow": allow, "deny": deny})
+
+
+GUARDED: dict[str, Make] = {
+    "Backoff": _back_off,
+    "ErrorBudget": _error_budget,
+    "Storm": _storm,
+    "WindowClosed": _windows,
+}
+"""Histories by the refusal that holds actions back in them."""

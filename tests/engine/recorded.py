@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prunella import settings as settings_module
@@ -85,6 +85,14 @@ class Story:
             left -= 1
             if value is not None:
                 self.store.append(whole, when, value)
+
+    def spans(self, metric: str, high: Sequence[tuple[float, float]], **labels: str) -> None:
+        """A value that is high in these spans, in minutes from the start, and else low."""
+        whole = {"__name__": metric, "namespace": "shop", **labels}
+        for when in self.times:
+            minute = (when - START.timestamp()) / 60
+            value = 1.7 if any(begin <= minute < end for begin, end in high) else 0.4
+            self.store.append(whole, when, value)
 
     def steady(self, metric: str, value: float, **labels: str) -> None:
         """A value that never changes."""

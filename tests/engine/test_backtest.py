@@ -17,7 +17,7 @@ from prunella.backtest import run, verdicts
 from prunella.core import model
 from prunella.engine import loop
 from tests.engine import recorded
-from tests.engine.backtest_stories import NAMES, STORIES, Make, slow_baseline
+from tests.engine.backtest_stories import GUARDED, NAMES, STORIES, Make, slow_baseline
 from tests.engine.recorded import KEY, START, Story
 
 
@@ -65,6 +65,22 @@ async def test_what_is_left_out_would_have_told_nothing_new(make: Make, seed: in
     slow = await recorded.backtest(story, policy, thorough=True)
 
     assert slow.passes >= fast.points
+    assert fast.passes <= slow.passes
+    assert recorded.told(slow) == recorded.told(fast)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("reason", "make"), GUARDED.items(), ids=GUARDED)
+async def test_what_refusals_that_end_by_time_leave_out_would_have_told_nothing_new(
+    reason: str, make: Make, seed: int
+) -> None:
+    """Given such a refusal, then what follows it is at the same moment as by all passes."""
+    story = Story(seed)
+    policy = make(story)
+    fast = await recorded.backtest(story, policy)
+    slow = await recorded.backtest(story, policy, thorough=True)
+
+    assert reason in {each.reason for each in slow.refusals}
     assert fast.passes <= slow.passes
     assert recorded.told(slow) == recorded.told(fast)
 

@@ -31,7 +31,7 @@ from prunella.backtest import (
 )
 from prunella.backtest import request as requests
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, step
+from prunella.core.decisions import decide, ledger, step
 from prunella.core.outcomes import escalation
 from prunella.core.recording import reading as recording
 from prunella.core.signals import compiled
@@ -207,8 +207,9 @@ class Runner:
             found.append(ahead.next_flicker(point))
         if model.Verdict.UNHEALTHY in memory.verdicts.values():
             found += [ahead.next_flicker(point), ahead.next_blink(point)]
+        now = self._clock.now()
+        found.extend(ahead.next_time(point, each) for each in self._looks(now))
         if self._time_matters():
-            now = self._clock.now()
             patience = self._rules.rollout_seconds
             moments = skipped_passes.moments(self.request.spec, records, memory.memory, patience)
             found.extend(ahead.next_time(point, each) for each in moments if each > now)
@@ -220,14 +221,26 @@ class Runner:
         moments = (each.since + wait for each in entries if each.called_at is None)
         return (each for each in moments if each > now)
 
+    def _looks(self, now: datetime.datetime) -> Iterable[datetime.datetime]:
+        """The moments at which what was refused may pass, or be refused for another reason."""
+        decisions = self._decisions()
+        if not decisions:
+            return ()
+        over = skipped_passes.look_again((each.refusal for each in decisions), now)
+        change = skipped_passes.next_change(self.request.spec, self._rules, now)
+        return (each for each in (over, change) if each is not None)
+
     def _time_matters(self) -> bool:
         """Whether a decision about a sick target may become another one by time alone."""
-        outcome = self.passes.recorder.outcome
-        decisions = outcome.decisions.values() if outcome is not None else ()
         return any(
             each.refusal is None or each.refusal.reason not in skipped_passes.TIMELESS
-            for each in decisions
+            for each in self._decisions()
         )
+
+    def _decisions(self) -> Sequence[decide.Decision]:
+        """What the newest pass decided."""
+        outcome = self.passes.recorder.outcome
+        return tuple(outcome.decisions.values()) if outcome is not None else ()
 
     async def _pass(self, moment: datetime.datetime) -> bool:
         """One pass of the engine; whether the next point must be looked at too."""

@@ -21,7 +21,8 @@ from prunella.api import policy as policy_api
 from prunella.api import reasons
 from prunella.backtest import kept_samples, verdicts
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import ledger, windows
+from prunella.core.decisions import rules as rules_module
 from prunella.core.decisions.guards import timing
 from prunella.core.signals import compiled, history, onsets
 
@@ -34,7 +35,33 @@ TIMELESS: Final = frozenset(
         reasons.Refused.CHANGED_BY_OTHERS,
     }
 )
-"""Refusals that rest on the records and the policy alone, and come before all that count time."""
+"""Refusals that rest on the records and the policy alone, and come before all that count time
+but windows."""
+FORESEEN: Final = TIMELESS | frozenset(
+    {
+        reasons.Refused.EMPTY_SELECTOR,
+        reasons.Refused.SYSTEM_NAMESPACE,
+        reasons.Refused.OWN_WORKLOAD,
+        reasons.Refused.NOT_HELD,
+        reasons.Refused.ROLLOUT_IN_PROGRESS,
+        reasons.Refused.SCALED_TO_ZERO,
+        reasons.Refused.OWNED_BY_AUTOSCALER,
+        reasons.Refused.SAME_REMEDY_LIMIT,
+        reasons.Refused.COOLDOWN,
+        reasons.Refused.POLICY_HOURLY_LIMIT,
+        reasons.Refused.NAMESPACE_HOURLY_LIMIT,
+        reasons.Refused.CLUSTER_HOURLY_LIMIT,
+        reasons.Refused.MAX_UNAVAILABLE,
+        reasons.Refused.TOO_MANY_UNHEALTHY,
+        reasons.Refused.TOO_MANY_UNKNOWN,
+        reasons.Refused.AT_BOUND,
+        reasons.Refused.BAD_PARAMETERS,
+    }
+)
+"""Refusals that end with what is known ahead: verdicts, workloads, records, or `moments`.
+
+While any other one stands that does not tell its end, each point is looked at.
+"""
 JudgeAll = Callable[[Mapping[str, model.Verdict]], model.Verdict]
 """From a target's verdicts by signal to the one that counts."""
 
@@ -166,6 +193,34 @@ def ripe_after(
     holds = {signal.name: signal.spec.for_ for signal in signals.signals}
     moments = (since + holds[name] for (name, _), since in memory.onsets.items())
     return min((each for each in moments if each > now), default=None)
+
+
+def look_again(
+    refusals: Iterable[model.Refusal | None], now: datetime.datetime
+) -> datetime.datetime | None:
+    """When a refusal may end by time: now for one of which that is not known; None: never."""
+    found = []
+    for each in refusals:
+        if each is not None and each.until is not None:
+            found.append(each.until)
+        elif each is not None and each.reason not in FORESEEN:
+            found.append(now)
+    return min(found, default=None)
+
+
+def next_change(
+    spec: policy_api.RemediationPolicySpec, rules: rules_module.Rules, now: datetime.datetime
+) -> datetime.datetime | None:
+    """When what lets a case pass may refuse it: windows close, and an error budget is spent.
+
+    Now when that is not foreseen; None: never.
+    """
+    levels = windows.levels(spec, rules)
+    if spec.guards.error_budget is not None:
+        return now
+    if not any(each.given for _, each in levels):
+        return None
+    return windows.state(levels, now).changes_at or now
 
 
 def next_sample(

@@ -337,6 +337,8 @@ class Refusal:
     message: str
     skip_step: bool = False
     """True when this step does not apply and the next may be tried."""
+    until: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+    """When time alone may end it, where that is known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

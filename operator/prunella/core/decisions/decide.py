@@ -129,7 +129,7 @@ def decide(scene: Scene, sick: UnhealthyTarget) -> Decision:
             return decision
     if following.follows is not None and decision.refusal is not None:
         message = f"no further step applies: {decision.refusal.message}"
-        refused = model.Refusal(reasons.Refused.NO_STEP_LEFT, message)
+        refused = model.Refusal(reasons.Refused.NO_STEP_LEFT, message, until=decision.refusal.until)
         return dataclasses.replace(decision, refusal=refused)
     return decision
 

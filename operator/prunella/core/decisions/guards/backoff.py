@@ -36,7 +36,8 @@ def backed_off(case: Case) -> Answer:
         f"was {ago:.0f} s ago, the cooldown of {cooldown.total_seconds():.0f} s has grown to "
         f"{needed:.0f} s"
     )
-    return model.Refusal(Refused.BACKOFF, message) if ago < needed else message
+    over = last.spec.decided_at + datetime.timedelta(seconds=needed)
+    return model.Refusal(Refused.BACKOFF, message, until=over) if ago < needed else message
 
 
 def grown(

@@ -32,7 +32,8 @@ def calm_after_a_storm(case: Case) -> Answer:
         most = storms.share(limit, rules.storm_percent)
         storm = storms.newest(times, most, window, calm)
         if storm is not None and case.now < storm.over:
-            return model.Refusal(Refused.STORM, _told(storm, case.now, window, calm, where))
+            told = _told(storm, case.now, window, calm, where)
+            return model.Refusal(Refused.STORM, told, until=storm.over)
     return ", ".join(
         f"{sum(at > case.now - window for at in times)} actions {where} in "
         f"{window.total_seconds():.0f} s, {storms.share(limit, rules.storm_percent)} are a storm"

@@ -27,7 +27,8 @@ def held_for_long_enough(case: Case) -> Answer:
     held = (case.now - since).total_seconds() if since else 0.0
     if since is None or held < needed:
         message = f"Unhealthy for {held:.0f} s of {needed:.0f} s{anew}{why}"
-        return model.Refusal(Refused.NOT_HELD, message)
+        over = since + datetime.timedelta(seconds=needed) if since is not None else None
+        return model.Refusal(Refused.NOT_HELD, message, until=over)
     return f"Unhealthy for {held:.0f} s, {needed:.0f} s are needed{why}"
 
 

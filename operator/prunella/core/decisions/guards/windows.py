@@ -11,5 +11,5 @@ def within_windows(case: Case) -> Answer:
     """The windows of the policy and of the operator."""
     found = windows.state(windows.levels(case.spec, case.rules), case.now)
     if not found.open:
-        return model.Refusal(Refused.WINDOW_CLOSED, found.message)
+        return model.Refusal(Refused.WINDOW_CLOSED, found.message, until=found.changes_at)
     return found.message
