@@ -72,6 +72,8 @@ def next_attempt(
         return _after_revert(last, spec, own)
     if last.phase is Phase.SUCCEEDED:
         return Next(0)
+    if last.phase is Phase.EXPIRED and last.status.reason == reasons.Refused.TARGET_GONE:
+        return Next(0)  # It is there again, and nobody has said a word on it.
     if last.phase is not Phase.UNHELPFUL:
         return _for_a_person(last, _ended(last))
     if spec.verify.otherwise is policy_api.Otherwise.ESCALATE:

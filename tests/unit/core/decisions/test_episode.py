@@ -89,6 +89,12 @@ def test_what_follows_one_record(phase: Phase, otherwise: str, undoable: bool, s
     assert expected == told(policy(otherwise), record)
 
 
+def test_a_target_that_was_out_of_sight_is_asked_about_again() -> None:
+    """The question ended with the target, not by a person's silence: the same one is back."""
+    gone = tried("A", Phase.EXPIRED, reason="TargetGone")
+    assert told(policy(mode="Approve"), gone) == "step 0"
+
+
 def test_the_first_sickness_begins_with_the_first_step() -> None:
     """No history, no record to follow."""
     assert told(policy()) == "step 0"
