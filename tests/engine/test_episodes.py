@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
+from prunella import ports
+from prunella.adapters.simulated import faults
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 from tests.engine.test_approvals import approving
@@ -24,3 +30,38 @@ async def test_one_healthy_sample_does_not_silence_the_next_illness(story: Story
     assert first.status.cleared_at == first.status.finished_at
     assert second.phase is Phase.AWAITING_APPROVAL
     assert len(story.pages()) == 2, "one for each question"
+
+
+def unreadable(story: Story, *, now: bool) -> None:
+    """The Namespace, and with it the ceiling, can't be read for a while."""
+    if now:
+        story.faults.always(faults.Point.NAMESPACE, ports.ClusterError("timeout"))
+    else:
+        story.faults.heal()
+
+
+def ceiling(story: Story, *, now: bool) -> None:
+    """An administrator lowers what actions of high risk may do, and takes that back."""
+    labels = {"prunella.dev/max-mode.high": "Advise"} if now else {}
+    story.world.cluster.labels_of_namespaces[NAMESPACE] = labels
+
+
+@pytest.mark.parametrize("lower", [unreadable, ceiling])
+async def test_a_mode_that_was_lowered_for_a_while_repeats_no_step(
+    story: Story, lower: Callable[..., None]
+) -> None:
+    """Given a restart in vain, when the rollback is only advised for a while, then it follows."""
+    await harness.bad_release(story, harness.spec({"restart": {}}, {"rollback": {}}))
+    await story.until(lambda: story.phases() == [("restart", Phase.VERIFYING)])
+    lower(story, now=True)
+    await story.until(lambda: ("rollback", Phase.ADVISED) in story.phases())
+    lower(story, now=False)
+    await story.until(lambda: ("rollback", Phase.SUCCEEDED) in story.phases())
+
+    assert story.phases() == [
+        ("restart", Phase.UNHELPFUL),
+        ("rollback", Phase.ADVISED),
+        ("rollback", Phase.SUCCEEDED),
+    ]
+    restart, _, rollback = story.records()
+    assert rollback.spec.follows == restart.name
