@@ -65,3 +65,18 @@ async def test_a_mode_that_was_lowered_for_a_while_repeats_no_step(
     ]
     restart, _, rollback = story.records()
     assert rollback.spec.follows == restart.name
+
+
+async def test_a_policy_whose_mode_was_lowered_calls_a_person(story: Story) -> None:
+    """Given a Live policy under a ceiling, when its target stays sick, then a person is called."""
+    ceiling(story, now=True)
+    await harness.bad_release(story, harness.spec(escalateAfter="10m"))
+    await story.run(540)
+    assert story.pages() == []
+    await story.run(3600)
+
+    assert story.phases() == [("rollback", Phase.ADVISED)]
+    (call,) = story.world.notifier.escalations
+    assert "ModeLowered" in call.description
+    assert 'prunella.dev/max-mode.high="Advise"' in call.description
+    assert story.condition("Escalated") == ("True", "ModeLowered")
