@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ from prunella import ports
 from prunella.adapters.simulated import faults
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
-from tests.engine.test_approvals import approving
+from tests.engine.test_approvals import REJECT, approving, asked, decide
 
 
 async def test_one_healthy_sample_does_not_silence_the_next_illness(story: Story) -> None:
@@ -80,3 +81,16 @@ async def test_a_policy_whose_mode_was_lowered_calls_a_person(story: Story) -> N
     assert "ModeLowered" in call.description
     assert 'prunella.dev/max-mode.high="Advise"' in call.description
     assert story.condition("Escalated") == ("True", "ModeLowered")
+
+
+async def test_a_rejection_calls_nobody_when_a_window_closes(story: Story) -> None:
+    """Given a rejection, when the policy's window closes over it, then it is still a rejection."""
+    shuts = story.world.clock.now() + datetime.timedelta(minutes=6)
+    closed = {"cron": f"{shuts.minute} {shuts.hour} * * *", "duration": "20h"}
+    record = await asked(story, approving(windows={"deny": [closed]}, escalateAfter="10m"))
+    decide(story, record, REJECT, reason="a load test")
+    await story.run(3600)
+
+    assert story.condition("Paused") == ("True", "WindowClosed")
+    assert story.sick().refused == "Rejected"
+    assert story.pages() == [record.name], "the question, and nothing after it"
