@@ -8,7 +8,7 @@ import pytest
 
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import nodes
+from prunella.core.decisions import halts, nodes
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 from tests.engine.test_nodes import POLICY, cordoned, deadlock, heal, refused
@@ -110,6 +110,45 @@ async def test_a_budget_is_waited_for(story: Story) -> None:
     assert (Phase.ACTING, "Draining") == (record.phase, record.status.reason)
     assert "waits: the disruption budget checkout needs 6 healthy" in record.status.message
     story.world.cluster.scale(CHECKOUT, 8)
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+    assert [] == on_it(story)
+
+
+SWITCHES = {
+    "frozen": (
+        lambda cluster, _: cluster.freezes.update({NAMESPACE: halts.Freeze(label="true")}),
+        lambda cluster, _: cluster.freezes.clear(),
+        f"namespace {NAMESPACE} is frozen by the label prunella.dev/freeze",
+    ),
+    "paused": (
+        lambda cluster, _: cluster.pause("a migration", halts.scope(NAMESPACE)),
+        lambda cluster, _: cluster.resume(),
+        f"namespace {NAMESPACE} is paused: a migration",
+    ),
+    "no disruption": (
+        lambda _, server: server.overrides.update({NAMESPACE: "0"}),
+        lambda _, server: server.overrides.clear(),
+        f"no disruption may be in namespace {NAMESPACE} (the annotation prunella.dev/max-dis",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+async def test_what_people_say_of_a_namespace_is_waited_for(story: Story, name: str) -> None:
+    """Given a namespace where nothing may be done, its pods stay, it is told, and then it goes on.
+
+    The node is in no namespace: what is said of one is asked for before each eviction.
+    """
+    on, off, told = SWITCHES[name]
+    where = (story.world.cluster, story.world.disruption_server)
+    serving(story, {"deadline": "10m"})
+    on(*where)
+    sicken(story)
+    await story.run(60)
+    (record,) = story.records()
+    assert (Phase.ACTING, []) == (record.phase, evicted(story))
+    assert f"waits: {told}" in record.status.message
+    off(*where)
     await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
     assert [] == on_it(story)
 

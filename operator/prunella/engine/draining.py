@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from prunella import ports
 from prunella.api import nodes as nodes_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import decide, ledger, nodes
+from prunella.core.decisions import budgets, decide, halts, ledger, nodes
+from prunella.core.decisions.rules import Rules
 from prunella.core.outcomes import draining, pacing
 from prunella.engine import refusals, sending
 from prunella.engine import world as worlds
@@ -50,7 +52,8 @@ async def go_on(
     blocked: dict[int, str] = {}
     for place in draining.due(look):
         effect = ledger.effects_of(look.record)[place]
-        told = await _sent(world, look, effect, place)
+        told: objects.Record | str = await _stopped(world, effect.target, scene.rules)
+        told = told or await _sent(world, look, effect, place)
         if isinstance(told, str):
             blocked[place] = told
         else:
@@ -80,6 +83,16 @@ async def _look(world: worlds.World, record: objects.Record, scene: pacing.Scene
 
 def _with(look: draining.Look, record: objects.Record) -> draining.Look:
     return dataclasses.replace(look, record=record)
+
+
+async def _stopped(world: worlds.World, pod: model.Ref, rules: Rules) -> str:
+    """What people have said of a pod's namespace that keeps it where it is for now."""
+    cluster, namespace = world.cluster, pod.namespace
+    pause, freeze = await asyncio.gather(cluster.paused(), cluster.freeze(namespace))
+    told = halts.for_pods(pause, namespace, freeze, world.clock.now())
+    if told or world.disruptions is None:
+        return told
+    return budgets.forbids_all(await world.disruptions.look(pod), namespace, rules)
 
 
 async def _sent(
