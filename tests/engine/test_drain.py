@@ -153,6 +153,21 @@ async def test_what_people_say_of_a_namespace_is_waited_for(story: Story, name: 
     assert [] == on_it(story)
 
 
+async def test_no_pod_is_evicted_that_would_find_no_place(story: Story) -> None:
+    """Given that the other nodes go down on the way, what is left stays, and then goes on."""
+    serving(story, {"deadline": "10m"})
+    sicken(story)
+    await story.until(lambda: bool(evicted(story)))
+    for name in ("node-1", "node-2"):
+        story.world.cluster.nodes.set_condition(name, "Ready", "Unknown")
+    held = evicted(story)
+    await story.run(60)
+    assert held == evicted(story)
+    assert "0 of 2 other nodes of the cluster are Ready" in story.records()[0].status.message
+    story.world.cluster.nodes.set_condition("node-1", "Ready", "True")
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+
+
 async def test_it_is_given_up_by_its_deadline(story: Story) -> None:
     """Given a budget that never gives way, the node is uncordoned, and a person is called."""
     serving(story)

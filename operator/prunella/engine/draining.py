@@ -52,7 +52,8 @@ async def go_on(
     blocked: dict[int, str] = {}
     for place in draining.due(look):
         effect = ledger.effects_of(look.record)[place]
-        told: objects.Record | str = await _stopped(world, effect.target, scene.rules)
+        told: objects.Record | str = _no_place(world, record.target)
+        told = told or await _stopped(world, effect.target, scene.rules)
         told = told or await _sent(world, look, effect, place)
         if isinstance(told, str):
             blocked[place] = told
@@ -83,6 +84,13 @@ async def _look(world: worlds.World, record: objects.Record, scene: pacing.Scene
 
 def _with(look: draining.Look, record: objects.Record) -> draining.Look:
     return dataclasses.replace(look, record=record)
+
+
+def _no_place(world: worlds.World, target: model.Ref) -> str:
+    """Why pods would find no other node by now, the operator's own among them."""
+    known = world.cluster.workloads("")
+    states = {each.ref: each.node for each in known if each.node is not None}
+    return nodes.last_in_service(target, states)
 
 
 async def _stopped(world: worlds.World, pod: model.Ref, rules: Rules) -> str:

@@ -9,13 +9,13 @@ again that people had uncordoned (planetlabs/draino, issue 50).
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from prunella.api import nodes as nodes_api
 from prunella.api import policy as policy_api
 from prunella.api import reasons
-from prunella.core import model, objects, pointers
+from prunella.core import model, node_state, objects, pointers
 from prunella.core.decisions import episode, ledger
 
 CORDONED_BY: Final = "prunella.dev/cordoned-by"
@@ -38,6 +38,21 @@ def owner(node: model.Workload) -> str:
     """The Remediation that has cordoned a node; empty when it is not cordoned, or by others."""
     cordoned = node.node is not None and node.node.unschedulable
     return node.annotations.get(CORDONED_BY, "") if cordoned else ""
+
+
+def last_in_service(
+    target: model.Ref,
+    states: Mapping[model.Ref, node_state.NodeState],
+    busy: Collection[model.Ref] = frozenset(),
+) -> str:
+    """Why a node's pods would find no other place, in words; empty when they may find one."""
+    others = {ref: state for ref, state in states.items() if ref != target}
+    if any(state.takes_pods and ref not in busy for ref, state in others.items()):
+        return ""
+    return (
+        f"0 of {len(others)} other nodes of the cluster are Ready, not cordoned, not being worked "
+        f"on and not of the control plane: pods of {target} would find no place"
+    )
 
 
 def shown(node: model.Workload) -> str:
