@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from prunella import ports
+from prunella.adapters.simulated import faults
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import halts, nodes
@@ -260,6 +262,45 @@ async def test_an_answer_that_is_lost_is_settled_by_the_pod(story: Story) -> Non
     story.lose_answer_to_action()
     await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
     assert len(set(evicted(story))) == len(evicted(story))
+
+
+async def test_what_is_refused_after_its_rehearsal_is_tried_again(story: Story) -> None:
+    """Given a webhook that refuses evictions but no dry run, the drain waits, and says so."""
+    serving(story, {"deadline": "10m"})
+    sicken(story)
+    await story.until(lambda: bool(evicted(story)))
+    story.world.cluster.deny("busy.example", "not now", dry_runs_too=False)
+    held = evicted(story)
+    await story.run(60)
+    (record,) = story.records()
+    assert (Phase.ACTING, held) == (record.phase, evicted(story))
+    assert "waits: the API server refuses it" in record.status.message
+    assert "Refused" not in [each.outcome for each in record.status.effects]
+    story.world.cluster._denials.clear()
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+    assert [] == on_it(story)
+
+
+async def test_an_eviction_that_got_lost_on_the_way_is_sent_again(story: Story) -> None:
+    """Given a request that never came, its pod is asked for once more when it must be over."""
+    serving(story, {"deadline": "10m"})
+    before = on_it(story)
+    sicken(story)
+    await story.until(lambda: cordoned(story) == [SICK])
+    lost = ports.OutcomeUnknown("the connection broke")
+    # Its dry run is the first request, the eviction the second.
+    seen = []
+
+    def watch(point: faults.Point) -> None:
+        if point is faults.Point.BEFORE_SEND:
+            seen.append(point)
+            if len(seen) == 2:
+                raise lost
+
+    story.faults.watch = watch
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+    assert ([], sorted(before)) == (on_it(story), sorted(evicted(story)))
+    assert {"Effective"} == {each.outcome for each in story.records()[0].status.effects}
 
 
 async def test_what_is_left_alone(story: Story) -> None:

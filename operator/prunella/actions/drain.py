@@ -1,6 +1,6 @@
 """drain: cordon a node and evict its pods, as ``kubectl drain`` does.
 
-What is evicted is frozen in the record, and each pod is asked for once.  What kubectl and the
+What is evicted is frozen in the record, and no pod is evicted twice.  What kubectl and the
 descheduler leave alone is left alone: pods of DaemonSets, of the kubelet itself, those that have
 ended, and those of the system's own priority; pods with local storage or without a controller only
 where the policy allows it.  So are pods of system namespaces, where no action is done.  How it goes

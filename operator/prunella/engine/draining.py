@@ -20,6 +20,8 @@ from prunella.engine import world as worlds
 Phase = reasons.Phase
 SETTLE_AFTER = datetime.timedelta(seconds=15)
 """How long an eviction whose answer was lost may still be under way, as for other effects."""
+ITS_OWN_END = frozenset({404, 409})
+"""Answers about a pod that has gone, or another of its name: nothing is left to evict."""
 
 
 def rehearsed(command: decide.Command) -> Sequence[model.Effect]:
@@ -52,13 +54,13 @@ async def go_on(
     blocked: dict[int, str] = {}
     for place in draining.due(look):
         effect = ledger.effects_of(look.record)[place]
-        told: objects.Record | str = _no_place(world, record.target)
+        told = _no_place(world, record.target)
         told = told or await _stopped(world, effect.target, scene.rules)
-        told = told or await _sent(world, look, effect, place)
-        if isinstance(told, str):
+        if not told:
+            sent, told = await _sent(world, look, effect, place)
+            look = _with(look, sent)
+        if told:
             blocked[place] = told
-        else:
-            look = _with(look, told)
     status = draining.progress(look, blocked)
     if status.phase is not Phase.ACTING:
         return look.record, status
@@ -105,20 +107,28 @@ async def _stopped(world: worlds.World, pod: model.Ref, rules: Rules) -> str:
 
 async def _sent(
     world: worlds.World, look: draining.Look, effect: model.Effect, place: int
-) -> objects.Record | str:
-    """The record after one eviction; what is in its way, if it could not be."""
+) -> tuple[objects.Record, str]:
+    """The record after one eviction, and what is in its way, if it could not be.
+
+    What was refused after all, as when somebody else has used up the budget, is as it was before.
+    """
     record = look.record
     tried = await world.cluster.send(effect, record.name, dry_run=True)
-    if tried.outcome is not ports.Outcome.WOULD_SUCCEED and tried.status not in {404, 409}:
-        waits = tried.status == refusals.BUDGET_IN_THE_WAY
-        return tried.message if waits else f"the API server refuses it: {tried.message}"
-    sent = record.status.effects[place].model_copy(
-        update={"sent_at": world.clock.now(), "message": ""}
-    )
+    if tried.outcome is not ports.Outcome.WOULD_SUCCEED and tried.status not in ITS_OWN_END:
+        return record, _refused(tried)
+    unsent = record.status.effects[place]
+    sent = unsent.model_copy(update={"sent_at": world.clock.now(), "message": ""})
     record = await world.ledger.update(record, _status(record, place, sent))
     receipt = await world.cluster.send(effect, record.name, dry_run=False)
+    if receipt.outcome is ports.Outcome.REFUSED and receipt.status not in ITS_OWN_END:
+        return await world.ledger.update(record, _status(record, place, unsent)), _refused(receipt)
     done = sent.model_copy(update=sending.received(record, effect, receipt))
-    return await world.ledger.update(record, _status(record, place, done))
+    return await world.ledger.update(record, _status(record, place, done)), ""
+
+
+def _refused(receipt: ports.Receipt) -> str:
+    waits = receipt.status == refusals.BUDGET_IN_THE_WAY
+    return receipt.message if waits else f"the API server refuses it: {receipt.message}"
 
 
 def _status(
