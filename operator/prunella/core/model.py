@@ -82,8 +82,7 @@ class Finding:
     message: str
     value: float | None = None
     mapped_by: str = ""
-    pod: str = ""
-    """For pod signals: the pod with the worst value."""
+    pod: str = ""  # For pod signals: the one with the worst value.
     pods: tuple[str, ...] = ()
     """For pod signals that are Unhealthy: all pods that are, by name."""
 
@@ -149,8 +148,7 @@ class Workload:
     progressed_at: datetime.datetime | None = None
     """When the newest rollout last made progress, by the object's own word; Deployments only."""
     strategy: Strategy = Strategy()
-    paused: bool = False
-    """A person has paused the rollout (``spec.paused``); Deployments only."""
+    paused: bool = False  # A person has paused the rollout (``spec.paused``); Deployments only.
     failure: str = ""
     """Why pods can't be made (``ReplicaFailure``), in the API server's words; Deployments only."""
     suspended: bool = False  # It starts no more Jobs (``spec.suspend``); CronJobs only.
@@ -252,8 +250,7 @@ class Job:
     uid: str
     created: datetime.datetime
     state: JobState
-    message: str = ""
-    """Why it has failed, in the API server's words."""
+    message: str = ""  # Why it has failed, in the API server's words.
     annotations: Mapping[str, str] = dataclasses.field(default_factory=lambda: NO_LABELS)
 
 
@@ -335,8 +332,7 @@ class Refusal:
 
     reason: reasons.Refused
     message: str
-    skip_step: bool = False
-    """True when this step does not apply and the next may be tried."""
+    skip_step: bool = False  # True when this step does not apply and the next may be tried.
     until: datetime.datetime | None = dataclasses.field(default=None, compare=False)
     """When time alone may end it, where that is known."""
 
@@ -383,7 +379,7 @@ class Number:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PauseState:
-    """Whether the operator may act (unreadable: no), and the API server's own time."""
+    """Whether the operator may act (unreadable: no), and the API server's time beside its own."""
 
     paused: bool
     message: str = ""
@@ -391,6 +387,8 @@ class PauseState:
     frozen: str = ""  # Why the policy's namespace must not be changed.
     last_seen: datetime.datetime | None = None  # When it was last seen paused, if it was.
     server_time: datetime.datetime | None = dataclasses.field(default=None, compare=False)
+    no_time: str = ""  # Why the API server's time is not known, though there is one.
+    own_time: datetime.datetime | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

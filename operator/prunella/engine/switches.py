@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 
 from prunella.api import reasons
@@ -29,11 +30,16 @@ class Switches:
         self, policy: objects.Key, target: model.Workload | None = None
     ) -> model.PauseState:
         """What stops a policy at this moment, and an action on its target where one is given."""
-        cluster, namespace = self._world.cluster, policy.namespace
-        pause, freeze = await asyncio.gather(cluster.paused(), self._freeze(namespace))
+        namespace = policy.namespace
+        pause, freeze = await asyncio.gather(self._paused(), self._freeze(namespace))
         now = self._world.clock.now()
         self._pause, self._freezes[namespace] = (now, pause), (now, freeze)
         return halts.for_policy(pause, policy, freeze, now, target)
+
+    async def _paused(self) -> model.PauseState:
+        """What is paused, and the operator's clock just when the API server told its own."""
+        found = await self._world.cluster.paused()
+        return dataclasses.replace(found, own_time=self._world.clock.now())
 
     async def _freeze(self, namespace: str) -> halts.Freeze:
         """What a namespace says; a policy of the cluster has none."""
@@ -52,7 +58,7 @@ class Switches:
         async with self._looking:
             now = self._world.clock.now()
             if self._pause is None or now - self._pause[0] >= PAUSE_LASTS:
-                self._pause = now, await self._world.cluster.paused()
+                self._pause = now, await self._paused()
             known = self._freezes.get(namespace)
             if known is None or now - known[0] >= FREEZE_LASTS:
                 known = now, await self._freeze(namespace)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prunella import ports
-from prunella.adapters.kubernetes import client, cluster, store
+from prunella.adapters.kubernetes import client, cluster, store, switches
 from prunella.core import model, objects
 from prunella.core.decisions import halts
 from prunella.engine import attempt
@@ -250,16 +250,6 @@ SWITCHES: dict[str, tuple[Answer, bool, str]] = {
     "there, without a reason": (Answer(200, {"data": None}), True, "gives no reason"),
     "there, malformed": (Answer(200, [1]), True, "gives no reason"),
     "absent": (Answer(404, builders.refused(404, "m", "prunella-pause")), False, ""),
-    "absent, by a server that tells no time": (
-        Answer(404, builders.refused(404, "m", "prunella-pause"), date=""),
-        True,
-        "no Date",
-    ),
-    "absent, by a server whose time is unreadable": (
-        Answer(404, builders.refused(404, "m", "prunella-pause"), date="yesterday"),
-        True,
-        "no Date",
-    ),
     "a 404 from elsewhere": (Answer(404, b"nginx"), True, "can't read"),
     "forbidden": (Answer(403, builders.refused(403, "m")), True, "can't read"),
     "server error": (Answer(500, b""), True, "can't read"),
@@ -279,7 +269,29 @@ async def test_pause(server: FakeServer, api: client.KubeApi, case: str) -> None
     assert paused is found.paused
     assert message in found.message
     told = datetime.datetime(2026, 1, 5, 9, tzinfo=datetime.UTC)
-    assert paused or told == found.server_time
+    assert paused or (told, "") == (found.server_time, found.no_time)
+
+
+ABSENT = builders.refused(404, "m", "prunella-pause")
+NO_TIMES: dict[str, tuple[Answer, dict[str, str]]] = {
+    "absent, by a server that tells no time": (Answer(404, ABSENT, date=""), {}),
+    "absent, by a server whose time is unreadable": (Answer(404, ABSENT, date="yesterday"), {}),
+    "a scope": (Answer(200, {"data": {"namespace.shop": "x"}}, date=""), {"namespace.shop": "x"}),
+}
+
+
+@pytest.mark.parametrize(("answer", "scopes"), NO_TIMES.values(), ids=NO_TIMES)
+async def test_who_tells_no_time_pauses_nothing(
+    server: FakeServer, api: client.KubeApi, answer: Answer, scopes: dict[str, str]
+) -> None:
+    """Nobody has paused anything: only the guard of the clock is to know of it."""
+    port, _ = make(api)
+    server.rules[f"GET {PAUSE_PATH}"] = answer
+
+    found = await port.paused()
+
+    assert model.PauseState(False, scopes=scopes, no_time=switches.NO_DATE) == found
+    assert found.server_time is None
 
 
 async def test_only_scopes_pause_only_scopes(server: FakeServer, api: client.KubeApi) -> None:

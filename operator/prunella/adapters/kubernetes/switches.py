@@ -25,17 +25,12 @@ async def paused(api: client.KubeApi, operator_namespace: str) -> model.PauseSta
     except ports.ClusterError as error:
         return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
     if reply.status == 404 and _names_the_pause(reply.body):
-        if reply.date is None:
-            return model.PauseState(paused=True, message=NO_DATE)
-        return model.PauseState(paused=False, server_time=reply.date)
+        return _timed(model.PauseState(paused=False), reply)
     if not reply.ok:
         message = f"can't read ConfigMap {PAUSE}: {reply.message}"
         return model.PauseState(paused=True, message=message)
     data = reply.body.get("data") if isinstance(reply.body, dict) else None
-    found = halts.read_pause(data if isinstance(data, dict) else {}, PAUSE)
-    if not found.paused and reply.date is None:
-        return model.PauseState(paused=True, message=NO_DATE)
-    return dataclasses.replace(found, server_time=reply.date)
+    return _timed(halts.read_pause(data if isinstance(data, dict) else {}, PAUSE), reply)
 
 
 async def freeze(api: client.KubeApi, namespace: str) -> halts.Freeze:
@@ -48,6 +43,12 @@ async def freeze(api: client.KubeApi, namespace: str) -> halts.Freeze:
     if not reply.ok or not isinstance(reply.body, dict):
         return halts.Freeze(problem=reply.message or f"status {reply.status} and no object")
     return halts.freeze_of_manifest(reply.body)
+
+
+def _timed(found: model.PauseState, reply: client.Reply) -> model.PauseState:
+    """With the API server's time, or that it tells none, as behind a proxy that drops it."""
+    no_time = "" if reply.date is not None else NO_DATE
+    return dataclasses.replace(found, server_time=reply.date, no_time=no_time)
 
 
 def _names_the_pause(status: Any) -> bool:

@@ -152,4 +152,4 @@ def for_policy(
         if key in pause.scopes:
             message = f"{what} is paused: {pause.scopes[key]}"
             return model.PauseState(paused=True, message=message, frozen=frozen)
-    return model.PauseState(paused=False, frozen=frozen, server_time=pause.server_time)
+    return dataclasses.replace(pause, message="", scopes=model.NO_LABELS, frozen=frozen)

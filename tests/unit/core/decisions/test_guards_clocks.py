@@ -14,6 +14,7 @@ from tests.unit.core import builders
 from tests.unit.core.builders import NOW
 
 HOUR = 3600.0
+LATER = NOW + datetime.timedelta(seconds=HOUR)
 CASES: dict[str, tuple[float | None, str, bool]] = {
     "nobody to ask": (None, "there is no other clock to compare with", False),
     "the same time": (0.0, "0 s behind the API server's", False),
@@ -29,7 +30,7 @@ CASES: dict[str, tuple[float | None, str, bool]] = {
 def test_a_wrong_clock_counts_wrong_hours(ahead: float | None, told: str, refused: bool) -> None:
     """The operator's time is compared with the API server's, to the second."""
     seen = None if ahead is None else NOW - datetime.timedelta(seconds=ahead)
-    pause = model.PauseState(paused=False, server_time=seen)
+    pause = model.PauseState(paused=False, server_time=seen, own_time=NOW)
     answer = clocks.clock_agrees(builders.case(now=NOW, pause=pause))
     expected = told if ahead is None else f"the operator's clock is {told}"
     assert (model.Refusal(Refused.CLOCK_WRONG, expected) if refused else expected) == answer
@@ -37,6 +38,33 @@ def test_a_wrong_clock_counts_wrong_hours(ahead: float | None, told: str, refuse
 
 def test_the_api_servers_time_is_kept_for_each_policy() -> None:
     """What is not paused is judged by the clock, whatever else is."""
-    told = model.PauseState(paused=False, scopes={"namespace.blog": "x"}, server_time=NOW)
+    times = {"server_time": NOW, "own_time": LATER, "no_time": "no Date"}
+    told = model.PauseState(paused=False, scopes={"namespace.blog": "x"}, **times)  # type: ignore[arg-type]
     seen = halts.for_policy(told, builders.policy().key, halts.NOT_FROZEN, NOW)
-    assert (False, NOW) == (seen.paused, seen.server_time)
+    assert (False, {}, times) == (
+        seen.paused,
+        seen.scopes,
+        {each: getattr(seen, each) for each in times},
+    )
+
+
+def test_a_slow_pass_is_no_wrong_clock() -> None:
+    """Two clocks that agree when the switch is read do so however long ago the pass began."""
+    pause = model.PauseState(paused=False, server_time=LATER, own_time=LATER)
+    answer = clocks.clock_agrees(builders.case(now=NOW, pause=pause))
+    assert "the operator's clock is 0 s behind the API server's" == answer
+
+
+def test_a_pass_that_began_by_a_wrong_clock_ends_without_an_action() -> None:
+    """A clock that was ahead and was set right meanwhile has counted wrong hours all the same."""
+    pause = model.PauseState(paused=False, server_time=NOW, own_time=NOW)
+    answer = clocks.clock_agrees(builders.case(now=LATER, pause=pause))
+    how = "put back by 3600 s or more since the pass began, the most is 60 s"
+    assert model.Refusal(Refused.CLOCK_WRONG, f"the operator's clock was {how}") == answer
+
+
+def test_a_server_that_tells_no_time_is_not_believed() -> None:
+    """Unlike history, which has no other clock: whether this one is wrong, nobody knows."""
+    pause = model.PauseState(paused=False, no_time="no Date", own_time=NOW)
+    answer = clocks.clock_agrees(builders.case(now=NOW, pause=pause))
+    assert model.Refusal(Refused.CLOCK_WRONG, "no Date") == answer
