@@ -323,6 +323,26 @@ async def test_what_was_approved_waits_for_a_guard_that_will_pass(story: Story) 
     assert sorted(story.sent()) == sorted([first.name, second.name])
 
 
+async def test_what_was_approved_and_held_up_by_a_window_is_asked_anew(story: Story) -> None:
+    """Given a window that closes before the yes and opens too late, then it is asked once more."""
+    shuts = (story.world.clock.now() + datetime.timedelta(minutes=4)).replace(
+        second=0, microsecond=0
+    )
+    closed = [{"cron": f"{shuts.minute} {shuts.hour} * * *", "duration": "20m"}]
+    record = await asked(story, approving(approvalExpiresAfter="10m", windows={"deny": closed}))
+    await story.run((shuts - story.world.clock.now()).total_seconds() + 1)
+    decide(story, record)
+    await story.until(lambda: len(story.records()) == 2, 1500)
+
+    assert ended(again(story, record)) == (Phase.NOT_SENT, "NotApprovedInTime")
+    assert "closed by spec.windows.deny[0]" in again(story, record).status.message
+    assert story.records()[1].phase is Phase.AWAITING_APPROVAL
+    board = story.status().trust
+    assert board is None or [0] == [each.expired for each in board.scores]
+    decide(story, story.records()[1])
+    await story.until(lambda: len(story.sent()) == 1)
+
+
 async def test_each_step_is_asked_and_an_undoing_is_not(story: Story) -> None:
     """Given a step in vain, then it is undone without a question, and the next step is asked."""
     story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
