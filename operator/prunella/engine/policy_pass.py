@@ -260,7 +260,7 @@ class Passes:
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
-                return decide.same(record, decision.command)
+                return decide.same(record, decision.command, scene)
             for need in decision.needs:
                 snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
