@@ -328,18 +328,18 @@ class Passes:
             phase = records.first_phase(record.spec.mode, record.spec.action)
             await self._executor.close(record, phase, phase.value, record.spec.reason)
             return
+        asked = self._world.clock.now()
         async with self._deciding:
-            if len(record.status.effects) != len(record.spec.effects):
-                empty = records.first_status(
-                    Phase.PENDING, record.spec.reason, now, len(record.spec.effects)
-                )
+            if self._world.clock.now() - asked > READINGS_LAST:
+                return  # It stays Pending: the next pass takes it up with fresh readings.
+            effects = len(record.spec.effects)
+            if len(record.status.effects) != effects:
+                empty = records.first_status(Phase.PENDING, record.spec.reason, now, effects)
                 record = await self._world.ledger.update(record, empty)
             current = await self._world.policies.read(policy.key)
             decided_for = (record.spec.policy.uid, record.spec.policy.generation)
-            if (
-                current is None
-                or not memories.version(current) == memories.version(policy) == decided_for
-            ):
+            versions = {memories.version(each) for each in (current, policy) if each is not None}
+            if current is None or versions != {decided_for}:
                 reason = reasons.Refused.PLAN_CHANGED
                 message = "the policy has changed since the decision"
                 await self._executor.close(record, Phase.NOT_SENT, reason, message)
