@@ -26,6 +26,7 @@ from prunella.engine import (
     pauses,
     peers,
     report,
+    stops,
     suspects,
     switches,
     telling,
@@ -58,6 +59,7 @@ class Passes:
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._switches = switches.Switches(world)
+        self._stops = stops.Stops(world, options, self._switches, self._trusting)
         self._pauses = pauses.Pauses(world, self._switches)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
@@ -287,7 +289,7 @@ class Passes:
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
-                await self._settle(record, policy, outcome)
+                await self._settle(record, outcome)
             elif runs.is_running(record):
                 await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
@@ -300,20 +302,16 @@ class Passes:
             await self._executor.escalate(record)
         return frozenset(record.target for record in waiting)
 
-    async def _settle(
-        self, record: objects.Record, policy: objects.Policy, outcome: step.Outcome
-    ) -> None:
+    async def _settle(self, record: objects.Record, outcome: step.Outcome) -> None:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
-            current = await self._world.policies.read(policy.key)
-            halted = await self._switches.read(policy.key, outcome.workloads.get(record.target))
-            may_send = pacing.may_send(current, halted)
+            stopped = await self._stops.why(record, outcome.workloads.get(record.target))
             if pacing.is_paced(record):
                 now, rules = self._world.clock.now(), self._options.rules
-                scene = pacing.scene(record, outcome, rules, now, may_send=may_send)
+                scene = pacing.scene(record, outcome, rules, now, stopped=stopped)
                 await self._executor.pace(record, scene)
             else:
-                await self._executor.settle(record, may_send=may_send)
+                await self._executor.settle(record, may_send=not stopped)
 
     async def _resume(
         self,
