@@ -194,14 +194,39 @@ def test_resume_clears_what_stopped_the_remedy_of_one_target(run: conftest.Run) 
     assert fakes.NOW == ledger.resumed_at(policy)
 
 
-def test_resume_leaves_a_policy_that_is_not_latched(run: conftest.Run) -> None:
-    """An annotation on a policy that runs would only confuse its history."""
-    cluster = fakes.cluster(fakes.policy(status=fakes.sick_status()))
+WAITS = ["Rejected", "NotApprovedInTime", "Backoff", "ChangedByOthers", "UndoneByOthers"]
+
+
+@pytest.mark.parametrize("refused", WAITS)
+def test_resume_goes_on_after_whatever_was_refused_until_then(
+    run: conftest.Run, refused: str
+) -> None:
+    """Messages say `prunella resume` of more than latches: it is written whatever is told."""
+    status = fakes.sick_status()
+    status["sick"][0] |= {"refused": refused, "refusal": "or after `prunella resume`"}
+    cluster = fakes.cluster(fakes.policy(status=status))
 
     result = run("resume", "checkout", cluster=cluster)
 
-    assert conftest.Result(0, "shop/checkout is not latched; nothing was changed.\n", "") == result
-    assert {"GET"} == {method for method, _ in cluster.sent}
+    policy = parse.policy(cluster.objects[fakes.policy_path("checkout")])
+    assert fakes.NOW == ledger.resumed_at(policy)
+    assert result.out == (
+        "Resumed shop/checkout, which was not latched: rejections, vetoes and back-off until now "
+        "count no more.\n"
+        "Recorded as prunella.dev/resumed: 2026-03-01T12:10:00Z by alice@example.com\n"
+    )
+
+
+def test_resume_of_a_paused_policy_ends_more_than_the_pause(run: conftest.Run) -> None:
+    """The status of a paused policy does not tell what it waits for beside that."""
+    cluster = fakes.cluster(fakes.policy(status=fakes.sick_status()))
+    run("pause", "checkout", cluster=cluster)
+
+    result = run("resume", "checkout", cluster=cluster)
+
+    policy = parse.policy(cluster.objects[fakes.policy_path("checkout")])
+    assert (False, fakes.NOW) == (PAUSE in cluster.objects, ledger.resumed_at(policy))
+    assert result.out.startswith("Resumed policy shop/checkout.\nResumed shop/checkout, which")
 
 
 def test_resume_of_an_unknown_policy_is_a_negative_answer(run: conftest.Run) -> None:

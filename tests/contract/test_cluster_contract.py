@@ -228,7 +228,7 @@ async def test_budget_blocks_eviction(world: World, dry_run: bool) -> None:
 
     assert (ports.Outcome.REFUSED, 429) == (receipt.outcome, receipt.status)
     assert "disruption budget" in receipt.message
-    assert (model.Budget("web", {"app": "web"}, 0, 2, 2),) == live_state.budgets
+    assert (model.Budget("web", {"app": "web"}, 0, 2, 2, 2),) == live_state.budgets
     assert live_state.pods == (await seen(world, ref)).pods
 
 

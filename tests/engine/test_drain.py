@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from prunella import ports
+from prunella.adapters.simulated import faults
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import nodes
+from prunella.core.decisions import halts, nodes
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 from tests.engine.test_nodes import POLICY, cordoned, deadlock, heal, refused
@@ -114,6 +116,60 @@ async def test_a_budget_is_waited_for(story: Story) -> None:
     assert [] == on_it(story)
 
 
+SWITCHES = {
+    "frozen": (
+        lambda cluster, _: cluster.freezes.update({NAMESPACE: halts.Freeze(label="true")}),
+        lambda cluster, _: cluster.freezes.clear(),
+        f"namespace {NAMESPACE} is frozen by the label prunella.dev/freeze",
+    ),
+    "paused": (
+        lambda cluster, _: cluster.pause("a migration", halts.scope(NAMESPACE)),
+        lambda cluster, _: cluster.resume(),
+        f"namespace {NAMESPACE} is paused: a migration",
+    ),
+    "no disruption": (
+        lambda _, server: server.overrides.update({NAMESPACE: "0"}),
+        lambda _, server: server.overrides.clear(),
+        f"no disruption may be in namespace {NAMESPACE} (the annotation prunella.dev/max-dis",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+async def test_what_people_say_of_a_namespace_is_waited_for(story: Story, name: str) -> None:
+    """Given a namespace where nothing may be done, its pods stay, it is told, and then it goes on.
+
+    The node is in no namespace: what is said of one is asked for before each eviction.
+    """
+    on, off, told = SWITCHES[name]
+    where = (story.world.cluster, story.world.disruption_server)
+    serving(story, {"deadline": "10m"})
+    on(*where)
+    sicken(story)
+    await story.run(60)
+    (record,) = story.records()
+    assert (Phase.ACTING, []) == (record.phase, evicted(story))
+    assert f"waits: {told}" in record.status.message
+    off(*where)
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+    assert [] == on_it(story)
+
+
+async def test_no_pod_is_evicted_that_would_find_no_place(story: Story) -> None:
+    """Given that the other nodes go down on the way, what is left stays, and then goes on."""
+    serving(story, {"deadline": "10m"})
+    sicken(story)
+    await story.until(lambda: bool(evicted(story)))
+    for name in ("node-1", "node-2"):
+        story.world.cluster.nodes.set_condition(name, "Ready", "Unknown")
+    held = evicted(story)
+    await story.run(60)
+    assert held == evicted(story)
+    assert "0 of 2 other nodes of the cluster are Ready" in story.records()[0].status.message
+    story.world.cluster.nodes.set_condition("node-1", "Ready", "True")
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+
+
 async def test_it_is_given_up_by_its_deadline(story: Story) -> None:
     """Given a budget that never gives way, the node is uncordoned, and a person is called."""
     serving(story)
@@ -206,6 +262,45 @@ async def test_an_answer_that_is_lost_is_settled_by_the_pod(story: Story) -> Non
     story.lose_answer_to_action()
     await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
     assert len(set(evicted(story))) == len(evicted(story))
+
+
+async def test_what_is_refused_after_its_rehearsal_is_tried_again(story: Story) -> None:
+    """Given a webhook that refuses evictions but no dry run, the drain waits, and says so."""
+    serving(story, {"deadline": "10m"})
+    sicken(story)
+    await story.until(lambda: bool(evicted(story)))
+    story.world.cluster.deny("busy.example", "not now", dry_runs_too=False)
+    held = evicted(story)
+    await story.run(60)
+    (record,) = story.records()
+    assert (Phase.ACTING, held) == (record.phase, evicted(story))
+    assert "waits: the API server refuses it" in record.status.message
+    assert "Refused" not in [each.outcome for each in record.status.effects]
+    story.world.cluster._denials.clear()
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+    assert [] == on_it(story)
+
+
+async def test_an_eviction_that_got_lost_on_the_way_is_sent_again(story: Story) -> None:
+    """Given a request that never came, its pod is asked for once more when it must be over."""
+    serving(story, {"deadline": "10m"})
+    before = on_it(story)
+    sicken(story)
+    await story.until(lambda: cordoned(story) == [SICK])
+    lost = ports.OutcomeUnknown("the connection broke")
+    # Its dry run is the first request, the eviction the second.
+    seen = []
+
+    def watch(point: faults.Point) -> None:
+        if point is faults.Point.BEFORE_SEND:
+            seen.append(point)
+            if len(seen) == 2:
+                raise lost
+
+    story.faults.watch = watch
+    await story.until(lambda: story.phases() == [("drain", Phase.SUCCEEDED)])
+    assert ([], sorted(before)) == (on_it(story), sorted(evicted(story)))
+    assert {"Effective"} == {each.outcome for each in story.records()[0].status.effects}
 
 
 async def test_what_is_left_alone(story: Story) -> None:

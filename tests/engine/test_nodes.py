@@ -104,6 +104,41 @@ async def test_a_node_that_flickers_is_not_given_back(story: Story) -> None:
     assert (["worker-0"], [CORDONED]) == (cordoned(story), story.phases())
 
 
+def edit(story: Story, *steps: dict[str, Any]) -> None:
+    """Somebody writes other steps into the policy."""
+    key = objects.Key("", POLICY)
+    spec = story.world.policies._stored[key].spec
+    assert spec is not None
+    document = {**spec.model_dump(mode="json", by_alias=True, exclude_unset=True)}
+    story.world.policies.apply("", POLICY, {**document, "steps": list(steps)})
+    assert story.engine is not None
+    story.engine.mark_dirty(key)
+
+
+async def test_a_step_that_has_moved_gives_the_node_back(story: Story) -> None:
+    """Given a policy with another step above by then, the node is uncordoned all the same."""
+    pool(story)
+    sicken(story)
+    await story.until(lambda: story.phases() == [CORDONED])
+    edit(story, {"uncordon": {}}, {"cordon": {"uncordonAfter": "1m"}})
+    heal(story)
+    await story.until(lambda: story.phases() == [CORDONED, RETURNED])
+    assert [] == cordoned(story)
+
+
+async def test_a_policy_that_no_longer_says_how_it_is_given_back_tells_it(story: Story) -> None:
+    """Given a policy without any such step, the node stays as it is, and the policy says so."""
+    pool(story)
+    sicken(story)
+    await story.until(lambda: story.phases() == [CORDONED])
+    edit(story, {"uncordon": {}})
+    heal(story)
+    await story.run(120)
+    assert (["worker-0"], [CORDONED]) == (cordoned(story), story.phases())
+    status = story.world.policies._stored[objects.Key("", POLICY)].status
+    assert any("worker-0, which" in each.message for each in status.conditions)
+
+
 async def test_keep_leaves_the_node_to_a_person(story: Story) -> None:
     """Given keep, a node that is Healthy again stays cordoned."""
     pool(story, {"cordon": {"uncordonAfter": "0s", "keep": True}})

@@ -1,9 +1,10 @@
 """drain: cordon a node and evict its pods, as ``kubectl drain`` does.
 
-What is evicted is frozen in the record, and each pod is asked for once.  What kubectl and the
+What is evicted is frozen in the record, and no pod is evicted twice.  What kubectl and the
 descheduler leave alone is left alone: pods of DaemonSets, of the kubelet itself, those that have
 ended, and those of the system's own priority; pods with local storage or without a controller only
-where the policy allows it.  How it goes on is in ``core/outcomes/draining.py``.
+where the policy allows it.  So are pods of system namespaces, where no action is done.  How it goes
+on is in ``core/outcomes/draining.py``.
 Source: k8s.io/kubectl/pkg/drain/filters.go; kubernetes-sigs/descheduler, README.
 """
 
@@ -16,6 +17,7 @@ from prunella.api import nodes as nodes_api
 from prunella.api import reasons, trust
 from prunella.core import model, node_state
 from prunella.core.decisions import action, nodes
+from prunella.core.decisions.rules import Rules
 
 MOST_EVICTIONS: Final = 127
 """As many as a record has room for beside the cordon; a kubelet runs 110 pods by default."""
@@ -37,11 +39,13 @@ class Drain:
         if node.node.unschedulable and not own:
             message = f"{node.ref} was cordoned by somebody else, who decides about its pods"
             return model.Refusal(reasons.Refused.CHANGED_BY_OTHERS, message, skip_step=True)
-        left = {pod: why for pod in node.node.pods if (why := left_alone(pod, params))}
+        told = ((pod, left_alone(pod, params, request.rules)) for pod in node.node.pods)
+        left = {pod: why for pod, why in told if why}
         chosen = [pod for pod in node.node.pods if pod not in left]
-        told = _told(left.values())
         if own and not chosen:
-            message = f"{node.ref} is cordoned by {own} and has no pod to evict{told}"
+            message = (
+                f"{node.ref} is cordoned by {own} and has no pod to evict{_told(left.values())}"
+            )
             return model.Refusal(reasons.Refused.AT_BOUND, message, skip_step=True)
         if len(chosen) > MOST_EVICTIONS:
             message = f"{len(chosen)} pods on {node.ref}, a record holds {MOST_EVICTIONS} evictions"
@@ -53,7 +57,7 @@ class Drain:
         return action.Plan((first(node, request.record), *map(_eviction, chosen)))
 
 
-def left_alone(pod: node_state.NodePod, params: nodes_api.Drain) -> str:
+def left_alone(pod: node_state.NodePod, params: nodes_api.Drain, rules: Rules) -> str:
     """Why a pod is not evicted; empty when it is."""
     if pod.ended:
         return "ended"
@@ -63,6 +67,8 @@ def left_alone(pod: node_state.NodePod, params: nodes_api.Drain) -> str:
         return "of DaemonSets"
     if pod.critical:
         return "of the system's priority"
+    if pod.namespace in rules.system_namespaces:
+        return "in a system namespace"
     if not pod.controller and not params.unmanaged:
         return "without a controller"
     return "with local storage" if pod.local_storage and not params.local_storage else ""

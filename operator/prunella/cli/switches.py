@@ -38,38 +38,41 @@ def pause(cluster: kube.Cluster, home: str, scope: str, reason: str, now: dateti
 def resume_whatever_stops(
     cluster: kube.Cluster, home: str, name: str, now: datetime.datetime
 ) -> Iterator[str]:
-    """End the pause of one policy, if it has one of its own, and what it has stopped itself by.
+    """End the pause of one policy, if it has one of its own, and whatever else it waits for.
 
     ``name`` is that of a policy of the chosen namespace, or ``crempol/NAME``.
     """
     _, of_cluster, plain = name.rpartition("crempol/")
     scope = "" if of_cluster else halts.scope(cluster.namespace, plain)
     # Who may not read the pause is told of the latch all the same: it needs no such right.
-    paused = bool(scope) and scope in read.pause(cluster, home).scopes
-    if paused:
+    if scope and scope in read.pause(cluster, home).scopes:
         yield pausing.resume(cluster, home, scope)
     kind = kinds.CLUSTER_POLICY if of_cluster else kinds.POLICY
     policy = parse.policy(read.named(cluster, kind, plain))
-    if not paused or _stopped(policy) is not None:
-        yield resume_policy(cluster, kind, policy, now)
+    yield resume_policy(cluster, kind, policy, now)
 
 
 def resume_policy(
     cluster: kube.Cluster, kind: kinds.Kind, policy: objects.Policy, now: datetime.datetime
 ) -> str:
-    """Clear what has stopped a policy, by an annotation that keeps the time and the author."""
-    stopped = _stopped(policy)
-    if stopped is None:
-        return f"{policy.key} is not latched; nothing was changed."
+    """Clear what has stopped a policy, by an annotation that keeps the time and the author.
+
+    It is written whatever the status tells: a rejection, a veto or a doubled cooldown ends by it as
+    a latch does, and of a paused policy the status tells nothing but the pause.
+    """
     who = author(cluster)
     annotation = {objects.RESUMED: f"{pausing.written(now)} by {who}"}
     path = kind.path(policy.key.namespace or None, policy.key.name)
     cluster.request("PATCH", path, {"metadata": {"annotations": annotation}}, kube.MERGE_PATCH)
+    recorded = f"Recorded as {objects.RESUMED}: {annotation[objects.RESUMED]}"
+    stopped = _stopped(policy)
+    if stopped is None:
+        ends = "rejections, vetoes and back-off until now count no more"
+        return f"Resumed {policy.key}, which was not latched: {ends}.\n{recorded}"
     word, since, message = stopped
     return (
         f"Resumed {policy.key}, {word} {terminal.age(since, now)} ago. "
-        f"It had stopped because: {message}\n"
-        f"Recorded as {objects.RESUMED}: {annotation[objects.RESUMED]}"
+        f"It had stopped because: {message}\n{recorded}"
     )
 
 

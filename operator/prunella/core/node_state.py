@@ -47,6 +47,12 @@ class NodePod:
         return f"{self.namespace}/{self.name}"
 
 
+CONTROL_PLANE: Final = (
+    "node-role.kubernetes.io/control-plane",
+    "node-role.kubernetes.io/master",
+    "node-role.kubernetes.io/etcd",
+)
+"""Labels and taints of nodes that run the control plane (kubeadm, k3s, RKE2)."""
 NO_CONDITIONS: Final[Mapping[str, Condition]] = types.MappingProxyType({})
 
 
@@ -57,6 +63,8 @@ class NodeState:
     conditions: Mapping[str, Condition] = dataclasses.field(default_factory=lambda: NO_CONDITIONS)
     unschedulable: bool = False
     """Cordoned, by whomever."""
+    control_plane: bool = False
+    """Whether a label or taint says that it runs the control plane."""
     pods: tuple[NodePod, ...] = ()
     """Those on it, where it was looked at closely."""
 
@@ -66,13 +74,20 @@ class NodeState:
         found = self.conditions.get("Ready")
         return found is not None and found.status == "True"
 
+    @property
+    def takes_pods(self) -> bool:
+        """Whether pods of a node that is taken out of service can be placed here."""
+        return self.ready and not self.unschedulable and not self.control_plane
 
-def of(spec: Mapping[str, Any], status: Mapping[str, Any]) -> NodeState:
-    """What a node's spec and status tell, as the API server shows them."""
+
+def of(spec: Mapping[str, Any], status: Mapping[str, Any], labels: Mapping[str, str]) -> NodeState:
+    """What a node's spec, status and labels tell, as the API server shows them."""
     conditions = status.get("conditions") or ()
+    taints = (taint["key"] for taint in spec.get("taints") or ())
     return NodeState(
         conditions={each["type"]: _condition(each) for each in conditions},
         unschedulable=bool(spec.get("unschedulable")),
+        control_plane=not {*labels, *taints}.isdisjoint(CONTROL_PLANE),
     )
 
 

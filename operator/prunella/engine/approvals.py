@@ -130,6 +130,9 @@ class Questions:
         told: dict[str, object] = {"approval": end.decided}
         if end.phase is Phase.REJECTED:
             told["escalated_at"] = None
+        if end.reason == approvals.RECOVERED:
+            # It was seen Healthy in this pass; in the next one it may be sick anew.
+            told["cleared_at"] = self.world.clock.now()
         asked = dataclasses.replace(record, status=record.status.model_copy(update=told))
         return await self.executor.close(asked, end.phase, end.reason, end.message)
 

@@ -12,6 +12,7 @@ from prunella.api import nodes as nodes_api
 from prunella.api import reasons
 from prunella.core import model, node_state
 from prunella.core.decisions import action, nodes
+from prunella.core.decisions.rules import Rules
 from tests.unit.core import builders
 
 Refused = reasons.Refused
@@ -45,12 +46,15 @@ def _with(**changes: Any) -> node_state.NodePod:
     return dataclasses.replace(POD, **changes)
 
 
+RULES = Rules(system_namespaces=frozenset({"kube-system", "ingress"}))
 LEFT = {
     "of a ReplicaSet": (POD, {}, ""),
     "ended": (_with(ended=True), {}, "ended"),
     "static": (_with(mirror=True, controller=""), {}, "static"),
     "of a DaemonSet": (_with(controller="DaemonSet/logs"), {}, "of DaemonSets"),
     "critical": (_with(critical=True), {}, "of the system's priority"),
+    "of the system": (_with(namespace="kube-system"), {}, "in a system namespace"),
+    "of what an administrator names": (_with(namespace="ingress"), {}, "in a system namespace"),
     "unmanaged": (_with(controller=""), {}, "without a controller"),
     "unmanaged, allowed": (_with(controller=""), {"unmanaged": True}, ""),
     "local storage": (_with(local_storage=True), {}, "with local storage"),
@@ -67,7 +71,7 @@ LEFT = {
 def test_what_is_left_alone(name: str) -> None:
     """As kubectl and the descheduler do, and more only where the policy says so."""
     pod, params, expected = LEFT[name]
-    assert expected == drain.left_alone(pod, nodes_api.Drain.model_validate(params))
+    assert expected == drain.left_alone(pod, nodes_api.Drain.model_validate(params), RULES)
 
 
 def test_the_cordon_comes_first_and_the_own_namespace_last() -> None:

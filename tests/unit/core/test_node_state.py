@@ -39,6 +39,27 @@ def test_a_node_is_read() -> None:
     assert (1, True, {"pool": "a"}) == (found.replicas, found.rolled_out, found.labels)
 
 
+KEY = "node-role.kubernetes.io/control-plane"
+SERVES = {
+    "ready": ({}, {}, True),
+    "cordoned": ({}, {"unschedulable": True}, False),
+    "labelled": ({KEY: ""}, {}, False),
+    "tainted": ({}, {"taints": [{"key": KEY, "effect": "NoSchedule"}]}, False),
+    "another taint": ({}, {"taints": [{"key": "gpu", "effect": "NoSchedule"}]}, True),
+}
+
+
+@pytest.mark.parametrize("name", SERVES)
+def test_which_node_takes_pods(name: str) -> None:
+    """One that is Ready, where pods may be placed, and that is not of the control plane."""
+    labels, spec, expected = SERVES[name]
+    status = {"conditions": [{"type": "Ready", "status": "True"}]}
+    raw = {"metadata": {"name": "x", "uid": "u", "labels": labels}, "spec": spec, "status": status}
+    found = parse_node.node(raw).node
+    assert found is not None
+    assert expected is found.takes_pods
+
+
 def test_a_bare_node_is_read() -> None:
     """One that has just registered tells nothing yet."""
     found = parse_node.node({"metadata": {"name": "new", "uid": "u"}})

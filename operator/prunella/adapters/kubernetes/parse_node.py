@@ -44,5 +44,5 @@ def _node(raw: Raw) -> model.Workload:
         annotations=meta.get("annotations") or model.NO_LABELS,
         deleting="deletionTimestamp" in meta,
         resource_version=meta.get("resourceVersion", ""),
-        node=node_state.of(spec, status),
+        node=node_state.of(spec, status, meta.get("labels") or {}),
     )

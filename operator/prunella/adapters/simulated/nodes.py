@@ -117,6 +117,7 @@ def ref(name: str) -> model.Ref:
 def view(manifest: state.Manifest) -> model.Workload:
     """A node as the core sees it."""
     metadata = manifest["metadata"]
+    spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
     return model.Workload(
         ref=ref(metadata["name"]),
         uid=metadata["uid"],
@@ -129,7 +130,7 @@ def view(manifest: state.Manifest) -> model.Workload:
         labels=metadata.get("labels") or model.NO_LABELS,
         annotations=metadata.get("annotations") or model.NO_LABELS,
         resource_version=metadata["resourceVersion"],
-        node=node_state.of(manifest.get("spec") or {}, manifest.get("status") or {}),
+        node=node_state.of(spec, status, metadata.get("labels") or {}),
     )
 
 

@@ -43,6 +43,8 @@ PASSING: Final = frozenset(
     }
 )
 """Refusals that end by themselves: what was approved waits for that until it expires."""
+_BY_PEOPLE: Final = frozenset({Refused.SUSPENDED, Refused.PAUSED, Refused.FROZEN})
+"""Refusals that are a person's will, as a rejection is."""
 RECOVERED: Final = "RecoveredByItself"
 POLICY_CHANGED: Final = "PolicyChanged"
 _NO_RECORD: Final = "NoSuchRemediation"
@@ -154,6 +156,16 @@ def unwanted(last: objects.Record) -> model.Refusal:
     )
     reason = Refused.REJECTED if last.phase is Phase.REJECTED else Refused.NOT_APPROVED
     return model.Refusal(reason, f"{last.name}: {last.status.message}; {goes_on}")
+
+
+def foremost(waits: model.Refusal, stopped: model.Refusal | None) -> model.Refusal:
+    """What is told of a target that waits for a person while something stops the whole policy.
+
+    A rejection stays told when a window closes or the policy latches: nobody is called about it.
+    """
+    if stopped is None or (waits.reason is Refused.REJECTED and stopped.reason not in _BY_PEOPLE):
+        return waits
+    return stopped
 
 
 def answer(

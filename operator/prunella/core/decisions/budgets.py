@@ -137,6 +137,14 @@ def with_unit(
     return (*kept, disruptions.Unit(*own, place=(kind, namespace, name), at=now))
 
 
+def forbids_all(seen: disruptions.Seen, namespace: str, rules: Rules) -> str:
+    """Why nothing at all may be disrupted in a namespace, in words; empty when something may be."""
+    if seen.problem:
+        return f"nobody knows what is being disrupted: {seen.problem}"
+    limit = namespace_limit(seen, rules)
+    return "" if limit.most else f"no disruption may be in namespace {namespace} ({limit.why})"
+
+
 def namespace_limit(seen: disruptions.Seen, rules: Rules) -> Limit:
     """The Namespace's own budget if it has one, else that of the settings.
 

@@ -12,6 +12,7 @@ from prunella.api import steps as steps_api
 from prunella.core import model, node_state, objects
 from prunella.core.decisions import (
     action,
+    approvals,
     causes,
     episode,
     fields,
@@ -119,7 +120,7 @@ def decide(scene: Scene, sick: UnhealthyTarget) -> Decision:
     if isinstance(following, model.Refusal):
         standing = [guard for guard in scene.guards if guard in guards.STANDING_GUARDS]
         stopped = guards.evaluate(standing, _case(scene, sick, episode.Next(0)))
-        return Decision(refusal=guards.refusal(stopped) or following)
+        return Decision(refusal=approvals.foremost(following, guards.refusal(stopped)))
     if isinstance(following, episode.AlreadyAdvised):
         return Decision(said=following.record)
     for step in range(following.step, len(scene.spec.steps)):

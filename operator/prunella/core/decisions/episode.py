@@ -65,9 +65,8 @@ def next_attempt(
         return Next(acted.spec.step, acted, revert=True)
     if last is None or is_over(last, policy):
         return Next(0)
-    if last.phase in {Phase.ADVISED, Phase.DRY_RUN}:
-        mode = modes.get(last.spec.action, spec.mode)
-        return AlreadyAdvised(last) if last.spec.mode is mode else Next(0)
+    if last.phase in {Phase.ADVISED, Phase.DRY_RUN} or _out_of_sight(last):
+        return _not_done(last, own, modes.get(last.spec.action, spec.mode))
     if last.spec.action == ledger.REVERT:
         return _after_revert(last, spec, own)
     if last.phase is Phase.SUCCEEDED:
@@ -129,6 +128,25 @@ def _number(record: objects.Record) -> int:
 def _after(record: objects.Record) -> int:
     """The step after one that did not help: a restore is tried again, of the next suspect."""
     return record.spec.step + (record.spec.action != restoring.RESTORE)
+
+
+def _out_of_sight(record: objects.Record) -> bool:
+    """Whether a question ended as its target was not seen: nobody has said a word on it."""
+    return record.phase is Phase.EXPIRED and record.status.reason == reasons.Refused.TARGET_GONE
+
+
+def _not_done(
+    last: objects.Record, own: Sequence[objects.Record], mode: policy_api.Mode
+) -> Next | AlreadyAdvised:
+    """What was said of a step, and nothing done: once in a mode, and at the same place in another.
+
+    The steps before it did not help, in whatever mode they were carried out.
+    """
+    if last.phase is not Phase.EXPIRED and last.spec.mode is mode:
+        return AlreadyAdvised(last)
+    if not last.spec.follows:
+        return Next(0)
+    return Next(last.spec.step, next((r for r in own if r.name == last.spec.follows), None))
 
 
 def _after_revert(

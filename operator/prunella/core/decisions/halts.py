@@ -116,6 +116,17 @@ def _told(text: str) -> str:
     return f"{found.get('reason') or 'no reason given'}{f' ({author.strip()})' if author else ''}"
 
 
+def for_pods(
+    pause: model.PauseState, namespace: str, freeze: Freeze, now: datetime.datetime
+) -> str:
+    """Why the pods of a namespace must be left alone, in words; empty when they need not be."""
+    if pause.paused:
+        return f"the operator is paused: {pause.message}"
+    if (key := scope(namespace)) in pause.scopes:
+        return f"namespace {namespace} is paused: {pause.scopes[key]}"
+    return why_frozen(freeze, f"namespace {namespace}", now)
+
+
 def for_policy(
     pause: model.PauseState,
     policy: objects.Key,

@@ -9,13 +9,13 @@ again that people had uncordoned (planetlabs/draino, issue 50).
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from prunella.api import nodes as nodes_api
 from prunella.api import policy as policy_api
 from prunella.api import reasons
-from prunella.core import model, objects, pointers
+from prunella.core import model, node_state, objects, pointers
 from prunella.core.decisions import episode, ledger
 
 CORDONED_BY: Final = "prunella.dev/cordoned-by"
@@ -28,8 +28,6 @@ TAKING_OUT: Final = frozenset({CORDON, DRAIN})
 """The actions that take a node out of service."""
 ALL: Final = frozenset({*nodes_api.ACTIONS, RETURN_NODE})
 UNSCHEDULABLE: Final = "/spec/unschedulable"
-_STANDS: Final = frozenset({reasons.Phase.SUCCEEDED, reasons.Phase.UNHELPFUL, reasons.Phase.FAILED})
-"""Phases in which a node stays cordoned until it is given back."""
 _ANNOTATIONS: Final = "/metadata/annotations"
 _OWNER: Final = f"{_ANNOTATIONS}/{pointers.part(CORDONED_BY)}"
 
@@ -38,6 +36,21 @@ def owner(node: model.Workload) -> str:
     """The Remediation that has cordoned a node; empty when it is not cordoned, or by others."""
     cordoned = node.node is not None and node.node.unschedulable
     return node.annotations.get(CORDONED_BY, "") if cordoned else ""
+
+
+def last_in_service(
+    target: model.Ref,
+    states: Mapping[model.Ref, node_state.NodeState],
+    busy: Collection[model.Ref] = frozenset(),
+) -> str:
+    """Why a node's pods would find no other place, in words; empty when they may find one."""
+    others = {ref: state for ref, state in states.items() if ref != target}
+    if any(state.takes_pods and ref not in busy for ref, state in others.items()):
+        return ""
+    return (
+        f"0 of {len(others)} other nodes of the cluster are Ready, not cordoned, not being worked "
+        f"on and not of the control plane: pods of {target} would find no place"
+    )
 
 
 def shown(node: model.Workload) -> str:
@@ -122,20 +135,41 @@ def due(
     records: Iterable[objects.Record],
     well_since: datetime.datetime | None,
     now: datetime.datetime,
-) -> episode.Next | None:
+) -> episode.Next | model.Refusal | None:
     """The uncordoning of a node that has been Healthy for long enough since ``well_since``.
 
     None while it is not, where the policy leaves it to a person, and where somebody else has
-    cordoned or uncordoned it.
+    cordoned or uncordoned it; a Refusal where the policy no longer says how it is given back.
+    However its record has ended: the annotation on the node proves whose cordon it is.
     """
     last = taken_out(node.uid, records)
-    if last is None or last.policy != policy.key or last.phase not in _STANDS:
+    if last is None or last.policy != policy.key or not last.phase.final:
         return None
-    params = spec.steps[last.spec.step].params if last.spec.step < len(spec.steps) else None
-    if not isinstance(params, nodes_api.Cordon) or params.keep or owner(node) != last.name:
+    if owner(node) != last.name or not spec.mode.acts:
         return None
-    if not spec.mode.acts or well_since is None:
+    found = _step(spec, last)
+    if found is None:
+        message = (
+            f"{node.ref}, which {last.name} has cordoned, stays so: no step of the policy says "
+            "cordon or drain any more; uncordon it by hand"
+        )
+        return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
+    index, params = found
+    if params.keep or well_since is None:
         return None
     if now - well_since < datetime.timedelta(seconds=params.uncordon_after.total_seconds()):
         return None
-    return episode.Next(last.spec.step, last, back=last)
+    return episode.Next(index, last, back=last)
+
+
+def _step(
+    spec: policy_api.RemediationPolicySpec, last: objects.Record
+) -> tuple[int, nodes_api.Cordon] | None:
+    """The step that says how a node is given back: the record's own, if it is one, or any."""
+    found = {
+        index: step.params
+        for index, step in enumerate(spec.steps)
+        if isinstance(step.params, nodes_api.Cordon)
+    }
+    index = last.spec.step if last.spec.step in found else min(found, default=-1)
+    return (index, found[index]) if found else None

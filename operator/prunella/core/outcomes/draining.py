@@ -5,7 +5,8 @@
         +-- all gone --> proof        +-- deadline over --> given up, and the cordon is undone
         +-- Healthy again, or uncordoned by somebody --> no further pod is evicted
 
-A pod whose budget allows no eviction is asked for in a dry run only, so that each is sent once.
+A pod whose budget allows no eviction is asked for in a dry run only.  What was refused after all,
+or whose answer was lost while the pod stays, is asked for again: its UID makes that safe.
 """
 
 from __future__ import annotations
@@ -99,15 +100,15 @@ def seen(look: Look, settle_after: datetime.timedelta) -> remediation.Remediatio
     for effect, status in zip(
         ledger.effects_of(look.record), look.record.status.effects, strict=True
     ):
-        told = ""
+        told: dict[str, object] = {}
         if effect.verb is model.Verb.EVICT and status.outcome == "":
             pod = look.there.get(effect.uid)
             gone = pod is None or pod.deleting
             if status.sent_at is None:
-                told = "NotSent" if pod is None else ""
+                told = {"outcome": "NotSent"} if pod is None else {}
             elif look.now - status.sent_at >= settle_after:
-                told = "Effective" if gone else "NotSent"
-        statuses.append(status.model_copy(update={"outcome": told}) if told else status)
+                told = {"outcome": "Effective"} if gone else {"sent_at": None}
+        statuses.append(status.model_copy(update=told) if told else status)
     return look.record.status.model_copy(update={"effects": statuses})
 
 

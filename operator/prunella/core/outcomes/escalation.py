@@ -136,13 +136,28 @@ def unattended(
         elif verdict is model.Verdict.HEALTHY:
             entry = None
         elif verdict is model.Verdict.UNHEALTHY:
-            decision = outcome.decisions.get(ref)
-            refusal = decision.refusal if decision is not None else None
+            refusal = _refusal(policy, outcome.decisions.get(ref))
             entry = entry if refusal is None else _refused(entry, ref, refusal, now)
         if entry is not None:
             found.append(entry)
     found.sort(key=lambda each: (each.called_at is None, each.since, each.name))
     return found[:MOST_UNATTENDED]
+
+
+def _refusal(policy: objects.Policy, decision: decide.Decision | None) -> model.Refusal | None:
+    """Why nothing is done; advice alone is one reason, where the policy's own mode acts."""
+    if decision is None:
+        return None
+    said = decision.said
+    if said is None or said.spec.mode.acts:
+        return decision.refusal
+    because = policy.status.mode_limited_by
+    for each in policy.status.modes:
+        if each.action == said.spec.action:
+            because = each.limited_by
+    message = f"{said.name} only advises {said.spec.action}, in mode {said.spec.mode}"
+    told = f"{message}: {because}" if because else message
+    return model.Refusal(reasons.Refused.MODE_LOWERED, told)
 
 
 def _called(entry: Unattended | None) -> Unattended | None:

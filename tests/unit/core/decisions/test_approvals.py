@@ -19,6 +19,7 @@ from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes
 
 Phase = reasons.Phase
+Refused = reasons.Refused
 Mode = policy_api.Mode
 Verdict = approval_api.Verdict
 WAIT, APPROVED = approvals.Turn.WAIT, approvals.Turn.APPROVED
@@ -49,6 +50,28 @@ def approval(verdict: Verdict = Verdict.APPROVE, **fields: Any) -> objects.Appro
         resource_version="1",
         created=NOW - minutes(1),
     )
+
+
+FOREMOST: dict[str, tuple[reasons.Refused, reasons.Refused | None, reasons.Refused]] = {
+    "nothing stops it": (Refused.REJECTED, None, Refused.REJECTED),
+    "a window closes": (Refused.REJECTED, Refused.WINDOW_CLOSED, Refused.REJECTED),
+    "it latches": (Refused.REJECTED, Refused.LATCHED, Refused.REJECTED),
+    "suspended": (Refused.REJECTED, Refused.SUSPENDED, Refused.SUSPENDED),
+    "paused": (Refused.REJECTED, Refused.PAUSED, Refused.PAUSED),
+    "frozen": (Refused.REJECTED, Refused.FROZEN, Refused.FROZEN),
+    "nobody answered": (Refused.NOT_APPROVED, Refused.WINDOW_CLOSED, Refused.WINDOW_CLOSED),
+    "no step is left": (Refused.NO_STEP_LEFT, Refused.LATCHED, Refused.LATCHED),
+}
+
+
+@pytest.mark.parametrize(("waits", "stops", "expected"), FOREMOST.values(), ids=FOREMOST)
+def test_a_rejection_is_overruled_by_people_alone(
+    waits: reasons.Refused, stops: reasons.Refused | None, expected: reasons.Refused
+) -> None:
+    """Nobody is called after a rejection, whatever stops the policy besides."""
+    stopped = None if stops is None else model.Refusal(stops, "the whole policy")
+    told = approvals.foremost(model.Refusal(waits, "the target"), stopped)
+    assert expected == told.reason
 
 
 def scene(**changes: Any) -> approvals.Scene:

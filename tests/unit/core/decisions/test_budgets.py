@@ -212,6 +212,25 @@ def test_what_takes_back_waits_for_nothing(action: str) -> None:
     assert f"{action} takes a disruption back" == guard.within_disruption_budgets(case)
 
 
+ANNOTATION = "the annotation prunella.dev/max-disruptions"
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(Seen(workloads=3), "", id="none-of-its-own"),
+        pytest.param(Seen(override="1"), "", id="one"),
+        pytest.param(Seen(override="0"), f"({ANNOTATION}: 0)", id="none"),
+        pytest.param(Seen(override="x"), f"({ANNOTATION} is malformed: 'x'", id="malformed"),
+        pytest.param(Seen(problem="403"), "nobody knows what is being disrupted: 403", id="unread"),
+    ],
+)
+def test_what_forbids_all(seen: Seen, expected: str) -> None:
+    """A budget of nothing, and one that nobody can read."""
+    told = budgets.forbids_all(seen, "shop", rules.Rules())
+    assert (bool(expected), True) == (bool(told), expected in told)
+
+
 def test_a_malformed_budget_is_told() -> None:
     """Who wrote it reads what is wrong, and what to write."""
     answer = budgets.judge(Seen(override="many"), TARGET, [], TWO, NOW)

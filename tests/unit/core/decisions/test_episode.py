@@ -89,6 +89,12 @@ def test_what_follows_one_record(phase: Phase, otherwise: str, undoable: bool, s
     assert expected == told(policy(otherwise), record)
 
 
+def test_a_target_that_was_out_of_sight_is_asked_about_again() -> None:
+    """The question ended with the target, not by a person's silence: the same one is back."""
+    gone = tried("A", Phase.EXPIRED, reason="TargetGone")
+    assert told(policy(mode="Approve"), gone) == "step 0"
+
+
 def test_the_first_sickness_begins_with_the_first_step() -> None:
     """No history, no record to follow."""
     assert told(policy()) == "step 0"
@@ -151,6 +157,24 @@ def test_advice_does_not_bind_another_mode(phase: Phase) -> None:
     assert told(policy(mode=mode.value), advice) == "said A"
     assert told(policy(mode="Live"), advice) == "step 0"
     assert told(policy(mode="Live", generation=2), advice) == "step 0"
+
+
+@pytest.mark.parametrize("phase", [Phase.ADVISED, Phase.DRY_RUN])
+def test_another_mode_goes_on_at_the_step_that_was_advised(phase: Phase) -> None:
+    """A mode that was lowered and raised in mid-episode repeats nothing that did not help."""
+    mode = Mode.ADVISE if phase is Phase.ADVISED else Mode.DRY_RUN
+    done = tried("A", Phase.UNHELPFUL)
+    advice = tried("B", phase, 2, step=1, follows="A", mode=mode)
+    assert told(policy(), done, advice) == "step 1 after A"
+    assert told(policy(mode=mode.value), done, advice) == "said B"
+    assert told(policy(), advice) == "step 1", "what it follows was deleted"
+
+
+def test_a_target_that_was_out_of_sight_goes_on_where_it_was() -> None:
+    """The steps before the question did not help the same target."""
+    done = tried("A", Phase.UNHELPFUL)
+    gone = tried("B", Phase.EXPIRED, 2, step=1, follows="A", reason="TargetGone")
+    assert told(policy(mode="Approve"), done, gone) == "step 1 after A"
 
 
 CHAINS: dict[str, tuple[str, list[objects.Record], str]] = {

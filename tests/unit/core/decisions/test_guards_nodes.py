@@ -49,8 +49,41 @@ def case(*others: node_state.NodeState, limit: object = "25%", **changes: Any) -
     return dataclasses.replace(whole, verdicts=verdicts, nodes=nodes, **changes)
 
 
+MASTER = dataclasses.replace(FREE, control_plane=True)
+LAST = {
+    "alone": ((), "0 of 0 other nodes"),
+    "all others are out": ((CORDONED, LOST, SILENT), "0 of 3 other nodes"),
+    "only the control plane is left": ((MASTER, CORDONED), "0 of 2 other nodes"),
+    "one is left": ((MASTER, CORDONED, FREE), None),
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+@pytest.mark.parametrize("action", ["cordon", "drain"])
+def test_the_last_node_in_service_stays_so(name: str, action: str) -> None:
+    """Whatever the share, and also where the other nodes are of no policy."""
+    others, expected = LAST[name]
+    whole = case(*others, limit="100%", action=action)
+    answer = node_guards.leaves_nodes_in_service(
+        dataclasses.replace(whole, verdicts={ref(0): builders.UNHEALTHY})
+    )
+    assert (expected is None) is isinstance(answer, str)
+    if isinstance(answer, model.Refusal):
+        assert (Refused.MAX_UNAVAILABLE, True) == (answer.reason, expected in answer.message)
+
+
+def test_a_node_that_is_worked_on_is_no_other_place() -> None:
+    """Given that the other node is about to be cordoned too, this one stays."""
+    other = dataclasses.replace(node(), ref=ref(1), uid="node-1")
+    begun = builders.record("other", Phase.PENDING, action="cordon", target=other)
+    answer = node_guards.leaves_nodes_in_service(
+        dataclasses.replace(case(FREE, limit="100%"), records=(begun,))
+    )
+    assert isinstance(answer, model.Refusal)
+    assert "0 of 1 other nodes" in answer.message
+
+
 SHARES = {
-    "alone": ((), True),
     "all in service": ((FREE,) * 3, True),
     "one of four cordoned": ((CORDONED, FREE, FREE), False),
     "one of four not Ready": ((LOST, FREE, FREE), False),
@@ -80,7 +113,7 @@ def test_the_numbers_are_told() -> None:
     )
 
 
-@pytest.mark.parametrize("label", node_guards.CONTROL_PLANE)
+@pytest.mark.parametrize("label", node_state.CONTROL_PLANE)
 def test_the_control_plane_is_spared(label: str) -> None:
     """By each of the labels that distributions give it."""
     answer = node_guards.spares_the_control_plane(case(target=node(labels={label: ""})))
@@ -90,7 +123,7 @@ def test_the_control_plane_is_spared(label: str) -> None:
 
 def test_what_gives_a_node_back_is_never_held_up() -> None:
     """The guards are about taking out alone."""
-    label = {node_guards.CONTROL_PLANE[0]: ""}
+    label = {node_state.CONTROL_PLANE[0]: ""}
     asked = case(CORDONED, CORDONED, action="uncordon", target=node(labels=label))
     answers = [
         node_guards.spares_the_control_plane(asked),

@@ -119,6 +119,49 @@ def test_what_a_pause_means_for_a_policy(data: dict[str, str], expected: str) ->
     assert model.PauseState(bool(expected), expected) == found
 
 
+@pytest.mark.parametrize(
+    ("pause", "freeze", "expected"),
+    [
+        pytest.param(model.PauseState(paused=False), halts.NOT_FROZEN, "", id="nothing"),
+        pytest.param(
+            model.PauseState(paused=True, message="m"),
+            halts.NOT_FROZEN,
+            "the operator is paused: m",
+            id="everything",
+        ),
+        pytest.param(
+            model.PauseState(paused=False, scopes={halts.scope("shop"): "m"}),
+            halts.NOT_FROZEN,
+            "namespace shop is paused: m",
+            id="the-namespace",
+        ),
+        pytest.param(
+            model.PauseState(paused=False, scopes={halts.scope("other"): "m"}),
+            halts.NOT_FROZEN,
+            "",
+            id="another-namespace",
+        ),
+        pytest.param(
+            model.PauseState(paused=False, scopes={halts.scope("shop", "web"): "m"}),
+            halts.NOT_FROZEN,
+            "",
+            id="a-policy-in-it",
+        ),
+        pytest.param(
+            model.PauseState(paused=False),
+            halts.Freeze(problem="forbidden"),
+            "can't read whether namespace shop is frozen: forbidden",
+            id="unreadable",
+        ),
+    ],
+)
+def test_what_keeps_the_pods_of_a_namespace(
+    pause: model.PauseState, freeze: halts.Freeze, expected: str
+) -> None:
+    """What is said of the namespace, whichever policy asks; one of the cluster is in none."""
+    assert expected == halts.for_pods(pause, "shop", freeze, builders.NOW)
+
+
 def test_a_frozen_namespace_is_told_beside_a_pause() -> None:
     """Each has its own guard, and ending one does not end the other."""
     frozen = halts.Freeze(annotation="true")

@@ -126,7 +126,7 @@ SEEN = {
     "answer lost, still there": (
         remediation.EffectStatus(sent_at=builders.NOW),
         WEB[:1],
-        "NotSent",
+        "",
     ),
 }
 
@@ -137,6 +137,17 @@ def test_what_the_node_tells(name: str) -> None:
     status, there, expected = SEEN[name]
     asked = look(WEB[:1], there, [status], now=builders.NOW + LATER)
     assert expected == draining.seen(asked, LATER).effects[1].outcome
+
+
+def test_what_was_lost_on_the_way_is_due_again() -> None:
+    """A pod that stays was not evicted: its UID makes it safe to ask once more."""
+    sent = remediation.EffectStatus(sent_at=builders.NOW)
+    asked = look(WEB[:1], WEB[:1], [sent], now=builders.NOW + LATER)
+    assert [] == draining.due(asked)
+    status = draining.seen(asked, LATER)
+    assert status.effects[1].sent_at is None
+    record = dataclasses.replace(asked.record, status=status)
+    assert [1] == draining.due(dataclasses.replace(asked, record=record))
 
 
 def test_an_answer_may_still_be_on_its_way() -> None:

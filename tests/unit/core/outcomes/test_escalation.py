@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from prunella.api import reasons
+from prunella.api import policy as policy_api
+from prunella.api import policy_status, reasons
 from prunella.core import model, objects
 from prunella.core.decisions import decide
 from prunella.core.outcomes import escalation
@@ -154,6 +155,44 @@ def test_which_targets_nothing_is_done_about(
     outcome = test_summary.outcome({"checkout": verdict}, decisions)
     policy = builders.policy(**fields)
     assert expected == escalation.unattended(policy, outcome, records, before, NOW)
+
+
+ADVISED = tried("A", Phase.ADVISED, mode=policy_api.Mode.ADVISE)
+SAID: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "by the policy's own mode": ("Advise", {}, []),
+    "its own mode is more": ("Live", {}, ["A only advises restart, in mode Advise"]),
+    "it would ask": ("Approve", {}, ["A only advises restart, in mode Advise"]),
+    "by a limit of all actions": (
+        "Live",
+        {"modeLimitedBy": "a bad streak"},
+        ["A only advises restart, in mode Advise: a bad streak"],
+    ),
+    "by a limit of this action": (
+        "Live",
+        {
+            "modeLimitedBy": "another action's",
+            "modes": [
+                {"action": "restart", "risk": "low", "mode": "Advise", "limitedBy": "a ceiling"}
+            ],
+        },
+        ["A only advises restart, in mode Advise: a ceiling"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("mode", "limited", "expected"), SAID.values(), ids=SAID)
+def test_advice_alone_leaves_a_target_unattended_where_the_policy_acts(
+    mode: str, limited: dict[str, Any], expected: list[str]
+) -> None:
+    """A limit that lowers the mode is told to a person: the policy has promised to act."""
+    outcome = test_summary.outcome(
+        {"checkout": UNHEALTHY}, {"checkout": decide.Decision(said=ADVISED)}
+    )
+    status = policy_status.RemediationPolicyStatus.model_validate(limited)
+    policy = builders.policy(mode=mode, status=status)
+    found = escalation.unattended(policy, outcome, [ADVISED], [], NOW)
+    assert expected == [each.refusal for each in found]
+    assert {Refused.MODE_LOWERED} >= {each.refused for each in found}
 
 
 def test_no_more_are_kept_than_the_status_holds() -> None:

@@ -9,12 +9,6 @@ from prunella.core import model, node_state
 from prunella.core.decisions import ledger, nodes, shares
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
-CONTROL_PLANE: Final = (
-    "node-role.kubernetes.io/control-plane",
-    "node-role.kubernetes.io/master",
-    "node-role.kubernetes.io/etcd",
-)
-"""Labels of nodes that run the control plane (kubeadm, k3s, RKE2)."""
 _STANDS: Final = frozenset({reasons.Phase.SUCCEEDED, reasons.Phase.SUPERSEDED})
 
 
@@ -22,7 +16,7 @@ def spares_the_control_plane(case: Case) -> Answer:
     """What keeps the quorum of etcd is for people."""
     if case.action.name not in nodes.TAKING_OUT:
         return f"{case.action.name} takes no node out of service"
-    found = next((label for label in CONTROL_PLANE if label in case.workload.labels), "")
+    found = next((label for label in node_state.CONTROL_PLANE if label in case.workload.labels), "")
     if found:
         message = f"{case.target} has the label {found}: nodes of the control plane are spared"
         return model.Refusal(Refused.CONTROL_PLANE, message)
@@ -34,16 +28,19 @@ def leaves_nodes_in_service(case: Case) -> Answer:
     if case.action.name not in nodes.TAKING_OUT:
         return f"{case.action.name} takes no node out of service"
     own = case.verdicts.keys()
-    out = {r.target for r in case.others if r.in_flight and r.target in own}
-    out |= {ref for ref, state in case.nodes.items() if ref in own and _is_out(state)}
+    busy = {r.target for r in case.others if r.in_flight}
+    out = busy | {ref for ref, state in case.nodes.items() if _is_out(state)}
     limit, size = case.spec.guards.max_unavailable, len(own)
     allowed = shares.unavailable_allowance(limit, size)
-    others = len(out - {case.target})
+    others = len(out & own - {case.target})
     message = (
         f"{others} of {size} other nodes of the policy are cordoned, not Ready or being worked "
         f"on, {shares.told(limit, size, allowed)}"
     )
-    return model.Refusal(Refused.MAX_UNAVAILABLE, message) if others >= allowed else message
+    if others >= allowed:
+        return model.Refusal(Refused.MAX_UNAVAILABLE, message)
+    last = nodes.last_in_service(case.target, case.nodes, busy)
+    return model.Refusal(Refused.MAX_UNAVAILABLE, last) if last else message
 
 
 def _is_out(state: node_state.NodeState) -> bool:
