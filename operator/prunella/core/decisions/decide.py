@@ -188,9 +188,8 @@ def plan_attempt(
 
 def same(record: objects.Record, command: Command, scene: Scene) -> Command | model.Refusal:
     """A plan that was made again, if it is the one of the record."""
-    found = _effective(scene).get(command.action)
-    if lowered := modes.lowered(record.spec.mode, command.mode, found):
-        return model.Refusal(reasons.Refused.MODE_LOWERED, lowered)
+    if why := modes.lowered(record.spec.mode, command.mode, _effective(scene).get(command.action)):
+        return model.Refusal(reasons.Refused.MODE_LOWERED, why)
     if command.plan_hash == record.spec.plan_hash:
         return command
     message = f"planned again, the effects are others: {command.summary}"
