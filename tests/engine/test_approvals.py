@@ -323,6 +323,63 @@ async def test_what_was_approved_waits_for_a_guard_that_will_pass(story: Story) 
     assert sorted(story.sent()) == sorted([first.name, second.name])
 
 
+async def test_what_was_approved_and_held_up_by_a_window_is_asked_anew(story: Story) -> None:
+    """Given a window that closes before the yes and opens too late, then it is asked once more."""
+    shuts = (story.world.clock.now() + datetime.timedelta(minutes=4)).replace(
+        second=0, microsecond=0
+    )
+    closed = [{"cron": f"{shuts.minute} {shuts.hour} * * *", "duration": "20m"}]
+    record = await asked(story, approving(approvalExpiresAfter="10m", windows={"deny": closed}))
+    await story.run((shuts - story.world.clock.now()).total_seconds() + 1)
+    decide(story, record)
+    await story.until(lambda: len(story.records()) == 2, 1500)
+
+    assert ended(again(story, record)) == (Phase.NOT_SENT, "NotApprovedInTime")
+    assert "closed by spec.windows.deny[0]" in again(story, record).status.message
+    assert story.records()[1].phase is Phase.AWAITING_APPROVAL
+    board = story.status().trust
+    assert board is None or [0] == [each.expired for each in board.scores]
+    decide(story, story.records()[1])
+    await story.until(lambda: len(story.sent()) == 1)
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        pytest.param(100.0, "WindowClosed", id="the window has closed"),
+        pytest.param(0.0, "NotHeldLongEnough", id="and it is well again"),
+    ],
+)
+async def test_what_waits_long_for_its_turn_is_judged_by_fresh_readings(
+    story: Story, load: float, reason: str
+) -> None:
+    """Given a record that is approved, when others decide for long first, then it is judged anew.
+
+    All that its pass has read is older than that.
+    """
+    shuts = (story.world.clock.now() + datetime.timedelta(minutes=3)).replace(
+        second=0, microsecond=0
+    )
+    closed = [{"cron": f"{shuts.minute} {shuts.hour} * * *", "duration": "3h"}]
+    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
+    story.world.apps.surge(CHECKOUT, load=100.0)
+    signals = [harness.saturation()]
+    story.apply(approving({"restart": {}}, signals=signals, windows={"deny": closed}))
+    await story.until(lambda: len(story.records()) == 1)
+    await story.run((shuts - story.world.clock.now()).total_seconds() - 8)
+    assert story.engine is not None
+    async with story.engine._passes._deciding:
+        decide(story, story.records()[0])
+        await story.until(lambda: story.phases() == [("restart", Phase.PENDING)], 8)
+        story.world.apps.surge(CHECKOUT, load=load)
+        await story.run(45)
+        assert story.phases() == [("restart", Phase.PENDING)]
+    await story.run(30)
+
+    assert story.sent() == []
+    assert ended(story.records()[0]) == (Phase.NOT_SENT, reason)
+
+
 async def test_each_step_is_asked_and_an_undoing_is_not(story: Story) -> None:
     """Given a step in vain, then it is undone without a question, and the next step is asked."""
     story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)

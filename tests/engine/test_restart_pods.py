@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import collections
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from prunella import ports
 from prunella.adapters.simulated import faults as faults_module
 from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import halts
+from prunella.core.decisions.trust import ceilings
 from tests.engine import harness
 from tests.engine.harness import CHECKOUT, NAMESPACE, Phase, Story
 
@@ -110,6 +113,49 @@ async def test_a_person_stops_it_between_two_pods(story: Story, how: str) -> Non
 
     assert sick[:1] == evicted(story)
     assert ("NotSent", "stopped by a person") == statuses(story)[1]
+
+
+def lower(story: Story) -> None:
+    """The namespace's administrator allows advice only."""
+    story.world.cluster.labels_of_namespaces[NAMESPACE] = {ceilings.LABEL: "Advise"}
+
+
+def hide(story: Story) -> None:
+    """The namespace's labels can't be read any more."""
+    story.faults.always(faults_module.Point.NAMESPACE, ports.ClusterError("forbidden", status=403))
+
+
+def ask_first(story: Story) -> None:
+    """The policy is edited: from Live to Approve."""
+    story.apply(harness.spec({"restartPods": {}}, signals=[BY_POD], mode="Approve"))
+
+
+MOST = "decided in mode Live, and Advise is the most there is now: "
+LESS = [
+    pytest.param(lower, f'{MOST}namespace shop has {ceilings.LABEL}="Advise"', id="ceiling"),
+    pytest.param(hide, f"{MOST}the labels of namespace shop can't be read: forbidden", id="unread"),
+    pytest.param(ask_first, "the policy has generation 2, it was decided by 1", id="edit"),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), LESS)
+async def test_what_may_not_be_done_any_more_stops_between_two_pods(
+    story: Story, change: Callable[[Story], None], why: str
+) -> None:
+    """Given a policy that may do less after the first, then the second stays, and it is proved."""
+    sick = leaking(story)
+    await story.until(lambda: len(evicted(story)) == 1)
+    change(story)
+    await story.until(lambda: story.records()[0].phase.final, 600)
+    await story.run(STARTUP + 60)
+
+    assert sick[:1] == evicted(story)
+    first = story.records()[0]
+    assert (Phase.UNHELPFUL, "NotSent", why) == (
+        first.phase,
+        first.status.effects[1].outcome,
+        first.status.effects[1].message,
+    )
 
 
 async def test_what_a_person_has_mended_is_not_evicted(story: Story) -> None:

@@ -276,6 +276,9 @@ async def test_a_ceiling_that_is_lowered_after_the_decision_stops_it(story: Stor
 
     first = story.records()[0]
     assert (Phase.NOT_SENT, reasons.Refused.MODE_LOWERED) == (first.phase, first.status.reason)
+    why = f'namespace {NAMESPACE} has {LABEL}="Advise"'
+    expected = f"decided in mode Live, and Advise is the most there is now: {why}"
+    assert expected == first.status.message
     assert [] == story.sent()
 
 

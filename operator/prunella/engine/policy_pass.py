@@ -26,6 +26,7 @@ from prunella.engine import (
     pauses,
     peers,
     report,
+    stops,
     suspects,
     switches,
     telling,
@@ -58,6 +59,7 @@ class Passes:
         self._unattended = unattended.Watcher(world)
         self._leaders = leaders.Leaders(world)
         self._switches = switches.Switches(world)
+        self._stops = stops.Stops(world, options, self._switches, self._trusting)
         self._pauses = pauses.Pauses(world, self._switches)
         self._deciding = asyncio.Lock()
         self.memories: dict[objects.Key, memories.PolicyMemory] = {}
@@ -260,7 +262,7 @@ class Passes:
             if decision.refusal is not None:
                 return decision.refusal
             if decision.command is not None:
-                return decide.same(record, decision.command)
+                return decide.same(record, decision.command, scene)
             for need in decision.needs:
                 snapshot = await self._closer_look.answer(need, snapshot, outcome, config, now)
         return model.Refusal(reasons.Refused.PLAN_CHANGED, "the plan could not be made again")
@@ -287,7 +289,7 @@ class Passes:
             if record.phase is Phase.PENDING and outcome.command is None:
                 await self._resume(record, snapshot, policy, memory, now)
             elif record.phase is Phase.ACTING:
-                await self._settle(record, policy, outcome)
+                await self._settle(record, outcome)
             elif runs.is_running(record):
                 await self._executor.follow(record)
             elif record.phase is Phase.VERIFYING:
@@ -300,20 +302,16 @@ class Passes:
             await self._executor.escalate(record)
         return frozenset(record.target for record in waiting)
 
-    async def _settle(
-        self, record: objects.Record, policy: objects.Policy, outcome: step.Outcome
-    ) -> None:
+    async def _settle(self, record: objects.Record, outcome: step.Outcome) -> None:
         """Settle what was sent; the effects after it follow, unless somebody said stop."""
         async with self._deciding:
-            current = await self._world.policies.read(policy.key)
-            halted = await self._switches.read(policy.key, outcome.workloads.get(record.target))
-            may_send = pacing.may_send(current, halted)
+            stopped = await self._stops.why(record, outcome.workloads.get(record.target))
             if pacing.is_paced(record):
                 now, rules = self._world.clock.now(), self._options.rules
-                scene = pacing.scene(record, outcome, rules, now, may_send=may_send)
+                scene = pacing.scene(record, outcome, rules, now, stopped=stopped)
                 await self._executor.pace(record, scene)
             else:
-                await self._executor.settle(record, may_send=may_send)
+                await self._executor.settle(record, may_send=not stopped)
 
     async def _resume(
         self,
@@ -328,18 +326,18 @@ class Passes:
             phase = records.first_phase(record.spec.mode, record.spec.action)
             await self._executor.close(record, phase, phase.value, record.spec.reason)
             return
+        asked = self._world.clock.now()
         async with self._deciding:
-            if len(record.status.effects) != len(record.spec.effects):
-                empty = records.first_status(
-                    Phase.PENDING, record.spec.reason, now, len(record.spec.effects)
-                )
+            if self._world.clock.now() - asked > READINGS_LAST:
+                return  # It stays Pending: the next pass takes it up with fresh readings.
+            effects = len(record.spec.effects)
+            if len(record.status.effects) != effects:
+                empty = records.first_status(Phase.PENDING, record.spec.reason, now, effects)
                 record = await self._world.ledger.update(record, empty)
             current = await self._world.policies.read(policy.key)
             decided_for = (record.spec.policy.uid, record.spec.policy.generation)
-            if (
-                current is None
-                or not memories.version(current) == memories.version(policy) == decided_for
-            ):
+            versions = {memories.version(each) for each in (current, policy) if each is not None}
+            if current is None or versions != {decided_for}:
                 reason = reasons.Refused.PLAN_CHANGED
                 message = "the policy has changed since the decision"
                 await self._executor.close(record, Phase.NOT_SENT, reason, message)

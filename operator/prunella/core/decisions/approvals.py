@@ -5,7 +5,7 @@
       |                        +-- refused --> NotSent, or it waits where the refusal will pass
       +-- Reject --> Rejected
       +-- no answer, recovered, target gone, policy edited --> Expired
-      +-- target changed --> NotSent, and asked anew
+      +-- target changed, or approved and held up for too long --> NotSent, and asked anew
 
 Nothing here trusts what it finds: an Approval counts only for the UID and the plan that it names,
 and what it approves is planned anew (`engine/approvals.py`).
@@ -242,7 +242,8 @@ def _late(record: objects.Record, scene: Scene) -> End:
     message = f"approved by {scene.approval.spec.decided_by}, but not done until {until}"
     if record.status.reason in PASSING:
         message += f": {record.status.message}"
-    return End(Phase.EXPIRED, Refused.NOT_APPROVED, message, decided(scene.approval))
+    # Somebody wants it: only a question that nobody has answered is not asked again.
+    return End(Phase.NOT_SENT, Refused.NOT_APPROVED, message, decided(scene.approval))
 
 
 def _because(approval: objects.Approval) -> str:

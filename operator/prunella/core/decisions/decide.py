@@ -27,7 +27,7 @@ from prunella.core.decisions import (
 )
 from prunella.core.decisions.guards import error_budget
 from prunella.core.decisions.rules import Rules
-from prunella.core.decisions.trust import ceilings, standing
+from prunella.core.decisions.trust import ceilings, modes, standing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -186,11 +186,10 @@ def plan_attempt(
     return _plan(scene, sick, attempt, decided_at, case, tuple(answers))
 
 
-def same(record: objects.Record, command: Command) -> Command | model.Refusal:
+def same(record: objects.Record, command: Command, scene: Scene) -> Command | model.Refusal:
     """A plan that was made again, if it is the one of the record."""
-    if ceilings.RANKS[command.mode] < ceilings.RANKS[record.spec.mode]:
-        message = f"decided in mode {record.spec.mode}, and {command.mode} is the most there is now"
-        return model.Refusal(reasons.Refused.MODE_LOWERED, message)
+    if why := modes.lowered(record.spec.mode, command.mode, _effective(scene).get(command.action)):
+        return model.Refusal(reasons.Refused.MODE_LOWERED, why)
     if command.plan_hash == record.spec.plan_hash:
         return command
     message = f"planned again, the effects are others: {command.summary}"
@@ -199,11 +198,12 @@ def same(record: objects.Record, command: Command) -> Command | model.Refusal:
 
 def _modes(scene: Scene) -> dict[str, policy_api.Mode]:
     """The mode of each action, after the limits of administrators and a demotion."""
-    policy, spec, rules = scene.policy, scene.spec, scene.rules
-    told = standing.counted(policy, spec, scene.records, rules, scene.now)
-    demotion = told.demoted if told is not None else None
-    found = standing.modes_of(spec, rules, scene.actions, scene.ceilings, demotion)
-    return {name: each.mode for name, each in found.items()}
+    return {name: each.mode for name, each in _effective(scene).items()}
+
+
+def _effective(scene: Scene) -> dict[str, modes.Effective]:
+    known = (scene.policy, scene.spec, scene.records, scene.rules)
+    return standing.modes_now(*known, scene.actions, scene.ceilings, scene.now)
 
 
 def _unseen(

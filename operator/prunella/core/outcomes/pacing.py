@@ -12,12 +12,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, nodes, step
+from prunella.core.decisions import budgets, ledger, nodes, step
 from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import modes
+
+BY_A_PERSON: Final = "stopped by a person"
 
 
 class Turn(enum.StrEnum):
@@ -35,19 +39,40 @@ class Scene:
     now: datetime.datetime
     rules: Rules
     may_send: bool
-    """False when somebody has paused or frozen it, or suspended or edited the policy."""
+    """False when somebody has paused or frozen it, suspended or edited the policy, or lets it do
+    less now."""
     verdict: model.Verdict
     sick: Collection[str]
     """The pods that the signals name now; empty when they name none."""
     no_room: bool = False
     """True when a disruption budget has just been found to be in the way."""
+    stopped: str = BY_A_PERSON
+    """Why nothing may be sent, where nothing may be."""
 
 
-def may_send(policy: objects.Policy | None, pause: model.PauseState) -> bool:
-    """Whether nobody has said stop since the first effect was sent."""
-    spec = policy.spec if policy is not None else None
+def stop(
+    record: objects.Record,
+    policy: objects.Policy | None,
+    pause: model.PauseState,
+    found: Mapping[str, modes.Effective],
+) -> str:
+    """Why nothing more of a record may be sent; empty: nobody has said stop since it was begun.
+
+    ``found`` are the modes of the policy's actions now.  What takes back goes on in a lower mode
+    and after an edit: it was decided together with what it takes back.  A drain goes on after an
+    edit, too: it reads its step anew each time.
+    """
+    spec, action = policy.spec if policy is not None else None, record.spec.action
     live = spec is not None and spec.mode.acts and not spec.suspend
-    return live and not pause.paused and not pause.frozen
+    if policy is None or spec is None or not live or pause.paused or pause.frozen:
+        return BY_A_PERSON
+    if action in budgets.TAKES_BACK:
+        return ""
+    was, edited = record.spec.policy, record.spec.policy.generation != policy.generation
+    if was.uid != policy.uid or (edited and action != nodes.DRAIN):
+        return f"the policy has generation {policy.generation}, it was decided by {was.generation}"
+    now = found.get(action)
+    return modes.lowered(record.spec.mode, now.mode if now is not None else spec.mode, now)
 
 
 def scene(
@@ -56,16 +81,17 @@ def scene(
     rules: Rules,
     now: datetime.datetime,
     *,
-    may_send: bool,
+    stopped: str,
 ) -> Scene:
-    """What the newest pass says of a record's target."""
+    """What the newest pass says of a record's target; ``stopped`` is why it is over, if it is."""
     found = [finding for finding in outcome.findings if finding.target == record.target]
     return Scene(
         now=now,
         rules=rules,
-        may_send=may_send,
+        may_send=not stopped,
         verdict=outcome.verdicts.get(record.target, model.Verdict.UNKNOWN),
         sick=frozenset(pod for finding in found for pod in finding.sick_pods),
+        stopped=stopped or BY_A_PERSON,
     )
 
 
@@ -88,7 +114,7 @@ def turn(
     """What to do about the next pod, and why."""
     left = _left(record)
     if not scene.may_send:
-        return Turn.STOP, "stopped by a person"
+        return Turn.STOP, scene.stopped
     if live_state is None or scene.verdict is model.Verdict.HEALTHY:
         return Turn.STOP, "the target is gone" if live_state is None else "Healthy again"
     waits = _waits(record, live_state, left) or _doubt(scene)

@@ -104,7 +104,7 @@ JUDGED: dict[str, tuple[dict[str, Any], str]] = {
     "approved": ({"approval": YES}, "Approved"),
     "approved, in doubt": ({"approval": YES, "verdict": UNKNOWN}, "Wait"),
     "approved at the last moment": ({"approval": YES, "now": LATE - minutes(0.01)}, "Approved"),
-    "approved too late": ({"approval": YES, "now": LATE}, "Expired NotApprovedInTime"),
+    "approved too late": ({"approval": YES, "now": LATE}, "NotSent NotApprovedInTime"),
     "no answer in time": ({"now": LATE}, "Expired NotApprovedInTime"),
     "rejected": ({"approval": NO}, "Rejected Rejected"),
     "rejected of another plan": (
@@ -145,7 +145,7 @@ def test_a_question_without_a_time_is_over() -> None:
     timeless = record.spec.model_copy(update={"approval_expires_at": None})
     turn = approvals.judge(dataclasses.replace(record, spec=timeless), scene(approval=YES))
 
-    assert "Expired NotApprovedInTime" == told(turn)
+    assert "NotSent NotApprovedInTime" == told(turn)
 
 
 def test_what_was_approved_and_held_up_says_by_what() -> None:
@@ -178,7 +178,7 @@ ANSWERS: dict[str, tuple[objects.Record | None, objects.Approval, str]] = {
         "False Paused",
     ),
     "held up until it expired": (
-        question(Phase.EXPIRED, approval=SAID, reason="NotApprovedInTime"),
+        question(Phase.NOT_SENT, approval=SAID, reason="NotApprovedInTime"),
         YES,
         "False NotApprovedInTime",
     ),

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from prunella.api import policy as policy_api
 from prunella.api import reasons, remediation
 from prunella.core import model, objects
 from prunella.core.decisions.rules import Rules
+from prunella.core.decisions.trust import modes
 from prunella.core.outcomes import pacing
 from tests.unit.core import builders
 from tests.unit.core.builders import HEALTHY, NOW, UNHEALTHY, UNKNOWN, minutes, seconds
 
+Mode = policy_api.Mode
 Turn = pacing.Turn
 DONE = remediation.EffectStatus(sent_at=NOW - minutes(1), outcome="Effective")
 DOUBT = remediation.EffectStatus(sent_at=NOW - minutes(1))
@@ -116,6 +119,12 @@ TURNS: dict[str, Row] = {
     ),
     "well again": (scene(verdict=HEALTHY), looked(), Turn.STOP, "Healthy again"),
     "stopped": (scene(may_send=False), looked(), Turn.STOP, "stopped by a person"),
+    "stopped by a ceiling": (
+        scene(may_send=False, stopped="Advise is the most"),
+        looked(),
+        Turn.STOP,
+        "Advise is the most",
+    ),
     "gone": (scene(), None, Turn.STOP, "the target is gone"),
     "no patience left": (
         scene(
@@ -145,6 +154,61 @@ def test_the_next_turn(
 ) -> None:
     """The next pod goes when the last was replaced, is still sick, and nobody said stop."""
     assert (turn, why) == pacing.turn(record(), at, seen)
+
+
+LOW = {"restartPods": modes.Effective(Mode.ADVISE, "the ceiling")}
+LOWERED = "decided in mode Live, and Advise is the most there is now: the ceiling"
+EDITED = "the policy has generation 2, it was decided by 1"
+PAUSE, FREEZE = model.PauseState(paused=True), model.PauseState(paused=False, frozen="frozen")
+Said = tuple[str, objects.Policy | None, dict[str, Any], str]
+SAID: dict[str, Said] = {
+    "nothing": ("restartPods", builders.policy(), {}, ""),
+    "as much is allowed": (
+        "restartPods",
+        builders.policy(),
+        {"found": {"restartPods": modes.Effective(Mode.LIVE)}},
+        "",
+    ),
+    "less is allowed": ("restartPods", builders.policy(), {"found": LOW}, LOWERED),
+    "less to another action": (
+        "restartPods",
+        builders.policy(),
+        {"found": {"rollback": modes.Effective(Mode.ADVISE, "the ceiling")}},
+        "",
+    ),
+    "edited": ("restartPods", builders.policy(generation=2), {}, EDITED),
+    "made anew": (
+        "restartPods",
+        builders.policy(uid="new"),
+        {},
+        "the policy has generation 1, it was decided by 1",
+    ),
+    "deleted": ("restartPods", None, {}, pacing.BY_A_PERSON),
+    "suspended": ("restartPods", builders.policy(suspend=True), {}, pacing.BY_A_PERSON),
+    "advises now": ("restartPods", builders.policy(mode="Advise"), {}, pacing.BY_A_PERSON),
+    "paused": ("restartPods", builders.policy(), {"pause": PAUSE}, pacing.BY_A_PERSON),
+    "frozen": ("restartPods", builders.policy(), {"pause": FREEZE}, pacing.BY_A_PERSON),
+    "undoing, edited": ("revert", builders.policy(generation=2, mode="Approve"), {}, ""),
+    "way back, edited": ("returnTraffic", builders.policy(generation=2, mode="Approve"), {}, ""),
+    "undoing, paused": ("revert", builders.policy(), {"pause": PAUSE}, pacing.BY_A_PERSON),
+    "drain, edited": ("drain", builders.policy(generation=2), {}, ""),
+    "drain, edited to ask first": (
+        "drain",
+        builders.policy(generation=2, mode="Approve"),
+        {},
+        "decided in mode Live, and Approve is the most there is now",
+    ),
+}
+
+
+@pytest.mark.parametrize(("action", "policy", "told", "expected"), SAID.values(), ids=SAID)
+def test_what_was_begun_goes_on_unless_somebody_has_said_stop(
+    action: str, policy: objects.Policy | None, told: dict[str, Any], expected: str
+) -> None:
+    """A ceiling and an edit stop what is new in each effect, and nothing that takes back."""
+    begun = builders.record("R", reasons.Phase.ACTING, action=action, mode=Mode.LIVE)
+    open_to_all: dict[str, Any] = {"pause": model.PauseState(paused=False), "found": {}}
+    assert expected == pacing.stop(begun, policy, **{**open_to_all, **told})
 
 
 def test_a_pod_that_is_well_again_is_passed_over() -> None:

@@ -55,6 +55,17 @@ def effective(
     return found
 
 
+def lowered(decided: policy_api.Mode, now: policy_api.Mode, found: Effective | None) -> str:
+    """Why what was decided in one mode may not be done in that of now; empty: it may.
+
+    ``found`` is what limits the action, where anything does.
+    """
+    if ceilings.RANKS[now] >= ceilings.RANKS[decided]:
+        return ""
+    told = f"decided in mode {decided}, and {now} is the most there is now"
+    return f"{told}: {found.because}" if found is not None and found.because else told
+
+
 def _at_most(limit: str) -> policy_api.Mode:
     """The freest mode that is not above a limit."""
     ranks = ceilings.RANKS

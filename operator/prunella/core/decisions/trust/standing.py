@@ -67,3 +67,17 @@ def modes_of(
         for name in dict.fromkeys(step.action for step in spec.steps)
         if name in actions
     }
+
+
+def modes_now(
+    policy: objects.Policy,
+    spec: policy_api.RemediationPolicySpec,
+    records: Sequence[objects.Record],
+    rules: Rules,
+    actions: Mapping[str, action.Action],
+    allowed: ceilings.Ceilings,
+    now: datetime.datetime,
+) -> dict[str, modes.Effective]:
+    """The mode of each action as the records, and the ceilings just read, have it."""
+    told = counted(policy, spec, records, rules, now)
+    return modes_of(spec, rules, actions, allowed, told.demoted if told is not None else None)

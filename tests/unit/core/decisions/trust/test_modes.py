@@ -77,6 +77,25 @@ def test_the_strictest_counts(
     assert bool(why) == bool(found.because)
 
 
+LIMITED = modes.Effective(ADVISE, "the labels can't be read")
+MOST = "decided in mode Live, and Advise is the most there is now"
+LOWERED = {
+    "the same": (LIVE, LIVE, None, ""),
+    "more than was decided": (BETWEEN, LIVE, None, ""),
+    "less, for a reason": (LIVE, ADVISE, LIMITED, f"{MOST}: the labels can't be read"),
+    "less, as the policy says": (LIVE, ADVISE, modes.Effective(ADVISE), MOST),
+    "less, of an unknown action": (LIVE, ADVISE, None, MOST),
+}
+
+
+@pytest.mark.parametrize(("decided", "now", "found", "expected"), LOWERED.values(), ids=LOWERED)
+def test_what_was_decided_in_a_higher_mode(
+    decided: policy_api.Mode, now: policy_api.Mode, found: modes.Effective | None, expected: str
+) -> None:
+    """It says what limits it now; nothing where as much, or more, is allowed."""
+    assert expected == modes.lowered(decided, now, found)
+
+
 def test_every_mode_has_a_rank() -> None:
     """A mode that is added must say how far it goes."""
     assert {mode.value for mode in policy_api.Mode} <= set(ceilings.RANKS)
