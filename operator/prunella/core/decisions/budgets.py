@@ -20,9 +20,7 @@ from prunella.core.decisions.rules import DisruptionBudget, Rules
 
 _AT_WORK: Final = frozenset({reasons.Phase.ACTING, reasons.Phase.VERIFYING})
 """Phases of Remediations that disrupt; what is Pending disrupts once it has a unit."""
-TAKES_BACK: Final = frozenset(
-    {ledger.REVERT, ledger.RETURN_TRAFFIC, ledger.RETURN_NODE, nodes.UNCORDON}
-)
+TAKES_BACK: Final = ledger.TAKES_BACK | {nodes.UNCORDON}
 """Actions that take a disruption back: they wait for no budget, and count while under way."""
 KEPT_UNSEEN: Final = datetime.timedelta(minutes=15)
 """How long a unit is kept whose Remediation nobody sees, as one of another operator."""
