@@ -142,6 +142,54 @@ async def test_the_operators_own_crash_leaves_no_unit_taken() -> None:
         assert len(story.sent()) == 1
 
 
+async def _asked(story: Story) -> objects.Record:
+    """A question that was approved just now."""
+    await harness.bad_release(story, harness.spec(mode="Approve"))
+    await story.until(lambda: story.phases() == [("rollback", Phase.AWAITING_APPROVAL)])
+    return story.records()[0]
+
+
+async def _approve_and_wait(story: Story, record: objects.Record) -> None:
+    story.world.approvals.decide(record)
+    story.notify()
+    await story.until(
+        lambda: story.records()[0].status.reason == Refused.CLUSTER_DISRUPTIONS, limit=60
+    )
+    await story.run(60)
+    assert ([], [("rollback", Phase.AWAITING_APPROVAL)]) == (story.sent(), story.phases())
+    assert story.records()[0].status.message.startswith("approved by ")
+    assert story.records()[0].status.approval is None
+    story.world.disruption_server.leases.clear()
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)])
+
+
+async def test_what_was_approved_waits_for_room() -> None:
+    """Given a budget that others fill after the question, then the answer holds until they end."""
+    async with harness.telling(_settings(cluster=1)) as story:
+        record = await _asked(story)
+        _hold(story)
+        await _approve_and_wait(story, record)
+
+
+async def test_what_was_approved_and_came_second_waits_for_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given that others take the last room when it was to be taken, then the answer holds."""
+    async with harness.telling(_settings(cluster=1)) as story:
+        record, server = await _asked(story), story.world.disruption_server
+        replace, calls = server.replace, len(story.world.notifier.escalations)
+
+        def come_second(version: str, units: Any) -> None:
+            monkeypatch.setattr(server, "replace", replace)
+            del version, units
+            _hold(story)
+            raise ports.Conflict("the object has been modified", status=409)
+
+        monkeypatch.setattr(server, "replace", come_second)
+        await _approve_and_wait(story, record)
+        assert calls == len(story.world.notifier.escalations)
+
+
 class _Executor:
     """Sends nothing; tells what it was asked for."""
 

@@ -34,9 +34,14 @@ PASSING: Final = frozenset(
         Refused.NOT_HELD,
         Refused.IN_FLIGHT,
         Refused.COOLDOWN,
+        Refused.BACKOFF,
+        Refused.STORM,
         Refused.MAX_UNAVAILABLE,
         Refused.ROLLOUT_IN_PROGRESS,
         Refused.DISRUPTION_BUDGET,
+        Refused.NAMESPACE_DISRUPTIONS,
+        Refused.CLUSTER_DISRUPTIONS,
+        Refused.DISRUPTIONS_UNKNOWN,
         Refused.WINDOW_CLOSED,
     }
 )

@@ -112,8 +112,8 @@ def counted(
 def still_taken(
     taken: Iterable[disruptions.Unit], records: Iterable[objects.Record], now: datetime.datetime
 ) -> tuple[disruptions.Unit, ...]:
-    """The units whose Remediation is not over; of one that nobody sees, for a while."""
-    over = {(record.namespace, record.name): record.phase.final for record in records}
+    """The units whose Remediation is under way; of one that nobody sees, for a while."""
+    over = {(record.namespace, record.name): not record.in_flight for record in records}
     return tuple(
         unit
         for unit in taken

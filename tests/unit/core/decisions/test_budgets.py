@@ -224,9 +224,11 @@ def test_a_malformed_budget_is_told() -> None:
 
 def test_with_unit() -> None:
     """Taking one leaves out what is over and what it had before."""
-    seen = Seen(taken=(_unit("over", CART), _unit("own", TARGET, 5), _unit("b", VAULT)))
+    taken = (_unit("over", CART), _unit("asks", CART), _unit("own", TARGET, 5), _unit("b", VAULT))
+    seen = Seen(taken=taken)
     own = _acting("own", TARGET, Phase.PENDING)
-    units = budgets.with_unit(seen, own, [own, _acting("over", CART, Phase.FAILED)], NOW)
+    others = [_acting("over", CART, Phase.FAILED), _acting("asks", CART, Phase.AWAITING_APPROVAL)]
+    units = budgets.with_unit(seen, own, [own, *others], NOW)
     assert (_unit("b", VAULT), _unit("own", TARGET, 0)) == units
 
 
