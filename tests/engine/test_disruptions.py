@@ -99,6 +99,15 @@ async def test_others_at_work_are_counted(others: Any, told: str) -> None:
         assert (True, []) == (told in _refused(story)[1], story.sent())
 
 
+async def test_a_node_that_stays_cordoned_stops_nobody_for_good() -> None:
+    """Given a cordon that nobody takes back, then it is waited for as long as for a rollout."""
+    async with harness.telling(_settings(cluster=1)) as story:
+        _cordon(story)
+        await harness.bad_release(story)
+        await story.until(lambda: _refused(story)[0] == Refused.CLUSTER_DISRUPTIONS)
+        await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)], limit=720)
+
+
 async def test_a_namespaces_own_budget_holds_and_a_malformed_one_stops() -> None:
     """Given an annotation that nobody can read, then nothing is done until it is mended."""
     async with harness.telling(_settings()) as story:

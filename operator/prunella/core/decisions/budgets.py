@@ -93,7 +93,7 @@ def counted(
     now: datetime.datetime,
     own_record: str = "",
 ) -> dict[disruptions.Place, str]:
-    """All that is disrupted beside the target, each place once, with why."""
+    """All that is disrupted beside the target, each place once, with why; nothing that is stale."""
     known = tuple(records)
     found: dict[disruptions.Place, str] = {}
     for record in known:
@@ -103,7 +103,7 @@ def counted(
         if (unit.namespace, unit.record) != (target.namespace, own_record):
             found.setdefault(unit.place, f"{unit.record} has a unit")
     for other in sorted(seen.others, key=lambda each: (bool(each.covers), each.place)):
-        if target not in other.covers and other.covers.isdisjoint(found):
+        if not other.stale and target not in other.covers and other.covers.isdisjoint(found):
             found.setdefault(other.place, other.why)
     found.pop(target, None)
     return found

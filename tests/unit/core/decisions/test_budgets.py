@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from prunella.api import reasons
@@ -202,6 +204,16 @@ def test_nodes(name: str, expected: model.Refusal | str) -> None:
     """A node that another remediator holds is left to it; a node is in no namespace."""
     target = model.Ref("Node", "", name)
     assert expected == budgets.judge(Seen(others=(LEASE,)), target, [], TWO, NOW)
+
+
+def test_what_is_stale_counts_no_more() -> None:
+    """A state that lasts fills no budget; a node that is held for ever is still left alone."""
+    stale = tuple(dataclasses.replace(each, stale=True) for each in (NODE, LEASE, _guarding()))
+    assert {} == budgets.counted(Seen(others=stale), TARGET, [], NOW)
+    held = dataclasses.replace(stale[1], place=("Lease", "", "medik8s-leases/node-a"))
+    answer = budgets.judge(Seen(others=(held,)), model.Ref("Node", "", "a"), [], TWO, NOW)
+    assert isinstance(answer, model.Refusal)
+    assert Refused.IN_FLIGHT == answer.reason
 
 
 @pytest.mark.parametrize("action", sorted(budgets.TAKES_BACK - {"returnNode"}))
