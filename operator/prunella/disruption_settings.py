@@ -39,7 +39,7 @@ class Disruption(pydantic.BaseModel):
     namespace: Budget = _as_settings(_RULES.namespace)
     cluster: Budget = _as_settings(_RULES.cluster)
     nodes: bool = True
-    """Each cordoned node counts for the cluster."""
+    """Each node that was cordoned lately counts for the cluster."""
     lease_namespaces: tuple[str, ...] = ("medik8s-leases",)
     """Namespaces in which other remediators hold Leases: each that is held counts."""
 

@@ -99,6 +99,15 @@ async def test_others_at_work_are_counted(others: Any, told: str) -> None:
         assert (True, []) == (told in _refused(story)[1], story.sent())
 
 
+async def test_a_node_that_stays_cordoned_stops_nobody_for_good() -> None:
+    """Given a cordon that nobody takes back, then it is waited for as long as for a rollout."""
+    async with harness.telling(_settings(cluster=1)) as story:
+        _cordon(story)
+        await harness.bad_release(story)
+        await story.until(lambda: _refused(story)[0] == Refused.CLUSTER_DISRUPTIONS)
+        await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)], limit=720)
+
+
 async def test_a_namespaces_own_budget_holds_and_a_malformed_one_stops() -> None:
     """Given an annotation that nobody can read, then nothing is done until it is mended."""
     async with harness.telling(_settings()) as story:
@@ -140,6 +149,54 @@ async def test_the_operators_own_crash_leaves_no_unit_taken() -> None:
         story.start()
         await story.until(lambda: story.phases()[-1:] == [("rollback", Phase.SUCCEEDED)])
         assert len(story.sent()) == 1
+
+
+async def _asked(story: Story) -> objects.Record:
+    """A question that was approved just now."""
+    await harness.bad_release(story, harness.spec(mode="Approve"))
+    await story.until(lambda: story.phases() == [("rollback", Phase.AWAITING_APPROVAL)])
+    return story.records()[0]
+
+
+async def _approve_and_wait(story: Story, record: objects.Record) -> None:
+    story.world.approvals.decide(record)
+    story.notify()
+    await story.until(
+        lambda: story.records()[0].status.reason == Refused.CLUSTER_DISRUPTIONS, limit=60
+    )
+    await story.run(60)
+    assert ([], [("rollback", Phase.AWAITING_APPROVAL)]) == (story.sent(), story.phases())
+    assert story.records()[0].status.message.startswith("approved by ")
+    assert story.records()[0].status.approval is None
+    story.world.disruption_server.leases.clear()
+    await story.until(lambda: story.phases() == [("rollback", Phase.SUCCEEDED)])
+
+
+async def test_what_was_approved_waits_for_room() -> None:
+    """Given a budget that others fill after the question, then the answer holds until they end."""
+    async with harness.telling(_settings(cluster=1)) as story:
+        record = await _asked(story)
+        _hold(story)
+        await _approve_and_wait(story, record)
+
+
+async def test_what_was_approved_and_came_second_waits_for_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given that others take the last room when it was to be taken, then the answer holds."""
+    async with harness.telling(_settings(cluster=1)) as story:
+        record, server = await _asked(story), story.world.disruption_server
+        replace, calls = server.replace, len(story.world.notifier.escalations)
+
+        def come_second(version: str, units: Any) -> None:
+            monkeypatch.setattr(server, "replace", replace)
+            del version, units
+            _hold(story)
+            raise ports.Conflict("the object has been modified", status=409)
+
+        monkeypatch.setattr(server, "replace", come_second)
+        await _approve_and_wait(story, record)
+        assert calls == len(story.world.notifier.escalations)
 
 
 class _Executor:

@@ -24,6 +24,14 @@ class Disruption:
     why: str
     covers: frozenset[Place] = frozenset()
     """The workloads that it speaks of, where it is not one itself: they are not counted twice."""
+    mark: tuple[int, ...] = ()
+    """Its numbers: they change while it moves."""
+    at: datetime.datetime | None = None
+    """Since when, where it tells that itself."""
+    ends: bool = False
+    """It says itself when it is over."""
+    stale: bool = False
+    """It has not moved for so long that it counts no more."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Taking questions to people to their end: read the answer, plan again, let go or end it.
 
     AwaitingApproval --(approved, planned again alike)--> Pending --> as every other record
+            ^------(refused at the last moment, for a while)--'
 
 The write of Pending, with who approved it, is the one moment at which a question becomes an action:
 it goes under the record's resourceVersion.  A crash before it leaves a question, one after it a
@@ -78,6 +79,18 @@ class Questions:
             except ports.ClusterError as error:
                 LOG.warning("Approval %s is not answered yet: %s", each.name, error)
 
+    async def turn_away(self, record: objects.Record, refusal: model.Refusal) -> objects.Record:
+        """End a Pending record that is refused; an approved one waits where that will pass."""
+        word = record.status.approval
+        if word is None or refusal.reason not in approvals.PASSING:
+            return await self.executor.close(
+                record, Phase.NOT_SENT, refusal.reason, refusal.message
+            )
+        back = record.status.model_copy(
+            update={"phase": Phase.AWAITING_APPROVAL, "approval": None, **_waits(word, refusal)}
+        )
+        return await self._write(record, back)
+
     async def _begun(self, record: objects.Record) -> objects.Record:
         """A record that a crash left Pending: not asked yet, or approved and not sent."""
         now = self.world.clock.now()
@@ -120,8 +133,7 @@ class Questions:
             end = approvals.End(Phase.NOT_SENT, planned.reason, message, decided)
             return await self._end(record, end)
         if record.status.reason != planned.reason:
-            message = f"{by}, and waits: {planned.message}"[: records.MESSAGE]
-            told = {"reason": planned.reason.value, "message": message}
+            told = _waits(decided, planned)
             return await self._write(record, record.status.model_copy(update=told))
         return record
 
@@ -147,3 +159,8 @@ class Questions:
             ports.Notice(record, severity, status.reason, status.message)
         )
         return await self.executor.label(record)
+
+
+def _waits(word: remediation.Decided, refusal: model.Refusal) -> dict[str, str]:
+    message = f"approved by {word.by}, and waits: {refusal.message}"
+    return {"reason": refusal.reason.value, "message": message[: records.MESSAGE]}

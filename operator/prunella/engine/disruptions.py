@@ -14,7 +14,7 @@ from prunella.api import reasons
 from prunella.core import model, objects
 from prunella.core.decisions import budgets
 from prunella.core.decisions.rules import Rules
-from prunella.engine import attempt
+from prunella.engine import approvals, attempt
 from prunella.engine import world as worlds
 
 MOST_TRIES: Final = 5
@@ -37,12 +37,18 @@ class Budgeted:
         self._rules = rules
 
     async def carry_out(self, record: objects.Record) -> objects.Record:
-        """Take a unit and send the effects; without one nothing is sent, and the record ends."""
+        """Take a unit and send the effects; without one nothing is sent.
+
+        The record ends then; one that a person has approved waits until there is room.
+        """
         refusal = await self._take(record)
         if refusal is None:
             return await self._executor.carry_out(record)
-        ended = reasons.Phase.NOT_SENT
-        return await self._executor.close(record, ended, refusal.reason, refusal.message)
+        if refusal.reason is reasons.Refused.DISRUPTIONS_UNKNOWN:
+            # What can't be written would be tried in each pass for as long as the answer is good.
+            ended = reasons.Phase.NOT_SENT
+            return await self._executor.close(record, ended, refusal.reason, refusal.message)
+        return await approvals.Questions(self._world, self._executor).turn_away(record, refusal)
 
     async def _take(self, record: objects.Record) -> model.Refusal | None:
         port = self._world.disruptions

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from prunella.api import incident as incident_api
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, restoring, sides
+from prunella.core.decisions import ledger, restoring
 from prunella.core.incidents import places, topology, values
 from prunella.core.incidents.diagnosis import values as diagnosis
 from prunella.engine import guard, waiting
@@ -256,7 +256,7 @@ def _helps(record: objects.Record, now: datetime.datetime, *, firing: bool) -> b
         return True
     ended = record.status.finished_at
     young = ended is not None and now - ended < SHOWN_AFTER
-    undoing = record.spec.action in {ledger.REVERT, sides.RETURN_TRAFFIC}
+    undoing = record.spec.action in ledger.TAKES_BACK
     heals = record.phase is reasons.Phase.SUCCEEDED and not undoing
     return heals and (young or not firing)
 

@@ -205,7 +205,7 @@ class Passes:
         stopped = await self._switches.refusal(policy.key)
         refused = replanned if isinstance(replanned, model.Refusal) else stopped
         if refused is not None:
-            await self._executor.close(record, Phase.NOT_SENT, refused.reason, refused.message)
+            await self._questions.turn_away(record, refused)
             return
         await self._budgeted.carry_out(record)
 

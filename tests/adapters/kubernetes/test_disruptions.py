@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from prunella import disruption_settings, ports
+from prunella import settings as settings_module
 from prunella.adapters.kubernetes import client, disruptions, store
 from prunella.adapters.simulated import clock as clocks
 from prunella.core import model
 from prunella.core.disruptions import Unit
+from tests.adapters.kubernetes import builders
 from tests.adapters.kubernetes.fake_server import Answer, FakeServer
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -96,6 +98,46 @@ async def test_what_others_do_is_asked_once_for_a_decision(
     await port.look(TARGET)
     paths = [each.path for each in server.requests]
     assert (1, 1, 2) == (paths.count(NODES), paths.count(BUDGETS), paths.count(OURS))
+
+
+async def test_what_lasts_is_stale(server: FakeServer, api: client.KubeApi) -> None:
+    """By the patience of the settings, and by the time that a taint tells."""
+    taint = {"key": "node.kubernetes.io/unschedulable", "timeAdded": "2026-02-28T23:58:59Z"}
+    nodes = {"old": [taint], "new": None}
+    server.rules[f"GET {NODES}"] = _list(
+        *(
+            {"metadata": {"name": name}, "spec": {"unschedulable": True, "taints": taints}}
+            for name, taints in nodes.items()
+        )
+    )
+    clock, stores = clocks.VirtualClock(START), store.Stores(lambda *_: None)
+    limits = settings_module.Limits(rollout_seconds=60.0)
+    port = disruptions.wire(
+        settings_module.Settings(operator_namespace="home", limits=limits), api, stores, clock
+    )
+
+    async def stale() -> list[str]:
+        return [each.place[2] for each in (await port.look(TARGET)).others if each.stale]
+
+    assert ["old"] == await stale()
+    await clock.advance(61)
+    assert ["old", "new"] == await stale()
+
+
+async def test_a_rollout_without_progress_is_not_seen(
+    server: FakeServer, api: client.KubeApi
+) -> None:
+    """A StatefulSet whose new image does not start is rolled out for ever."""
+    del server
+    clock, stores = clocks.VirtualClock(START), store.Stores(lambda *_: None)
+    chosen = disruption_settings.Disruption()
+    port = disruptions.KubernetesDisruptions(api, stores, clock, "home", chosen)
+    counts = {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 2}
+    raw = builders.workload({**counts, "updateRevision": "b", "currentRevision": "a"}, name="db")
+    stores.apply("StatefulSet", {"type": "ADDED", "object": raw})
+    found = [each.place[2] for each in (await port.look(TARGET)).others]
+    await clock.advance(601)
+    assert (["db"], ()) == (found, (await port.look(TARGET)).others)
 
 
 async def test_what_is_not_counted_is_not_asked(server: FakeServer, api: client.KubeApi) -> None:

@@ -12,10 +12,13 @@ from prunella import settings as settings_module
 from prunella.adapters.kubernetes import client, kinds, own_objects, parse, selectors
 from prunella.adapters.kubernetes import store as store_module
 from prunella.core import disruptions, model
-from prunella.core.decisions import others_at_work
+from prunella.core.decisions import lasting, others_at_work
+from prunella.core.signals import onsets
 
 FRESH: Final = datetime.timedelta(seconds=5)
 """What others do may be so old; a decision looks two or three times in a row."""
+PATIENCE: Final = datetime.timedelta(seconds=onsets.ROLLOUT_SECONDS)
+"""What has not moved for longer is no disruption any more, but a state."""
 _Around = tuple[tuple[disruptions.Disruption, ...], str | None]
 
 
@@ -29,12 +32,15 @@ class KubernetesDisruptions:
         clock: ports.Clock,
         operator_namespace: str,
         settings: disruption_settings.Disruption,
+        patience: datetime.timedelta = PATIENCE,
     ) -> None:
         self._api = api
         self._stores = stores
         self._clock = clock
         self._home = operator_namespace
         self._settings = settings
+        self._patience = patience
+        self._memory = lasting.Memory()
         self._kept: dict[str, tuple[datetime.datetime, _Around]] = {}
 
     async def look(self, target: model.Ref) -> disruptions.Seen:
@@ -48,10 +54,13 @@ class KubernetesDisruptions:
         except ValueError as error:
             told = f"the annotation {disruptions.TAKEN} of {self._named} can't be read: {error}"
             return disruptions.Seen(problem=told)
-        workloads = [each for each in self._stores.all_workloads() if each.replicas]
+        workloads = tuple(each for each in self._stores.all_workloads() if each.replicas)
+        around = lasting.Around(target.namespace, workloads, others)
+        at = (self._clock.now(), self._patience)
+        self._memory = lasting.remember(self._memory, around, *at)
         here = [each for each in workloads if each.ref.namespace == target.namespace]
         return disruptions.Seen(
-            others=(*others_at_work.rollouts(workloads), *others),
+            others=lasting.told(self._memory, around, *at),
             taken=units,
             version=lease["metadata"]["resourceVersion"],
             workloads=len(here),
@@ -176,4 +185,5 @@ def wire(
 ) -> KubernetesDisruptions:
     """The port as the settings want it."""
     home, chosen = settings.operator_namespace, settings.disruption
-    return KubernetesDisruptions(api, stores, clock, home, chosen)
+    patience = datetime.timedelta(seconds=settings.limits.rollout_seconds)
+    return KubernetesDisruptions(api, stores, clock, home, chosen, patience)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 from prunella import ports
 from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster as clusters
 from prunella.adapters.simulated import faults
 from prunella.core import disruptions, model
-from prunella.core.decisions import others_at_work
+from prunella.core.decisions import lasting, others_at_work
+from prunella.core.signals import onsets
+
+PATIENCE: Final = datetime.timedelta(seconds=onsets.ROLLOUT_SECONDS)
 
 
 class DisruptionServer:
@@ -47,6 +51,7 @@ class SimulatedDisruptions:
         self._server = server
         self._cluster = cluster
         self._clock = clock
+        self._memory = lasting.Memory()
 
     async def look(self, target: model.Ref) -> disruptions.Seen:
         """What is being disrupted around a target; never raises."""
@@ -55,14 +60,17 @@ class SimulatedDisruptions:
         except ports.ClusterError as error:
             return disruptions.Seen(problem=str(error))
         workloads = [each.view() for each in self._cluster.states()]
-        workloads = [each for each in workloads if each.replicas]
-        here = [each for each in workloads if each.ref.namespace == target.namespace]
+        wanted = tuple(each for each in workloads if each.replicas)
+        around = lasting.Around(target.namespace, wanted, tuple(self._others(target.namespace)))
+        at = (self._clock.now(), PATIENCE)
+        self._memory = lasting.remember(self._memory, around, *at)
+        here = [each for each in wanted if each.ref.namespace == target.namespace]
         return disruptions.Seen(
-            others=(*others_at_work.rollouts(workloads), *self._others(target.namespace)),
+            others=lasting.told(self._memory, around, *at),
             taken=self._server.units,
             version=str(self._server.version),
             workloads=len(here),
-            workloads_of_all=len(workloads),
+            workloads_of_all=len(wanted),
             override=self._server.overrides.get(target.namespace),
         )
 

@@ -29,16 +29,19 @@ if TYPE_CHECKING:
 
 Phase = reasons.Phase
 Refused = reasons.Refused
-_UNASKED: Final = frozenset({ledger.REVERT, ledger.RETURN_NODE, ledger.RETURN_TRAFFIC})
-"""What undoes an action was shown with the question of that action, and is part of the answer."""
 PASSING: Final = frozenset(
     {
         Refused.NOT_HELD,
         Refused.IN_FLIGHT,
         Refused.COOLDOWN,
+        Refused.BACKOFF,
+        Refused.STORM,
         Refused.MAX_UNAVAILABLE,
         Refused.ROLLOUT_IN_PROGRESS,
         Refused.DISRUPTION_BUDGET,
+        Refused.NAMESPACE_DISRUPTIONS,
+        Refused.CLUSTER_DISRUPTIONS,
+        Refused.DISRUPTIONS_UNKNOWN,
         Refused.WINDOW_CLOSED,
     }
 )
@@ -82,8 +85,11 @@ class End:
 
 
 def asks(mode: policy_api.Mode, action: str) -> bool:
-    """Whether an action of a mode waits for a person's word."""
-    return mode is policy_api.Mode.APPROVE and action not in _UNASKED
+    """Whether an action of a mode waits for a person's word.
+
+    What takes an action back was shown with the question of that action: it is part of the answer.
+    """
+    return mode is policy_api.Mode.APPROVE and action not in ledger.TAKES_BACK
 
 
 def asked(record: objects.Record) -> bool:

@@ -20,9 +20,7 @@ from prunella.core.decisions.rules import DisruptionBudget, Rules
 
 _AT_WORK: Final = frozenset({reasons.Phase.ACTING, reasons.Phase.VERIFYING})
 """Phases of Remediations that disrupt; what is Pending disrupts once it has a unit."""
-TAKES_BACK: Final = frozenset(
-    {ledger.REVERT, ledger.RETURN_TRAFFIC, ledger.RETURN_NODE, nodes.UNCORDON}
-)
+TAKES_BACK: Final = ledger.TAKES_BACK | {nodes.UNCORDON}
 """Actions that take a disruption back: they wait for no budget, and count while under way."""
 KEPT_UNSEEN: Final = datetime.timedelta(minutes=15)
 """How long a unit is kept whose Remediation nobody sees, as one of another operator."""
@@ -95,7 +93,7 @@ def counted(
     now: datetime.datetime,
     own_record: str = "",
 ) -> dict[disruptions.Place, str]:
-    """All that is disrupted beside the target, each place once, with why."""
+    """All that is disrupted beside the target, each place once, with why; nothing that is stale."""
     known = tuple(records)
     found: dict[disruptions.Place, str] = {}
     for record in known:
@@ -105,7 +103,7 @@ def counted(
         if (unit.namespace, unit.record) != (target.namespace, own_record):
             found.setdefault(unit.place, f"{unit.record} has a unit")
     for other in sorted(seen.others, key=lambda each: (bool(each.covers), each.place)):
-        if target not in other.covers and other.covers.isdisjoint(found):
+        if not other.stale and target not in other.covers and other.covers.isdisjoint(found):
             found.setdefault(other.place, other.why)
     found.pop(target, None)
     return found
@@ -114,8 +112,8 @@ def counted(
 def still_taken(
     taken: Iterable[disruptions.Unit], records: Iterable[objects.Record], now: datetime.datetime
 ) -> tuple[disruptions.Unit, ...]:
-    """The units whose Remediation is not over; of one that nobody sees, for a while."""
-    over = {(record.namespace, record.name): record.phase.final for record in records}
+    """The units whose Remediation is under way; of one that nobody sees, for a while."""
+    over = {(record.namespace, record.name): not record.in_flight for record in records}
     return tuple(
         unit
         for unit in taken

@@ -29,6 +29,10 @@ RETURN_TRAFFIC: Final = "returnTraffic"
 """The action that takes a part of a shift back; no step of a policy has it."""
 RETURN_NODE: Final = "returnNode"
 """The action that gives a node back that is Healthy again; no step of a policy has it."""
+WAYS_BACK: Final = frozenset({RETURN_TRAFFIC, RETURN_NODE})
+"""Actions that give back what was moved away, to what is Healthy again."""
+TAKES_BACK: Final = WAYS_BACK | {REVERT}
+"""Actions that take something back: they are no further tries to heal."""
 MOVES: Final = frozenset({SHIFT_TRAFFIC, RETURN_TRAFFIC})
 ABORT_PATH: Final = f"{progressive.STATUS}{progressive.ABORT}"
 LONGEST_WINDOW = DAY

@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from prunella.core import disruptions, model
 
 Raw = Mapping[str, Any]
+CORDONED: Final = "node.kubernetes.io/unschedulable"
+"""The taint of a cordoned node."""
 
 
 def rollouts(workloads: Iterable[model.Workload]) -> list[disruptions.Disruption]:
@@ -41,37 +43,60 @@ def budget_at_zero(
         ("PodDisruptionBudget", namespace, budget.name),
         f"allows no disruption, {budget.current_healthy} of {budget.expected} pods are healthy",
         frozenset(covers),
+        mark=(budget.current_healthy, budget.expected),
     )
 
 
 def cordoned(node: Raw) -> disruptions.Disruption | None:
-    """A node that takes no new pods, as it does while it is drained."""
-    if not (node.get("spec") or {}).get("unschedulable"):
+    """A node that takes no new pods, as it does while it is drained.
+
+    Since when is on the taint that the node lifecycle controller adds.
+    """
+    spec = node.get("spec") or {}
+    if not spec.get("unschedulable"):
         return None
-    return disruptions.Disruption(("Node", "", node["metadata"]["name"]), "is cordoned")
+    taints = (each for each in spec.get("taints") or () if each.get("key") == CORDONED)
+    since = next((_time(each.get("timeAdded")) for each in taints), None)
+    return disruptions.Disruption(("Node", "", node["metadata"]["name"]), "is cordoned", at=since)
 
 
 def held(lease: Raw, now: datetime.datetime) -> disruptions.Disruption | None:
     """A Lease that somebody holds, as medik8s' remediators do while they work on a node.
 
-    One whose times can't be read counts as held.
+    One whose times can't be read counts as held, and has no end.
     https://github.com/medik8s/common/blob/main/pkg/lease/manager.go
     """
     spec, metadata = lease.get("spec") or {}, lease["metadata"]
     holder = spec.get("holderIdentity")
-    if not holder or _is_over(spec, now):
+    until = _until(spec)
+    if not holder or (until is not None and now > until):
         return None
     name = f"{metadata['namespace']}/{metadata['name']}"
-    return disruptions.Disruption(("Lease", "", name), f"is held by {holder}")
+    return disruptions.Disruption(
+        ("Lease", "", name),
+        f"is held by {holder}",
+        at=_time(spec.get("renewTime")),
+        ends=until is not None,
+    )
 
 
-def _is_over(spec: Raw, now: datetime.datetime) -> bool:
+def _until(spec: Raw) -> datetime.datetime | None:
+    renewed = _time(spec.get("renewTime"))
+    if renewed is None:
+        return None
     try:
-        renewed = datetime.datetime.fromisoformat(spec["renewTime"])
-        lasts = datetime.timedelta(seconds=spec["leaseDurationSeconds"])
-        return now > renewed + lasts
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return False
+        return renewed + datetime.timedelta(seconds=spec["leaseDurationSeconds"])
+    except (KeyError, TypeError, OverflowError):
+        return None
+
+
+def _time(written: Any) -> datetime.datetime | None:
+    """A time of the API server; None for what is none, or has no time zone."""
+    try:
+        time = datetime.datetime.fromisoformat(written)
+    except (TypeError, ValueError):
+        return None
+    return time if time.tzinfo is not None else None
 
 
 def write_units(units: Iterable[disruptions.Unit]) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from prunella.api import capture
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, sides
+from prunella.core.decisions import ledger
 from prunella.core.outcomes import runs
 
 MOST_PARTS = 64
@@ -38,7 +38,7 @@ def wanted(record: objects.Record, policy: objects.Policy) -> capture.CapturePol
 
     A step's own word stands in place of the policy's.
     """
-    undoing = record.spec.action in {ledger.REVERT, sides.RETURN_TRAFFIC}
+    undoing = record.spec.action in ledger.TAKES_BACK
     if policy.spec is None or undoing or record.status.capture:
         return None
     number, steps = record.spec.step, policy.spec.steps

@@ -52,7 +52,7 @@ def to_call(
     """The policy's records that wait for a person who was not called yet.
 
     A record that latches the policy stays so when its target has recovered; the others are done
-    with when it has.
+    with when it has. What is approved already, and waits for a guard, waits for nobody.
     """
     spec = step.valid_spec(policy)
     resumed = ledger.resumed_at(policy)
@@ -69,7 +69,7 @@ def to_call(
                 record.status.cleared_at is None
                 and (
                     record.name in given_up
-                    or record.awaiting
+                    or (record.awaiting and record.status.reason not in approvals.PASSING)
                     or verification.must_escalate(record, spec.verify, len(spec.steps))
                 )
             )

@@ -148,9 +148,20 @@ def test_a_question_without_a_time_is_over() -> None:
     assert "NotSent NotApprovedInTime" == told(turn)
 
 
-def test_what_was_approved_and_held_up_says_by_what() -> None:
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Cooldown",
+        "Backoff",
+        "Storm",
+        "NamespaceDisruptions",
+        "ClusterDisruptions",
+        "DisruptionsUnknown",
+    ],
+)
+def test_what_was_approved_and_held_up_says_by_what(reason: str) -> None:
     """The end of an approved question tells which guard did not let it pass."""
-    held_up = question(reason="Cooldown", message="approved by ada, and waits: 60 s of 600 s")
+    held_up = question(reason=reason, message="approved by ada, and waits: 60 s of 600 s")
     end = approvals.judge(held_up, scene(approval=YES, now=LATE))
 
     assert isinstance(end, approvals.End)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from prunella.api import reasons
@@ -204,6 +206,16 @@ def test_nodes(name: str, expected: model.Refusal | str) -> None:
     assert expected == budgets.judge(Seen(others=(LEASE,)), target, [], TWO, NOW)
 
 
+def test_what_is_stale_counts_no_more() -> None:
+    """A state that lasts fills no budget; a node that is held for ever is still left alone."""
+    stale = tuple(dataclasses.replace(each, stale=True) for each in (NODE, LEASE, _guarding()))
+    assert {} == budgets.counted(Seen(others=stale), TARGET, [], NOW)
+    held = dataclasses.replace(stale[1], place=("Lease", "", "medik8s-leases/node-a"))
+    answer = budgets.judge(Seen(others=(held,)), model.Ref("Node", "", "a"), [], TWO, NOW)
+    assert isinstance(answer, model.Refusal)
+    assert Refused.IN_FLIGHT == answer.reason
+
+
 @pytest.mark.parametrize("action", sorted(budgets.TAKES_BACK - {"returnNode"}))
 def test_what_takes_back_waits_for_nothing(action: str) -> None:
     """An end of a disruption is never held up by the others."""
@@ -243,9 +255,11 @@ def test_a_malformed_budget_is_told() -> None:
 
 def test_with_unit() -> None:
     """Taking one leaves out what is over and what it had before."""
-    seen = Seen(taken=(_unit("over", CART), _unit("own", TARGET, 5), _unit("b", VAULT)))
+    taken = (_unit("over", CART), _unit("asks", CART), _unit("own", TARGET, 5), _unit("b", VAULT))
+    seen = Seen(taken=taken)
     own = _acting("own", TARGET, Phase.PENDING)
-    units = budgets.with_unit(seen, own, [own, _acting("over", CART, Phase.FAILED)], NOW)
+    others = [_acting("over", CART, Phase.FAILED), _acting("asks", CART, Phase.AWAITING_APPROVAL)]
+    units = budgets.with_unit(seen, own, [own, *others], NOW)
     assert (_unit("b", VAULT), _unit("own", TARGET, 0)) == units
 
 

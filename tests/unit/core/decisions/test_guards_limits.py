@@ -48,6 +48,14 @@ COOLDOWNS: dict[str, tuple[list[objects.Record], guards.Answer]] = {
         REST,
     ),
     **{
+        f"what came back: {action}": ([record("r1", action=action, ago=seconds(60))], REST)
+        for action in ("returnNode", "returnTraffic")
+    },
+    "a revert needs time to show": (
+        [record("r1", action="revert", ago=seconds(60))],
+        _cooling("r1", 60),
+    ),
+    **{
         f"nothing was sent: {phase}": ([record("r1", phase, ago=seconds(60))], REST)
         for phase in (Phase.PENDING, Phase.ADVISED, Phase.DRY_RUN, Phase.NOT_SENT)
     },
@@ -136,11 +144,14 @@ HOURLY: dict[str, tuple[list[objects.Record], str, str]] = {
         "",
         "0 of 3 of the policy, 0 of 5 in namespace shop, 0 of 10 in the cluster",
     ),
-    "reverts": (
-        _acted(9, action="revert"),
-        "",
-        "0 of 3 of the policy, 0 of 5 in namespace shop, 0 of 10 in the cluster",
-    ),
+    **{
+        f"what takes back: {action}": (
+            _acted(9, action=action),
+            "",
+            "0 of 3 of the policy, 0 of 5 in namespace shop, 0 of 10 in the cluster",
+        )
+        for action in ("revert", "returnNode", "returnTraffic")
+    },
     "advice": (
         _acted(9, phase=Phase.ADVISED),
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -68,6 +69,30 @@ def test_cordoned(spec: dict[str, Any], expected: str | None) -> None:
     assert expected == (found.why if found else None)
 
 
+ADDED = "2026-01-05T08:00:00Z"
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+
+
+@pytest.mark.parametrize(
+    ("taints", "expected"),
+    [
+        pytest.param(None, None, id="no taint yet"),
+        pytest.param([{"key": UNSCHEDULABLE, "timeAdded": ADDED}], ADDED, id="by the taint"),
+        pytest.param([{"key": UNSCHEDULABLE}], None, id="without a time"),
+        pytest.param(
+            [{"key": UNSCHEDULABLE, "timeAdded": "today"}], None, id="a time that is none"
+        ),
+        pytest.param([{"key": "a", "timeAdded": ADDED}, {}], None, id="another taint"),
+    ],
+)
+def test_cordoned_since(taints: list[dict[str, str]] | None, expected: str | None) -> None:
+    """The taint tells since when, where it does."""
+    spec = {"unschedulable": True, "taints": taints}
+    found = others_at_work.cordoned({"metadata": {"name": "node-a"}, "spec": spec})
+    assert found is not None
+    assert _time(expected) == found.at
+
+
 HELD = {"holderIdentity": "self-node-remediation", "leaseDurationSeconds": 600}
 RENEWED = (NOW - minutes(5)).isoformat().replace("+00:00", ".000000Z")
 
@@ -75,19 +100,32 @@ RENEWED = (NOW - minutes(5)).isoformat().replace("+00:00", ".000000Z")
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        pytest.param({**HELD, "renewTime": RENEWED}, True, id="held"),
-        pytest.param({**HELD, "leaseDurationSeconds": 299, "renewTime": RENEWED}, False, id="over"),
-        pytest.param({"renewTime": RENEWED, "leaseDurationSeconds": 600}, False, id="nobody's"),
-        pytest.param(HELD, True, id="without a time"),
-        pytest.param({**HELD, "renewTime": "yesterday"}, True, id="a time that is none"),
-        pytest.param({"holderIdentity": "x", "renewTime": RENEWED}, True, id="for ever"),
-        pytest.param(None, False, id="empty"),
+        pytest.param({**HELD, "renewTime": RENEWED}, (RENEWED, True), id="held"),
+        pytest.param({**HELD, "leaseDurationSeconds": 299, "renewTime": RENEWED}, None, id="over"),
+        pytest.param({"renewTime": RENEWED, "leaseDurationSeconds": 600}, None, id="nobody's"),
+        pytest.param(HELD, (None, False), id="without a time"),
+        pytest.param({**HELD, "renewTime": "yesterday"}, (None, False), id="a time that is none"),
+        pytest.param(
+            {"holderIdentity": "x", "renewTime": RENEWED}, (RENEWED, False), id="for ever"
+        ),
+        pytest.param(
+            {**HELD, "leaseDurationSeconds": 10**12, "renewTime": RENEWED},
+            (RENEWED, False),
+            id="longer than time is",
+        ),
+        pytest.param(None, None, id="empty"),
     ],
 )
-def test_held(spec: dict[str, Any] | None, expected: bool) -> None:
-    """A Lease counts while it is held; in doubt it is."""
+def test_held(spec: dict[str, Any] | None, expected: tuple[str | None, bool] | None) -> None:
+    """A Lease is held until its end; in doubt it is held, and has none."""
     lease = {"metadata": {"namespace": "medik8s-leases", "name": "node-a"}, "spec": spec}
-    assert expected is (others_at_work.held(lease, NOW) is not None)
+    found = others_at_work.held(lease, NOW)
+    wanted = expected and (_time(expected[0]), expected[1])
+    assert wanted == (found and (found.at, found.ends))
+
+
+def _time(written: str | None) -> datetime.datetime | None:
+    return datetime.datetime.fromisoformat(written) if written else None
 
 
 def test_units_come_back_as_they_were_written() -> None:

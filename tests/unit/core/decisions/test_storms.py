@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 
@@ -95,7 +96,10 @@ EVERYWHERE = (
         pytest.param(_acted(4, 15), REST, id="it was calm for long enough"),
         pytest.param(_acted(4, 5, phase=Phase.NOT_SENT), REST, id="nothing was sent"),
         pytest.param(_acted(4, 5, phase=Phase.ADVISED), REST, id="it was only advised"),
-        pytest.param(_acted(4, 5, action="revert"), REST, id="what takes back is no action"),
+        *(
+            pytest.param(_acted(4, 5, action=action), REST, id=f"{action} takes back")
+            for action in ("revert", "returnNode", "returnTraffic")
+        ),
         pytest.param(
             _acted(8, 5, VAULT, BANK), model.Refusal(Refused.STORM, EVERYWHERE), id="in others"
         ),
@@ -110,6 +114,15 @@ def test_another_namespaces_storm_does_not_stop_this_one() -> None:
     """Four actions elsewhere are a storm there, and not one of the cluster."""
     answer = guard.calm_after_a_storm(builders.case(records=_acted(4, 5, VAULT, BANK)))
     assert answer == REST.replace("0 actions in the cluster", "4 actions in the cluster")
+
+
+def test_nodes_are_in_no_namespace() -> None:
+    """Actions on nodes are told as the hourly limits tell them."""
+    node = dataclasses.replace(CART, ref=model.Ref("Node", "", "worker-1"))
+    case = builders.case(target=node, records=_acted(4, 5, node))
+    answer = guard.calm_after_a_storm(case)
+    assert isinstance(answer, model.Refusal)
+    assert answer.message == HERE.replace("in namespace shop", "to nodes")
 
 
 def test_a_storm_follows_the_hourly_limits() -> None:

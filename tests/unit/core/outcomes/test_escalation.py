@@ -42,6 +42,12 @@ CASES: dict[str, tuple[list[objects.Record], dict[model.Ref, decide.Decision], l
         NOTHING_LEFT,
         ["B"],
     ),
+    "waits for a word": ([tried("A", Phase.AWAITING_APPROVAL)], {}, ["A"]),
+    "has got it, and waits for room": (
+        [tried("A", Phase.AWAITING_APPROVAL, reason=reasons.Refused.NAMESPACE_DISRUPTIONS)],
+        {},
+        [],
+    ),
     "of another policy": (
         [tried("A", Phase.UNPROVEN, key=objects.Key("shop", "other"))],
         NOTHING_LEFT,

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 
 from prunella.api import reasons
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, sides
+from prunella.core.decisions import ledger
 from prunella.core.decisions.guards.case import Answer, Case, Refused
-
-_NO_ATTEMPTS = frozenset({ledger.REVERT, sides.RETURN_TRAFFIC, ledger.RETURN_NODE})
-"""Actions that take something back: they are no further tries to heal."""
 
 
 def backed_off(case: Case) -> Answer:
@@ -60,7 +57,7 @@ def failed_in_a_row(
         if record.target == target
         and record.acted
         and record.phase.final
-        and record.spec.action not in _NO_ATTEMPTS
+        and record.spec.action not in ledger.TAKES_BACK
         and record.status.reason != ledger.REQUESTED
         and (resumed is None or record.finished_or_decided_at > resumed)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prunella.api import policy_status
 from prunella.core import model
-from prunella.core.decisions import ledger, sides
+from prunella.core.decisions import ledger
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 
@@ -13,7 +13,7 @@ def within_hourly_limits(case: Case) -> Answer:
     last_hour = [
         record
         for record in ledger.acted_since(case.others, case.now - ledger.HOUR)
-        if record.spec.action not in {ledger.REVERT, sides.RETURN_TRAFFIC}
+        if record.spec.action not in ledger.TAKES_BACK
     ]
     namespace = case.policy.key.namespace
     counts = (

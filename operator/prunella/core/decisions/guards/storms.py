@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 
 from prunella.core import model
-from prunella.core.decisions import ledger, sides, storms
+from prunella.core.decisions import ledger, storms
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 
@@ -20,12 +20,13 @@ def calm_after_a_storm(case: Case) -> Answer:
     acted = [
         record
         for record in ledger.acted_since(case.others, case.now - ledger.LONGEST_WINDOW)
-        if record.spec.action not in {ledger.REVERT, sides.RETURN_TRAFFIC}
+        if record.spec.action not in ledger.TAKES_BACK
     ]
     here = [record.spec.decided_at for record in acted if record.target.namespace == namespace]
     everywhere = [record.spec.decided_at for record in acted]
+    there = f"in namespace {namespace}" if namespace else "to nodes"
     counted = (
-        (here, rules.actions_per_namespace_per_hour, f"in namespace {namespace}"),
+        (here, rules.actions_per_namespace_per_hour, there),
         (everywhere, rules.actions_per_cluster_per_hour, "in the cluster"),
     )
     for times, limit, where in counted:

@@ -7,7 +7,7 @@ import datetime
 from prunella.api import reasons
 from prunella.api import steps as steps_api
 from prunella.core import model, objects
-from prunella.core.decisions import ledger, releases, restoring, sides, undoing
+from prunella.core.decisions import ledger, releases, restoring, undoing
 from prunella.core.decisions.guards.case import Answer, Case, Refused
 
 VERIFICATION_LASTS = datetime.timedelta(minutes=10)
@@ -168,8 +168,8 @@ def cooled_down(case: Case) -> Answer:
         for record in ledger.acted_since(case.others, case.now - cooldown)
         if record.policy == case.policy.key or _meets(case, record)
     ]
-    # What comes back in parts must not keep it from being moved away again.
-    recent = [each for each in recent if each.spec.action != sides.RETURN_TRAFFIC]
+    # What comes back must not keep it from being moved away again. A revert needs time to show.
+    recent = [each for each in recent if each.spec.action not in ledger.WAYS_BACK]
     if recent:
         last = recent[-1]
         ago, needed = (case.now - last.spec.decided_at).total_seconds(), cooldown.total_seconds()

@@ -59,8 +59,6 @@ class Around:
 RECOVERED: Final = "RecoveredByItself"
 """Reason of a proposal whose target was Healthy before anybody decided (`approvals`)."""
 _ADVISED: Final = frozenset({Phase.ADVISED, Phase.DRY_RUN})
-_WAYS_BACK: Final = frozenset({ledger.RETURN_NODE, ledger.RETURN_TRAFFIC})
-"""Nobody is asked about them, and they are no remedy."""
 _SENT: Final[Mapping[Phase, tuple[Outcome, ...]]] = {
     Phase.SUCCEEDED: (Outcome.EFFECTIVE,),
     Phase.UNHELPFUL: (Outcome.NOT_BETTER,),
@@ -133,8 +131,8 @@ def _not_approved(record: objects.Record, around: Around) -> tuple[Outcome, ...]
 
 
 def _sent(record: objects.Record) -> tuple[Outcome, ...]:
-    if record.spec.action in _WAYS_BACK:
-        return ()
+    if record.spec.action in ledger.WAYS_BACK:
+        return ()  # Nobody is asked about them, and they are no remedy.
     approved = (Outcome.APPROVED,) if record.spec.mode is policy_api.Mode.APPROVE else ()
     if record.status.reason == ledger.REQUESTED:
         return approved
