@@ -16,7 +16,8 @@ class Budget(pydantic.BaseModel):
     model_config = allowed.CONFIG
 
     max: Annotated[int, pydantic.Field(ge=1, le=10_000)]
-    percent: Annotated[int, pydantic.Field(ge=1, le=100)]
+    percent: Annotated[int, pydantic.Field(ge=1, le=10_000)]
+    """Above 100 only the number counts: for operators that share a Lease, each with its part."""
 
     @property
     def rule(self) -> rules.DisruptionBudget:

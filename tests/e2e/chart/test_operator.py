@@ -49,7 +49,7 @@ def test_admission_policies_pass_the_type_checker(release: Lab) -> None:
     }
     about = ("records", "incidents", "authors", "operator", "evictions", "cronjobs", "jobs")
     parts = ("restore-1", "restore-2", "captures", "webhooks")
-    about += ("rollouts", "approvals", *(f"authors-{part}" for part in parts))
+    about += ("rollouts", "approvals", "authors-nodes", *(f"authors-{part}" for part in parts))
     names = {f"{toolbox.ACCOUNT}-{part}" for part in about}
     assert {name: {} for name in names} == checks
 

@@ -114,14 +114,14 @@ def _deaf_registry() -> Callable[..., Any]:
     """Handlers that lose the news of deleted policies, as a broken watch does."""
     real = handlers.registry
 
-    def registry(on_event: handlers.OnEvent, login: handlers.Login) -> Any:
+    def registry(on_event: handlers.OnEvent, login: handlers.Login, *watched: Any) -> Any:
         def hear(kind: str, event: Mapping[str, Any]) -> None:
             if kind == kinds.POLICY.name and event["type"] == "DELETED":
                 sys.stderr.write("lost: a policy was deleted\n")
                 return
             on_event(kind, event)
 
-        return real(hear, login)
+        return real(hear, login, *watched)
 
     return registry
 

@@ -26,8 +26,8 @@ OWN = "/apis/prunella.dev/v1alpha1"
 STRATEGIC = "application/strategic-merge-patch+json"
 ROLLOUT_SECONDS = 60.0
 MOMENT = 6.0
-ROOM = {"max": 600, "percent": 100}
-"""Stories beside this one disrupt, too."""
+ROOM = {"max": 600, "percent": 10_000}
+"""Stories beside this one take units of the same Lease."""
 
 
 _GROUPS = {"", "apps", "argoproj.io", "autoscaling", "batch", "policy"}

@@ -38,7 +38,7 @@ BAD: dict[str, tuple[Callable[[], Document], str]] = {
         lambda: _policy(signals=[manifests.errors(), manifests.errors()]),
         "spec.signals: duplicate",
     ),
-    "unknown mode": (lambda: _policy(mode="Approve"), "spec.mode"),
+    "unknown mode": (lambda: _policy(mode="Sometimes"), "spec.mode"),
     "name and selector": (
         lambda: _policy(target={"name": "a", "selector": {"matchLabels": {"a": "b"}}}),
         "spec.target",

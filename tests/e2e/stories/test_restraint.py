@@ -166,9 +166,10 @@ def test_pause_stops_all_policies_until_resume(story: Story) -> None:
 
 
 def _let_read_the_pause(story: Story) -> None:
-    """Give the operator the chart's right to the pause ConfigMap, in this namespace."""
-    group = "rbac.authorization.k8s.io"
-    rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
+    """Give the operator what the chart gives it in its own namespace, in this one."""
+    group, leases = "rbac.authorization.k8s.io", "coordination.k8s.io"
+    pause = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
+    units = {"apiGroups": [leases], "resources": ["leases"], "verbs": ["get", "patch"]}
     meta = {"name": "pause"}
     namespace, name = story.username.split(":")[-2:]
     story.apply(
@@ -176,7 +177,15 @@ def _let_read_the_pause(story: Story) -> None:
             "apiVersion": f"{group}/v1",
             "kind": "Role",
             "metadata": meta,
-            "rules": [{**rule, "resourceNames": ["prunella-pause"]}],
+            "rules": [
+                {**pause, "resourceNames": ["prunella-pause"]},
+                {**units, "resourceNames": ["prunella-disruptions"]},
+            ],
+        },
+        {
+            "apiVersion": f"{leases}/v1",
+            "kind": "Lease",
+            "metadata": {"name": "prunella-disruptions"},
         },
         {
             "apiVersion": f"{group}/v1",
