@@ -143,6 +143,7 @@ def test_one_writer_whatever_happens_to_the_leader(story: Story, replicas: list[
         code, stopping = old.operator.stop()
         leader(replicas, but=old)
         took["asked to stop"] = time.monotonic() - began
+        story.wait(lambda: len(turns(story)) >= 5, "the last leader writes, too", 60)
     shown = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items())
     sys.stdout.write(f"\nfailover: {shown}; it ended after {stopping:.1f} s\n")
     assert code == 0
