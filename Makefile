@@ -137,7 +137,7 @@ verify: generate ## Fail when what is generated differs from what is committed
 	@test -z "$$(git ls-files --others --exclude-standard -- crds charts/prunella/crds)" \
 	  || { echo "generated files are not committed: see git status crds charts" >&2; exit 1; }
 .PHONY: audit
-audit: $(VENV)/audit/.done ## Ask whether what the locks name has known weaknesses (asks pypi.org)
+audit: $(VENV)/audit/.done ## Ask whether what the locks name has known weaknesses (asks the package index)
 	@for lock in requirements*.txt; do \
 	  echo "$$lock"; $(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r "$$lock"; done
 .PHONY: sbom
