@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 from collections.abc import Mapping, Sequence
 
 from prunella.api import policy as policy_api
@@ -30,7 +31,7 @@ from prunella.core.decisions.rules import Rules
 from prunella.core.decisions.trust import ceilings, modes, standing
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Scene:
     """What all decisions of one pass share."""
 
@@ -58,6 +59,12 @@ class Scene:
     doubted: frozenset[model.Ref] = frozenset()
     """Peers whose verdict is an old one: that they are Healthy is not known any more."""
     nodes: Mapping[model.Ref, node_state.NodeState] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def effective(self) -> Mapping[str, modes.Effective]:
+        """The mode of each action, after the limits of administrators and a demotion."""
+        known = (self.policy, self.spec, self.records, self.rules)
+        return standing.modes_now(*known, self.actions, self.ceilings, self.now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +123,8 @@ class Decision:
 def decide(scene: Scene, sick: UnhealthyTarget) -> Decision:
     """Decide about one sick target; the first step that applies is the one."""
     known = (scene.policy, scene.spec, sick.workload.uid, scene.records)
-    following = episode.next_attempt(*known, _modes(scene))
+    own_modes = {name: each.mode for name, each in scene.effective.items()}
+    following = episode.next_attempt(*known, own_modes)
     if isinstance(following, model.Refusal):
         standing = [guard for guard in scene.guards if guard in guards.STANDING_GUARDS]
         stopped = guards.evaluate(standing, _case(scene, sick, episode.Next(0)))
@@ -188,22 +196,12 @@ def plan_attempt(
 
 def same(record: objects.Record, command: Command, scene: Scene) -> Command | model.Refusal:
     """A plan that was made again, if it is the one of the record."""
-    if why := modes.lowered(record.spec.mode, command.mode, _effective(scene).get(command.action)):
+    if why := modes.lowered(record.spec.mode, command.mode, scene.effective.get(command.action)):
         return model.Refusal(reasons.Refused.MODE_LOWERED, why)
     if command.plan_hash == record.spec.plan_hash:
         return command
     message = f"planned again, the effects are others: {command.summary}"
     return model.Refusal(reasons.Refused.PLAN_CHANGED, message)
-
-
-def _modes(scene: Scene) -> dict[str, policy_api.Mode]:
-    """The mode of each action, after the limits of administrators and a demotion."""
-    return {name: each.mode for name, each in _effective(scene).items()}
-
-
-def _effective(scene: Scene) -> dict[str, modes.Effective]:
-    known = (scene.policy, scene.spec, scene.records, scene.rules)
-    return standing.modes_now(*known, scene.actions, scene.ceilings, scene.now)
 
 
 def _unseen(
@@ -310,13 +308,13 @@ def _plan(
         return Decision(refusal=too_large)
     workload, name = live_state.workload, case.action.name
     number = ledger.next_attempt(scene.records, workload.uid)
-    undoes = attempt.revert or attempt.back is not None
+    undoes, limit = attempt.revert or attempt.back is not None, scene.effective.get(name)
     return Decision(
         command=Command(
             name=ledger.record_name(ref, workload.uid, number),
             attempt=number,
             workload=workload,
-            mode=scene.spec.mode if undoes else _modes(scene).get(name, scene.spec.mode),
+            mode=scene.spec.mode if undoes or limit is None else limit.mode,
             step=attempt.step,
             action=name,
             effects=planned.effects,
