@@ -218,16 +218,7 @@ class Passes:
         now: datetime.datetime,
     ) -> decide.Command | model.Refusal:
         """The record's plan made again on the freshest state, if it is the same."""
-        return await self._replan(record, await self._fresh(snapshot, policy), policy, memory, now)
-
-    async def _replan(
-        self,
-        record: objects.Record,
-        snapshot: step.Snapshot,
-        policy: objects.Policy,
-        memory: memories.PolicyMemory,
-        now: datetime.datetime,
-    ) -> decide.Command | model.Refusal:
+        snapshot = await self._fresh(snapshot, policy)
         if memory.compiled is None:
             return model.Refusal(reasons.Refused.PLAN_CHANGED, "the policy can't be evaluated")
         config = self._config(memory.compiled)
