@@ -11,7 +11,7 @@ from prunella.adapters.simulated import clock as clocks
 from prunella.adapters.simulated import cluster, faults, outward, repositories
 from prunella.adapters.simulated import world as simulated_world
 from prunella.core import model, objects, pushes
-from prunella.core.decisions import step
+from prunella.core.decisions import step, vetoes
 from prunella.engine import loop, policy_pass, report
 from prunella.engine import memory as memories
 from prunella.engine import world as worlds
@@ -38,7 +38,7 @@ class Cluster(cluster.SimulatedCluster):
 
     def _after(self, target: model.Ref, workload: model.Workload | None) -> dict[str, Any]:
         if workload is not None:
-            return _as_manifest(workload)
+            return vetoes.as_manifest(workload)
         return self.object_of(target) or {}
 
 
@@ -81,17 +81,6 @@ class Repositories(repositories.SimulatedRepositories):
             name = mark.rpartition("/")[2]
             self._told.sent.append(timeline.Sent(self._time(), effect, name, {}))
         return receipt
-
-
-def _as_manifest(workload: model.Workload) -> dict[str, Any]:
-    return {
-        "metadata": {"labels": workload.labels, "annotations": workload.annotations},
-        "spec": {
-            "replicas": workload.replicas,
-            "template": workload.template,
-            "suspend": workload.suspended,
-        },
-    }
 
 
 class _Reporter(report.Reporter):

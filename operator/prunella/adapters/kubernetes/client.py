@@ -56,6 +56,15 @@ class Reply:
     date: datetime.datetime | None = None
     """The server's time (RFC 9110, section 6.6.1); None where it is not readable."""
 
+    def denies(self, name: str) -> bool:
+        """Whether the API server says that there is no object of that name.
+
+        A 404 of a gateway on the way, which knows no such path, names nothing.
+        """
+        details = self.body.get("details") if isinstance(self.body, dict) else None
+        named = isinstance(details, dict) and details.get("name") == name
+        return self.status == 404 and named
+
     @property
     def ok(self) -> bool:
         """True when the request was carried out."""

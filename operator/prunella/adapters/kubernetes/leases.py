@@ -27,7 +27,7 @@ class KubernetesLeases:
         """The Lease as it is, None when there is none. Raises ClusterError."""
         path = kinds.LEASE.path(self._namespace, self._name)
         reply = await self._api.exchange("GET", path, mutating=False)
-        if reply.status == 404 and self._names_the_lease(reply.body):
+        if reply.denies(self._name):
             return None
         if not reply.ok:
             raise client.refusal(reply, mutating=False)
@@ -61,11 +61,6 @@ class KubernetesLeases:
         path = kinds.LEASE.path(self._namespace)
         _, raw = await self._api.request("POST", path, own_objects.AS_OPERATOR, body, mutating=True)
         return parse(raw)
-
-    def _names_the_lease(self, body: Any) -> bool:
-        """Whether a 404 is of this Lease, and not of a gateway that knows no path."""
-        details = body.get("details") if isinstance(body, dict) else None
-        return isinstance(details, dict) and details.get("name") == self._name
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import Final
 
 from prunella import ports
 from prunella.adapters.kubernetes import client, kinds
@@ -24,7 +24,7 @@ async def paused(api: client.KubeApi, operator_namespace: str) -> model.PauseSta
         reply = await api.exchange("GET", path, mutating=False)
     except ports.ClusterError as error:
         return model.PauseState(paused=True, message=f"can't read ConfigMap {PAUSE}: {error}")
-    if reply.status == 404 and _names_the_pause(reply.body):
+    if reply.denies(PAUSE):
         return _timed(model.PauseState(paused=False), reply)
     if not reply.ok:
         message = f"can't read ConfigMap {PAUSE}: {reply.message}"
@@ -35,7 +35,7 @@ async def paused(api: client.KubeApi, operator_namespace: str) -> model.PauseSta
 
 async def freeze(api: client.KubeApi, namespace: str) -> halts.Freeze:
     """What a namespace says of being frozen; what can't be read is a problem."""
-    path = f"/api/v1/{kinds.NAMESPACE.plural}/{namespace}"
+    path = kinds.NAMESPACE.path(None, namespace)
     try:
         reply = await api.exchange("GET", path, mutating=False)
     except ports.ClusterError as error:
@@ -49,9 +49,3 @@ def _timed(found: model.PauseState, reply: client.Reply) -> model.PauseState:
     """With the API server's time, or that it tells none, as behind a proxy that drops it."""
     no_time = "" if reply.date is not None else NO_DATE
     return dataclasses.replace(found, server_time=reply.date, no_time=no_time)
-
-
-def _names_the_pause(status: Any) -> bool:
-    """Whether a 404 is about the ConfigMap, not from something on the way to the API server."""
-    details = status.get("details") if isinstance(status, dict) else None
-    return isinstance(details, dict) and details.get("name") == PAUSE

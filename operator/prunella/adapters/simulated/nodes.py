@@ -9,8 +9,9 @@ from typing import Final
 from prunella import ports
 from prunella.adapters.simulated import controllers, others, state
 from prunella.core import model, node_state
+from prunella.core.decisions import nodes
 
-KIND: Final = "Node"
+KIND: Final = nodes.KIND
 HEALTHY: Final = {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False"}
 
 
@@ -36,7 +37,7 @@ class Nodes:
     def view(self, name: str) -> model.Workload | None:
         """One node, or None when it is gone."""
         found = self._kept.get(ref(name))
-        return None if found is None else view(found)
+        return None if found is None else nodes.seen(found)
 
     def look(self, name: str) -> model.LiveState | None:
         """A close look at one, with the pods on it."""
@@ -60,7 +61,7 @@ class Nodes:
         if not dry_run:
             self._kept.put(effect.target, changed)
             self._place(effect.target.name)
-        return view(changed)
+        return nodes.seen(changed)
 
     # People and their tools.
 
@@ -112,26 +113,6 @@ class Nodes:
 def ref(name: str) -> model.Ref:
     """The reference of a node."""
     return model.Ref(KIND, "", name)
-
-
-def view(manifest: state.Manifest) -> model.Workload:
-    """A node as the core sees it."""
-    metadata = manifest["metadata"]
-    spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
-    return model.Workload(
-        ref=ref(metadata["name"]),
-        uid=metadata["uid"],
-        generation=0,
-        observed_generation=0,
-        replicas=1,
-        updated=1,
-        available=1,
-        total=1,
-        labels=metadata.get("labels") or model.NO_LABELS,
-        annotations=metadata.get("annotations") or model.NO_LABELS,
-        resource_version=metadata["resourceVersion"],
-        node=node_state.of(spec, status, metadata.get("labels") or {}),
-    )
 
 
 def _pod(workload: state.WorkloadState, pod: state.PodState) -> node_state.NodePod:

@@ -22,7 +22,7 @@ from prunella.api import approval as approval_api
 from prunella.api import conditions, reasons, remediation
 from prunella.api import policy as policy_api
 from prunella.core import model, objects
-from prunella.core.decisions import ledger
+from prunella.core.decisions import halts, ledger
 
 if TYPE_CHECKING:
     from prunella.core.decisions import decide
@@ -46,7 +46,7 @@ PASSING: Final = frozenset(
     }
 )
 """Refusals that end by themselves: what was approved waits for that until it expires."""
-_BY_PEOPLE: Final = frozenset({Refused.SUSPENDED, Refused.PAUSED, Refused.FROZEN})
+BY_PEOPLE: Final = frozenset({Refused.SUSPENDED, Refused.PAUSED, Refused.FROZEN})
 """Refusals that are a person's will, as a rejection is."""
 RECOVERED: Final = "RecoveredByItself"
 POLICY_CHANGED: Final = "PolicyChanged"
@@ -109,7 +109,7 @@ def question(spec: remediation.RemediationSpec, namespace: str, name: str) -> st
     """What people are told of a question; empty where nobody is asked."""
     if spec.approval_expires_at is None:
         return ""
-    until = _utc(spec.approval_expires_at)
+    until = halts.moment(spec.approval_expires_at)
     done = "; ".join(effect.summary for effect in spec.effects)
     return f"waits until {until} for `prunella approve {namespace}/{name}` or reject: {done}"
 
@@ -135,7 +135,7 @@ def judge(record: objects.Record, scene: Scene) -> Turn | End:
         return Turn.WAIT
     void = approval.spec.expires_at
     if void is not None and scene.now >= void:
-        message = f"the Approval of {approval.spec.decided_by} was good until {_utc(void)}"
+        message = f"the Approval of {approval.spec.decided_by} was good until {halts.moment(void)}"
         return End(Phase.NOT_SENT, Refused.APPROVAL_EXPIRED, message, decided(approval))
     return Turn.APPROVED if scene.verdict is model.Verdict.UNHEALTHY else Turn.WAIT
 
@@ -169,7 +169,7 @@ def foremost(waits: model.Refusal, stopped: model.Refusal | None) -> model.Refus
 
     A rejection stays told when a window closes or the policy latches: nobody is called about it.
     """
-    if stopped is None or (waits.reason is Refused.REJECTED and stopped.reason not in _BY_PEOPLE):
+    if stopped is None or (waits.reason is Refused.REJECTED and stopped.reason not in BY_PEOPLE):
         return waits
     return stopped
 
@@ -242,7 +242,7 @@ def _overtaken(record: objects.Record, scene: Scene) -> End | None:
 
 def _late(record: objects.Record, scene: Scene) -> End:
     expires_at = record.spec.approval_expires_at
-    until = _utc(expires_at) if expires_at is not None else "a time that is not told"
+    until = halts.moment(expires_at) if expires_at is not None else "a time that is not told"
     if scene.approval is None:
         return End(Phase.EXPIRED, Refused.NOT_APPROVED, f"nobody has decided until {until}")
     message = f"approved by {scene.approval.spec.decided_by}, but not done until {until}"
@@ -254,7 +254,3 @@ def _late(record: objects.Record, scene: Scene) -> End:
 
 def _because(approval: objects.Approval) -> str:
     return f": {approval.spec.reason}" if approval.spec.reason else ""
-
-
-def _utc(time: datetime.datetime) -> str:
-    return f"{time.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from prunella.api import nodes as nodes_api
 from prunella.api import policy as policy_api
@@ -18,6 +18,7 @@ from prunella.api import reasons
 from prunella.core import model, node_state, objects, pointers
 from prunella.core.decisions import episode, ledger
 
+KIND: Final = "Node"
 CORDONED_BY: Final = "prunella.dev/cordoned-by"
 """Annotation on a node: the Remediation that has cordoned it."""
 CORDON: Final = "cordon"
@@ -57,6 +58,27 @@ def shown(node: model.Workload) -> str:
     """What the node shows of itself, for the record."""
     by = owner(node)
     return f"{node.ref} is cordoned by {by}" if by else f"pods may be placed on {node.ref}"
+
+
+def seen(manifest: Mapping[str, Any]) -> model.Workload:
+    """A node as one replica that is always there. Raises what a malformed object leads to."""
+    meta, spec = manifest["metadata"], manifest.get("spec") or {}
+    labels, status = meta.get("labels") or model.NO_LABELS, manifest.get("status") or {}
+    return model.Workload(
+        ref=model.Ref(KIND, "", meta["name"]),
+        uid=meta["uid"],
+        generation=0,
+        observed_generation=0,
+        replicas=1,
+        updated=1,
+        available=1,
+        total=1,
+        labels=labels,
+        annotations=meta.get("annotations") or model.NO_LABELS,
+        deleting="deletionTimestamp" in meta,
+        resource_version=meta.get("resourceVersion", ""),
+        node=node_state.of(spec, status, labels),
+    )
 
 
 def cordoning(node: model.Workload, record: str) -> model.Effect:

@@ -118,7 +118,7 @@ def _is_back(effect: model.Effect, workload: model.Workload, manifests: Manifest
     if target not in manifests:
         if not all(str(each["path"]).startswith(_OF_WORKLOADS) for each in inverse):
             return None
-        manifest = _as_manifest(workload)
+        manifest = as_manifest(workload)
     if manifest is None or effect.verb is not model.Verb.PATCH:
         return None
     return all(_found(manifest, str(each["path"])) == _wanted(each) for each in inverse)
@@ -141,7 +141,7 @@ def _found(manifest: Mapping[str, Any], path: str) -> object:
     return here
 
 
-def _as_manifest(workload: model.Workload) -> Mapping[str, Any]:
+def as_manifest(workload: model.Workload) -> dict[str, Any]:
     """What is known of a workload, in the places where its object has it."""
     return {
         "metadata": {"labels": workload.labels, "annotations": workload.annotations},

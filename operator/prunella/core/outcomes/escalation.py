@@ -19,14 +19,7 @@ from prunella.core.outcomes import runs, verification
 
 MOST_UNATTENDED = 20
 """Targets that are kept in a policy's status; each of them is one call at most."""
-A_PERSONS_WILL = frozenset(
-    {
-        reasons.Refused.SUSPENDED,
-        reasons.Refused.PAUSED,
-        reasons.Refused.FROZEN,
-        reasons.Refused.REJECTED,
-    }
-)
+A_PERSONS_WILL = approvals.BY_PEOPLE | {reasons.Refused.REJECTED}
 """Who has stopped it knows of it: nobody is called."""
 PASSING = frozenset(
     {

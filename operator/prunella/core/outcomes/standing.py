@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from prunella.api import policy_status
 from prunella.api import trust as trust_api
 from prunella.core import objects
-from prunella.core.decisions import action, ledger, step
+from prunella.core.decisions import action, step
 from prunella.core.decisions.rules import Rules
-from prunella.core.decisions.trust import board, ceilings, modes
+from prunella.core.decisions.trust import ceilings, modes
 from prunella.core.decisions.trust import standing as decided
 
 
@@ -43,19 +43,8 @@ def stand(
 ) -> Standing:
     """Where the policy stands after one pass."""
     spec = step.valid_spec(policy)
-    found = board.fold(
-        board.Facts(
-            policy=policy,
-            own=[record for record in records if record.policy == policy.key],
-            verdicts=outcome.verdicts,
-            workloads=outcome.workloads,
-            within=spec.verify.within,
-            actions=[each.action for each in spec.steps],
-            now=now,
-            resumed=ledger.resumed_at(policy),
-            limits=decided.limits(rules),
-        )
-    )
+    seen = (outcome.verdicts, outcome.workloads)
+    found = decided.counted(policy, spec, records, rules, now, *seen)
     demotion = found.demoted if found is not None else None
     found_modes = decided.modes_of(spec, rules, actions, allowed, demotion)
     lowest = modes.strictest(found_modes)

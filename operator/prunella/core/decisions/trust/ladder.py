@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prunella.api import trust
+from prunella.core.decisions.trust import ceilings
 
 Z: Final = 1.959964
 """Two-sided 95 %."""
@@ -119,9 +120,6 @@ def earned(score: trust.Score) -> Earned:
     return Earned("Advise", f"{called_for}; {told}")
 
 
-_RANKS: Final = {"Advise": 0, "Approve": 1, "Live": 2}
-
-
 def recommend(actions: Sequence[str], scores: Sequence[trust.Score]) -> Earned:
     """The mode that all actions of a policy that were ever counted have earned."""
     found: dict[str, Earned] = {}
@@ -134,7 +132,7 @@ def recommend(actions: Sequence[str], scores: Sequence[trust.Score]) -> Earned:
             found[action] = earned(score)
     if not found:
         return Earned("Advise", "nothing was counted yet")
-    lowest = min(found, key=lambda action: _RANKS[found[action].mode])
+    lowest = min(found, key=lambda action: ceilings.RANKS[found[action].mode])
     because = "; ".join(f"{action}: {each.because}" for action, each in found.items())
     if untried:
         because = f"{because}; never tried: {', '.join(untried)}"

@@ -51,7 +51,7 @@ def effective(
     found = Effective(wanted)
     for mode, because in limits:
         if ceilings.RANKS[mode] < ceilings.RANKS[found.mode]:
-            found = Effective(_at_most(mode), because)
+            found = Effective(policy_api.Mode(mode), because)
     return found
 
 
@@ -64,13 +64,6 @@ def lowered(decided: policy_api.Mode, now: policy_api.Mode, found: Effective | N
         return ""
     told = f"decided in mode {decided}, and {now} is the most there is now"
     return f"{told}: {found.because}" if found is not None and found.because else told
-
-
-def _at_most(limit: str) -> policy_api.Mode:
-    """The freest mode that is not above a limit."""
-    ranks = ceilings.RANKS
-    within = [mode for mode in policy_api.Mode if ranks[mode] <= ranks[limit]]
-    return max(within, key=lambda mode: ranks[mode])
 
 
 def strictest(found: Mapping[str, Effective]) -> tuple[str, Effective] | None:

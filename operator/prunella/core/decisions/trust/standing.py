@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import types
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from prunella.api import policy as policy_api
 from prunella.api import trust
-from prunella.core import objects
+from prunella.core import model, objects
 from prunella.core.decisions import action, ledger
 from prunella.core.decisions.rules import Rules
 from prunella.core.decisions.trust import board, ceilings, modes, streaks
 
+NOT_LOOKED: Final[Mapping[model.Ref, Any]] = types.MappingProxyType({})
+"""Nobody has looked at the targets."""
 
-def limits(rules: Rules) -> streaks.Limits:
+
+def _limits(rules: Rules) -> streaks.Limits:
     """When a streak is bad."""
     return streaks.Limits(
         bad=rules.bad_before_demotion,
@@ -28,19 +33,24 @@ def counted(
     records: Sequence[objects.Record],
     rules: Rules,
     now: datetime.datetime,
+    verdicts: Mapping[model.Ref, model.Verdict] = NOT_LOOKED,
+    workloads: Mapping[model.Ref, model.Workload] = NOT_LOOKED,
 ) -> trust.Trust | None:
-    """The scoreboard with what has ended since it was written, as far as it was sent."""
+    """The scoreboard with what has ended since it was written.
+
+    Without what a pass has seen of the targets: as far as it was sent.
+    """
     return board.fold(
         board.Facts(
             policy=policy,
             own=[record for record in records if record.policy == policy.key],
-            verdicts={},
-            workloads={},
+            verdicts=verdicts,
+            workloads=workloads,
             within=spec.verify.within,
             actions=[step.action for step in spec.steps],
             now=now,
             resumed=ledger.resumed_at(policy),
-            limits=limits(rules),
+            limits=_limits(rules),
         )
     )
 
