@@ -86,15 +86,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
-    limits = {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000}
     print(f"machine: {operator_process.machine()}")
     with operator_process.own_lab("bench") as lab:
-        room = {"max": 1000, "percent": 100}
         settings = {
             "sources": {"default": {"url": lab.prometheus_url}},
-            "limits": limits,
-            "disruption": {"namespace": room, "cluster": room},
-            "trust": {"allowHighRiskLive": True},
+            **operator_process.UNLIMITED,
         }
         with operator_process.running(lab, settings):
             for run in range(runs):

@@ -101,15 +101,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50)
     count = parser.parse_args().count
     names = [f"app-{number:02}" for number in range(count)]
-    limits = {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000}
     with operator_process.own_lab("bench") as lab:
         lab.kubectl("create", "namespace", NAMESPACE)
-        room = {"max": 1000, "percent": 100}
         settings = {
             "sources": {"default": {"url": lab.prometheus_url}},
-            "limits": limits,
-            "disruption": {"namespace": room, "cluster": room},
-            "trust": {"allowHighRiskLive": True},
+            **operator_process.UNLIMITED,
         }
         lab.apply(yaml.safe_dump_all([deployment(name) for name in names]))
         lab.kubectl("-n", NAMESPACE, "wait", "deployment", "--all", "--for=condition=Available",

@@ -26,6 +26,12 @@ AS_IN_THE_IMAGE = {"PYTHONMALLOC": "malloc", "MALLOC_ARENA_MAX": "2"}
 """How the Dockerfile lets memory be given back."""
 HOME = "prunella-system"
 """Where the operator keeps what is about no single namespace; the chart makes it elsewhere."""
+UNLIMITED: dict[str, Any] = {
+    "limits": {"actionsPerNamespacePerHour": 1000, "actionsPerClusterPerHour": 1000},
+    "disruption": {key: {"max": 1000, "percent": 100} for key in ("namespace", "cluster")},
+    "trust": {"allowHighRiskLive": True},
+}
+"""Settings of an operator that is measured, and not held up."""
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -23,6 +23,7 @@ from tests.engine import (
     test_alerts,
     test_approvals,
     test_captures,
+    test_crashes,
     test_delete_stuck_pod,
     test_drain,
     test_escalation,
@@ -72,27 +73,6 @@ class Told:
     """After which request another operator has died before the story is told."""
     until: Callable[[Story], bool] | None = None
     """When it is over, where no action is wanted."""
-
-
-def rollback(story: Story) -> None:
-    """A bad release."""
-    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.GOOD)
-    story.apply(harness.spec())
-    story.world.clock.call_later(20, lambda: story.release(harness.BAD))
-
-
-def restart(story: Story) -> None:
-    """A leak."""
-    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.LEAK, age=HOUR)
-    story.apply(harness.spec({"restart": {}}, signals=[harness.memory()]))
-
-
-def evict(story: Story) -> None:
-    """One leaking pod."""
-    story.world.cluster.add_deployment(NAMESPACE, "checkout", harness.LEAK)
-    story.world.cluster.states(NAMESPACE)[0].pods[0].created -= HOUR
-    signal = {**harness.memory(), "prometheus": {"query": "app_memory_bytes"}}
-    story.apply(harness.spec({"evictPod": {}}, signals=[signal]))
 
 
 def scale(story: Story) -> None:
@@ -240,7 +220,7 @@ async def forecast(story: Story) -> None:
 
 def condemned(story: Story) -> None:
     """A release that was proved bad comes again."""
-    rollback(story)
+    test_crashes.rollback(story)
     story.world.clock.call_later(600, lambda: story.release(harness.BAD))
 
 
@@ -256,7 +236,7 @@ def gone_pods(story: Story) -> None:
 
 def orphan(story: Story) -> None:
     """The policy is deleted when its action has been sent."""
-    rollback(story)
+    test_crashes.rollback(story)
     when(story, lambda: bool(story.sent()), story.delete)
 
 
@@ -336,10 +316,10 @@ def drain(story: Story) -> None:
 
 
 STORIES: Final[dict[str, Told]] = {
-    "restart": Told(restart),
-    "evictPod": Told(evict),
+    "restart": Told(test_crashes.restart),
+    "evictPod": Told(test_crashes.evict),
     "scale": Told(scale),
-    "rollback": Told(rollback),
+    "rollback": Told(test_crashes.rollback),
     "restartPods": Told(test_restart_pods.leaking),
     "deleteStuckPod": Told(delete_stuck_pod, IMPATIENT),
     "rerunJob": Told(rerun_job),
