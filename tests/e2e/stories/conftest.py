@@ -13,7 +13,7 @@ import yaml
 from lab import cluster, flux_controllers
 from lab.cluster import Lab
 from prunella.cli import kube
-from tests.e2e.harness import lease, release
+from tests.e2e.harness import lease, release, storms
 from tests.e2e.harness.story import Story
 from tests.e2e.harness.waiting import wait_until
 
@@ -67,3 +67,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, None, None]:
     stage = getattr(item, "funcargs", {}).get("story")
     if report.when == "call" and report.failed and isinstance(stage, Story):
         report.sections.append(("story", stage.tell()))
+
+
+@pytest.fixture
+def node(story: Story) -> Iterator[str]:
+    """A node of the story's own, which no other story's pods run on."""
+    made = storms.rack_node(f"{story.namespace}-n", story.namespace, story.namespace)
+    name = str(made["metadata"]["name"])
+    story.lab.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(made))
+    story.lab.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "node", name)
+    yield name
+    story.lab.kubectl("delete", "crempol", story.namespace, "--ignore-not-found")
+    story.lab.kubectl("delete", "node", name, "--wait=false")

@@ -276,10 +276,9 @@ def test_a_deaf_watch_is_repaired_by_a_list(story: Story) -> None:
     assert [True] == [each.get("late", False) for each in changes(story)]
 
 
-def test_nodes_are_journalled_in_the_operators_own_namespace(story: Story) -> None:
+def test_nodes_are_journalled_in_the_operators_own_namespace(story: Story, node: str) -> None:
     """Given a node, when it is cordoned, then the story's namespace shows no trace of it."""
     story.start_operator()
-    node = story.lab.get("nodes")["items"][0]["metadata"]["name"]
     path = CHANGES.format(release.HOME)
 
     def cordons() -> list[Document]:
@@ -287,12 +286,8 @@ def test_nodes_are_journalled_in_the_operators_own_namespace(story: Story) -> No
         own = (each for each in found if each["object"]["name"] == node)
         return [e for e in own if "spec.unschedulable false -> true" in e["summary"]]
 
-    before = len(cordons())
     story.lab.kubectl("cordon", node)
-    try:
-        wait_until(lambda: len(cordons()) > before, 20, "the cordon is journalled")
-    finally:
-        story.lab.kubectl("uncordon", node)
+    wait_until(cordons, 20, "the cordon is journalled")
     assert "Node" == cordons()[-1]["class"]
     assert "" == cordons()[-1]["object"].get("namespace", "")
     assert [] == changes(story)

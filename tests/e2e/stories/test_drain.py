@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,18 +17,6 @@ pytestmark = pytest.mark.timeout(400)
 GROUP = "/apis/prunella.dev/v1alpha1"
 KIND = "LabHangs"
 """A condition that nobody but this story reports."""
-
-
-@pytest.fixture
-def node(story: Story) -> Iterator[str]:
-    """A node of the story's own, which no other story's pods run on."""
-    made = storms.rack_node(f"{story.namespace}-n", story.namespace, story.namespace)
-    name = str(made["metadata"]["name"])
-    story.lab.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(made))
-    story.lab.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "node", name)
-    yield name
-    story.lab.kubectl("delete", "crempol", story.namespace, "--ignore-not-found")
-    story.lab.kubectl("delete", "node", name, "--wait=false")
 
 
 def hangs(story: Story, node: str, status: str) -> None:
