@@ -37,7 +37,7 @@ A slow API server must hold up neither the alerts nor what was looked at in time
 """
 UNSEEN = datetime.timedelta(seconds=10)
 """So long an incident is told to nobody until it was looked at: it may be a part of another."""
-STEADY = datetime.timedelta(seconds=15)
+STEADY = datetime.timedelta(seconds=25)
 """How long a change that is only near in time must be suspected first until that is sure."""
 SHOWN_AFTER = datetime.timedelta(seconds=60)
 """How long alerts may go on that look back at what was repaired."""
