@@ -204,8 +204,8 @@ LEADS = [
     pytest.param([(0, "a"), (10, "a")], True, Confidence.MEDIUM, id="seen-twice"),
     pytest.param([(0, "a"), (10, "a"), (25, "a")], True, Confidence.HIGH, id="steady"),
     pytest.param([(0, "a"), (10, "a"), (24, "a")], True, Confidence.MEDIUM, id="too-short"),
-    pytest.param([(0, "a"), (10, "b"), (15, "b")], True, Confidence.MEDIUM, id="another-change"),
-    pytest.param([(0, "a"), (8, ""), (16, "a")], True, Confidence.MEDIUM, id="lost-between"),
+    pytest.param([(0, "a"), (10, "b"), (25, "b")], True, Confidence.MEDIUM, id="another-change"),
+    pytest.param([(0, "a"), (8, ""), (26, "a")], True, Confidence.MEDIUM, id="lost-between"),
     pytest.param([(0, "a")], False, Confidence.HIGH, id="a-fault-that-is-seen"),
 ]
 
