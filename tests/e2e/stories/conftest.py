@@ -14,6 +14,7 @@ from lab import cluster, flux_controllers
 from lab.cluster import Lab
 from prunella.cli import kube
 from tests.e2e.harness import lease, release, storms
+from tests.e2e.harness.nodes import ready_nodes
 from tests.e2e.harness.story import Story
 from tests.e2e.harness.waiting import wait_until
 
@@ -73,9 +74,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, None, None]:
 def node(story: Story) -> Iterator[str]:
     """A node of the story's own, which no other story's pods run on."""
     made = storms.rack_node(f"{story.namespace}-n", story.namespace, story.namespace)
-    name = str(made["metadata"]["name"])
-    story.lab.kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump(made))
-    story.lab.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "node", name)
-    yield name
-    story.lab.kubectl("delete", "crempol", story.namespace, "--ignore-not-found")
-    story.lab.kubectl("delete", "node", name, "--wait=false")
+    with ready_nodes(story.lab, [made]) as names:
+        yield names[0]

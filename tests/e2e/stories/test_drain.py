@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.timeout(400)
 GROUP = "/apis/prunella.dev/v1alpha1"
 KIND = "LabHangs"
 """A condition that nobody but this story reports."""
+
+
+@pytest.fixture
+def node(story: Story, node: str) -> Iterator[str]:
+    """The same; in the end without the policy, which would go on with it."""
+    yield node
+    story.lab.kubectl("delete", "crempol", story.namespace, "--ignore-not-found")
 
 
 def hangs(story: Story, node: str, status: str) -> None:

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from tests.e2e.harness import storms
 from tests.e2e.harness.alertmanager import OwnAlertmanager
 from tests.e2e.harness.manifests import Document
+from tests.e2e.harness.nodes import ready_nodes
 from tests.e2e.harness.story import Story
 from tests.e2e.stories.test_incidents import open_incidents, service
 
@@ -38,12 +38,8 @@ def nodes(story: Story) -> Iterator[list[Document]]:
         for place in range(RACKS)
         for number in range(NODES_EACH)
     ]
-    text = yaml.safe_dump_all(made)
-    story.lab.kubectl("apply", "--server-side", "--filename", "-", input=text)
-    names = [each["metadata"]["name"] for each in made]
-    story.lab.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "node", *names)
-    yield made
-    story.lab.kubectl("delete", "node", *names, "--wait=false")
+    with ready_nodes(story.lab, made):
+        yield made
 
 
 @pytest.fixture
